@@ -1,0 +1,115 @@
+"""The config of a job: merged from the sections and rows of params.yaml, one sorted JSON string, one frozen dataclass.
+
+Imports only the standard library, so that the Snakefile may use it.
+"""
+
+import copy
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from selfrefine.errors import InputError
+
+ConfigT = TypeVar("ConfigT")
+
+# Which section of params.yaml holds the row that a wildcard names; later rows win.
+ROWS = {"source": "sources", "weights": "weights", "dataset": "datasets", "model": "models", "variant": "variants"}
+
+DIFFUSION = ("train_base", "generate_fakes", "train_refined", "generate_samples")
+HIGHLIGHTER = ("train_highlighter", "evaluate_highlighter")
+# Leaves of the section `shared` and the stages that read them.
+SHARED = {
+    "device": (*DIFFUSION, *HIGHLIGHTER, "extract_features"),
+    "precision": (*DIFFUSION, *HIGHLIGHTER),
+    "map_steps": ("generate_fakes", "train_refined"),
+}
+# Stages that read what is selected and the titles of the rows.
+READERS_OF_ROWS = ("make_tables", "make_figures")
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the leaves of `over` laid over it; mappings merge, lists and scalars replace."""
+    merged = copy.deepcopy(dict(base))
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if both else copy.deepcopy(value)
+    return merged
+
+
+def job(params: Mapping[str, Any], stage: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
+    """The config of one job.
+
+    Args:
+        params: the whole of params.yaml with the experiment's overlay.
+        stage: the stage's name.
+        wildcards: those of the job, without `experiment`.
+
+    Returns:
+        shared leaves of the stage < params[stage] < rows named by the wildcards, in the order of ROWS; the wildcards
+        themselves are its `names`.
+    """
+    config = {leaf: params["shared"][leaf] for leaf, stages in SHARED.items() if stage in stages}
+    config = merge(config, params.get(stage, {}))
+    for wildcard, section in ROWS.items():
+        if wildcard in wildcards:
+            config = merge(config, params[section][wildcards[wildcard]].get(stage, {}))
+    config["names"] = dict(wildcards)
+    if stage == "evaluate_generation":
+        config["variants"] = list(params["select"]["variants"])
+    if stage in READERS_OF_ROWS:
+        config["experiment"] = params["experiment"]
+        config["select"] = copy.deepcopy(params["select"])
+        config["rows"] = {
+            section: {name: _titles(params[section][name]) for name in params["select"][section]}
+            for section in ("datasets", "models", "variants")
+        }
+    return config
+
+
+def _titles(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row without its stage sections: its title and other words about it."""
+    return {key: value for key, value in row.items() if not isinstance(value, Mapping)}
+
+
+def to_json(config: Any) -> str:
+    """The one text of a config: sorted keys, no spaces."""
+    value = dataclasses.asdict(config) if dataclasses.is_dataclass(config) and not isinstance(config, type) else config
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def from_json(config_type: type[ConfigT], text: str) -> ConfigT:
+    """Builds a stage's frozen dataclass from its JSON.
+
+    Raises:
+        InputError: an unknown, missing or mistyped field.
+    """
+    values = json.loads(text)
+    hints = typing.get_type_hints(config_type)
+    for name in sorted(values.keys() ^ hints.keys()):
+        told = "is not read by this stage" if name in values else "is missing"
+        raise InputError(f"params.yaml: {name} {told}; known here: {', '.join(sorted(hints))}")
+    return config_type(**{name: _convert(name, hint, values[name]) for name, hint in hints.items()})
+
+
+def _convert(name: str, hint: Any, value: Any) -> Any:
+    """`value` as the type of its field: lists become tuples, integers may stand for floats, nothing else is bent."""
+    origin = typing.get_origin(hint)
+    if origin is typing.Literal:
+        if value not in typing.get_args(hint):
+            raise InputError(f"params.yaml: {name} is {value!r}; allowed: {', '.join(map(str, typing.get_args(hint)))}")
+        return value
+    if origin is tuple and isinstance(value, list):
+        return tuple(_convert(name, typing.get_args(hint)[0], item) for item in value)
+    if origin is dict and isinstance(value, dict):
+        return value
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    plain = hint if isinstance(hint, type) and not isinstance(hint, types.GenericAlias) else ()
+    if plain and type(value) is plain:
+        return value
+    raise InputError(
+        f"params.yaml: {name} is {value!r} ({type(value).__name__}); {getattr(hint, '__name__', hint)} needed"
+    )

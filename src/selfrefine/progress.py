@@ -1,0 +1,61 @@
+"""Progress of a long loop: a bar in a terminal, one plain line about every ten seconds in a log."""
+
+import sys
+import time
+from types import TracebackType
+
+from tqdm import tqdm
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Progress:
+    """Counts `done` of `total` units and tells what is left.
+
+    Args:
+        label: what runs, e.g. "train_base fashion_mnist ddpm seed0".
+        total: units in all.
+        start: units done before (a resumed job); they do not count for the rate.
+        unit: one unit's name, e.g. "step".
+        items: images per unit, for the rate in images/s.
+    """
+
+    def __init__(self, label: str, total: int, *, start: int = 0, unit: str = "step", items: int = 1) -> None:
+        self.label, self.total, self.start, self.unit, self.items = label, total, start, unit, items
+        self.began = self.printed = time.monotonic()
+        self.bar = tqdm(total=total, initial=start, desc=label, unit=unit) if sys.stdout.isatty() else None
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.bar is not None:
+            self.bar.close()
+        elif kind is None:
+            self._print_line(self.total, {})
+
+    def update(self, done: int, **values: float) -> None:
+        """Tells that `done` units are finished; `values` (loss, ...) are printed beside."""
+        if self.bar is not None:
+            self.bar.set_postfix({name: f"{value:.4g}" for name, value in values.items()}, refresh=False)
+            self.bar.update(done - self.bar.n)
+        elif time.monotonic() - self.printed >= SECONDS_BETWEEN_LINES:
+            self._print_line(done, values)
+
+    def due(self) -> bool:
+        """Whether the next `update` will be seen soon: reading a loss from an accelerator waits for it, so ask before."""
+        return self.bar is not None or time.monotonic() - self.printed >= SECONDS_BETWEEN_LINES
+
+    def _print_line(self, done: int, values: dict[str, float]) -> None:
+        self.printed = time.monotonic()
+        seconds = max(self.printed - self.began, 1e-9)
+        rate = (done - self.start) / seconds
+        left = (self.total - done) / rate if rate > 0 else 0.0
+        shown = "".join(f", {name} {value:.4g}" for name, value in values.items())
+        clock = f"{int(left) // 3600}:{int(left) % 3600 // 60:02d}:{int(left) % 60:02d}"
+        print(
+            f"{self.label}: {self.unit} {done}/{self.total}{shown}, {rate * self.items:.1f} images/s, {clock} left",
+            flush=True,
+        )

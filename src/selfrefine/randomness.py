@@ -1,0 +1,42 @@
+"""Independent streams of random numbers, keyed by (seed, purpose, index).
+
+No stage keeps a generator alive between steps: what step k of a purpose draws depends on its key alone, so a resumed run, another
+variant or another order of jobs draws the same numbers. All streams are drawn on the CPU, hence equal on every device.
+"""
+
+import hashlib
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Purpose = Literal[
+    "weights",  # initial weights of the diffusion network
+    "batch",  # which images are in the batch of a step, and which are flipped
+    "timestep",  # t of a training step
+    "noise",  # eps of a training step
+    "dropout",  # dropout inside the network at a training step
+    "map_noise",  # x_T, per-step noise and dither of the images behind a guidance map
+    "highlighter",  # split, initial head, batches and dither of the highlighter
+    "highlighter_fakes",  # x_T and per-step noise of the images that the highlighter learns from
+    "evaluation",  # x_T and per-step noise of the images that are measured
+]
+
+
+def stream_seed(seed: int, purpose: Purpose, index: int) -> int:
+    """The 63-bit seed of one stream: the head of SHA-256 over its key, so that neighbouring keys share nothing."""
+    key = f"{seed}/{purpose}/{index}".encode()
+    return int.from_bytes(hashlib.sha256(key).digest()[:8], "big") >> 1
+
+
+def stream(seed: int, purpose: Purpose, index: int) -> torch.Generator:
+    """A fresh CPU generator for the stream (seed, purpose, index)."""
+    return torch.Generator().manual_seed(stream_seed(seed, purpose, index))
+
+
+def image_noise(streams: list[torch.Generator], shape: tuple[int, ...]) -> Tensor:
+    """Standard normal noise (len(streams), *shape), float32: row i is drawn from stream i alone.
+
+    One stream per image makes an image independent of the chunk it is sampled in.
+    """
+    return torch.stack([torch.randn(shape, generator=generator) for generator in streams])

@@ -1,0 +1,181 @@
+"""How a stage runs: its command line, its threads, its device, and its one line when something is wrong. Only this module reads argv."""
+
+import argparse
+import errno
+import fcntl
+import functools
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
+
+from selfrefine import config as configuration
+from selfrefine import files, resume
+from selfrefine.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+ConfigT = TypeVar("ConfigT")
+InputsT = TypeVar("InputsT")
+OutputsT = TypeVar("OutputsT")
+
+# What an operating system says when the disk, not the program, is at fault.
+DISK_ERRORS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+}
+
+
+@dataclass(frozen=True)
+class Job(Generic[ConfigT, InputsT, OutputsT]):
+    """One run of a stage: its frozen config, its files (dataclasses of Path or tuple of Path) and the digest of its code."""
+
+    name: str
+    config: ConfigT
+    inputs: InputsT
+    outputs: OutputsT
+    code: str = "library"
+
+    @functools.cached_property
+    def key(self) -> str:
+        """Digest of everything that decides the result: config, code and the bytes of the inputs."""
+        digests = [files.sha256(path) for path in _paths(self.inputs)]
+        parts = [configuration.to_json(self.config), self.code, *digests]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def scratch(self) -> AbstractContextManager[Path]:
+        """The job's locked scratch folder (see `resume.scratch`)."""
+        return resume.scratch(_paths(self.outputs)[0], self.key)
+
+
+def _paths(record: Any) -> list[Path]:
+    """All paths of a dataclass of Path and tuple[Path, ...] fields, in order."""
+    values = [getattr(record, field.name) for field in fields(record)]
+    return [path for value in values for path in (value if isinstance(value, tuple) else (value,))]
+
+
+def main(run: Callable[[Any], None], config_type: type, inputs_type: type, outputs_type: type) -> None:
+    """Runs one stage from the command line: `--config JSON --code DIGEST --record config.json` and one option per input and output.
+
+    Exits with 1 and one line on bad input; the config is written to `--record` after the outputs.
+    """
+    name = Path(sys.argv[0]).stem
+    arguments = _parse(name, inputs_type, outputs_type)
+    try:
+        config = configuration.from_json(config_type, arguments.config)
+        job = Job(name, config, _collect(inputs_type, arguments), _collect(outputs_type, arguments), arguments.code)
+        set_threads()
+        run(job)
+        files.write_json(arguments.record, json.loads(arguments.config))
+    except InputError as error:
+        sys.exit(f"{name}: {error}")
+    except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
+        sys.exit(f"{name}: {error.filename}: {error.strerror}; nothing was written: mend it and run the same command")
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        sys.exit(
+            f"{name}: {error.filename or 'output'}: {DISK_ERRORS[error.errno]}; make room and run the same command: it goes on where it stopped"
+        )
+
+
+def _parse(name: str, inputs_type: type, outputs_type: type) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog=f"python -m selfrefine.stages.{name}", allow_abbrev=False)
+    parser.add_argument("--config", required=True, help="the job's config as JSON")
+    parser.add_argument("--code", default="library", help="digest of the code, part of the key of a checkpoint")
+    parser.add_argument("--record", required=True, type=Path, help="where the config is kept beside the outputs")
+    for record in (inputs_type, outputs_type):
+        hints = get_type_hints(record)
+        for field in fields(record):
+            many = hints[field.name] is not Path
+            parser.add_argument(f"--{field.name}", required=True, type=Path, nargs="*" if many else None)
+    return parser.parse_args()
+
+
+def _collect(record: type, arguments: argparse.Namespace) -> Any:
+    values = {field.name: getattr(arguments, field.name) for field in fields(record)}
+    return record(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def processors() -> int:
+    """The processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def set_threads() -> None:
+    """Lets torch, if the stage imports it, use every processor: Snakemake exports OMP_NUM_THREADS=1 under `--cores 1`."""
+    if "torch" in sys.modules:
+        import torch
+
+        torch.set_num_threads(processors())
+
+
+@contextmanager
+def device(name: str) -> Iterator["torch.device"]:
+    """Yields the device to compute on and holds it: with several GPUs, the first whose lock is free.
+
+    Args:
+        name: auto (a free GPU, else MPS, else the CPU), cpu, cuda or mps: params.yaml, shared.device.
+
+    Raises:
+        InputError: the named device is absent, or every GPU is taken.
+    """
+    import torch
+
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
+    if not available[name]:
+        raise InputError(f"params.yaml: shared.device is {name}, but this machine has none; set it to auto or cpu")
+    if name != "cuda" or torch.cuda.device_count() == 1:
+        yield torch.device(name)
+        return
+    with _free_gpu(torch.cuda.device_count()) as index:
+        yield torch.device("cuda", index)
+
+
+@contextmanager
+def _free_gpu(count: int) -> Iterator[int]:
+    """Yields the index of a GPU that no other stage of this project holds: Snakemake counts GPUs but hands out no ids."""
+    Path("scratch").mkdir(exist_ok=True)
+    for index in range(count):
+        with open(Path("scratch", f"gpu{index}.lock"), "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield index
+            return
+    raise InputError(f"all {count} GPUs are held by other stages; run with --resources gpu={count}")
+
+
+def precision(name: str, on: "torch.device") -> "torch.dtype":
+    """The type that networks compute in: auto is bfloat16 where the hardware multiplies it natively, else float32.
+
+    Args:
+        name: auto, float32 or bfloat16: params.yaml, shared.precision.
+        on: the device.
+    """
+    import torch
+
+    if name == "auto":
+        native = {
+            "cuda": lambda: torch.cuda.get_device_capability(on)[0] >= 8,
+            "cpu": torch.cpu._is_avx512_bf16_supported,
+        }
+        name = "bfloat16" if native.get(on.type, lambda: False)() else "float32"
+    return torch.bfloat16 if name == "bfloat16" else torch.float32
+
+
+def autocast(on: "torch.device", dtype: "torch.dtype") -> "torch.autocast":
+    """Autocast to `dtype`, switched off for float32."""
+    import torch
+
+    return torch.autocast(on.type, dtype=dtype, enabled=dtype != torch.float32)
