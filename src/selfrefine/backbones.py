@@ -1,7 +1,8 @@
-"""The convolution stacks of torchvision's VGG16 and AlexNet, with torchvision's layer numbers, so that its weights load by name.
+"""The convolution stacks of torchvision's VGG16 and AlexNet, with torchvision's layer numbers, so that its weights
+load by name.
 
-Built here rather than imported: torchvision's import costs more than two seconds of every job's start. ReLU is out of place, so that
-an activation can be read before it (Grad-CAM).
+Built here rather than imported: torchvision's import costs more than two seconds of every job's start. ReLU is out of
+place, so that an activation can be read before it (Grad-CAM).
 """
 
 from torch import nn

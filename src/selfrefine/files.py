@@ -3,10 +3,12 @@
 A file appears under its name only when it is complete; readers say in one line what is wrong with what they were given.
 """
 
+import gzip
 import hashlib
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +40,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yields an empty folder beside `path`; when the block ends well it is sealed with SHA256SUMS and renamed to `path`."""
+    """Yields an empty folder beside `path`; when the block ends well it is sealed by SHA256SUMS and renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -70,7 +72,7 @@ def check_folder(folder: Path) -> Path:
         raise InputError(
             f"{folder}: not a folder sealed by {SUMS}; make it again by deleting it and running the same command"
         )
-    recorded = dict(reversed(line.split("  ", 1)) for line in sums.read_text().splitlines())
+    recorded = {line[66:]: line[:64] for line in sums.read_text().splitlines()}
     present = {file.relative_to(folder).as_posix(): file for file in _folder_files(folder)}
     for name in sorted(recorded.keys() | present.keys()):
         if name not in present or recorded.get(name) != sha256(present[name]):
@@ -86,6 +88,27 @@ def sha256(path: Path) -> str:
         return sha256(path / SUMS)
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file; those of a .gz unpacked.
+
+    Raises:
+        InputError: a .gz that is cut off or damaged.
+    """
+    if path.suffix != ".gz":
+        return path.read_bytes()
+    try:
+        with gzip.open(path) as stream:
+            return stream.read()
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: not a whole gzip file ({error}); fetch it again") from error
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file of any format."""
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_array(path: Path, array: np.ndarray) -> None:

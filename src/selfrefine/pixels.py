@@ -1,4 +1,4 @@
-"""The one conversion between stored pixels (uint8) and what networks see ([-1, 1]): one scale, one rounding, for real and generated images."""
+"""Between stored pixels (uint8) and what networks see ([-1, 1]): one scale and one rounding, for real and generated."""
 
 import numpy as np
 import torch

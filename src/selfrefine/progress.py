@@ -44,10 +44,6 @@ class Progress:
         elif time.monotonic() - self.printed >= SECONDS_BETWEEN_LINES:
             self._print_line(done, values)
 
-    def due(self) -> bool:
-        """Whether the next `update` will be seen soon: reading a loss from an accelerator waits for it, so ask before."""
-        return self.bar is not None or time.monotonic() - self.printed >= SECONDS_BETWEEN_LINES
-
     def _print_line(self, done: int, values: dict[str, float]) -> None:
         self.printed = time.monotonic()
         seconds = max(self.printed - self.began, 1e-9)

@@ -1,7 +1,8 @@
 """Independent streams of random numbers, keyed by (seed, purpose, index).
 
-No stage keeps a generator alive between steps: what step k of a purpose draws depends on its key alone, so a resumed run, another
-variant or another order of jobs draws the same numbers. All streams are drawn on the CPU, hence equal on every device.
+No stage keeps a generator alive between steps: what step k of a purpose draws depends on its key alone, so a resumed
+run, another variant or another order of jobs draws the same numbers. All streams are drawn on the CPU, hence equal on
+every device.
 """
 
 import hashlib

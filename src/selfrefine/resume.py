@@ -1,7 +1,7 @@
 """Scratch folders: where a long job keeps what it needs to go on after a kill.
 
-Snakemake deletes a job's outputs before it starts, so checkpoints live beside the rooms, in `scratch/<output path without room>/<key>/`.
-The key is a digest of all that decides the result; another key never sees the checkpoint.
+Snakemake deletes a job's outputs before it starts, so checkpoints live beside the rooms, in `scratch/<output path
+without room>/<key>/`. The key is a digest of all that decides the result; another key never sees the checkpoint.
 """
 
 import fcntl
@@ -16,7 +16,7 @@ from selfrefine.errors import InputError
 
 
 def scratch_root(output: Path) -> Path:
-    """The scratch folder of the job that writes `output`: `models/a/b/file` gives `scratch/a/b`; a path outside the project gets its own."""
+    """Where the job that writes `output` keeps scratch: `models/a/b/file` gives `scratch/a/b`."""
     relative = output if not output.is_absolute() else _below_working_folder(output)
     if relative is None or len(relative.parts) < 3:
         return output.parent / ".scratch" / output.name

@@ -1,4 +1,4 @@
-"""How a stage runs: its command line, its threads, its device, and its one line when something is wrong. Only this module reads argv."""
+"""How a stage runs: command line, threads, device, one line when something is wrong. Only this module reads argv."""
 
 import argparse
 import errno
@@ -35,13 +35,19 @@ DISK_ERRORS = {
 
 @dataclass(frozen=True)
 class Job(Generic[ConfigT, InputsT, OutputsT]):
-    """One run of a stage: its frozen config, its files (dataclasses of Path or tuple of Path) and the digest of its code."""
+    """One run of a stage: its frozen config, its files (dataclasses of Path or tuples), the digest of its code."""
 
     name: str
     config: ConfigT
     inputs: InputsT
     outputs: OutputsT
     code: str = "library"
+
+    @property
+    def label(self) -> str:
+        """Stage and wildcards, for progress lines: "train_base fashion_mnist ddpm seed0"."""
+        names: dict[str, str] = getattr(self.config, "names", {})
+        return " ".join([self.name, *(f"seed{v}" if k == "seed" else v for k, v in names.items())])
 
     @functools.cached_property
     def key(self) -> str:
@@ -62,15 +68,17 @@ def _paths(record: Any) -> list[Path]:
 
 
 def main(run: Callable[[Any], None], config_type: type, inputs_type: type, outputs_type: type) -> None:
-    """Runs one stage from the command line: `--config JSON --code DIGEST --record config.json` and one option per input and output.
+    """Runs one stage: `--config JSON --code DIGEST --record config.json` and one option per input and output.
 
     Exits with 1 and one line on bad input; the config is written to `--record` after the outputs.
     """
     name = Path(sys.argv[0]).stem
     arguments = _parse(name, inputs_type, outputs_type)
     try:
-        config = configuration.from_json(config_type, arguments.config)
-        job = Job(name, config, _collect(inputs_type, arguments), _collect(outputs_type, arguments), arguments.code)
+        config: Any = configuration.from_json(config_type, arguments.config)
+        job: Job[Any, Any, Any] = Job(
+            name, config, _collect(inputs_type, arguments), _collect(outputs_type, arguments), arguments.code
+        )
         set_threads()
         run(job)
         files.write_json(arguments.record, json.loads(arguments.config))
@@ -81,9 +89,8 @@ def main(run: Callable[[Any], None], config_type: type, inputs_type: type, outpu
     except OSError as error:
         if error.errno not in DISK_ERRORS:
             raise
-        sys.exit(
-            f"{name}: {error.filename or 'output'}: {DISK_ERRORS[error.errno]}; make room and run the same command: it goes on where it stopped"
-        )
+        where, told = error.filename or "output", DISK_ERRORS[error.errno]
+        sys.exit(f"{name}: {where}: {told}; mend it and run the same command: it goes on where it stopped")
 
 
 def _parse(name: str, inputs_type: type, outputs_type: type) -> argparse.Namespace:
@@ -110,7 +117,7 @@ def processors() -> int:
 
 
 def set_threads() -> None:
-    """Lets torch, if the stage imports it, use every processor: Snakemake exports OMP_NUM_THREADS=1 under `--cores 1`."""
+    """Lets torch, if imported, use every processor: under `--cores 1` Snakemake exports OMP_NUM_THREADS=1."""
     if "torch" in sys.modules:
         import torch
 
@@ -143,7 +150,7 @@ def device(name: str) -> Iterator["torch.device"]:
 
 @contextmanager
 def _free_gpu(count: int) -> Iterator[int]:
-    """Yields the index of a GPU that no other stage of this project holds: Snakemake counts GPUs but hands out no ids."""
+    """Yields the index of a GPU that no other stage here holds: Snakemake counts GPUs but hands out no ids."""
     Path("scratch").mkdir(exist_ok=True)
     for index in range(count):
         with open(Path("scratch", f"gpu{index}.lock"), "w") as lock:

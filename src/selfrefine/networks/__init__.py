@@ -1,0 +1,67 @@
+"""Diffusion networks by family: built from their params, saved and loaded as plain diffusers pipelines.
+
+A family is one module here with a function `build(network, diffusion, size)`; everything after the base phase reads the
+network and the schedule from the saved pipeline alone.
+"""
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import DiffusionPipeline
+from diffusers.utils import logging
+
+from selfrefine import files, randomness
+from selfrefine.errors import InputError
+
+Pipeline = Any  # a DiffusionPipeline with `unet` and `scheduler`: diffusers gives their types no names
+
+logging.disable_progress_bar()  # a bar per loaded file has no place in a log
+
+
+def build(family: str, network: dict[str, Any], diffusion: dict[str, Any], size: int, seed: int) -> Pipeline:
+    """An untrained pipeline with `unet` and `scheduler`; its weights depend on the seed alone.
+
+    Args:
+        family: a module of this package, e.g. "ddpm".
+        network: the model row's train_base.network.
+        diffusion: the model row's train_base.diffusion.
+        size: height and width of the images, px.
+        seed: of the run.
+
+    Raises:
+        InputError: an unknown family, or params that its network does not take.
+    """
+    known = [module.name for module in pkgutil.iter_modules(__path__)]
+    if family not in known:
+        raise InputError(f"params.yaml: train_base.family is {family}; known families: {', '.join(sorted(known))}")
+    module = importlib.import_module(f"{__name__}.{family}")
+    with torch.random.fork_rng():
+        torch.manual_seed(randomness.stream_seed(seed, "weights", 0))
+        try:
+            pipeline: Pipeline = module.build(network, diffusion, size)
+        except (TypeError, ValueError, KeyError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"params.yaml: train_base.network of family {family} does not build: {reason}") from error
+    return pipeline
+
+
+def save(pipeline: Pipeline, folder: Path) -> None:
+    """Saves a complete, sealed diffusers folder; it appears under its name only when it is whole."""
+    with files.atomic_folder(folder) as temporary:
+        pipeline.save_pretrained(temporary, safe_serialization=True)
+
+
+def load(folder: Path, device: torch.device) -> Pipeline:
+    """Loads a sealed diffusers folder, with the network on `device`.
+
+    Raises:
+        InputError: a folder that is missing, changed since it was made, or no pipeline.
+    """
+    try:
+        pipeline = DiffusionPipeline.from_pretrained(files.check_folder(folder), local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}: not a diffusers pipeline: {' '.join(str(error).split())}") from error
+    return pipeline.to(device)

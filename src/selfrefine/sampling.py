@@ -1,0 +1,131 @@
+"""Samplers and the sampling of many images: fixed chunks, one stream of random numbers per image, resumable."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from selfrefine import files, pixels, randomness, runtime
+from selfrefine.progress import Progress
+
+Sampler = Literal["ddim", "ancestral"]
+Streams = Sequence[torch.Generator]
+
+
+def spaced_timesteps(total: int, steps: int) -> list[int]:
+    """`steps` of the timesteps 0 ... total-1, both ends included, descending: the authors' spacing (method 3).
+
+    Args:
+        total: T of the schedule.
+        steps: at least 2.
+    """
+    return [int(t) for t in np.linspace(0, total - 1, steps).round()[::-1]]
+
+
+def _chain(alphas_cumprod: Tensor, steps: int) -> list[tuple[int, float, float]]:
+    """The steps of a respaced chain: (t, abar_t, abar of the next lower t; 1 after the last)."""
+    times = spaced_timesteps(len(alphas_cumprod), steps)
+    levels = [float(alphas_cumprod[t]) for t in times] + [1.0]
+    return list(zip(times, levels[:-1], levels[1:], strict=True))
+
+
+def _predict_images(network: nn.Module, noisy: Tensor, t: int, level: float) -> tuple[Tensor, Tensor]:
+    """(x_0 clipped to [-1, 1], eps re-derived from it) for x_t at abar_t = level; float32."""
+    noise = network(noisy, t).sample.float()
+    images = ((noisy - (1.0 - level) ** 0.5 * noise) / level**0.5).clamp(-1.0, 1.0)
+    return images, (noisy - level**0.5 * images) / (1.0 - level) ** 0.5
+
+
+def ddim(network: nn.Module, alphas_cumprod: Tensor, noisy: Tensor, steps: int, _streams: Streams) -> Tensor:
+    """DDIM with eta 0: x_T (N, C, H, W) float32 to images in [-1, 1]. Song et al. 2021, Eq. 12; method 3."""
+    for t, level, lower in _chain(alphas_cumprod, steps):
+        images, noise = _predict_images(network, noisy, t, level)
+        noisy = lower**0.5 * images + (1.0 - lower) ** 0.5 * noise
+    return noisy
+
+
+def ancestral(network: nn.Module, alphas_cumprod: Tensor, noisy: Tensor, steps: int, streams: Streams) -> Tensor:
+    """DDPM's sampler on a respaced chain, fixed large variance: x_T to images in [-1, 1]. Ho et al. 2020, Alg. 2."""
+    for t, level, lower in _chain(alphas_cumprod, steps):
+        images, _ = _predict_images(network, noisy, t, level)
+        beta = 1.0 - level / lower
+        from_images = lower**0.5 * beta / (1.0 - level)
+        from_noisy = (1.0 - beta) ** 0.5 * (1.0 - lower) / (1.0 - level)
+        noisy = from_images * images + from_noisy * noisy
+        if lower < 1.0:
+            fresh = randomness.image_noise(list(streams), tuple(noisy.shape[1:]))
+            noisy = noisy + beta**0.5 * fresh.to(noisy.device)
+    return noisy
+
+
+SAMPLERS: dict[Sampler, Callable[[nn.Module, Tensor, Tensor, int, Streams], Tensor]] = {
+    "ddim": ddim,
+    "ancestral": ancestral,
+}
+
+
+@torch.no_grad()
+def sample_chunk(
+    network: nn.Module,
+    alphas_cumprod: Tensor,
+    streams: Streams,
+    *,
+    sampler: Sampler,
+    steps: int,
+    size: int,
+    dtype: torch.dtype,
+) -> Tensor:
+    """One image per stream, (N, 3, size, size) float32 in [-1, 1] on the network's device, without any guidance map.
+
+    Args:
+        network: a diffusers network that predicts noise.
+        alphas_cumprod: (T,) float32.
+        streams: one generator per image; x_T and all later noise of an image come from its own.
+        sampler: which sampler.
+        steps: network evaluations.
+        size: px.
+        dtype: what the network computes in.
+    """
+    device = next(network.parameters()).device
+    noisy = randomness.image_noise(list(streams), (3, size, size)).to(device)
+    with runtime.autocast(device, dtype):
+        return SAMPLERS[sampler](network, alphas_cumprod, noisy, steps, streams)
+
+
+def sample_images(
+    network: nn.Module,
+    alphas_cumprod: Tensor,
+    scratch: Path,
+    *,
+    label: str,
+    seed: int,
+    purpose: randomness.Purpose,
+    n_images: int,
+    chunk_size: int,
+    sampler: Sampler,
+    steps: int,
+    size: int,
+    dtype: torch.dtype,
+) -> np.ndarray:
+    """Samples images 0 ... n_images-1 of a purpose: (n_images, size, size, 3) uint8.
+
+    Every chunk has the same size (the last is sampled whole and cut), so the bytes depend on no order of work; finished
+    chunks wait in `scratch`, and a killed job goes on after the last of them.
+    """
+    network.eval()
+    starts = range(0, n_images, chunk_size)
+    done = [scratch / f"chunk{start:08d}.npy" for start in starts]
+    finished = sum(path.is_file() for path in done) * chunk_size
+    with Progress(label, n_images, start=min(finished, n_images), unit="image") as progress:
+        for start, path in zip(starts, done, strict=True):
+            if not path.is_file():
+                streams = [randomness.stream(seed, purpose, start + row) for row in range(chunk_size)]
+                images = sample_chunk(
+                    network, alphas_cumprod, streams, sampler=sampler, steps=steps, size=size, dtype=dtype
+                )
+                files.write_array(path, pixels.to_uint8(images))
+            progress.update(min(start + chunk_size, n_images))
+    return np.concatenate([files.read_array(path) for path in done])[:n_images]

@@ -1,0 +1,59 @@
+"""Images of the base model that the highlighter learns from: the sampler and steps of a refresh, noise of their own."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfrefine import files, networks, runtime, sampling
+from selfrefine.runtime import Job, main
+
+
+@dataclass(frozen=True)
+class Config:
+    """See params.yaml, generate_fakes."""
+
+    names: dict[str, str]
+    device: str
+    precision: str
+    map_steps: int
+    n_images: int
+    chunk_size: int
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A diffusers folder."""
+
+    pipeline: Path
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The fakes, (n_images, H, W, 3) uint8."""
+
+    images: Path
+
+
+def run(job: Job[Config, Inputs, Outputs]) -> None:
+    """Samples images 0 ... n_images-1."""
+    config = job.config
+    with job.scratch() as scratch, runtime.device(config.device) as device:
+        pipeline = networks.load(job.inputs.pipeline, device)
+        images = sampling.sample_images(
+            pipeline.unet,
+            pipeline.scheduler.alphas_cumprod,
+            scratch,
+            label=job.label,
+            seed=int(config.names["seed"]),
+            purpose="highlighter_fakes",
+            n_images=config.n_images,
+            chunk_size=config.chunk_size,
+            sampler="ddim",
+            steps=config.map_steps,
+            size=pipeline.unet.config.sample_size,
+            dtype=runtime.precision(config.precision, device),
+        )
+        files.write_array(job.outputs.images, images)
+
+
+if __name__ == "__main__":
+    main(run, Config, Inputs, Outputs)

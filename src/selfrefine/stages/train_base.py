@@ -1,0 +1,85 @@
+"""Base phase: trains a diffusion model as usual and keeps all that the refinement phase forks from."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from selfrefine import files, networks, runtime, training
+from selfrefine.runtime import Job, main
+from selfrefine.trainer import Settings, Trainer
+
+
+@dataclass(frozen=True)
+class Config:
+    """See params.yaml, train_base."""
+
+    names: dict[str, str]
+    device: str
+    precision: str
+    family: str
+    network: dict[str, Any]
+    diffusion: dict[str, Any]
+    steps: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    warmup_steps: int
+    decay_at: float
+    decay_factor: float
+    max_gradient_norm: float
+    ema_decay: float
+    horizontal_flip: bool
+    checkpoint_every: int
+    log_every: int
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Packed training images."""
+
+    images: Path
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Diffusers folder of the EMA weights, training state for the fork, loss curve."""
+
+    pipeline: Path
+    state: Path
+    loss: Path
+
+
+def run(job: Job[Config, Inputs, Outputs]) -> None:
+    """Trains `steps` updates from initial weights."""
+    config, seed = job.config, int(job.config.names["seed"])
+    images = files.read_images(job.inputs.images)
+    shared = {
+        field.name: getattr(config, field.name) for field in dataclasses.fields(Settings) if field.name != "base_steps"
+    }
+    settings = Settings(**shared, base_steps=config.steps)
+    pipeline = networks.build(config.family, config.network, config.diffusion, images.shape[1], seed)
+    with job.scratch() as scratch, runtime.device(config.device) as device:
+        dtype = runtime.precision(config.precision, device)
+        pipeline.to(device)
+        trainer = Trainer(pipeline.unet, pipeline.scheduler.alphas_cumprod, images, settings, seed=seed, dtype=dtype)
+        training.run_phase(
+            trainer,
+            scratch,
+            label=job.label,
+            first_step=0,
+            last_step=config.steps,
+            checkpoint_every=config.checkpoint_every,
+            log_every=config.log_every,
+        )
+        metadata = {"step": trainer.step, "settings": dataclasses.asdict(settings)}
+        files.write_tensors(job.outputs.state, trainer.tensors(), metadata)
+        files.write_table(job.outputs.loss, pd.DataFrame(training.log_columns(trainer)))
+        with trainer.ema_weights():
+            networks.save(pipeline, job.outputs.pipeline)
+
+
+if __name__ == "__main__":
+    main(run, Config, Inputs, Outputs)

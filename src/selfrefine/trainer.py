@@ -1,0 +1,184 @@
+"""One update of a diffusion network, plain or self-refining, and the state it leaves: weights, EMA, AdamW's moments.
+
+Everything a step draws is keyed by (seed, purpose, step), so batch, t, noise and dropout are bit-equal in all variants
+and a resumed run equals an unbroken one.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from selfrefine import diffusion, modulation, pixels, randomness, runtime
+from selfrefine.errors import InputError
+from selfrefine.guidance import Refinement
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How a network is trained; the refinement phase goes on with the settings of its base phase.
+
+    Args:
+        batch_size: images per step.
+        learning_rate: of AdamW, after the warm-up.
+        weight_decay: of AdamW.
+        warmup_steps: the rate rises linearly over these first steps.
+        decay_at: share of the base phase after which the rate is multiplied by decay_factor; constant from there on.
+        decay_factor: that factor.
+        max_gradient_norm: gradients are clipped to this norm.
+        ema_decay: per step.
+        horizontal_flip: whether half of the images are mirrored.
+        base_steps: length of the base phase.
+    """
+
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    warmup_steps: int
+    decay_at: float
+    decay_factor: float
+    max_gradient_norm: float
+    ema_decay: float
+    horizontal_flip: bool
+    base_steps: int
+
+    def rate(self, step: int) -> float:
+        """The learning rate of the update with this number, from 0."""
+        warm = min(1.0, (step + 1) / max(self.warmup_steps, 1))
+        return self.learning_rate * warm * (self.decay_factor if step >= self.decay_at * self.base_steps else 1.0)
+
+
+class Trainer:
+    """A network in training: weights, their EMA, AdamW's moments, the number of updates so far, and the log.
+
+    Args:
+        network: predicts noise; trained in place.
+        alphas_cumprod: (T,) of the noise schedule.
+        images: packed training images, (N, H, W, 3) uint8, memory-mapped.
+        settings: how.
+        seed: of the run.
+        dtype: what the network computes in; weights and updates are float32.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        alphas_cumprod: Tensor,
+        images: np.ndarray,
+        settings: Settings,
+        *,
+        seed: int,
+        dtype: torch.dtype,
+    ) -> None:
+        self.network, self.images, self.settings, self.seed, self.dtype = network, images, settings, seed, dtype
+        self.device = next(network.parameters()).device
+        self.alphas_cumprod = alphas_cumprod.to(self.device)
+        self.parameters = dict(network.named_parameters())
+        self.ema = {name: value.detach().clone() for name, value in self.parameters.items()}
+        self.optimiser = torch.optim.AdamW(
+            self.parameters.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
+        self.step = 0
+        self.log: list[tuple[int, float, float]] = []
+
+    # -- one step ------------------------------------------------------------------------------------------------------
+
+    def batch(self, step: int) -> Tensor:
+        """x_0 of a step: (batch_size, 3, H, W) float32 in [-1, 1].
+
+        # Not in paper: drawn with replacement, because a step's batch then depends on its number alone.
+        """
+        draws = randomness.stream(self.seed, "batch", step)
+        rows = torch.randint(len(self.images), (self.settings.batch_size,), generator=draws)
+        images = pixels.to_float(self.images[rows.numpy()])
+        if self.settings.horizontal_flip:
+            flipped = torch.rand(len(rows), generator=draws) < 0.5
+            images = torch.where(flipped.view(-1, 1, 1, 1), images.flip(-1), images)
+        return images
+
+    def update(self, guidance_map: Tensor | None = None, refinement: Refinement | None = None) -> Tensor:
+        """One update of weights and EMA; returns the loss, a scalar on the device. Method 1 and 2.
+
+        Args:
+            guidance_map: M, (H, W) float32 in [0, 1], or None for plain training.
+            refinement: how M is used.
+        """
+        step, settings = self.step, self.settings
+        images = self.batch(step)
+        times = diffusion.draw_timesteps(
+            len(images), len(self.alphas_cumprod), randomness.stream(self.seed, "timestep", step)
+        ).to(self.device)
+        noise = torch.randn(images.shape, generator=randomness.stream(self.seed, "noise", step)).to(self.device)
+        injected, weight = noise, 0.0
+        if guidance_map is not None and refinement is not None:
+            if refinement.forward == "xt":
+                injected = diffusion.amplify(noise, guidance_map, refinement.forward_weight)
+            weight = refinement.reverse_weight if refinement.reverse == "kv" else 0.0
+        noisy = diffusion.diffuse(images.to(self.device), injected, self.alphas_cumprod[times])
+
+        self.network.train()
+        torch.manual_seed(randomness.stream_seed(self.seed, "dropout", step))  # dropout knows no generator of its own
+        with modulation.modulated(self.network, guidance_map, weight), runtime.autocast(self.device, self.dtype):
+            predicted = self.network(noisy, times).sample
+        loss = diffusion.noise_loss(predicted, noise)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.parameters.values(), settings.max_gradient_norm)
+        for group in self.optimiser.param_groups:
+            group["lr"] = settings.rate(step)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.ema.values()), list(self.parameters.values()), 1.0 - settings.ema_decay)
+        self.step += 1
+        return loss.detach()
+
+    @contextmanager
+    def ema_weights(self) -> Iterator[nn.Module]:
+        """The network with its EMA weights, for evaluation, until the block ends; nothing is copied."""
+        self._swap()
+        self.network.eval()
+        try:
+            yield self.network
+        finally:
+            self._swap()
+
+    def _swap(self) -> None:
+        for name, parameter in self.parameters.items():
+            parameter.data, self.ema[name] = self.ema[name], parameter.data
+
+    # -- what is kept --------------------------------------------------------------------------------------------------
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that the next update depends on, by name."""
+        state: dict[str, Tensor] = {f"weights/{name}": parameter for name, parameter in self.parameters.items()}
+        state |= {f"ema/{name}": value for name, value in self.ema.items()}
+        for name, parameter in self.parameters.items():
+            state |= {f"{key}/{name}": value for key, value in self.optimiser.state[parameter].items()}
+        return {name: value.detach() for name, value in state.items()}
+
+    def restore(self, tensors: dict[str, Tensor], step: int) -> None:
+        """Takes over what `tensors` returned after update number `step`.
+
+        Raises:
+            InputError: the tensors belong to another network.
+        """
+        own = {name: tuple(value.shape) for name, value in self.parameters.items()}
+        given = {
+            key.removeprefix("weights/"): tuple(v.shape) for key, v in tensors.items() if key.startswith("weights/")
+        }
+        if own != given:
+            name = next(name for name in sorted(own.keys() | given.keys()) if own.get(name) != given.get(name))
+            raise InputError(
+                f"training state does not fit the network: {name} is {given.get(name)}, {own.get(name)} needed; "
+                "delete the models of this run and run the same command"
+            )
+        self.step = step
+        for name, parameter in self.parameters.items():
+            parameter.data.copy_(tensors[f"weights/{name}"])
+            self.ema[name].copy_(tensors[f"ema/{name}"])
+            # torch keeps AdamW's step count in float32; a fused optimiser wants it beside the weights
+            moments = {key: tensors[f"{key}/{name}"].to(self.device) for key in ("step", "exp_avg", "exp_avg_sq")}
+            self.optimiser.state[parameter] = moments

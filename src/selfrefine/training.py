@@ -1,0 +1,111 @@
+"""The loop of both phases: updates, refreshes of the map, log, checkpoints, resume."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from selfrefine import files
+from selfrefine.errors import InputError
+from selfrefine.guidance import Refinement
+from selfrefine.progress import Progress
+from selfrefine.trainer import Trainer
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclasses.dataclass
+class Phase:
+    """The maps of a phase, and the steps before which they were made."""
+
+    maps: list[Tensor] = dataclasses.field(default_factory=list)
+    refreshed_at: list[int] = dataclasses.field(default_factory=list)
+
+
+def run_phase(
+    trainer: Trainer,
+    scratch: Path,
+    *,
+    label: str,
+    first_step: int,
+    last_step: int,
+    checkpoint_every: int,
+    log_every: int,
+    refinement: Refinement | None = None,
+    refresh: Callable[[nn.Module, int], Tensor] | None = None,
+) -> Phase:
+    """Trains from wherever a checkpoint in `scratch` stands, or from `first_step`, up to `last_step`.
+
+    Args:
+        trainer: at `first_step`.
+        scratch: the job's scratch folder.
+        label: for the progress lines.
+        first_step: number of the phase's first update.
+        last_step: number of updates at its end.
+        checkpoint_every: steps between checkpoints.
+        log_every: steps whose mean loss is one row of the log.
+        refinement: how the map is used; None for the base phase.
+        refresh: makes map number k with the network that it is given.
+
+    Raises:
+        InputError: a loss that is not finite.
+    """
+    phase = _resume(trainer, scratch)
+    losses: list[Tensor] = []
+    total = last_step - first_step
+    with Progress(label, total, start=trainer.step - first_step, items=trainer.settings.batch_size) as progress:
+        while trainer.step < last_step:
+            if refinement is not None and refresh is not None and refinement.due(trainer.step, first_step):
+                with trainer.ema_weights() as network:
+                    phase.maps.append(refresh(network, len(phase.maps)))
+                phase.refreshed_at.append(trainer.step)
+            losses.append(trainer.update(phase.maps[-1] if phase.maps else None, refinement))
+            ended = trainer.step == last_step
+            if trainer.step % log_every == 0 or trainer.step % checkpoint_every == 0 or ended:
+                _log(trainer, losses, scratch)
+                losses = []
+                progress.update(trainer.step - first_step, loss=trainer.log[-1][1])
+            if trainer.step % checkpoint_every == 0 and not ended:
+                _checkpoint(trainer, phase, scratch)
+    return phase
+
+
+def _log(trainer: Trainer, losses: list[Tensor], scratch: Path) -> None:
+    """Adds the mean loss of the last steps to the log; the only place where the loop waits for an accelerator."""
+    loss = float(torch.stack(losses).mean())
+    if not math.isfinite(loss):
+        held = files.read_tensors(scratch / CHECKPOINT)[1]["step"] if (scratch / CHECKPOINT).is_file() else None
+        kept = f"the checkpoint of step {held} is kept" if held else "there was no checkpoint yet"
+        raise InputError(
+            f"loss is {loss} at step {trainer.step}; {kept}; lower train_base.learning_rate in params.yaml, "
+            "or set shared.precision to float32, and run the same command"
+        )
+    trainer.log.append((trainer.step, loss, trainer.settings.rate(trainer.step - 1)))
+
+
+def _checkpoint(trainer: Trainer, phase: Phase, scratch: Path) -> None:
+    tensors = trainer.tensors() | {f"maps/{number}": value for number, value in enumerate(phase.maps)}
+    metadata = {"step": trainer.step, "log": trainer.log, "refreshed_at": phase.refreshed_at}
+    files.write_tensors(scratch / CHECKPOINT, tensors, metadata)
+
+
+def _resume(trainer: Trainer, scratch: Path) -> Phase:
+    if not (scratch / CHECKPOINT).is_file():
+        return Phase()
+    tensors, metadata = files.read_tensors(scratch / CHECKPOINT)
+    trainer.restore(tensors, metadata["step"])
+    trainer.log = [(step, loss, rate) for step, loss, rate in metadata["log"]]
+    refreshed_at: list[int] = metadata["refreshed_at"]
+    maps = [tensors[f"maps/{number}"].to(trainer.device) for number in range(len(refreshed_at))]
+    print(f"going on after step {trainer.step}", flush=True)
+    return Phase(maps, refreshed_at)
+
+
+def log_columns(trainer: Trainer) -> dict[str, list[Any]]:
+    """The log as the columns of loss.csv."""
+    step, loss, rate = zip(*trainer.log, strict=True)
+    return {"step": list(step), "loss": list(loss), "learning_rate": list(rate)}
