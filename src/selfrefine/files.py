@@ -158,10 +158,10 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, Any] | None = None) -> None:
-    """Writes tensors as safetensors; `metadata` values are kept as JSON."""
+    """Writes tensors as safetensors; `metadata` is kept as one JSON text: safetensors writes several keys in no order."""
     from safetensors.torch import save_file
 
-    text = {key: json.dumps(value, sort_keys=True) for key, value in (metadata or {}).items()}
+    text = {"metadata": json.dumps(dict(metadata or {}), sort_keys=True)}
     with atomic_file(path) as temporary:
         save_file(
             {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata=text
@@ -178,7 +178,7 @@ def read_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
 
     try:
         with safe_open(path, framework="pt") as archive:
-            metadata = {key: json.loads(value) for key, value in (archive.metadata() or {}).items()}
+            metadata = json.loads((archive.metadata() or {}).get("metadata", "{}"))
             return {name: archive.get_tensor(name) for name in archive.keys()}, metadata  # noqa: SIM118 (not a dict)
     except SafetensorError as error:
         raise InputError(
