@@ -158,7 +158,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, Any] | None = None) -> None:
-    """Writes tensors as safetensors; `metadata` is kept as one JSON text: safetensors writes several keys in no order."""
+    """Writes tensors as safetensors; `metadata` is one JSON text: safetensors writes several keys in no order."""
     from safetensors.torch import save_file
 
     text = {"metadata": json.dumps(dict(metadata or {}), sort_keys=True)}
