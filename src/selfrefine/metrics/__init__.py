@@ -1,0 +1,1 @@
+"""Measures of generated images and of the highlighter, in numpy; only `features` imports torch."""

@@ -1,0 +1,54 @@
+"""Stored features: reading them, and checking that sets of them may be compared."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from selfrefine import files
+from selfrefine.errors import InputError
+
+Features = dict[str, np.ndarray]  # feature space -> (N, D)
+
+
+def read(path: Path) -> Features:
+    """Reads the features of one image set: feature space -> (N, D) float64.
+
+    Raises:
+        InputError: nothing in it, another shape, or a value that is not finite.
+    """
+    spaces = {name: array.astype(np.float64) for name, array in files.read_arrays(path).items()}
+    if not spaces:
+        raise InputError(
+            f"{path}: no features in it; extract_features.networks in params.yaml names the feature spaces"
+        )
+    for name, array in spaces.items():
+        if array.ndim != 2:
+            raise InputError(f"{path}: {name} has the shape {array.shape}, (images, features) needed")
+        if not np.isfinite(array).all():
+            image = int(np.argmin(np.isfinite(array).all(axis=1)))
+            raise InputError(
+                f"{path}: {name} of image {image} is not finite; look at that image and at the network's weights"
+            )
+    return spaces
+
+
+def check_comparable(sets: Mapping[Path, Features]) -> None:
+    """Checks that all sets have the same feature spaces and, in each, the same number of images and features.
+
+    Raises:
+        InputError: the first set that differs from the first of all.
+    """
+    (first_path, first), *others = sets.items()
+    for path, spaces in others:
+        if spaces.keys() != first.keys():
+            raise InputError(
+                f"{path} has the feature spaces {', '.join(sorted(spaces))}, but {first_path} has "
+                f"{', '.join(sorted(first))}; delete the older one and run the same command"
+            )
+        for name, array in spaces.items():
+            if array.shape != first[name].shape:
+                raise InputError(
+                    f"{path} has {array.shape} (images, features) in {name}, but {first_path} has {first[name].shape}; "
+                    "every row needs the same extract_features.n_images of params.yaml"
+                )

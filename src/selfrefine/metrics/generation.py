@@ -1,0 +1,96 @@
+"""All figures of generated images in one feature space."""
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from selfrefine.metrics import frechet, intervals, neighbours
+from selfrefine.metrics.intervals import Estimate
+from selfrefine.metrics.kernel import Pool, kernel_distance
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Features of one set of images, (N, D) float64, and what the metrics need of it, made once when first asked for.
+
+    Args:
+        features: (N, D) float64.
+        neighbours: which nearest neighbour bounds an image's ball (evaluate_generation.neighbours in params.yaml).
+    """
+
+    features: np.ndarray
+    neighbours: int
+
+    @functools.cached_property
+    def gaussian(self) -> frechet.Gaussian:
+        """Mean and covariance."""
+        return frechet.gaussian(self.features)
+
+    @functools.cached_property
+    def pool(self) -> Pool:
+        """For the kernel distance."""
+        return Pool(self.features)
+
+    @functools.cached_property
+    def radii(self) -> np.ndarray:
+        """(N,): squared radius of each image's ball."""
+        return neighbours.radii(self.features, self.neighbours)
+
+
+@dataclass(frozen=True)
+class RealImages:
+    """The two splits that generated images are compared with: sets of equal size in the same feature space."""
+
+    train: ImageSet
+    test: ImageSet
+
+
+def measure(sample: ImageSet, real: RealImages) -> dict[str, Estimate]:
+    """All figures of one set of generated images: those of `compare` to test, FD to train and memorisation."""
+    share = neighbours.nearest_in_train(sample.features, real.train.features, real.test.features)
+    return {
+        **compare(sample, real.test),
+        "fd_train": _distance(sample, real.train),
+        "nearest_in_train": intervals.share_interval(share, len(sample.features)),
+    }
+
+
+def compare(sample: ImageSet, test: ImageSet) -> dict[str, Estimate]:
+    """Distances from a set of images to the real test images, precision and recall.
+
+    With the training images as the sample it is the floor: what a perfect generator would show at this n.
+    """
+    return {
+        "fd_test": _distance(sample, test),
+        "kid_test": intervals.normal(*kernel_distance(sample.pool, test.pool)),
+        "precision": Estimate(neighbours.coverage(sample.features, test.features, test.radii)),
+        "recall": Estimate(neighbours.coverage(test.features, sample.features, sample.radii)),
+    }
+
+
+def log_difference(sample: ImageSet, reference: ImageSet, test: ImageSet) -> Estimate:
+    """log FD(sample) - log FD(reference), both to test, with its interval paired over images (method 11.5).
+
+    Args:
+        sample: of the variant.
+        reference: of the row that it is compared with; image i of both comes from the same noise.
+        test: real test images.
+    """
+    distance = frechet.frechet_distance(sample.gaussian, test.gaussian)
+    other = frechet.frechet_distance(reference.gaussian, test.gaussian)
+    if not intervals.enough_images(*sample.features.shape):
+        return Estimate(math.log(distance / other))
+    return intervals.log_ratio_interval(distance, other, _influence(sample, test), _influence(reference, test))
+
+
+def _distance(sample: ImageSet, real: ImageSet) -> Estimate:
+    distance = frechet.frechet_distance(sample.gaussian, real.gaussian)
+    if not intervals.enough_images(*sample.features.shape):
+        return Estimate(distance)
+    return intervals.distance_interval(distance, _influence(sample, real))
+
+
+def _influence(sample: ImageSet, real: ImageSet) -> np.ndarray:
+    return frechet.influence(sample.features, sample.gaussian, real.gaussian)

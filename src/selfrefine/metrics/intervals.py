@@ -1,0 +1,118 @@
+"""How sure a figure is: intervals over images, intervals over seeds, the verdict (method 11.5).
+
+Intervals over images hold one trained model fixed. Only seeds, each an independent base, highlighter and refinement,
+tell whether a variant helps; a verdict needs them.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri, stdtrit  # type: ignore[import-untyped]  # scipy.stats takes half a second
+
+CONFIDENCE = 0.95
+EQUIVALENCE_CONFIDENCE = 0.90  # two one-sided tests at 5 %
+IMAGES_PER_FEATURE = 8  # below, the influence function's error of FD is not to be trusted (method 11.5)
+Z = float(ndtri(0.5 + CONFIDENCE / 2.0))  # half width of an interval over images, in standard errors
+
+NOT_ASSESSED = "not assessed"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure and its 95 % interval over images; NaN where there is none."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+
+def normal(value: float, standard_error: float) -> Estimate:
+    """value +- 1.96 standard errors."""
+    return Estimate(value, value - Z * standard_error, value + Z * standard_error)
+
+
+def enough_images(n_images: int, n_features: int) -> bool:
+    """Whether FD's influence function gives an interval: n >= 8 d, else none (method 11.5)."""
+    return n_images >= IMAGES_PER_FEATURE * n_features
+
+
+def distance_interval(distance: float, influence: np.ndarray) -> Estimate:
+    """FD of this many images with SE = sd(phi) / sqrt(n).
+
+    No percentile bootstrap: FD is biased upwards by the finite sample, resampling adds that bias again, and its
+    interval lies above the truth. What this one covers is the FD that n images give on average, to these very real
+    images: only rows of equal n compare.
+
+    Args:
+        distance: FD.
+        influence: (N,), `frechet.influence`.
+    """
+    return normal(distance, _standard_error(influence))
+
+
+def log_ratio_interval(
+    distance: float, reference_distance: float, influence: np.ndarray, reference_influence: np.ndarray
+) -> Estimate:
+    """d = log FD(variant) - log FD(reference), paired over images: image i of both starts from the same noise.
+
+    Args:
+        distance: FD of the variant.
+        reference_distance: FD of the row that it is compared with, to the same real images.
+        influence: (N,) of the variant.
+        reference_influence: (N,) of the reference, in the same order of images.
+    """
+    paired = influence / distance - reference_influence / reference_distance
+    return normal(math.log(distance / reference_distance), _standard_error(paired))
+
+
+def share_interval(share: float, n_images: int) -> Estimate:
+    """A share of n images, with the binomial standard error, inside [0, 1]."""
+    estimate = normal(share, math.sqrt(share * (1.0 - share) / n_images))
+    return Estimate(share, max(0.0, estimate.low), min(1.0, estimate.high))
+
+
+def _standard_error(values: np.ndarray) -> float:
+    return float(np.std(values, ddof=1) / math.sqrt(len(values)))
+
+
+def over_seeds(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The t interval of the mean of independent seeds; (NaN, NaN) for fewer than two."""
+    n = len(values)
+    if n < 2:
+        return math.nan, math.nan
+    half = float(stdtrit(n - 1, 0.5 + confidence / 2.0)) * _standard_error(np.asarray(values))
+    mean = float(np.mean(values))
+    return mean - half, mean + half
+
+
+def over_images(estimates: Sequence[Estimate]) -> tuple[float, float]:
+    """The interval over images of the mean of several models' figures: their errors are independent."""
+    errors = [(estimate.high - estimate.low) / (2.0 * Z) for estimate in estimates]
+    mean = float(np.mean([estimate.value for estimate in estimates]))
+    half = Z * math.sqrt(sum(error**2 for error in errors)) / len(errors)
+    return mean - half, mean + half
+
+
+def verdict(differences: Sequence[float], *, margin: float, minimum_seeds: int) -> str:
+    """What the seeds say of d = log FD(variant) - log FD(reference); lower is better.
+
+    Args:
+        differences: one d per seed.
+        margin: the 90 % interval inside +-margin is "equivalent", also where it does not hold 0: a change too small to
+            matter. make_tables.equivalence_margin in params.yaml.
+        minimum_seeds: fewer are "not assessed". make_tables.minimum_seeds in params.yaml.
+
+    Returns:
+        equivalent, better, worse, inconclusive or not assessed.
+    """
+    if len(differences) < minimum_seeds:
+        return NOT_ASSESSED
+    low, high = over_seeds(differences, EQUIVALENCE_CONFIDENCE)
+    if -margin < low and high < margin:
+        return "equivalent"
+    low, high = over_seeds(differences)
+    if high < 0.0:
+        return "better"
+    return "worse" if low > 0.0 else "inconclusive"

@@ -1,0 +1,157 @@
+"""The same tables as pages to read: Markdown with the paper's figures beside ours and the words that they need."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from selfrefine.config import FORK
+from selfrefine.metrics.intervals import IMAGES_PER_FEATURE, NOT_ASSESSED
+from selfrefine.tables import FLOOR, HEADLINE, Judgement, Line, highlighter_means
+
+EMPTY = "-"
+OWN_ROWS = {FORK: "Base model at the fork", FLOOR: "Floor: real training images"}
+# Metric -> heading, factor, format.
+OTHER_METRICS = {
+    "fd_train": ("FD to train", 1.0, ".4g"),
+    "kid_test": ("KD to test, x 1000", 1e3, ".3g"),
+    "precision": ("Precision", 1.0, ".3f"),
+    "recall": ("Recall", 1.0, ".3f"),
+    "nearest_in_train": ("Nearest in train, %", 100.0, ".1f"),
+}
+VERDICTS = {
+    "better": "lower FD than the {reference}: the 95 % interval over seeds lies below 0",
+    "worse": "higher FD than the {reference}: the 95 % interval over seeds lies above 0",
+    "equivalent": "no change that matters: the 90 % interval over seeds lies inside +-{margin:.1f} %",
+    "inconclusive": "the seeds do not tell",
+    NOT_ASSESSED: "fewer than {minimum} seeds. One seed is one training run of each row: what differs between them may "
+    "be chance, however narrow the interval over images",
+}
+    parts = ["# Table 2: the processes of self-refinement\n", _how_to_read(table, titles[judgement.reference])]
+    for dataset, model in dict.fromkeys((line["dataset"], line["model"]) for line in table):
+        part = [line for line in table if (line["dataset"], line["model"]) == (dataset, model)]
+        parts.append(f"## {titles[model]} on {titles[dataset]}\n\n{part[0]['scale']}.\n")
+        for network in sorted({line["network"] for line in part}, key=lambda name: (name != primary_network, name)):
+            space = [line for line in part if line["network"] == network]
+            role = "primary" if network == primary_network else "a second, independent feature space"
+            parts += [f"### Features of `{network}` ({role})\n", _headline(space, titles, judgement)]
+            parts += [_notes(space, titles), _others(space, titles)]
+        published = [
+            line
+            for line in paper
+            if (line["table"], line["row"], line["dataset"]) == ("table6", model, stands_for[dataset])
+        ]
+        means = {key[2]: mean for key, mean in highlighter_means(highlighter).items() if key[:2] == (dataset, model)}
+        parts.append(_highlighter(means, published))
+    parts.append(_verdicts(table, judgement, titles))
+    return "\n".join(part for part in parts if part)
+
+
+def _how_to_read(table: Iterable[Line], reference: str) -> str:
+    over = "over the images of its one seed" if max(line["n_seeds"] for line in table) == 1 else "over seeds"
+    return (
+        "FD is the Fréchet distance to real test images in the feature space that the heading names; lower is better. "
+        "The paper's FID is the same formula on other features (Inception), other images and another scale: the two "
+        "figures do not compare, only their changes do.\n\n"
+        f"- Change: of FD against the row {reference} of the same seed, mean over seeds.\n"
+        f"- [Brackets] after a figure: its 95 % interval {over}. No interval: FD's error needs {IMAGES_PER_FEATURE} "
+        "images per feature.\n"
+        "- Over images: 95 % interval of the change for these very models; it says nothing on another training run.\n"
+        "- Over seeds: 95 % interval of the change for new training runs; only it gives a verdict.\n"
+        f"- {OWN_ROWS[FORK]}: what all rows start from. {OWN_ROWS[FLOOR]}: the least FD that can be expected.\n"
+        "- KD: kernel distance, the formula of KID on these features.\n"
+        "- Nearest in train: share of samples whose nearest real image is a training image; 50 % is chance.\n"
+    )
+
+
+def _headline(space: Iterable[Line], titles: Mapping[str, str], judgement: Judgement) -> str:
+    """Paper's FID and change, our FD and change, verdict."""
+    lines = [line for line in space if line["metric"] == HEADLINE]
+    published = next(line["paper"] for line in lines if line["row"] == judgement.reference)
+    head = ("", "Paper: FID", "Paper: change", "FD to test", "Change", "Over images", "Over seeds", "Verdict")
+    rows = [
+        (
+            titles[line["row"]],
+            number(line["paper"], ".3f"),
+            percent(math.nan if line["row"] == judgement.reference else math.log(line["paper"] / published)),
+            figure(line, ".4g", missing=" (no interval)"),
+            percent(line["difference"]),
+            between(line["image_difference_low"], line["image_difference_high"]),
+            between(line["difference_low"], line["difference_high"]),
+            line["verdict"] or EMPTY,
+        )
+        for line in lines
+    ]
+    return markdown_table(head, rows)
+
+
+def _others(space: Iterable[Line], titles: Mapping[str, str]) -> str:
+    """The further measures, one column each."""
+    rows: dict[str, dict[str, str]] = {}
+    for line in space:
+        texts = rows.setdefault(line["row"], {})
+        if line["metric"] in OTHER_METRICS:
+            _, factor, style = OTHER_METRICS[line["metric"]]
+            scaled = {column: factor * line[column] for column in ("value", "low", "high")}
+            texts[line["metric"]] = figure(scaled, style)
+    head = ("", *(heading for heading, _, _ in OTHER_METRICS.values()))
+    return markdown_table(
+        head, [(titles[row], *(texts.get(metric, EMPTY) for metric in OTHER_METRICS)) for row, texts in rows.items()]
+    )
+
+
+def _notes(space: Iterable[Line], titles: Mapping[str, str]) -> str:
+    return "".join(f"**{titles[line['row']]} {line['note']}.**\n" for line in space if line["note"])
+
+
+def _highlighter(means: Mapping[str, float], published: Iterable[Line]) -> str:
+    """What the highlighter reaches on images that it has not seen, beside the paper's Table 6."""
+    rows = [
+        (line["metric"], number(line["value"], ".3f"), number(means.get(line["metric"], math.nan), ".3f"))
+        for line in published
+    ]
+    table = markdown_table(("", "Paper, Table 6", "Ours"), rows)
+    return f"### Flaw highlighter, on images that it has not seen\n\n{table}" if rows else ""
+
+
+def _verdicts(table: Iterable[Line], judgement: Judgement, titles: Mapping[str, str]) -> str:
+    """What the verdicts that occur mean."""
+    given = {line["verdict"] for line in table}
+    values = {
+        "reference": titles[judgement.reference],
+        "margin": 100.0 * judgement.equivalence_margin,
+        "minimum": judgement.minimum_seeds,
+    }
+    lines = [f"- {name}: {words.format(**values)}.\n" for name, words in VERDICTS.items() if name in given]
+    return "## Verdicts\n\n" + "".join(lines) if lines else ""
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table whose columns also line up in a terminal: the first to the left, the others to the right."""
+    widths = [max(3, *(len(row[column]) for row in (head, *rows))) for column in range(len(head))]
+
+    def line(texts: Sequence[str]) -> str:
+        first, *others = (text.rjust(width) for text, width in zip(texts, widths, strict=True))
+        return f"| {' | '.join([first.strip().ljust(widths[0]), *others])} |\n"
+
+    rule = line(["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
+    return line(head) + rule + "".join(line(row) for row in rows)
+
+
+def number(value: float, style: str) -> str:
+    """A figure, or a dash where there is none."""
+    return format(value, style) if math.isfinite(value) else EMPTY
+
+
+def figure(line: Line, style: str, missing: str = "") -> str:
+    """Value [low, high]; `missing` in the place of an interval that is not there."""
+    interval = f" [{line['low']:{style}}, {line['high']:{style}}]" if math.isfinite(line["low"]) else missing
+    return number(line["value"], style) + interval
+
+
+def percent(log_ratio: float) -> str:
+    """A difference of logarithms as a change in percent."""
+    return f"{100.0 * math.expm1(log_ratio):+.1f} %" if math.isfinite(log_ratio) else EMPTY
+
+
+def between(low: float, high: float) -> str:
+    """The ends of an interval of differences of logarithms, in percent."""
+    return f"{percent(low)} to {percent(high)}" if math.isfinite(low) else EMPTY

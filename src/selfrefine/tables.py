@@ -1,0 +1,221 @@
+"""Tidy metrics of all seeds become the rows of a table: paper's figure, ours, difference, verdict.
+
+Tables are lists of lines, a line is a mapping from column to value; an absent number is NaN, absent words are "".
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from selfrefine.config import FORK
+from selfrefine.errors import InputError
+from selfrefine.metrics import intervals
+from selfrefine.metrics.intervals import Estimate
+
+Line = Mapping[str, Any]
+
+HEADLINE = "fd_test"  # the metric that the paper's FID is printed beside, and the only one with a verdict
+LOG_DIFFERENCE = "fd_test_log_difference"  # of one seed, with its interval over images
+FLOOR = "floor"  # the row of real training images; it and FORK are no variants
+PLATEAU = 0.10  # a baseline that gained more since the fork is still far from its end
+
+
+class Key(NamedTuple):
+    """What one figure is of."""
+
+    dataset: str
+    model: str
+    network: str
+    variant: str
+    metric: str
+
+
+Cells = dict[Key, dict[int, Estimate]]  # the figure of each seed
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How differences are taken and judged: make_tables in params.yaml."""
+
+    reference: str
+    equivalence_margin: float
+    minimum_seeds: int
+
+
+def cells(metrics: Iterable[Line]) -> Cells:
+    """The tidy metrics of all seeds, by what they are of.
+
+    Raises:
+        InputError: rows of different numbers of images, which do not compare (FD depends on it).
+    """
+    table: Cells = {}
+    numbers = set()
+    for line in metrics:
+        numbers.add(line["n_images"])
+        estimate = Estimate(line["value"], line["low"], line["high"])
+        table.setdefault(Key(*(line[field] for field in Key._fields)), {})[line["seed"]] = estimate
+    if len(numbers) > 1:
+        raise InputError(
+            f"rows of {' and '.join(map(str, sorted(numbers)))} images in one table; "
+            "all data sets, models and variants need the same extract_features.n_images in params.yaml"
+        )
+    return table
+
+
+def scales(metrics: Sequence[Line], experiment: str, rows: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """Words on the size of what was measured: (data set, model) -> experiment, data, steps, images, seeds.
+
+    Args:
+        metrics: tidy metrics of evaluate_generation.
+        experiment: its name.
+        rows: section -> row -> its titles; a model's may have `steps`, those of the base and of the refinement phase.
+    """
+    words = {}
+    for dataset, model in dict.fromkeys((line["dataset"], line["model"]) for line in metrics):
+        data, network = rows["datasets"][dataset], rows["models"][model]
+        part = [line for line in metrics if (line["dataset"], line["model"]) == (dataset, model)]
+        place = f" in the place of the paper's {data['stands_for']}" if "stands_for" in data else ""
+        steps = f"{' + '.join(f'{n:,}' for n in network['steps'])} training steps, " if "steps" in network else ""
+        seeds = len({line["seed"] for line in part})
+        words[dataset, model] = (
+            f"Experiment {experiment}: {network['title']} on {data['title']}{place}, {steps}"
+            f"{part[0]['n_images']:,} images in each row, {seeds} seed{'s' if seeds > 1 else ''}"
+        )
+    return words
+
+
+def table2(
+    metrics: Sequence[Line],
+    paper: Iterable[Line],
+    judgement: Judgement,
+    stands_for: Mapping[str, str],
+    scale: Mapping[tuple[str, str], str],
+) -> list[dict[str, Any]]:
+    """Table 2 of the paper: what each process of self-refinement does, and what else we measure of it.
+
+    `value`, `low`, `high`: mean over seeds and its 95 % t interval; of one seed, its interval over images. `difference`
+    to the reference: of logarithms for FD, else plain; its interval is over seeds. `image_difference_*`: over images,
+    the models held fixed; it never gives a verdict. `paper` is an FID and stands beside FD to test.
+
+    Args:
+        metrics: tidy metrics of evaluate_generation, all data sets, models and seeds.
+        paper: paper_values.csv.
+        judgement: reference, margin, minimum of seeds.
+        stands_for: data set -> the paper's data set.
+        scale: from `scales`.
+
+    Raises:
+        InputError: rows that do not compare, or no row of the reference.
+    """
+    table = cells(metrics)
+    published = {
+        (line["row"], line["dataset"]): line["value"]
+        for line in paper
+        if (line["table"], line["metric"]) == ("table2", "fid")
+    }
+    lines = []
+    for key, seeds in table.items():
+        if key.metric == LOG_DIFFERENCE:
+            continue
+        figure = published.get((key.variant, stands_for.get(key.dataset)), math.nan)
+        lines.append(
+            {
+                "dataset": key.dataset,
+                "model": key.model,
+                "network": key.network,
+                "row": key.variant,
+                "metric": key.metric,
+                "paper": figure if key.metric == HEADLINE else math.nan,
+                **_figure(list(seeds.values())),
+                **_difference(table, key, judgement),
+                "n_images": metrics[0]["n_images"],
+                "n_seeds": len(seeds),
+                "scale": scale[key.dataset, key.model],
+                "note": _note(table, key, judgement),
+            }
+        )
+    return lines
+
+
+def _figure(seeds: Sequence[Estimate]) -> dict[str, float]:
+    values = [estimate.value for estimate in seeds]
+    low, high = intervals.over_seeds(values) if len(seeds) > 1 else (seeds[0].low, seeds[0].high)
+    return {"value": fmean(values), "low": low, "high": high}
+
+
+def _difference(table: Cells, key: Key, judgement: Judgement) -> dict[str, Any]:
+    """The columns of the difference to the reference; empty for the reference itself and for real images."""
+    line: dict[str, Any] = dict.fromkeys(("difference", "difference_low", "difference_high"), math.nan)
+    line |= {"image_difference_low": math.nan, "image_difference_high": math.nan, "verdict": ""}
+    if key.variant in (judgement.reference, FLOOR):
+        return line
+    differences = differences_by_seed(table, key, judgement.reference)
+    line["difference"] = fmean(differences)
+    line["difference_low"], line["difference_high"] = intervals.over_seeds(differences)
+    if key.metric == HEADLINE:
+        by_images = list(table[key._replace(metric=LOG_DIFFERENCE)].values())
+        line["image_difference_low"], line["image_difference_high"] = intervals.over_images(by_images)
+        if key.variant != FORK:
+            line["verdict"] = intervals.verdict(
+                differences, margin=judgement.equivalence_margin, minimum_seeds=judgement.minimum_seeds
+            )
+    return line
+
+
+def differences_by_seed(table: Cells, key: Key, reference: str) -> list[float]:
+    """One difference to the reference for each seed that both have: of logarithms for FD, else plain.
+
+    Raises:
+        InputError: no seed in common.
+    """
+    others = table.get(key._replace(variant=reference), {})
+    common = sorted(table[key].keys() & others.keys())
+    if not common:
+        raise InputError(
+            f"{key.dataset}, {key.model}: no seed has both {key.variant} and {reference}; "
+            "make_tables.reference in params.yaml must be one of select.variants"
+        )
+    pairs = [(table[key][seed].value, others[seed].value) for seed in common]
+    if key.metric.startswith("fd_"):
+        return [math.log(value / other) for value, other in pairs]
+    return [value - other for value, other in pairs]
+
+
+def _note(table: Cells, key: Key, judgement: Judgement) -> str:
+    """Words on a reference that has not reached its plateau: a variant may then just be faster, not better."""
+    if (key.variant, key.metric) != (judgement.reference, HEADLINE):
+        return ""
+    since_fork = -fmean(differences_by_seed(table, key._replace(variant=FORK), judgement.reference))
+    gain = -math.expm1(since_fork)
+    if gain <= PLATEAU:
+        return ""
+    return f"still improving: FD {100.0 * gain:.0f} % lower than at the fork; a longer base phase is needed to judge"
+
+
+def summary(table: Iterable[Line], highlighter: Sequence[Line]) -> dict[str, Any]:
+    """Plain numbers for `dvc metrics show`: data set -> model -> row -> feature network -> metric -> value.
+
+    Args:
+        table: from `table2`.
+        highlighter: tidy metrics of evaluate_highlighter; means over seeds stand in the place of a row.
+    """
+    tree: dict[str, Any] = {}
+    for line in table:
+        model = tree.setdefault(line["dataset"], {}).setdefault(line["model"], {})
+        leaves = model.setdefault(line["row"], {}).setdefault(line["network"], {})
+        leaves[line["metric"]] = line["value"]
+        if line["metric"] == HEADLINE and math.isfinite(line["difference"]):
+            leaves[f"{HEADLINE}_difference"] = line["difference"]
+    for (dataset, model_name, metric), value in highlighter_means(highlighter).items():
+        tree.setdefault(dataset, {}).setdefault(model_name, {}).setdefault("highlighter", {})[metric] = value
+    return tree
+
+
+def highlighter_means(highlighter: Sequence[Line]) -> dict[tuple[str, str, str], float]:
+    """(data set, model, metric) -> mean over seeds."""
+    values: dict[tuple[str, str, str], list[float]] = {}
+    for line in highlighter:
+        values.setdefault((line["dataset"], line["model"], line["metric"]), []).append(line["value"])
+    return {key: fmean(seeds) for key, seeds in values.items()}
