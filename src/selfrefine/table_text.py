@@ -25,6 +25,30 @@ VERDICTS = {
     NOT_ASSESSED: "fewer than {minimum} seeds. One seed is one training run of each row: what differs between them may "
     "be chance, however narrow the interval over images",
 }
+
+
+def table2_page(
+    table: Sequence[Line],
+    highlighter: Sequence[Line],
+    paper: Sequence[Line],
+    *,
+    judgement: Judgement,
+    primary_network: str,
+    titles: Mapping[str, str],
+    stands_for: Mapping[str, str],
+) -> str:
+    """Table 2 as Markdown.
+
+    Args:
+        table: from `tables.table2`.
+        highlighter: tidy metrics of evaluate_highlighter.
+        paper: paper_values.csv.
+        judgement: as for the table.
+        primary_network: the feature space that is shown first.
+        titles: of data sets, models and variants.
+        stands_for: data set -> the paper's data set.
+    """
+    titles = {**titles, **OWN_ROWS}
     parts = ["# Table 2: the processes of self-refinement\n", _how_to_read(table, titles[judgement.reference])]
     for dataset, model in dict.fromkeys((line["dataset"], line["model"]) for line in table):
         part = [line for line in table if (line["dataset"], line["model"]) == (dataset, model)]
