@@ -1,0 +1,72 @@
+# `make all` reproduces every table and figure, `make test` checks everything; both first install what is missing.
+#   make all EXPERIMENT=smoke   another experiment: the name of a file in experiments/
+#   make all PYTHON=python3.12  another Python to build .venv with
+#   make pull                   data, models and results from the DVC remote instead of computing them
+#   make report                 tables, figures and provenance of the last run in one page: report.html
+
+SHELL := /bin/bash
+PYTHON ?= python3
+EXPERIMENT ?=
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
+CONFIG := $(if $(EXPERIMENT),--config experiment=$(EXPERIMENT))
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: all test checks unit workflow pull report ready ready-to-test
+.DEFAULT_GOAL := all
+
+all: ready
+	@snakemake --cores 1 --resources gpu=1 all $(CONFIG)
+
+report: ready
+	@snakemake all $(CONFIG) --report report.html
+
+# Snakemake only trusts files that it has a record of, and DVC does not keep times: `--touch --forceall` writes both.
+pull: ready
+	@dvc pull
+	@dvc status --quiet || { dvc status; echo "make pull: the files named above are not those of dvc.lock:" \
+	  "check out the commit that belongs to them, or run 'dvc repro'" >&2; exit 1; }
+	@snakemake --quiet all --cores 1 --touch --forceall all
+
+test: checks unit workflow
+
+checks: ready-to-test
+	@echo "Checks: format, lint, types, workflow, every experiment"
+	@ruff format --quiet --check .
+	@ruff check --quiet .
+	@mypy --no-error-summary
+	@snakefmt --quiet --check Snakefile workflow
+	@told=$$(snakemake --lint 2>&1) || { echo "$$told"; exit 1; }
+	@for file in experiments/*.yaml; do \
+	  name=$$(basename "$$file" .yaml); \
+	  snakemake --dry-run --quiet all --config experiment=$$name all || exit 1; \
+	done
+
+unit: ready-to-test
+	@echo "Unit and parity tests"
+	@pytest -m "not slow"
+
+workflow: ready-to-test
+	@echo "Workflow and fault tests: the smoke experiment is run once and copied"
+	@pytest -m slow
+
+# The console script is ours (src/selfrefine/commands/snakemake.py); a reinstalled Snakemake puts its own in its place.
+ready: $(VENV)/.installed
+	@grep -q selfrefine "$(VENV)/bin/snakemake" || $(PIP) install --quiet --no-deps --force-reinstall --editable .
+
+ready-to-test: $(VENV)/.installed-for-tests ready
+
+$(VENV)/.installed: requirements.txt constraints.txt pyproject.toml
+	@command -v "$(PYTHON)" >/dev/null || { \
+	  echo "make: no '$(PYTHON)' found: install Python 3.11 or newer, or say make PYTHON=/path/to/python" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: Python 3.11 or newer is needed, " \
+	  + sys.executable + " is " + sys.version.split()[0] + ": say make PYTHON=/path/to/python3.11")'
+	@test -x "$(VENV)/bin/pip" || "$(PYTHON)" -m venv "$(VENV)"
+	@echo "Installing the pinned packages into $(VENV): some minutes and, with CUDA's libraries on Linux, some GB"
+	@start=$$(date +%s); $(PIP) install --quiet --constraint constraints.txt --editable . \
+	  && touch "$@" && echo "Installed in $$(( $$(date +%s) - start )) s"
+
+$(VENV)/.installed-for-tests: requirements-dev.txt $(VENV)/.installed
+	@echo "Installing the checks and test oracles into $(VENV)"
+	@start=$$(date +%s); $(PIP) install --quiet --constraint constraints.txt --requirement requirements-dev.txt \
+	  && touch "$@" && echo "Installed in $$(( $$(date +%s) - start )) s"

@@ -1,0 +1,83 @@
+"""The console script: which words move, and that Snakemake's own parser then reads what the user meant."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from snakemake.cli import get_argument_parser
+
+from selfrefine.commands.snakemake import targets_first
+
+# A workflow whose one rule tells which Python a rule finds.
+SNAKEFILE = """
+rule all:
+    input: "python.txt"
+rule python:
+    output: "python.txt"
+    resources: gpu=1
+    shell: "command -v python > {output}; echo '{config}' >> {output}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("--cores 1 --resources gpu=1 all", "all --cores 1 --resources gpu=1"),
+        ("--cores 1 --res gpu=1 all", "all --cores 1 --res gpu=1"),
+        ("--config experiment=smoke all -n", "all --config experiment=smoke -n"),
+        ("-C experiment=smoke all -n", "all -C experiment=smoke -n"),
+        ("--resources gpu=1 mem_mb=9 a b --config k=v c", "a b c --resources gpu=1 mem_mb=9 --config k=v"),
+        ("--resources gpu=1 a --cores 1", "a --resources gpu=1 --cores 1"),
+    ],
+)
+def test_words_without_equals_sign_move_to_the_front(typed: str, read: str) -> None:
+    assert targets_first(typed.split()) == read.split()
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        "-n all",
+        "all --cores 1 --resources gpu=1",
+        "--cores 1 all",
+        "--resources gpu=1 -- all",
+        "--resources=gpu=1 all",
+        "--set-resources train_base:mem_mb=9 --forcerun train_base --until all",
+        "--configfile a.yaml b.yaml --cores 1",
+        "--quiet rules --config k=v --default-resources mem_mb=1",
+    ],
+)
+def test_other_arguments_are_untouched(typed: str) -> None:
+    assert targets_first(typed.split()) == typed.split()
+
+
+def test_a_value_with_spaces_and_an_equals_sign_stays_one_word() -> None:
+    arguments = ["--config", "select={'models': ['ddpm']} # a=b", "all"]
+    assert targets_first(arguments) == ["all", *arguments[:2]]
+
+
+@pytest.mark.parametrize("option", ["--resources", "--res"])
+def test_snakemakes_own_parser_reads_the_literal_command(option: str) -> None:
+    typed = ["--cores", "1", option, "gpu=1", "all"]
+    parser = get_argument_parser()
+    with pytest.raises(ValueError, match="dictionary update sequence"):  # without us: the reason for this module
+        parser.parse_args(typed)
+    arguments = parser.parse_args(targets_first(typed))
+    assert arguments.targets == ["all"]
+    assert arguments.resources == {"gpu": 1}
+    assert str(arguments.cores) == "1"
+
+
+def test_the_command_works_without_activation_in_a_bare_shell(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text(SNAKEFILE)
+    programs = Path(sys.executable).parent
+    environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"} | {"PATH": os.defpath}
+    command = f"{programs}/snakemake --cores 1 --resources gpu=1 --config word=given all"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    python, config = (tmp_path / "python.txt").read_text().splitlines()
+    assert Path(python).parent == programs
+    assert "given" in config
