@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from selfrefine import diffusion, randomness, runtime, sampling
 from selfrefine.gradcam import flaw_activation_maps, mean_map
 from selfrefine.highlighter import Highlighter
+from selfrefine.modulation import ReverseProcess
 
 CHUNK = 64  # images sampled and explained together; bounds the memory, decides no number of the map but its last bits
 
@@ -32,7 +33,7 @@ class Refinement:
 
     forward: diffusion.ForwardProcess
     forward_weight: float
-    reverse: str
+    reverse: ReverseProcess
     reverse_weight: float
     cycle: int
     map_images: int
@@ -81,8 +82,8 @@ def flaw_map(
         rows = range(start, min(start + CHUNK, refinement.map_images))
         streams = [randomness.stream(seed, "map_noise", refresh * refinement.map_images + row) for row in rows]
         images = sampling.sample_chunk(
-            network, alphas_cumprod, streams, sampler="ddim", steps=refinement.map_steps, size=size, dtype=dtype
+            network, alphas_cumprod, streams, sampler="ddim", steps=refinement.map_steps, dtype=dtype
         )
         with runtime.autocast(images.device, dtype):
-            maps.append(flaw_activation_maps(highlighter, images, streams))
+            maps.append(flaw_activation_maps(highlighter, images.expand(-1, 3, -1, -1), streams))
     return mean_map(torch.cat(maps), size)

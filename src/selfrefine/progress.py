@@ -23,6 +23,7 @@ class Progress:
     def __init__(self, label: str, total: int, *, start: int = 0, unit: str = "step", items: int = 1) -> None:
         self.label, self.total, self.start, self.unit, self.items = label, total, start, unit, items
         self.began = self.printed = time.monotonic()
+        self.told = start  # units done at the last line
         self.bar = tqdm(total=total, initial=start, desc=label, unit=unit) if sys.stdout.isatty() else None
 
     def __enter__(self) -> "Progress":
@@ -33,7 +34,7 @@ class Progress:
     ) -> None:
         if self.bar is not None:
             self.bar.close()
-        elif kind is None:
+        elif kind is None and self.told < self.total:
             self._print_line(self.total, {})
 
     def update(self, done: int, **values: float) -> None:
@@ -41,11 +42,11 @@ class Progress:
         if self.bar is not None:
             self.bar.set_postfix({name: f"{value:.4g}" for name, value in values.items()}, refresh=False)
             self.bar.update(done - self.bar.n)
-        elif time.monotonic() - self.printed >= SECONDS_BETWEEN_LINES:
+        elif done == self.total or time.monotonic() - self.printed >= SECONDS_BETWEEN_LINES:
             self._print_line(done, values)
 
     def _print_line(self, done: int, values: dict[str, float]) -> None:
-        self.printed = time.monotonic()
+        self.printed, self.told = time.monotonic(), done
         seconds = max(self.printed - self.began, 1e-9)
         rate = (done - self.start) / seconds
         left = (self.total - done) / rate if rate > 0 else 0.0

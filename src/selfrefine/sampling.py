@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -69,34 +69,32 @@ SAMPLERS: dict[Sampler, Callable[[nn.Module, Tensor, Tensor, int, Streams], Tens
 
 @torch.no_grad()
 def sample_chunk(
-    network: nn.Module,
+    network: Any,
     alphas_cumprod: Tensor,
     streams: Streams,
     *,
     sampler: Sampler,
     steps: int,
-    size: int,
     dtype: torch.dtype,
 ) -> Tensor:
-    """One image per stream, (N, 3, size, size) float32 in [-1, 1] on the network's device, without any guidance map.
+    """One image per stream, (N, C, H, W) float32 in [-1, 1] on the network's device, without any guidance map.
 
     Args:
-        network: a diffusers network that predicts noise.
+        network: a diffusers network that predicts noise; its config tells the shape of an image.
         alphas_cumprod: (T,) float32.
         streams: one generator per image; x_T and all later noise of an image come from its own.
         sampler: which sampler.
         steps: network evaluations.
-        size: px.
         dtype: what the network computes in.
     """
-    device = next(network.parameters()).device
-    noisy = randomness.image_noise(list(streams), (3, size, size)).to(device)
+    device, shape = network.device, network.config
+    noisy = randomness.image_noise(list(streams), (shape.in_channels, shape.sample_size, shape.sample_size)).to(device)
     with runtime.autocast(device, dtype):
         return SAMPLERS[sampler](network, alphas_cumprod, noisy, steps, streams)
 
 
 def sample_images(
-    network: nn.Module,
+    network: Any,
     alphas_cumprod: Tensor,
     scratch: Path,
     *,
@@ -107,10 +105,9 @@ def sample_images(
     chunk_size: int,
     sampler: Sampler,
     steps: int,
-    size: int,
     dtype: torch.dtype,
 ) -> np.ndarray:
-    """Samples images 0 ... n_images-1 of a purpose: (n_images, size, size, 3) uint8.
+    """Samples images 0 ... n_images-1 of a purpose: (n_images, H, W, 3) uint8.
 
     Every chunk has the same size (the last is sampled whole and cut), so the bytes depend on no order of work; finished
     chunks wait in `scratch`, and a killed job goes on after the last of them.
@@ -123,9 +120,7 @@ def sample_images(
         for start, path in zip(starts, done, strict=True):
             if not path.is_file():
                 streams = [randomness.stream(seed, purpose, start + row) for row in range(chunk_size)]
-                images = sample_chunk(
-                    network, alphas_cumprod, streams, sampler=sampler, steps=steps, size=size, dtype=dtype
-                )
+                images = sample_chunk(network, alphas_cumprod, streams, sampler=sampler, steps=steps, dtype=dtype)
                 files.write_array(path, pixels.to_uint8(images))
             progress.update(min(start + chunk_size, n_images))
     return np.concatenate([files.read_array(path) for path in done])[:n_images]

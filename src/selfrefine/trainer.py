@@ -7,6 +7,7 @@ and a resumed run equals an unbroken one.
 import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ class Trainer:
     """A network in training: weights, their EMA, AdamW's moments, the number of updates so far, and the log.
 
     Args:
-        network: predicts noise; trained in place.
+        network: a diffusers network that predicts noise; trained in place.
         alphas_cumprod: (T,) of the noise schedule.
         images: packed training images, (N, H, W, 3) uint8, memory-mapped.
         settings: how.
@@ -65,7 +66,7 @@ class Trainer:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Any,
         alphas_cumprod: Tensor,
         images: np.ndarray,
         settings: Settings,
@@ -75,6 +76,7 @@ class Trainer:
     ) -> None:
         self.network, self.images, self.settings, self.seed, self.dtype = network, images, settings, seed, dtype
         self.device = next(network.parameters()).device
+        self.channels: int = network.config.in_channels
         self.alphas_cumprod = alphas_cumprod.to(self.device)
         self.parameters = dict(network.named_parameters())
         self.ema = {name: value.detach().clone() for name, value in self.parameters.items()}
@@ -87,13 +89,13 @@ class Trainer:
     # -- one step ------------------------------------------------------------------------------------------------------
 
     def batch(self, step: int) -> Tensor:
-        """x_0 of a step: (batch_size, 3, H, W) float32 in [-1, 1].
+        """x_0 of a step: (batch_size, C, H, W) float32 in [-1, 1].
 
         # Not in paper: drawn with replacement, because a step's batch then depends on its number alone.
         """
         draws = randomness.stream(self.seed, "batch", step)
         rows = torch.randint(len(self.images), (self.settings.batch_size,), generator=draws)
-        images = pixels.to_float(self.images[rows.numpy()])
+        images = pixels.to_float(self.images[rows.numpy()], self.channels)
         if self.settings.horizontal_flip:
             flipped = torch.rand(len(rows), generator=draws) < 0.5
             images = torch.where(flipped.view(-1, 1, 1, 1), images.flip(-1), images)

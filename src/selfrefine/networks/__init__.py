@@ -26,7 +26,7 @@ def build(family: str, network: dict[str, Any], diffusion: dict[str, Any], size:
 
     Args:
         family: a module of this package, e.g. "ddpm".
-        network: the model row's train_base.network.
+        network: train_base.network of the model and data set rows.
         diffusion: the model row's train_base.diffusion.
         size: height and width of the images, px.
         seed: of the run.
@@ -61,7 +61,7 @@ def load(folder: Path, device: torch.device) -> Pipeline:
         InputError: a folder that is missing, changed since it was made, or no pipeline.
     """
     try:
-        pipeline = DiffusionPipeline.from_pretrained(files.check_folder(folder), local_files_only=True)
+        pipeline = DiffusionPipeline.from_pretrained(files.check_folder(folder), local_files_only=True, low_cpu_mem_usage=False)
     except (OSError, ValueError) as error:
         raise InputError(f"{folder}: not a diffusers pipeline: {' '.join(str(error).split())}") from error
     return pipeline.to(device)

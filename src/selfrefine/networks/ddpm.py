@@ -4,14 +4,11 @@ from typing import Any
 
 from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 
-CHANNELS = 3
-
-
 def build(network: dict[str, Any], diffusion: dict[str, Any], size: int) -> DDPMPipeline:
     """Builds the pipeline.
 
     Args:
-        network: block_out_channels, attention (one flag a level), layers_per_block, norm_num_groups,
+        network: channels, block_out_channels, attention (one flag a level), layers_per_block, norm_num_groups,
         attention_head_dim,
             dropout.
         diffusion: schedule ("linear": beta from 0.0001 to 0.02), timesteps.
@@ -21,8 +18,8 @@ def build(network: dict[str, Any], diffusion: dict[str, Any], size: int) -> DDPM
     levels = [attentive if attention else plain for attention in network["attention"]]
     unet = UNet2DModel(
         sample_size=size,
-        in_channels=CHANNELS,
-        out_channels=CHANNELS,
+        in_channels=network["channels"],
+        out_channels=network["channels"],
         block_out_channels=tuple(network["block_out_channels"]),
         down_block_types=tuple(down for down, _ in levels),
         up_block_types=tuple(up for _, up in reversed(levels)),

@@ -49,7 +49,6 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             chunk_size=config.chunk_size,
             sampler="ddim",
             steps=config.map_steps,
-            size=pipeline.unet.config.sample_size,
             dtype=runtime.precision(config.precision, device),
         )
         files.write_array(job.outputs.images, images)
