@@ -6,7 +6,6 @@ Imports only the standard library, so that the Snakefile may use it.
 import copy
 import dataclasses
 import json
-import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -15,6 +14,8 @@ from selfrefine.errors import InputError
 
 ConfigT = TypeVar("ConfigT")
 
+# Stands in the place of a variant for the base model at the moment of the fork; it has no row.
+FORK = "fork"
 # Which section of params.yaml holds the row that a wildcard names; later rows win.
 ROWS = {"source": "sources", "weights": "weights", "dataset": "datasets", "model": "models", "variant": "variants"}
 
@@ -49,12 +50,12 @@ def job(params: Mapping[str, Any], stage: str, wildcards: Mapping[str, str]) -> 
 
     Returns:
         shared leaves of the stage < params[stage] < rows named by the wildcards, in the order of ROWS; the wildcards
-        themselves are its `names`.
+        themselves are its `names`. The fork has no row of its own.
     """
     config = {leaf: params["shared"][leaf] for leaf, stages in SHARED.items() if stage in stages}
     config = merge(config, params.get(stage, {}))
     for wildcard, section in ROWS.items():
-        if wildcard in wildcards:
+        if wildcard in wildcards and (wildcard, wildcards[wildcard]) != ("variant", FORK):
             config = merge(config, params[section][wildcards[wildcard]].get(stage, {}))
     config["names"] = dict(wildcards)
     if stage == "evaluate_generation":
@@ -107,8 +108,7 @@ def _convert(name: str, hint: Any, value: Any) -> Any:
         return value
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    plain = hint if isinstance(hint, type) and not isinstance(hint, types.GenericAlias) else ()
-    if plain and type(value) is plain:
+    if isinstance(hint, type) and type(value) is hint:
         return value
     raise InputError(
         f"params.yaml: {name} is {value!r} ({type(value).__name__}); {getattr(hint, '__name__', hint)} needed"

@@ -1,0 +1,152 @@
+"""References between the sections of the params: names that must exist, sizes that must fit each other."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from itertools import product
+from typing import Any
+
+from selfrefine import config
+
+Params = Mapping[str, Any]
+Key = tuple[str | int, ...]
+Problem = tuple[Key, str]  # where, and what is wrong there
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """The end of a line about an unknown name: the nearest known one and all of them."""
+    names = list(known)
+    meant = "".join(f"did you mean {close}? " for close in get_close_matches(str(name), names, n=1))
+    return f"; {meant}known: {', '.join(names)}"
+
+
+def selection(params: Params) -> Iterator[Problem]:
+    """Selected rows that do not exist, and the one name that no row may have."""
+    for section in ("datasets", "models", "variants"):
+        for name in params["select"][section]:
+            if name not in params[section]:
+                yield ("select", section), f"names {name}, which is no row of {section}{nearest(name, params[section])}"
+    if config.FORK in params["variants"]:
+        yield ("variants", config.FORK), "is the name of the base model at the moment of the fork; choose another"
+
+
+def relations(params: Params) -> Iterator[Problem]:
+    """Values that do not fit each other; the selection must be right."""
+    yield from _rows(params)
+    yield from _variants(params)
+    for dataset, model in product(params["select"]["datasets"], params["select"]["models"]):
+        run = Run(params, {"dataset": dataset, "model": model})
+        yield from _network(run)
+        yield from _schedule(run)
+        yield from _numbers(run)
+
+
+class Run:
+    """The values of one data set and model, and where in the params each stands."""
+
+    def __init__(self, params: Params, names: Mapping[str, str]) -> None:
+        self.params, self.names = params, names
+
+    def value(self, stage: str, *leaf: str) -> Any:
+        """The leaf of a stage's config."""
+        value = config.job(self.params, stage, self.names)
+        for part in leaf:
+            value = value[part]
+        return value
+
+    def place(self, stage: str, *leaf: str) -> Key:
+        """The key of the row or section that the leaf comes from: the last row that holds it wins."""
+        if stage in config.SHARED.get(leaf[0], ()):
+            return ("shared", *leaf)
+        for wildcard, name in reversed(list(self.names.items())):
+            value = self.params[config.ROWS[wildcard]][name].get(stage, {})
+            for part in leaf:
+                value = value.get(part) if isinstance(value, Mapping) else None
+            if value is not None:
+                return (config.ROWS[wildcard], name, stage, *leaf)
+        return (stage, *leaf)
+
+    def at_most(self, small: tuple[str, ...], large: tuple[str, ...]) -> Iterator[Problem]:
+        """A problem unless the leaf `small` is at most the leaf `large`."""
+        value, limit = self.value(*small), self.value(*large)
+        if value > limit:
+            yield (
+                self.place(*small),
+                f"is {value}; allowed: at most {'.'.join(map(str, self.place(*large)))}, which is {limit}",
+            )
+
+
+def _rows(params: Params) -> Iterator[Problem]:
+    for name, row in params["datasets"].items():
+        source = row["prepare_data"]["source"]
+        if source not in params["sources"]:
+            told = f"is {source}, which is no row of sources{nearest(source, params['sources'])}"
+            yield ("datasets", name, "prepare_data", "source"), told
+    for name, row in params["variants"].items():
+        if "steps" in row.get("train_refined", {}):
+            told = "is not a variant's own: phase lengths belong to the rows of models, equal for all variants"
+            yield ("variants", name, "train_refined", "steps"), told
+
+
+def _variants(params: Params) -> Iterator[Problem]:
+    """Variants that are compared must run, and the first feature space must be measured."""
+    tables = params["make_tables"]
+    yield from _unselected(params, ("make_tables", "reference"), [tables["reference"]])
+    for index, contrast in enumerate(tables["confirmatory"]):
+        yield from _unselected(params, ("make_tables", "confirmatory", index), contrast)
+    for dataset in params["select"]["datasets"]:
+        run = Run(params, {"dataset": dataset})
+        reference = run.value("evaluate_generation", "reference")
+        yield from _unselected(params, run.place("evaluate_generation", "reference"), [reference])
+        networks, primary = run.value("extract_features", "networks"), tables["primary_network"]
+        if primary not in networks:
+            told = f"is {primary}, which is not in extract_features.networks{nearest(primary, networks)}"
+            yield ("make_tables", "primary_network"), told
+
+
+def _unselected(params: Params, key: Key, names: Iterable[str]) -> Iterator[Problem]:
+    selected = params["select"]["variants"]
+    for name in names:
+        if name not in selected:
+            yield key, f"names {name}, which is not in select.variants{nearest(name, selected)}"
+
+
+def _network(run: Run) -> Iterator[Problem]:
+    """Channels, levels and pixels of the U-Net."""
+    network, size = run.value("train_base", "network"), run.value("prepare_data", "size")
+    channels, attention, groups = network["block_out_channels"], network["attention"], network["norm_num_groups"]
+    head, place = network["attention_head_dim"], run.place("train_base", "network", "block_out_channels")
+    if len(attention) != len(channels):
+        told = (
+            f"has {len(attention)} entries; allowed: one for each of the {len(channels)} entries of block_out_channels"
+        )
+        yield run.place("train_base", "network", "attention"), told
+    if any(width % groups for width in channels):
+        yield place, f"is {channels}; allowed: multiples of norm_num_groups, which is {groups}"
+    # The middle block attends at the last level's width.
+    attentive = [width for width, flag in zip(channels, [*attention[:-1], True], strict=True) if flag]
+    if any(width % head for width in attentive):
+        yield (
+            place,
+            f"is {channels}; allowed: multiples of attention_head_dim, which is {head}, where there is attention",
+        )
+    if size % 2 ** (len(channels) - 1):
+        times = len(channels) - 1
+        told = f"is {size}; allowed: a multiple of {2**times}, as the network halves it {times} times"
+        yield run.place("prepare_data", "size"), told
+
+
+def _schedule(run: Run) -> Iterator[Problem]:
+    """Steps within other steps."""
+    timesteps = ("train_base", "diffusion", "timesteps")
+    yield from run.at_most(("train_base", "warmup_steps"), ("train_base", "steps"))
+    yield from run.at_most(("generate_fakes", "map_steps"), timesteps)
+    yield from run.at_most(("generate_samples", "steps"), timesteps)
+    yield from run.at_most(("train_highlighter", "validate_every"), ("train_highlighter", "steps"))
+
+
+def _numbers(run: Run) -> Iterator[Problem]:
+    """Images within other images."""
+    sampled = ("generate_samples", "n_images")
+    yield from run.at_most(("extract_features", "n_images"), sampled)
+    yield from run.at_most(("extract_features", "n_images"), ("prepare_data", "max_images"))
+    yield from run.at_most(("make_figures", "n_images"), sampled)
