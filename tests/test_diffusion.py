@@ -1,0 +1,93 @@
+"""Closed forms and invariants of the forward process (method 1.3 and 7)."""
+
+import pytest
+import torch
+from scipy import stats
+
+from selfrefine import diffusion
+
+
+@pytest.fixture
+def levels() -> torch.Tensor:
+    return torch.tensor([0.99, 0.5, 0.01])
+
+
+@pytest.fixture
+def images() -> torch.Tensor:
+    return torch.rand((3, 2, 4, 4), generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+
+@pytest.fixture
+def noise() -> torch.Tensor:
+    return torch.randn((3, 2, 4, 4), generator=torch.Generator().manual_seed(2))
+
+
+def test_zero_map_and_zero_weight_leave_the_noise_bit_identical(noise):
+    some_map = torch.rand(4, 4)
+    assert torch.equal(diffusion.amplify(noise, some_map, 0.0), noise)
+    assert torch.equal(diffusion.amplify(noise, torch.zeros(4, 4), 0.7), noise)
+
+
+def test_map_is_shared_by_batch_and_channels(noise):
+    some_map = torch.rand(4, 4)
+    factor = diffusion.amplify(noise, some_map, 0.5) / noise
+    torch.testing.assert_close(factor, (1 + 0.5 * some_map).expand_as(noise), rtol=1e-5, atol=1e-6)
+
+
+def test_uniform_map_is_plain_diffusion_at_a_larger_noise_level(images, noise, levels):
+    weight, constant = 0.3, 0.4
+    amplified = diffusion.amplify(noise, torch.full((4, 4), constant), weight)
+    scale = (1 - levels).sqrt() * (1 + weight * constant)
+    expected = levels.sqrt().view(-1, 1, 1, 1) * images + scale.view(-1, 1, 1, 1) * noise
+    torch.testing.assert_close(diffusion.diffuse(images, amplified, levels), expected)
+
+
+def test_the_map_adds_exactly_its_share_of_the_noise(images, noise, levels):
+    weight, some_map = 0.5, torch.rand(4, 4)
+    plain = diffusion.diffuse(images, noise, levels)
+    steered = diffusion.diffuse(images, diffusion.amplify(noise, some_map, weight), levels)
+    share = (1 - levels).sqrt().view(-1, 1, 1, 1) * weight * some_map * noise
+    torch.testing.assert_close(steered - plain, share, rtol=1e-4, atol=1e-6)
+
+
+def test_variance_per_pixel_follows_the_map():
+    n, level, weight = 4000, 0.6, 0.8
+    some_map = torch.linspace(0, 1, 16).view(4, 4)
+    noise = torch.randn((n, 1, 4, 4), generator=torch.Generator().manual_seed(3))
+    noisy = diffusion.diffuse(
+        torch.zeros_like(noise), diffusion.amplify(noise, some_map, weight), torch.full((n,), level)
+    )
+    ratio = noisy[:, 0].double().var(dim=0) / ((1 - level) * (1 + weight * some_map.double()) ** 2)
+    # (n - 1) * ratio is chi-square: all 16 pixels inside a 99.9 % band, and a map of half the strength outside of it
+    low, high = (stats.chi2.ppf(q, n - 1) / (n - 1) for q in (0.0005, 0.9995))
+    assert ((ratio > low) & (ratio < high)).all()
+    weaker = noisy[:, 0].double().var(dim=0) / ((1 - level) * (1 + weight / 2 * some_map.double()) ** 2)
+    assert (weaker > high).sum() > 8
+
+
+def test_slope_of_the_linear_denoiser_trained_on_amplified_noise():
+    n, level, weight, constant, variance = 200_000, 0.5, 0.5, 1.0, 0.25
+    draws = torch.Generator().manual_seed(4)
+    images = torch.randn((n, 1, 1, 1), generator=draws) * variance**0.5
+    noise = torch.randn((n, 1, 1, 1), generator=draws)
+    amplified = diffusion.amplify(noise, torch.full((1, 1), constant), weight)
+    noisy = diffusion.diffuse(images, amplified, torch.full((n,), level)).flatten().double()
+    slope = float((noisy @ noise.flatten().double()) / (noisy @ noisy))
+    gain = 1 + weight * constant
+    assert slope == pytest.approx((1 - level) ** 0.5 * gain / (level * variance + (1 - level) * gain**2), rel=0.01)
+
+
+def test_loss_targets_the_plain_noise(noise):
+    assert diffusion.noise_loss(noise, noise) == 0
+    amplified = diffusion.amplify(noise, torch.ones(4, 4), 0.1)
+    assert float(diffusion.noise_loss(amplified, noise)) == pytest.approx(0.01 * float((noise**2).mean()), rel=1e-4)
+
+
+def test_loss_is_float32_whatever_the_network_computes_in(noise):
+    assert diffusion.noise_loss(noise.bfloat16(), noise).dtype == torch.float32
+
+
+def test_timesteps_are_uniform_and_reach_both_ends():
+    times = diffusion.draw_timesteps(20_000, 10, torch.Generator().manual_seed(5))
+    assert stats.chisquare(torch.bincount(times, minlength=10).numpy()).pvalue > 0.001
+    assert (int(times.min()), int(times.max())) == (0, 9)

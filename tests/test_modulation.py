@@ -1,0 +1,123 @@
+"""The map in self-attention: closed forms and invariants of method 2.5."""
+
+import pytest
+import torch
+from diffusers import UNet2DModel
+
+from selfrefine import modulation
+from selfrefine.errors import InputError
+
+
+@pytest.fixture
+def network() -> UNet2DModel:
+    torch.manual_seed(0)
+    return UNet2DModel(
+        sample_size=8,
+        in_channels=1,
+        out_channels=1,
+        block_out_channels=(8, 16),
+        down_block_types=("AttnDownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "AttnUpBlock2D"),
+        layers_per_block=1,
+        norm_num_groups=4,
+        attention_head_dim=4,
+    ).eval()
+
+
+@pytest.fixture
+def noisy() -> torch.Tensor:
+    return torch.randn((2, 1, 8, 8), generator=torch.Generator().manual_seed(1))
+
+
+def output(network, noisy, guidance_map=None, weight=0.0):
+    with torch.no_grad(), modulation.modulated(network, guidance_map, weight):
+        return network(noisy, 3).sample
+
+
+def test_no_map_and_zero_weight_are_plain_attention_bit_for_bit(network, noisy):
+    plain = network(noisy, 3).sample.detach()
+    assert torch.equal(output(network, noisy), plain)
+    assert torch.equal(output(network, noisy, torch.rand(8, 8), 0.0), plain)
+    assert torch.equal(output(network, noisy, torch.zeros(8, 8), 0.5), plain)
+
+
+def test_a_map_changes_the_output_and_leaves_no_trace(network, noisy):
+    plain, keys = output(network, noisy), list(network.state_dict())
+    steered = output(network, noisy, torch.rand(8, 8), 0.5)
+    assert not torch.equal(steered, plain)
+    assert torch.equal(output(network, noisy), plain)
+    assert list(network.state_dict()) == keys
+
+
+def test_the_context_ends_also_after_an_error(network, noisy):
+    plain = output(network, noisy)
+    with pytest.raises(RuntimeError, match="interrupted"), modulation.modulated(network, torch.ones(8, 8), 0.5):
+        raise RuntimeError("interrupted")
+    assert torch.equal(output(network, noisy), plain)
+
+
+def test_every_self_attention_is_modulated(network, noisy):
+    seen = []
+    blocks = modulation.self_attentions(network)
+    with torch.no_grad(), modulation.modulated(network, torch.ones(8, 8), 1.0):
+        for block in blocks:
+            tokens = torch.randn(1, 16, block.to_k.in_features)
+            doubled = block.to_k(tokens), block.to_v(tokens)
+            seen.append((doubled, tokens))
+    for block, (doubled, tokens) in zip(blocks, seen, strict=True):
+        torch.testing.assert_close(doubled[0], 2 * block.to_k(tokens))  # after the bias
+        torch.testing.assert_close(doubled[1], 2 * block.to_v(tokens))
+        torch.testing.assert_close(block.to_q(tokens), block.to_q(tokens))
+    assert len(blocks) == 2 + 1 + 4  # encoder, middle, decoder
+
+
+def test_output_is_smooth_in_the_weight(network, noisy):
+    some_map = torch.rand((8, 8), generator=torch.Generator().manual_seed(2)).double()
+    network, noisy = network.double(), noisy.double()
+
+    def at(weight):
+        # the hooks round K' and V' through float32: a wide step keeps that rounding small
+        return float(output(network, noisy, some_map, weight).sum())
+
+    wide, narrow = ((at(h) - at(-h)) / (2 * h) for h in (0.02, 0.01))
+    assert wide == pytest.approx(narrow, rel=0.02)
+    assert abs(narrow) > 1e-3
+
+
+def test_map_of_any_size_is_resized_to_the_token_grid_row_by_row():
+    ramp = torch.arange(16.0).view(4, 4) / 16
+    assert torch.equal(modulation.token_factors(ramp, 16, 0.5)[:, 0], 1 + 0.5 * ramp.flatten())
+    halved = ramp.view(2, 2, 2, 2).mean(dim=(1, 3)).flatten()
+    torch.testing.assert_close(modulation.token_factors(ramp, 4, 1.0)[:, 0], 1 + halved)
+    wide = torch.rand(4, 8)
+    assert torch.equal(modulation.token_factors(wide, 32, 1.0)[:, 0], 1 + wide.flatten())
+    with pytest.raises(InputError, match="5 tokens"):
+        modulation.token_factors(ramp, 5, 1.0)
+
+
+def test_factors_stay_float32_under_autocast():
+    levels = torch.linspace(0, 1, 1001).repeat(1001, 1).contiguous()  # the first row of the grid holds every value
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        factors = modulation.token_factors(levels, 1001 * 1001, 0.01)[:1001]
+        assert factors.dtype == torch.float32
+        assert len(factors.unique()) > 900
+        assert len(factors.bfloat16().unique()) < 5  # what a bfloat16 factor would have had
+
+
+def test_product_is_rounded_once(network):
+    block, some_map = modulation.self_attentions(network)[0], torch.rand(8, 8)
+    tokens = torch.randn(2, 64, block.to_k.in_features)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        plain = block.to_k(tokens)
+        with modulation.modulated(network, some_map, 0.025):
+            scaled = block.to_k(tokens)
+    assert plain.dtype == scaled.dtype == torch.bfloat16
+    assert torch.equal(scaled, (plain.float() * (1 + 0.025 * some_map.view(64, 1))).bfloat16())
+
+
+def test_a_network_without_self_attention_is_named():
+    with (
+        pytest.raises(InputError, match=r"Linear has no self-attention"),
+        modulation.modulated(torch.nn.Linear(2, 2), torch.ones(4, 4), 0.1),
+    ):
+        pass
