@@ -1,0 +1,164 @@
+"""The user's own commands, as they stand, on the smoke experiment."""
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import USERS_COMMAND
+from tests.workflow.project import Project, jobs
+
+pytestmark = pytest.mark.slow
+
+NOTHING = "Nothing to be done"
+TABLES = ["table2.csv", "table2.md", "summary.json"]
+FIGURES = ["figure4.png", "figure8.png", "mfam.png", "loss.png"]
+
+
+def test_the_first_run_makes_every_table_and_figure(smoke: Project) -> None:
+    tables = [smoke.root / "results" / "tables" / "smoke" / name for name in TABLES]
+    figures = [smoke.root / "results" / "figures" / "smoke" / name for name in FIGURES]
+    for path in tables + figures:
+        assert path.stat().st_size > 0
+    assert smoke.first is not None
+    assert sum(jobs(smoke.first.stdout).values()) > 20
+
+
+def test_a_newcomers_dry_run_names_the_jobs_that_the_first_run_executes(smoke: Project, fresh: Project) -> None:
+    assert smoke.first is not None
+    fresh.set("experiment", "smoke")
+    assert fresh.dry_run() == jobs(smoke.first.stdout)
+    assert not (fresh.root / "results").exists()
+
+
+@pytest.mark.parametrize("command", [USERS_COMMAND, "snakemake -n all", "snakemake all --cores 1"])
+def test_a_second_run_has_nothing_to_do_and_says_so_within_5_seconds(smoke: Project, command: str) -> None:
+    started = time.monotonic()
+    told = smoke.run(command)
+    assert time.monotonic() - started < 5
+    assert NOTHING in told
+    assert not jobs(told)
+
+
+def test_make_all_takes_the_experiment(project: Project) -> None:
+    project.set("experiment", "embedded")
+    assert NOTHING in project.run("make -o ready all EXPERIMENT=smoke")
+
+
+def test_the_report_is_one_page_with_tables_and_figures(project: Project) -> None:
+    project.run("make -o ready report")
+    page = (project.root / "report.html").read_text()
+    for name in ["table2.csv", *FIGURES]:
+        assert name in page
+
+
+def test_a_comment_reruns_nothing(project: Project) -> None:
+    for path in (project.root / "src" / "selfrefine").rglob("*.py"):
+        path.write_text(f"# A comment.\n{path.read_text()}\n# Another one.\n")
+    assert NOTHING in project.run(USERS_COMMAND)
+
+
+def test_a_changed_expression_reruns_the_stages_that_import_it_and_what_follows(project: Project) -> None:
+    stage = project.root / "src" / "selfrefine" / "stages" / "evaluate_generation.py"
+    stage.write_text(f"{stage.read_text()}\nCHANGED = 1\n")
+    assert {job.split()[0] for job in project.dry_run()} == {"evaluate_generation", "make_tables"}
+
+
+def test_two_runs_at_once(project: Project) -> None:
+    first = project.start(f"{USERS_COMMAND} --forcerun evaluate_generation")
+    lock = project.root / ".snakemake" / "locks"
+    while first.poll() is None and not (lock.is_dir() and any(lock.iterdir())):
+        time.sleep(0.05)
+    refused = project.refuse(USERS_COMMAND)
+    told, _ = first.communicate()
+    assert first.returncode == 0, told
+    assert any("cannot be locked" in line for line in refused)
+    assert not any("Traceback" in line for line in refused)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (("train_base:\n", "train_base:\n  leaning_rate: 0.1\n"), ["leaning_rate", "learning_rate"]),
+        (("  batch_size: 64  # images per step", "  batch_size: many  # images per step"), ["batch_size", "many"]),
+        (("  learning_rate: 0.001 ", "  learning_rate: 1e-3 "), ["learning_rate", "1e-3"]),
+        (("experiment: embedded", "experiment: embeded"), ["embeded", "embedded"]),
+        (("variants: [baseline, ", "variants: [baseline, forwards, "), ["forwards", "forward"]),
+    ],
+)
+def test_bad_params_are_refused_in_one_line(fresh: Project, edit: tuple[str, str], words: list[str]) -> None:
+    path = fresh.root / "params.yaml"
+    assert edit[0] in path.read_text()
+    path.write_text(path.read_text().replace(*edit, 1))
+    (line,) = fresh.refuse("snakemake -n all")
+    for word in ["params.yaml", *words]:
+        assert word in line
+
+
+def test_an_unknown_experiment_on_the_command_line_is_refused_in_one_line(fresh: Project) -> None:
+    (line,) = fresh.refuse("snakemake --config experiment=smok -n all")
+    assert "smok" in line
+    assert "smoke" in line
+
+
+def test_a_gpu_that_is_asked_for_and_absent(project: Project) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has the GPU that the test wants absent")
+    project.set("shared.device", "cuda")
+    told = project.refuse("snakemake --cores 1 --resources gpu=1 all_train_base")
+    (line,) = {line for line in told if "shared.device" in line}
+    assert "this machine has none" in line
+    assert not any("Traceback" in line for line in told)
+
+
+def test_a_read_only_results_folder(project: Project) -> None:
+    """Root is bound by permissions as soon as it gives up the right to override them."""
+    bound = ""
+    if os.geteuid() == 0:
+        if not shutil.which("setpriv"):
+            pytest.skip("root without setpriv can write everywhere")
+        bound = "setpriv --bounding-set=-dac_override,-dac_read_search -- "
+    project.set("make_tables.minimum_seeds", 5)
+    tables = project.root / "results" / "tables" / "smoke"
+    tables.chmod(0o555)
+    told = project.refuse(f"{bound}{PROGRAM} --cores 1 all")
+    tables.chmod(0o755)
+    assert any(str(tables.relative_to(project.root)) in line and "ermission denied" in line for line in told)
+    assert not any("Traceback" in line for line in told)
+    assert NOTHING not in project.run(USERS_COMMAND)  # then the same command finishes the work
+
+
+PROGRAM = Path(sys.executable).parent / "snakemake"
+
+
+OLD_PYTHON = f"""#!/bin/sh
+exec {sys.executable} -c 'import sys; sys.version_info = (3, 9, 1); exec(sys.argv[1])' "$2"
+"""
+
+
+def test_make_refuses_an_old_python_in_one_line(fresh: Project) -> None:
+    program = fresh.root / "python3.9"
+    program.write_text(OLD_PYTHON)
+    program.chmod(0o755)
+    line, _ = fresh.refuse(f"make all PYTHON={program}")  # the second is make's own word
+    assert "Python 3.11 or newer is needed" in line
+    assert not (fresh.root / ".venv").exists()
+
+
+def test_make_names_a_python_that_is_not_there(fresh: Project) -> None:
+    line, _ = fresh.refuse("make all PYTHON=python-of-nowhere")
+    assert "python-of-nowhere" in line
+
+
+def test_make_puts_our_console_script_right(fresh: Project) -> None:
+    """A reinstalled Snakemake has put its own script in the place of ours."""
+    fresh.run(f"{sys.executable} -m venv .venv && touch .venv/.installed")
+    script = fresh.root / ".venv" / "bin" / "snakemake"
+    script.write_text("from snakemake.cli import main\n")
+    fresh.run("unset PYTHONPATH; make ready")
+    assert "from selfrefine.commands.snakemake import main" in script.read_text()

@@ -1,0 +1,157 @@
+"""DVC and Snakemake are two views of one workflow: same edges, same jobs after a change, same files after a pull."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from selfrefine import config
+from tests.workflow.conftest import USERS_COMMAND
+from tests.workflow.project import ROOT, Project, jobs
+
+RECORD = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
+# A change of each, in an order in which the jobs that follow get more.
+FLIPPED = {
+    "make_figures.n_images": 3,
+    "variants.both.title": "Forward and reverse",
+    "evaluate_generation.neighbours": 2,
+    "evaluate_highlighter.n_examples": 3,
+    "generate_samples.steps": 3,
+}
+
+
+def leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The paths of all leaves of nested mappings."""
+    if isinstance(tree, Mapping) and tree:
+        for key, value in tree.items():
+            yield from leaves(value, (*path, key))
+    else:
+        yield path
+
+
+def flipped(tree: Any, path: tuple[str, ...]) -> Any:
+    """A copy of nested mappings with another value at `path`."""
+    if not path:
+        return [*tree, tree[0] if tree else "another"] if isinstance(tree, list) else "another"
+    return {**tree, path[0]: flipped(tree[path[0]], path[1:])}
+
+
+def watched(stage: str) -> list[str]:
+    """The params of params.yaml that a stage of dvc.yaml watches."""
+    return [entry for entry in RECORD[stage]["params"] if isinstance(entry, str)]
+
+
+def configs(params: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The JSON of jobs of each stage, with every row that a wildcard may name."""
+    rows = {wildcard: next(iter(PARAMS[section])) for wildcard, section in config.ROWS.items()}
+    return {
+        stage: [config.to_json(config.job(params, stage, {"variant": name} | rows)) for name in PARAMS["variants"]]
+        for stage in RECORD
+    }
+
+
+@pytest.mark.parametrize("path", list(leaves(PARAMS)), ids=".".join)
+def test_dvc_watches_every_leaf_that_a_stage_reads(path: tuple[str, ...]) -> None:
+    if path[0] == "experiment":
+        assert all("experiment" in watched(stage) for stage in RECORD)
+        return
+    before, after = configs(PARAMS), configs(flipped(PARAMS, path))
+    for stage in RECORD:
+        if before[stage] != after[stage]:
+            assert any(".".join(path).startswith(entry) for entry in watched(stage)), stage
+
+
+def test_every_stage_runs_its_own_rules_and_watches_them_and_the_experiment() -> None:
+    for stage, record in RECORD.items():
+        assert record["cmd"] == f"snakemake all_{stage} --cores 1 --resources gpu=1"
+        assert {"src/selfrefine", f"workflow/rules/{stage}.smk"} <= set(record["deps"])
+        assert {"experiments/${experiment}.yaml": None} in record["params"]
+        assert {"experiment", "select"} <= set(watched(stage))
+        (out,) = record["outs"]
+        assert list(out.values()) == [{"persist": True}]
+
+
+@pytest.mark.slow
+def test_edges_are_those_of_the_rules(smoke: Project) -> None:
+    """An edge of dvc.yaml is a folder that one stage writes and another one reads."""
+    writer = {folder: stage for stage, record in RECORD.items() for out in record["outs"] for folder in out}
+    recorded = {
+        (writer[folder], stage) for stage, record in RECORD.items() for folder in record["deps"] if folder in writer
+    }
+    drawn = smoke.run("snakemake --rulegraph all 2>/dev/null")
+    rules = dict(re.findall(r'(\d+)\[label = "(\w+)"', drawn))
+    stages = {number: stage_of(rule) for number, rule in rules.items()}
+    edges = {(stages[upper], stages[lower]) for upper, lower in re.findall(r"(\d+) -> (\d+)", drawn)}
+    assert {(upper, lower) for upper, lower in edges if lower is not None and upper != lower} == recorded
+
+
+def stage_of(rule: str) -> str | None:
+    """The stage that a rule belongs to: `extract_features_real` is one more input of `extract_features`."""
+    return max((stage for stage in RECORD if f"{rule}_".startswith(f"{stage}_")), key=len, default=None)
+
+
+@pytest.fixture(scope="module")
+def recorded(smoke: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """The finished project after `dvc repro`, committed."""
+    project = smoke.copy(tmp_path_factory.mktemp("recorded") / "project")
+    told = project.run("dvc repro")
+    assert not jobs(told), "dvc repro ran jobs that Snakemake had finished"
+    project.run("git add --all && git commit --quiet --message 'Record the smoke experiment'")
+    yield project
+    project.remove()
+
+
+@pytest.mark.slow
+def test_after_a_first_record_both_engines_have_nothing_to_do(recorded: Project) -> None:
+    assert "Data and pipelines are up to date." in recorded.run("dvc repro")
+    assert "Nothing to be done" in recorded.run("snakemake -n all")
+    assert recorded.run("git status --porcelain") == ""
+
+
+@pytest.mark.slow
+def test_metrics_and_plots_show_the_tables_and_curves(recorded: Project) -> None:
+    shown = json.loads(recorded.run("dvc metrics show --json"))
+    (values,) = shown[""]["data"].values()
+    assert values["data"] == json.loads((recorded.root / "results/tables/smoke/summary.json").read_text())
+    plots = json.loads(recorded.run("dvc plots show --json"))
+    assert not plots.get("errors")
+    assert {"loss of the base phase", "loss of the refinement phase"} <= plots["data"].keys()
+    assert sum(name.endswith(".png") for name in plots["data"]) == 4
+
+
+@pytest.mark.slow
+def test_pull_into_a_fresh_clone(recorded: Project, tmp_path: Path) -> None:
+    """Nothing is left to be done in both engines, and a param that is changed later is noticed."""
+    remote = tmp_path / "remote"
+    recorded.run(f"dvc remote add --local --default there {remote} && dvc push")
+    recorded.run(f"git clone --quiet . {tmp_path / 'clone'}")
+    clone = Project(tmp_path / "clone")
+    clone.run(f"dvc remote add --local --default there {remote}")
+    clone.run("make -o ready pull")
+    assert "Nothing to be done" in clone.run(USERS_COMMAND)
+    assert "Data and pipelines are up to date." in clone.run("dvc status")
+    clone.set("evaluate_generation.neighbours", 2)
+    assert {job.split()[0] for job in clone.dry_run()} == {"evaluate_generation", "make_tables"}
+    assert clone.try_out("dvc status --quiet").returncode == 1
+    refused = clone.refuse("make -o ready pull")
+    assert any("evaluate_generation" in line for line in refused)
+    assert any("make pull: " in line for line in refused)
+    clone.remove()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("leaf", FLIPPED)
+def test_dvc_repro_runs_exactly_the_jobs_that_snakemake_names(recorded: Project, leaf: str) -> None:
+    recorded.set(leaf, FLIPPED[leaf])
+    named = recorded.dry_run()
+    assert named
+    assert jobs(recorded.run("dvc repro")) == named
+    assert "Nothing to be done" in recorded.run("snakemake -n all")
+    assert "Data and pipelines are up to date." in recorded.run("dvc status")
+    if leaf == "evaluate_generation.neighbours":
+        assert "precision" in recorded.run("dvc metrics diff")
