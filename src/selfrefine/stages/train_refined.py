@@ -40,7 +40,7 @@ class Inputs:
     """Packed training images, the base model, its training state, the highlighter."""
 
     images: Path
-    pipeline: Path
+    base: Path
     state: Path
     highlighter: Path
 
@@ -61,7 +61,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     images = files.read_images(job.inputs.images)
     with job.scratch() as scratch, runtime.device(config.device) as device:
         dtype = runtime.precision(config.precision, device)
-        pipeline = networks.load(job.inputs.pipeline, device)
+        pipeline = networks.load(job.inputs.base, device)
         tensors, metadata = files.read_tensors(job.inputs.state)
         settings, fork = Settings(**metadata["settings"]), metadata["step"]
         trainer = Trainer(pipeline.unet, pipeline.scheduler.alphas_cumprod, images, settings, seed=seed, dtype=dtype)
