@@ -11,8 +11,8 @@ EMPTY = "-"
 OWN_ROWS = {FORK: "Base model at the fork", FLOOR: "Floor: real training images"}
 # Metric -> heading, factor, format.
 OTHER_METRICS = {
-    "fd_train": ("FD to train", 1.0, ".4g"),
-    "kid_test": ("KD to test, x 1000", 1e3, ".3g"),
+    "fd_train": ("FD to train", 1.0, "#.4g"),
+    "kid_test": ("KID x 1000", 1e3, ".2f"),
     "precision": ("Precision", 1.0, ".3f"),
     "recall": ("Recall", 1.0, ".3f"),
     "nearest_in_train": ("Nearest in train, %", 100.0, ".1f"),
@@ -81,7 +81,7 @@ def _how_to_read(table: Iterable[Line], reference: str) -> str:
         "- Over images: 95 % interval of the change for these very models; it says nothing on another training run.\n"
         "- Over seeds: 95 % interval of the change for new training runs; only it gives a verdict.\n"
         f"- {OWN_ROWS[FORK]}: what all rows start from. {OWN_ROWS[FLOOR]}: the least FD that can be expected.\n"
-        "- KD: kernel distance, the formula of KID on these features.\n"
+        "- KID: kernel distance to test images, the formula of that name on these features; 0 is no difference.\n"
         "- Nearest in train: share of samples whose nearest real image is a training image; 50 % is chance.\n"
     )
 
@@ -96,7 +96,7 @@ def _headline(space: Iterable[Line], titles: Mapping[str, str], judgement: Judge
             titles[line["row"]],
             number(line["paper"], ".3f"),
             percent(math.nan if line["row"] == judgement.reference else math.log(line["paper"] / published)),
-            figure(line, ".4g", missing=" (no interval)"),
+            figure(line, "#.4g", missing=" (no interval)"),
             percent(line["difference"]),
             between(line["image_difference_low"], line["image_difference_high"]),
             between(line["difference_low"], line["difference_high"]),
@@ -162,13 +162,13 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def number(value: float, style: str) -> str:
     """A figure, or a dash where there is none."""
-    return format(value, style) if math.isfinite(value) else EMPTY
+    return format(value, style).rstrip(".") if math.isfinite(value) else EMPTY
 
 
 def figure(line: Line, style: str, missing: str = "") -> str:
     """Value [low, high]; `missing` in the place of an interval that is not there."""
-    interval = f" [{line['low']:{style}}, {line['high']:{style}}]" if math.isfinite(line["low"]) else missing
-    return number(line["value"], style) + interval
+    low, high = number(line["low"], style), number(line["high"], style)
+    return number(line["value"], style) + (f" [{low}, {high}]" if math.isfinite(line["low"]) else missing)
 
 
 def percent(log_ratio: float) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from selfrefine import files
 from selfrefine.errors import InputError
 
+LEAST_IMAGES = 3  # the jackknife of the kernel distance divides by n - 2
 Features = dict[str, np.ndarray]  # feature space -> (N, D)
 
 
@@ -33,11 +34,15 @@ def read(path: Path) -> Features:
     return spaces
 
 
-def check_comparable(sets: Mapping[Path, Features]) -> None:
-    """Checks that all sets have the same feature spaces and, in each, the same number of images and features.
+def check_comparable(sets: Mapping[Path, Features], neighbours: int) -> None:
+    """Checks that all sets have the same feature spaces and, in each, the same numbers of images and features.
+
+    Args:
+        sets: features of each image set, by their file.
+        neighbours: evaluate_generation.neighbours in params.yaml; each set needs more images than that.
 
     Raises:
-        InputError: the first set that differs from the first of all.
+        InputError: the first set that differs from the first of all, or too few images.
     """
     (first_path, first), *others = sets.items()
     for path, spaces in others:
@@ -52,3 +57,9 @@ def check_comparable(sets: Mapping[Path, Features]) -> None:
                     f"{path} has {array.shape} (images, features) in {name}, but {first_path} has {first[name].shape}; "
                     "every row needs the same extract_features.n_images of params.yaml"
                 )
+    n_images = len(next(iter(first.values())))
+    least = max(LEAST_IMAGES, neighbours + 1)
+    if n_images < least:
+        raise InputError(
+            f"{first_path} has {n_images} images, {least} or more needed; raise extract_features.n_images in params.yaml"
+        )

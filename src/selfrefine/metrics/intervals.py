@@ -68,9 +68,11 @@ def log_ratio_interval(
 
 
 def share_interval(share: float, n_images: int) -> Estimate:
-    """A share of n images, with the binomial standard error, inside [0, 1]."""
-    estimate = normal(share, math.sqrt(share * (1.0 - share) / n_images))
-    return Estimate(share, max(0.0, estimate.low), min(1.0, estimate.high))
+    """A share of n images with its Wilson interval, which also holds for shares near 0 and 1."""
+    shrink = Z**2 / n_images
+    centre = (share + shrink / 2.0) / (1.0 + shrink)
+    half = math.sqrt(share * (1.0 - share) * shrink + shrink**2 / 4.0) / (1.0 + shrink)
+    return Estimate(share, centre - half, centre + half)
 
 
 def _standard_error(values: np.ndarray) -> float:

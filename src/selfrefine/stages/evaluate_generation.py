@@ -54,26 +54,27 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     samples = {**dict(zip(config.variants, inputs.features, strict=True)), FORK: inputs.fork}
     paths = {**samples, FLOOR: inputs.train}
     features = {path: feature_sets.read(path) for path in (inputs.test, *paths.values())}
-    feature_sets.check_comparable(features)
+    feature_sets.check_comparable(features, config.neighbours)
+    names = {"dataset": config.names["dataset"], "model": config.names["model"]}
     sums = {variant: files.sha256(path) for variant, path in paths.items()}
     rows = []
-    for network in features[inputs.test]:
+    for network, array in features[inputs.test].items():
         sets = {path: ImageSet(spaces[network], config.neighbours) for path, spaces in features.items()}
         real = RealImages(train=sets[inputs.train], test=sets[inputs.test])
         sampled = {variant: sets[path] for variant, path in samples.items()}
-        for variant, metric, estimate in _estimates(sampled, real, config.reference):
-            rows.append(
-                {
-                    **{name: config.names[name] for name in ("dataset", "model")},
-                    "variant": variant,
-                    "seed": int(config.names["seed"]),
-                    "metric": metric,
-                    **vars(estimate),
-                    "n_images": len(real.test.features),
-                    "network": network,
-                    "sha256": sums[variant],
-                }
-            )
+        rows += [
+            {
+                **names,
+                "variant": variant,
+                "seed": int(config.names["seed"]),
+                "metric": metric,
+                **vars(estimate),
+                "n_images": len(array),
+                "network": network,
+                "sha256": sums[variant],
+            }
+            for variant, metric, estimate in _estimates(sampled, real, config.reference)
+        ]
     files.write_table(job.outputs.metrics, pd.DataFrame(rows))
 
 
