@@ -19,7 +19,7 @@ def flaw_activation_maps(model: Highlighter, images: Tensor, streams: list[torch
 
     Args:
         model: the highlighter, on the device of `images`.
-        images: (N, 3, H, W) in [-1, 1].
+        images: (N, C, H, W) in [-1, 1], C 1 (grey) or 3.
         streams: N streams, one per image, for the dither of the shortcut guard.
 
     Returns:

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from selfrefine import files, pixels
+from selfrefine import files, pixels, runtime
 from selfrefine.backbones import vgg16_features
 from selfrefine.errors import InputError
 from selfrefine.randomness import image_noise
@@ -61,7 +62,7 @@ class Highlighter(nn.Module):
         """What the network sees of an image: the same for reals and fakes, in training, in evaluation and behind a map.
 
         Args:
-            images: (N, 3, H, W) in [-1, 1]; values outside are clamped.
+            images: (N, C, H, W) in [-1, 1], C 1 (grey) or 3; values outside are clamped.
             streams: N streams, one per image, of which the guard draws its dither; untouched without guard.
 
         Returns:
@@ -69,7 +70,7 @@ class Highlighter(nn.Module):
         """
         levels = pixels.quantise(images)
         if self.shortcut_guard:
-            dither = image_noise(streams, tuple(images.shape[1:])).to(levels.device)
+            dither = image_noise(streams, tuple(levels.shape[1:])).to(levels.device)
             levels = torch.where(levels > BLACK_LEVEL, levels, 0.0) + DITHER * dither
         resized = F.interpolate(levels / 255.0, size=(self.input_size, self.input_size), mode="bilinear")
         return ((resized - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
@@ -98,6 +99,32 @@ class Highlighter(nn.Module):
         """Writes weights, input size and guard as safetensors."""
         metadata = {"input_size": self.input_size, "shortcut_guard": self.shortcut_guard}
         files.write_tensors(path, self.state_dict(), metadata)
+
+
+@torch.no_grad()
+def classify(
+    model: Highlighter, images: np.ndarray, streams: list[torch.Generator], dtype: torch.dtype, chunk_size: int = 64
+) -> Tensor:
+    """Logits of packed images, a chunk at a time.
+
+    Args:
+        model: the highlighter.
+        images: (N, H, W, 3) uint8.
+        streams: N streams, one per image, for the dither of the shortcut guard.
+        dtype: what the network computes in.
+        chunk_size: images at a time.
+
+    Returns:
+        (N, 2) float32 on the CPU: (fake, real).
+    """
+    device = model.mean.device
+    logits = []
+    for start in range(0, len(images), chunk_size):
+        chunk = slice(start, start + chunk_size)
+        prepared = model.prepare(pixels.to_float(images[chunk]).to(device), streams[chunk])
+        with runtime.autocast(device, dtype):
+            logits.append(model(prepared).float().cpu())
+    return torch.cat(logits)
 
 
 def load(path: Path, device: torch.device) -> Highlighter:

@@ -1,0 +1,63 @@
+"""Trains the highlighter to tell the training images from images that the base model generates."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from selfrefine import files, runtime
+from selfrefine.highlighter_data import RealsAndFakes
+from selfrefine.highlighter_training import HighlighterTrainer, Settings, initial_highlighter
+from selfrefine.runtime import Job, main
+
+
+@dataclass(frozen=True)
+class Config:
+    """See params.yaml, train_highlighter."""
+
+    names: dict[str, str]
+    device: str
+    precision: str
+    input_size: int
+    steps: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    validate_every: int
+    shortcut_guard: bool
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Training images, generated images, VGG16's ImageNet weights."""
+
+    real: Path
+    fake: Path
+    weights: Path
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The best highlighter on the validation part, and its curves."""
+
+    highlighter: Path
+    loss: Path
+
+
+def run(job: Job[Config, Inputs, Outputs]) -> None:
+    """Trains `steps` updates and keeps the best state."""
+    config, seed = job.config, int(job.config.names["seed"])
+    data = RealsAndFakes(files.read_images(job.inputs.real), files.read_images(job.inputs.fake), seed)
+    settings = Settings(
+        config.steps, config.batch_size, config.learning_rate, config.weight_decay, config.validate_every
+    )
+    with job.scratch() as scratch, runtime.device(config.device) as device:
+        model = initial_highlighter(config.input_size, config.shortcut_guard, job.inputs.weights, seed).to(device)
+        trainer = HighlighterTrainer(model, data, settings, runtime.precision(config.precision, device))
+        trainer.run(scratch, job.label)
+        model.save(job.outputs.highlighter)
+        files.write_table(job.outputs.loss, pd.DataFrame(trainer.log, columns=["step", "loss", "accuracy"]))
+
+
+if __name__ == "__main__":
+    main(run, Config, Inputs, Outputs)

@@ -1,0 +1,91 @@
+import os
+import signal
+
+import pandas as pd
+import pytest
+import torch
+
+from selfrefine import files, highlighter
+from selfrefine.runtime import Job
+from selfrefine.stages import train_highlighter
+from selfrefine.stages.train_highlighter import Config, Inputs, Outputs
+from tests import tiny_highlighter
+from tests.tiny_highlighter import one_thread  # noqa: F401 (a fixture)
+
+CONFIG = Config(
+    names={"dataset": "striped", "model": "ddpm", "seed": "0"},
+    device="cpu",
+    precision="float32",
+    input_size=32,
+    steps=5,
+    batch_size=2,
+    learning_rate=1e-3,
+    weight_decay=0.01,
+    validate_every=2,
+    shortcut_guard=True,
+)
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inputs")
+    for name, striped in (("real", False), ("fake", True)):
+        files.write_array(folder / name, tiny_highlighter.images(20, 16, striped=striped))
+    return Inputs(folder / "real", folder / "fake", tiny_highlighter.write_weights(folder / "weights"))
+
+
+def job(inputs, folder):
+    return Job("train_highlighter", CONFIG, inputs, Outputs(folder / "highlighter.safetensors", folder / "loss.csv"))
+
+
+@pytest.fixture(scope="module")
+def unbroken(inputs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unbroken")
+    train_highlighter.run(job(inputs, folder))
+    return folder
+
+
+def test_it_leaves_a_highlighter_and_a_curve_and_no_scratch(unbroken):
+    model = highlighter.load(unbroken / "highlighter.safetensors", torch.device("cpu"))
+    assert (model.input_size, model.shortcut_guard) == (32, True)
+    curve = pd.read_csv(unbroken / "loss.csv")
+    assert list(curve.columns) == ["step", "loss", "accuracy"]
+    assert curve["step"].tolist() == [1, 2, 3, 4, 5]
+    assert curve["accuracy"].notna().tolist() == [False, True, False, True, True]
+    assert {path.name for path in unbroken.rglob("*") if path.is_file()} == {"highlighter.safetensors", "loss.csv"}
+
+
+def kill_self(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def dies(run, module, name, calls):
+    """Runs in a forked child that is killed at a call of `module.name`; returns the signal that ended it."""
+    child = os.fork()
+    if child == 0:
+        original = getattr(module, name)
+        left = iter(range(calls))
+        setattr(module, name, lambda *a, **k: original(*a, **k) if next(left, None) is not None else kill_self())
+        run()
+        os._exit(0)
+    return os.WTERMSIG(os.waitpid(child, 0)[1])
+
+
+# Between two updates after a checkpoint; while a checkpoint is renamed; while the result is.
+@pytest.mark.parametrize(
+    ("where", "name", "calls", "kept"),
+    [
+        ("HighlighterTrainer", "update", 3, "going on after step 2"),
+        ("os", "replace", 1, "going on after step 2"),
+        ("os", "replace", 2, "going on after step 4"),
+    ],
+)
+def test_killed_and_started_again_it_ends_bit_equal(where, name, calls, kept, inputs, unbroken, tmp_path, capfd):
+    module = {"HighlighterTrainer": train_highlighter.HighlighterTrainer, "os": os}[where]
+    killed = job(inputs, tmp_path)
+    assert dies(lambda: train_highlighter.run(killed), module, name, calls) == signal.SIGKILL
+    assert not killed.outputs.highlighter.exists()
+    train_highlighter.run(killed)
+    assert kept in capfd.readouterr().out
+    for file in ("highlighter.safetensors", "loss.csv"):
+        assert (tmp_path / file).read_bytes() == (unbroken / file).read_bytes()
