@@ -3,6 +3,7 @@
 A file appears under its name only when it is complete; readers say in one line what is wrong with what they were given.
 """
 
+import glob
 import gzip
 import hashlib
 import json
@@ -12,6 +13,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
@@ -30,8 +32,7 @@ SUMS = "SHA256SUMS"
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`, renamed to it when the block ends well and deleted when it does not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = _temporary(path)
     try:
         yield temporary
         os.replace(temporary, path)
@@ -42,9 +43,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yields an empty folder beside `path`; when the block ends well it is sealed by SHA256SUMS and renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = _temporary(path)
     temporary.mkdir()
     try:
         yield temporary
@@ -54,6 +53,26 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _temporary(path: Path) -> Path:
+    """A name beside `path` for this process, after removal of what killed processes left there of `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.[0-9]*.part"):
+        process = int(left.suffixes[-2][1:])
+        if process == os.getpid() or not _is_alive(process):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it is somebody else's
+    return True
 
 
 def _folder_files(folder: Path) -> list[Path]:
@@ -115,7 +134,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_array(path: Path, array: np.ndarray) -> None:
     """Writes one array as .npy."""
     with atomic_file(path) as temporary, open(temporary, "wb") as stream:
-        np.save(stream, array, allow_pickle=False)
+        # Only `write` is shown to numpy: into a real file it writes by itself and drops the system's reason on failure.
+        np.save(SimpleNamespace(write=stream.write), array, allow_pickle=False)
 
 
 def read_array(path: Path) -> np.ndarray:

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -30,6 +31,7 @@ DISK_ERRORS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
     errno.EROFS: "the file system is read-only",
+    errno.EFBIG: "a file is larger than the file system or `ulimit -f` allows",
 }
 
 
@@ -84,13 +86,20 @@ def main(run: Callable[[Any], None], config_type: type, inputs_type: type, outpu
         files.write_json(arguments.record, json.loads(arguments.config))
     except InputError as error:
         sys.exit(f"{name}: {error}")
-    except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
+    except (FileExistsError, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
         sys.exit(f"{name}: {error.filename}: {error.strerror}; nothing was written: mend it and run the same command")
-    except OSError as error:
-        if error.errno not in DISK_ERRORS:
+    except Exception as error:
+        number = _system_error(error)
+        if number not in DISK_ERRORS:
             raise
-        where, told = error.filename or "output", DISK_ERRORS[error.errno]
+        where, told = arguments.record.parent, DISK_ERRORS[number]
         sys.exit(f"{name}: {where}: {told}; mend it and run the same command: it goes on where it stopped")
+
+
+def _system_error(error: Exception) -> int | None:
+    """The operating system's number of an error; safetensors tells it only in its text: "(os error 28)"."""
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    return int(told[1]) if told else getattr(error, "errno", None)
 
 
 def _parse(name: str, inputs_type: type, outputs_type: type) -> argparse.Namespace:
@@ -139,8 +148,9 @@ def device(name: str) -> Iterator["torch.device"]:
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         name = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
-    if not available[name]:
-        raise InputError(f"params.yaml: shared.device is {name}, but this machine has none; set it to auto or cpu")
+    if not available.get(name, False):
+        present = ", ".join(kind for kind, here in available.items() if here)
+        raise InputError(f"params.yaml: shared.device is {name}, but this machine has {present}; set it to auto or cpu")
     if name != "cuda" or torch.cuda.device_count() == 1:
         yield torch.device(name)
         return
@@ -169,6 +179,9 @@ def precision(name: str, on: "torch.device") -> "torch.dtype":
     Args:
         name: auto, float32 or bfloat16: params.yaml, shared.precision.
         on: the device.
+
+    Raises:
+        InputError: another name.
     """
     import torch
 
@@ -178,7 +191,10 @@ def precision(name: str, on: "torch.device") -> "torch.dtype":
             "cpu": torch.cpu._is_avx512_bf16_supported,
         }
         name = "bfloat16" if native.get(on.type, lambda: False)() else "float32"
-    return torch.bfloat16 if name == "bfloat16" else torch.float32
+    types = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    if name not in types:
+        raise InputError(f"params.yaml: shared.precision is {name}; allowed: auto, {', '.join(types)}")
+    return types[name]
 
 
 def autocast(on: "torch.device", dtype: "torch.dtype") -> "torch.autocast":
