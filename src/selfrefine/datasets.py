@@ -1,4 +1,4 @@
-"""Preparing photographs: IDX files, then pad, resize, one rounding. All real images of training and metrics pass here."""
+"""Preparing photographs: IDX files, then pad, resize, one rounding; for training images and the metrics' real ones."""
 
 import math
 import struct
@@ -77,7 +77,7 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
 
     In float, since PIL rounds 8-bit images twice: after each axis.
     """
-    # Not in paper: PIL's BOX filter, because the paper names no kernel, this one is an exact mean when S is a multiple of
-    # `size`, and two kernels in one study are a shortcut for the highlighter and a floor of FID (method 4).
+    # Not in paper: PIL's BOX filter, because the paper names no kernel; this one is an exact mean where S is a multiple
+    # of size, and two kernels in one study would be a shortcut for the highlighter and a floor of FID (method 4).
     averaged = Image.fromarray(image.astype(np.float32)).resize((size, size), Image.Resampling.BOX)
     return np.asarray(averaged).round().clip(0, 255).astype(np.uint8)

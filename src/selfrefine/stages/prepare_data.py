@@ -32,10 +32,10 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Outputs:
-    """images: (N, size, size, 3) uint8; items: one row each, with label, caption and source (index in the IDX file)."""
+    """images: (N, size, size, 3) uint8; table: their label, caption and source (index in the IDX file), a row each."""
 
     images: Path
-    items: Path
+    table: Path
 
 
 def run(job: Job[Config, Inputs, Outputs]) -> None:
@@ -55,7 +55,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     captions = [classes[label] for label in labels]
     files.write_array(job.outputs.images, datasets.prepare(images, config.size, config.pad))
     items = pd.DataFrame({"label": labels, "caption": captions, "source": range(len(labels))})
-    files.write_table(job.outputs.items, items)
+    files.write_table(job.outputs.table, items)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,172 @@
+"""Debian packages from a repository of the test's own, as root and not; source packages from an index of its own."""
+
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from selfrefine import packages
+from selfrefine.errors import InputError
+from tests.local_archives import debian_repository, package_index
+
+PINNED = packages.SourcePackage("small-package", "1.0", hashlib.sha256(b"content").hexdigest())
+needs_apt = pytest.mark.skipif(shutil.which("apt-get") is None, reason="not a Debian system")
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path / "repository"
+    configuration = debian_repository(root, "dataset-small", {"usr/share/datasets/small/images.gz": b"pixels"})
+    monkeypatch.setenv("APT_CONFIG", str(configuration))
+    return root
+
+
+def lists_of_the_system() -> list[Path]:
+    return sorted(path for folder in ("/var/lib/apt", "/var/cache/apt") for path in Path(folder).rglob("*"))
+
+
+@needs_apt
+def test_a_debian_package_is_unpacked_and_the_system_untouched(repository: Path, tmp_path: Path):
+    before = lists_of_the_system()
+    contents = packages.debian_package("dataset-small", tmp_path / "a folder")
+    assert (contents / "usr/share/datasets/small/images.gz").read_bytes() == b"pixels"
+    assert lists_of_the_system() == before
+    assert not (repository / "hook").exists()
+
+
+@needs_apt
+def test_the_hook_of_the_test_is_a_real_one(repository: Path, tmp_path: Path):
+    own = ["-o", f"Dir::State={tmp_path}", "-o", f"Dir::Cache={tmp_path}", "-o", "APT::Sandbox::User="]
+    (tmp_path / "lists/partial").mkdir(parents=True)
+    subprocess.run(["apt-get", *own, "update"], check=True, capture_output=True)
+    assert (repository / "hook").exists()
+
+
+@needs_apt
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_a_debian_package_needs_no_root(repository: Path, tmp_path: Path):
+    for folder in (tmp_path, *tmp_path.parents[: len(tmp_path.parents) - 2]):
+        folder.chmod(0o755)
+    own = tmp_path / "own"
+    own.mkdir()
+    os.chown(own, 65534, 65534)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            contents = packages.debian_package("dataset-small", own)
+            status = 0 if (contents / "usr/share/datasets/small/images.gz").read_bytes() == b"pixels" else 2
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@needs_apt
+def test_an_unknown_debian_package_is_told_in_one_line(repository: Path, tmp_path: Path):
+    with pytest.raises(InputError, match="apt-get download dataset-large: E: Unable to locate package dataset-large"):
+        packages.debian_package("dataset-large", tmp_path / "folder")
+
+
+@needs_apt
+def test_a_damaged_debian_package_is_refused(repository: Path, tmp_path: Path):
+    package = repository / "dataset-small_1.0_all.deb"
+    package.write_bytes(package.read_bytes().replace(b"pixels", b"qixels"))
+    with pytest.raises(InputError, match=r"apt-get download dataset-small: E: .*Hash Sum mismatch"):
+        packages.debian_package("dataset-small", tmp_path / "folder")
+
+
+@needs_apt
+def test_without_the_archive_its_reason_is_told(repository: Path, tmp_path: Path):
+    (repository / "sources.list").write_text("deb [trusted=yes] http://127.0.0.1:9/debian ./\n")
+    with pytest.raises(InputError, match=r"Unable to locate package dataset-small; W: .*Connection refused"):
+        packages.debian_package("dataset-small", tmp_path / "folder")
+
+
+def test_another_system_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="apt-get not found: not a Debian system"):
+        packages.debian_package("dataset-small", tmp_path / "folder")
+
+
+@pytest.mark.parametrize(
+    ("published", "told"),
+    [
+        ({"small_package-1.0.tar.gz": b"another"}, r"small-package 1\.0: sha256 .* given, ed7002b439e9\.\.\. expected"),
+        (
+            {"small_package-2.0.tar.gz": b"content"},
+            r"small-package 1\.0: the package index has no source package of it",
+        ),
+        ({"small_package-1.0-py3-none-any.whl": b"content"}, "the package index has no source package of it"),
+    ],
+)
+def test_only_the_pinned_source_package_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, published: dict[str, bytes], told: str
+):
+    with package_index(tmp_path / "index", "small-package", published) as address:
+        monkeypatch.setenv("PIP_INDEX_URL", address)
+        with pytest.raises(InputError, match=told):
+            packages.python_source(PINNED, tmp_path)
+
+
+def test_the_pinned_source_package_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    published = {
+        "small_package-2.0.tar.gz": b"later",
+        "small_package-1.0-py3-none-any.whl": b"wheel",
+        "small_package-1.0.tar.gz": b"content",
+    }
+    with package_index(tmp_path / "index", "small-package", published) as address:
+        monkeypatch.setenv("PIP_INDEX_URL", address)
+        assert packages.python_source(PINNED, tmp_path).read_bytes() == b"content"
+
+
+def test_an_index_that_is_not_there_fails_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple/")
+    with pytest.raises(OSError, match="Connection refused"):
+        packages.python_source(PINNED, tmp_path)
+
+
+def tar_of(path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> Path:
+    with tarfile.open(path, "w:gz") as tar:
+        for member, content in members:
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return path
+
+
+def link(name: str, target: str) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = tarfile.SYMTYPE, target
+    return info
+
+
+def test_a_member_is_read_and_names_that_lead_outside_write_nothing(tmp_path: Path):
+    folder = tmp_path / "deep" / "deeper"
+    folder.mkdir(parents=True)
+    evil, absolute = tarfile.TarInfo("../../escaped"), tarfile.TarInfo(str(tmp_path / "absolute"))
+    wanted = tarfile.TarInfo("package/weights")
+    archive = tar_of(folder / "a.tar.gz", (evil, b"evil"), (absolute, b"evil"), (wanted, b"weights"))
+    assert packages.tar_member(archive, "package/weights") == b"weights"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.tar.gz", "deep", "deeper"]
+
+
+def test_links_and_missing_members_are_refused(tmp_path: Path):
+    (tmp_path / "secret").write_text("secret")
+    archive = tar_of(tmp_path / "a.tar.gz", (link("package/weights", str(tmp_path / "secret")), b""))
+    for name in ("package/weights", "package/absent"):
+        with pytest.raises(InputError, match=f"holds no regular file {name}"):
+            packages.tar_member(archive, name)
+
+
+def test_a_cut_off_tar_is_refused(tmp_path: Path):
+    archive = tar_of(tmp_path / "a.tar.gz", (tarfile.TarInfo("weights"), os.urandom(100_000)))
+    archive.write_bytes(archive.read_bytes()[:50_000])
+    with pytest.raises((EOFError, tarfile.TarError)):
+        packages.tar_member(archive, "weights")
