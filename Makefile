@@ -52,7 +52,7 @@ workflow: ready-to-test
 
 # The console script is ours (src/selfrefine/commands/snakemake.py); a reinstalled Snakemake puts its own in its place.
 ready: $(VENV)/.installed
-	@grep -q selfrefine "$(VENV)/bin/snakemake" || $(PIP) install --quiet --no-deps --force-reinstall --editable .
+	@grep -q selfrefine "$(VENV)/bin/snakemake" || $(PIP) install -qq --no-deps --force-reinstall --editable .
 
 ready-to-test: $(VENV)/.installed-for-tests ready
 
@@ -63,10 +63,10 @@ $(VENV)/.installed: requirements.txt constraints.txt pyproject.toml
 	  + sys.executable + " is " + sys.version.split()[0] + ": say make PYTHON=/path/to/python3.11")'
 	@test -x "$(VENV)/bin/pip" || "$(PYTHON)" -m venv "$(VENV)"
 	@echo "Installing the pinned packages into $(VENV): some minutes and, with CUDA's libraries on Linux, some GB"
-	@start=$$(date +%s); $(PIP) install --quiet --constraint constraints.txt --editable . \
+	@start=$$(date +%s); $(PIP) install -qq --constraint constraints.txt --editable . \
 	  && touch "$@" && echo "Installed in $$(( $$(date +%s) - start )) s"
 
 $(VENV)/.installed-for-tests: requirements-dev.txt $(VENV)/.installed
 	@echo "Installing the checks and test oracles into $(VENV)"
-	@start=$$(date +%s); $(PIP) install --quiet --constraint constraints.txt --requirement requirements-dev.txt \
+	@start=$$(date +%s); $(PIP) install -qq --constraint constraints.txt --requirement requirements-dev.txt \
 	  && touch "$@" && echo "Installed in $$(( $$(date +%s) - start )) s"
