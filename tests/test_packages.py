@@ -157,11 +157,13 @@ def test_a_member_is_read_and_names_that_lead_outside_write_nothing(tmp_path: Pa
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.tar.gz", "deep", "deeper"]
 
 
-def test_links_and_missing_members_are_refused(tmp_path: Path):
+def test_links_that_lead_outside_folders_and_missing_members_are_refused(tmp_path: Path):
     (tmp_path / "secret").write_text("secret")
-    archive = tar_of(tmp_path / "a.tar.gz", (link("package/weights", str(tmp_path / "secret")), b""))
-    for name in ("package/weights", "package/absent"):
-        with pytest.raises(InputError, match=f"holds no regular file {name}"):
+    folder = tarfile.TarInfo("package/folder")
+    folder.type = tarfile.DIRTYPE
+    archive = tar_of(tmp_path / "a.tar.gz", (link("package/link", str(tmp_path / "secret")), b""), (folder, b""))
+    for name in ("package/link", "package/folder", "package/absent"):
+        with pytest.raises(InputError, match=f"holds no file {name}"):
             packages.tar_member(archive, name)
 
 

@@ -50,7 +50,7 @@ def debian_package(name: str, folder: Path) -> Path:
     configuration = folder / "apt.conf"
     files.write_text(configuration, APT_CONFIGURATION.format(folder=folder, seconds=int(SECONDS_WITHOUT_ANSWER)))
     apt = ["apt-get", "--quiet=2", "--config-file", str(configuration)]
-    # A list that cannot be updated is no failure yet, as it may be another archive's; if it was needed, it is told below.
+    # A list that cannot be updated is no failure yet: it may be another archive's. If it was needed, it is told below.
     _, warnings = _run([*apt, "update"], folder / "download")
     failed, complaints = _run([*apt, "download", name], folder / "download")
     if failed:
@@ -105,16 +105,16 @@ def python_source(package: SourcePackage, folder: Path) -> Path:
 
 
 def tar_member(archive: Path, name: str) -> bytes:
-    """The bytes of one regular file in a tar; nothing is written, so no name in it can lead outside.
+    """The bytes of one file in a tar; nothing is written, so that no name or link in it can lead outside.
 
     Raises:
-        InputError: no such member, or a link or device.
+        InputError: no such file in it.
     """
     with tarfile.open(archive) as tar:
         try:
-            stream = tar.extractfile(tar.getmember(name)) if tar.getmember(name).isreg() else None
-        except KeyError:
+            stream = tar.extractfile(name)
+        except KeyError:  # no such member, or a link to something outside
             stream = None
         if stream is None:
-            raise InputError(f"{archive.name}: holds no regular file {name}")
+            raise InputError(f"{archive.name}: holds no file {name}")
         return stream.read()
