@@ -1,0 +1,50 @@
+# From photographs to tables and figures: the stages in their order, one file each. Numbers are in params.yaml.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+include: "workflow/rules/common.smk"
+
+
+configfile: readable("params.yaml")
+configfile: overlay_of_experiment()
+
+
+stop_at_bad_params()
+
+
+wildcard_constraints:
+    experiment=config["experiment"],
+    source=any_row("sources"),
+    weights=any_row("weights"),
+    dataset=any_row("datasets"),
+    model=any_row("models"),
+    variant=any_row("variants"),
+    split="train|test",
+    seed="0|[1-9][0-9]*",
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/fetch_data.smk"
+include: "workflow/rules/fetch_weights.smk"
+include: "workflow/rules/prepare_data.smk"
+include: "workflow/rules/train_base.smk"
+include: "workflow/rules/generate_fakes.smk"
+include: "workflow/rules/train_highlighter.smk"
+include: "workflow/rules/evaluate_highlighter.smk"
+include: "workflow/rules/train_refined.smk"
+include: "workflow/rules/generate_samples.smk"
+include: "workflow/rules/extract_features.smk"
+include: "workflow/rules/evaluate_generation.smk"
+include: "workflow/rules/make_tables.smk"
+include: "workflow/rules/make_figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        runs("make_tables"),
+        runs("make_figures"),

@@ -1,0 +1,37 @@
+# Distances of every variant, and of the base model at the fork, to the photographs.
+rule evaluate_generation:
+    input:
+        features=expand(
+            "data/extract_features/{experiment}/{dataset}/{model}/{variant}/seed{seed}/features.npz",
+            variant=selected("variants"),
+            allow_missing=True,
+        ),
+        fork="data/extract_features/{experiment}/{dataset}/{model}/fork/seed{seed}/features.npz",
+        train="data/extract_features/{experiment}/{dataset}/train/features.npz",
+        test="data/extract_features/{experiment}/{dataset}/test/features.npz",
+    output:
+        metrics="results/evaluate_generation/{experiment}/{dataset}/{model}/seed{seed}/metrics.csv",
+        config="results/evaluate_generation/{experiment}/{dataset}/{model}/seed{seed}/config.json",
+    log:
+        "logs/evaluate_generation/{experiment}/{dataset}/{model}/seed{seed}.log",
+    benchmark:
+        "benchmarks/evaluate_generation/{experiment}/{dataset}/{model}/seed{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    params:
+        config=config_of("evaluate_generation"),
+        code=code_of("evaluate_generation"),
+    shell:
+        """
+        python -m selfrefine.stages.evaluate_generation \
+            --config {params.config:q} --code {params.code} --record {output.config} \
+            --features {input.features} --fork {input.fork} --train {input.train} --test {input.test} \
+            --metrics {output.metrics} \
+            2>&1 | tee {log}
+        """
+
+
+rule all_evaluate_generation:
+    input:
+        runs("evaluate_generation"),

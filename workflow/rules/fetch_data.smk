@@ -1,0 +1,32 @@
+# Original data, checked by sha256. Needs the network, or the files in the source's folder.
+rule fetch_data:
+    output:
+        train_images="data/fetch_data/{source}/train-images-idx3-ubyte",
+        train_labels="data/fetch_data/{source}/train-labels-idx1-ubyte",
+        test_images="data/fetch_data/{source}/t10k-images-idx3-ubyte",
+        test_labels="data/fetch_data/{source}/t10k-labels-idx1-ubyte",
+        config="data/fetch_data/{source}/config.json",
+    log:
+        "logs/fetch_data/{source}.log",
+    benchmark:
+        "benchmarks/fetch_data/{source}.tsv"
+    localrule: True
+    conda:
+        "../../environment.yml"
+    threads: 1
+    params:
+        config=config_of("fetch_data"),
+        code=code_of("fetch_data"),
+    shell:
+        """
+        python -m selfrefine.stages.fetch_data \
+            --config {params.config:q} --code {params.code} --record {output.config} \
+            --train_images {output.train_images} --train_labels {output.train_labels} \
+            --test_images {output.test_images} --test_labels {output.test_labels} \
+            2>&1 | tee {log}
+        """
+
+
+rule all_fetch_data:
+    input:
+        runs("fetch_data"),

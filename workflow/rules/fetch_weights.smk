@@ -1,0 +1,28 @@
+# Weights of a network trained by others, checked by sha256. Needs the network, or the files in their folder.
+rule fetch_weights:
+    output:
+        weights="models/fetch_weights/{weights}/weights.safetensors",
+        config="models/fetch_weights/{weights}/config.json",
+    log:
+        "logs/fetch_weights/{weights}.log",
+    benchmark:
+        "benchmarks/fetch_weights/{weights}.tsv"
+    localrule: True
+    conda:
+        "../../environment.yml"
+    threads: 1
+    params:
+        config=config_of("fetch_weights"),
+        code=code_of("fetch_weights"),
+    shell:
+        """
+        python -m selfrefine.stages.fetch_weights \
+            --config {params.config:q} --code {params.code} --record {output.config} \
+            --weights {output.weights} \
+            2>&1 | tee {log}
+        """
+
+
+rule all_fetch_weights:
+    input:
+        runs("fetch_weights"),

@@ -1,0 +1,32 @@
+# Images of the base model that the highlighter learns from.
+rule generate_fakes:
+    input:
+        pipeline="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/pipeline",
+    output:
+        images="data/generate_fakes/{experiment}/{dataset}/{model}/seed{seed}/images.npy",
+        config="data/generate_fakes/{experiment}/{dataset}/{model}/seed{seed}/config.json",
+    log:
+        "logs/generate_fakes/{experiment}/{dataset}/{model}/seed{seed}.log",
+    benchmark:
+        "benchmarks/generate_fakes/{experiment}/{dataset}/{model}/seed{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        config=config_of("generate_fakes"),
+        code=code_of("generate_fakes"),
+    shell:
+        """
+        python -m selfrefine.stages.generate_fakes \
+            --config {params.config:q} --code {params.code} --record {output.config} \
+            --pipeline {input.pipeline} \
+            --images {output.images} \
+            2>&1 | tee {log}
+        """
+
+
+rule all_generate_fakes:
+    input:
+        runs("generate_fakes"),

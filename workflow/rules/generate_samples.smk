@@ -1,0 +1,44 @@
+# Images of a variant that are measured; image i of every variant starts from the same noise.
+rule generate_samples:
+    input:
+        pipeline="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/pipeline",
+    output:
+        images="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/images.npy",
+        config="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/config.json",
+    log:
+        "logs/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}.log",
+    benchmark:
+        "benchmarks/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        config=config_of("generate_samples"),
+        code=code_of("generate_samples"),
+    shell:
+        """
+        python -m selfrefine.stages.generate_samples \
+            --config {params.config:q} --code {params.code} --record {output.config} \
+            --pipeline {input.pipeline} \
+            --images {output.images} \
+            2>&1 | tee {log}
+        """
+
+
+# The base model at the moment of the fork, measured like a variant.
+use rule generate_samples as generate_samples_fork with:
+    input:
+        pipeline="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/pipeline",
+    output:
+        images="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/images.npy",
+        config="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/config.json",
+    wildcard_constraints:
+        variant="fork",
+
+
+rule all_generate_samples:
+    input:
+        runs("generate_samples"),
+        runs("generate_samples_fork", variant="fork"),

@@ -1,0 +1,58 @@
+# The figures, of the first selected data set, model and seed.
+rule make_figures:
+    input:
+        samples=runs("generate_samples", output="images", **first_run()),
+        refined_maps=runs("train_refined", output="maps", **first_run()),
+        refreshes=runs("train_refined", output="refreshes", **first_run()),
+        examples=runs("evaluate_highlighter", output="examples", **first_run()),
+        losses=[*runs("train_base", output="loss", **first_run()), *runs("train_refined", output="loss", **first_run())],
+    output:
+        figure4=report(
+            "results/figures/{experiment}/figure4.png",
+            caption="../report/figure4.rst",
+            category="Figures",
+            labels={"figure": "Figure 4: samples of all variants"},
+        ),
+        figure8=report(
+            "results/figures/{experiment}/figure8.png",
+            caption="../report/figure8.rst",
+            category="Figures",
+            labels={"figure": "Figure 8: flaw maps"},
+        ),
+        mfam=report(
+            "results/figures/{experiment}/mfam.png",
+            caption="../report/mfam.rst",
+            category="Figures",
+            labels={"figure": "Mean flaw map over the refreshes"},
+        ),
+        loss=report(
+            "results/figures/{experiment}/loss.png",
+            caption="../report/loss.rst",
+            category="Figures",
+            labels={"figure": "Loss curves"},
+        ),
+        config="results/figures/{experiment}/config.json",
+    log:
+        "logs/make_figures/{experiment}.log",
+    benchmark:
+        "benchmarks/make_figures/{experiment}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    params:
+        config=config_of("make_figures"),
+        code=code_of("make_figures"),
+    shell:
+        """
+        python -m selfrefine.stages.make_figures \
+            --config {params.config:q} --code {params.code} --record {output.config} \
+            --samples {input.samples} --refined_maps {input.refined_maps} --refreshes {input.refreshes} \
+            --examples {input.examples} --losses {input.losses} \
+            --figure4 {output.figure4} --figure8 {output.figure8} --mfam {output.mfam} --loss {output.loss} \
+            2>&1 | tee {log}
+        """
+
+
+rule all_make_figures:
+    input:
+        runs("make_figures"),

@@ -1,0 +1,34 @@
+# Base phase: the diffusion model before refinement, and the state that all variants fork from.
+rule train_base:
+    input:
+        images="data/prepare_data/{experiment}/{dataset}/train/images.npy",
+    output:
+        pipeline=directory("models/train_base/{experiment}/{dataset}/{model}/seed{seed}/pipeline"),
+        state="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/state.safetensors",
+        loss="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/loss.csv",
+        config="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/config.json",
+    log:
+        "logs/train_base/{experiment}/{dataset}/{model}/seed{seed}.log",
+    benchmark:
+        "benchmarks/train_base/{experiment}/{dataset}/{model}/seed{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        config=config_of("train_base"),
+        code=code_of("train_base"),
+    shell:
+        """
+        python -m selfrefine.stages.train_base \
+            --config {params.config:q} --code {params.code} --record {output.config} \
+            --images {input.images} \
+            --pipeline {output.pipeline} --state {output.state} --loss {output.loss} \
+            2>&1 | tee {log}
+        """
+
+
+rule all_train_base:
+    input:
+        runs("train_base"),

@@ -1,0 +1,35 @@
+# The flaw highlighter: tells photographs from images of the base model.
+rule train_highlighter:
+    input:
+        real="data/prepare_data/{experiment}/{dataset}/train/images.npy",
+        fake="data/generate_fakes/{experiment}/{dataset}/{model}/seed{seed}/images.npy",
+        weights="models/fetch_weights/vgg16/weights.safetensors",
+    output:
+        highlighter="models/train_highlighter/{experiment}/{dataset}/{model}/seed{seed}/highlighter.safetensors",
+        loss="models/train_highlighter/{experiment}/{dataset}/{model}/seed{seed}/loss.csv",
+        config="models/train_highlighter/{experiment}/{dataset}/{model}/seed{seed}/config.json",
+    log:
+        "logs/train_highlighter/{experiment}/{dataset}/{model}/seed{seed}.log",
+    benchmark:
+        "benchmarks/train_highlighter/{experiment}/{dataset}/{model}/seed{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        config=config_of("train_highlighter"),
+        code=code_of("train_highlighter"),
+    shell:
+        """
+        python -m selfrefine.stages.train_highlighter \
+            --config {params.config:q} --code {params.code} --record {output.config} \
+            --real {input.real} --fake {input.fake} --weights {input.weights} \
+            --highlighter {output.highlighter} --loss {output.loss} \
+            2>&1 | tee {log}
+        """
+
+
+rule all_train_highlighter:
+    input:
+        runs("train_highlighter"),

@@ -1,0 +1,40 @@
+# Refinement phase of one variant, from the fork on.
+rule train_refined:
+    input:
+        images="data/prepare_data/{experiment}/{dataset}/train/images.npy",
+        base="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/pipeline",
+        state="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/state.safetensors",
+        highlighter="models/train_highlighter/{experiment}/{dataset}/{model}/seed{seed}/highlighter.safetensors",
+    output:
+        pipeline=directory("models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/pipeline"),
+        loss="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/loss.csv",
+        maps="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/maps.npy",
+        refreshes="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/refreshes.csv",
+        config="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/config.json",
+    log:
+        "logs/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}.log",
+    benchmark:
+        "benchmarks/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        config=config_of("train_refined"),
+        code=code_of("train_refined"),
+    shell:
+        """
+        python -m selfrefine.stages.train_refined \
+            --config {params.config:q} --code {params.code} --record {output.config} \
+            --images {input.images} --base {input.base} --state {input.state} \
+            --highlighter {input.highlighter} \
+            --pipeline {output.pipeline} --loss {output.loss} --maps {output.maps} \
+            --refreshes {output.refreshes} \
+            2>&1 | tee {log}
+        """
+
+
+rule all_train_refined:
+    input:
+        runs("train_refined"),
