@@ -240,7 +240,6 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_figure(path: Path, figure: "Figure") -> None:
-    """Writes a figure in the format of its name's ending, without a time stamp: equal figures are equal bytes."""
-    metadata: dict[str, Any] = {"Software": None} if path.suffix == ".png" else {"Date": None}
+    """Writes a PNG figure without the name of the program: equal figures are equal bytes."""
     with atomic_file(path) as temporary:
-        figure.savefig(temporary, format=path.suffix[1:], metadata=metadata)
+        figure.savefig(temporary, format="png", metadata={"Software": None})

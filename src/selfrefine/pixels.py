@@ -10,7 +10,7 @@ from torch import Tensor
 
 def to_float(images: np.ndarray, channels: int = 3) -> Tensor:
     """(N, H, W, 3) uint8 to (N, channels, H, W) float32 in [-1, 1]; one channel is the first of three."""
-    packed = torch.from_numpy(np.ascontiguousarray(images[..., :channels]))
+    packed = torch.from_numpy(np.array(images[..., :channels]))  # a copy: torch warns of memory it may not write to
     return packed.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1.0
 
 
