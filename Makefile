@@ -3,6 +3,7 @@
 #   make all PYTHON=python3.12  another Python to build .venv with
 #   make pull                   data, models and results from the DVC remote instead of computing them
 #   make report                 tables, figures and provenance of the last run in one page: report.html
+#   make readme                 writes the numbers and figures of the last run into README.md
 
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -12,11 +13,14 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 CONFIG := $(if $(EXPERIMENT),--config experiment=$(EXPERIMENT))
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test checks unit workflow pull report ready ready-to-test
+.PHONY: all test checks unit workflow pull readme report ready ready-to-test
 .DEFAULT_GOAL := all
 
 all: ready
 	@snakemake --cores 1 --resources gpu=1 all $(CONFIG)
+
+readme: ready
+	@python -m selfrefine.commands.readme
 
 report: ready
 	@snakemake all $(CONFIG) --report report.html
