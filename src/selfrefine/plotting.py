@@ -152,7 +152,10 @@ def loss_figure(base: pd.DataFrame, refined: Mapping[str, pd.DataFrame], caption
     apart.axhline(0.0, color=COLOURS[0], linewidth=1.0)
     apart.set_title(f"Loss minus that of {reference}")
     figure.suptitle("Loss of the base phase and of the refinements", x=0.01, ha="left", fontweight="bold")
-    told = "Pale: as logged; dark: smoothed. All variants see the same images, times and noise."
+    told = (
+        "Pale: as logged; dark: smoothed. All variants see the same images, times and noise; a variant changes what "
+        "its loss measures, so lower is not better."
+    )
     return _captioned(figure, f"{told} {caption}")
 
 
