@@ -301,3 +301,8 @@ def test_equal_figures_are_equal_bytes_that_name_no_version(tmp_path):
     content = (tmp_path / "0.png").read_bytes()
     assert content == (tmp_path / "1.png").read_bytes()
     assert b"matplotlib" not in content.lower()
+
+
+def test_tensors_can_be_read_by_others(tmp_path):
+    files.write_tensors(tmp_path / "t.safetensors", {"a": torch.zeros(1)})
+    assert (tmp_path / "t.safetensors").stat().st_mode & 0o777 == 0o644
