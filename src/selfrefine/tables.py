@@ -107,9 +107,10 @@ def table2(
         scale: from `scales`.
 
     Raises:
-        InputError: rows that do not compare, or no row of the reference.
+        InputError: rows that do not compare, or that were compared with another reference.
     """
     table = cells(metrics)
+    _check_reference(table, judgement.reference)
     published = {
         (line["row"], line["dataset"]): line["value"]
         for line in paper
@@ -139,6 +140,17 @@ def table2(
     return lines
 
 
+def _check_reference(table: Cells, reference: str) -> None:
+    """The paired differences over images were made by evaluate_generation, for all rows but its own reference."""
+    compared = {key.variant for key in table if key.metric == LOG_DIFFERENCE}
+    references = {key.variant for key in table} - compared - {FLOOR}
+    if references != {reference}:
+        raise InputError(
+            f"params.yaml: make_tables.reference is {reference!r}, but the rows were compared with "
+            f"{', '.join(sorted(references))}; make it equal to evaluate_generation.reference"
+        )
+
+
 def _figure(seeds: Sequence[Estimate]) -> dict[str, float]:
     values = [estimate.value for estimate in seeds]
     low, high = intervals.over_seeds(values) if len(seeds) > 1 else (seeds[0].low, seeds[0].high)
@@ -165,19 +177,9 @@ def _difference(table: Cells, key: Key, judgement: Judgement) -> dict[str, Any]:
 
 
 def differences_by_seed(table: Cells, key: Key, reference: str) -> list[float]:
-    """One difference to the reference for each seed that both have: of logarithms for FD, else plain.
-
-    Raises:
-        InputError: no seed in common.
-    """
-    others = table.get(key._replace(variant=reference), {})
-    common = sorted(table[key].keys() & others.keys())
-    if not common:
-        raise InputError(
-            f"{key.dataset}, {key.model}: no seed has both {key.variant} and {reference}; "
-            "make_tables.reference in params.yaml must be one of select.variants"
-        )
-    pairs = [(table[key][seed].value, others[seed].value) for seed in common]
+    """One difference to the reference for each seed that both have: of logarithms for FD, else plain."""
+    others = table[key._replace(variant=reference)]
+    pairs = [(table[key][seed].value, others[seed].value) for seed in sorted(table[key].keys() & others.keys())]
     if key.metric.startswith("fd_"):
         return [math.log(value / other) for value, other in pairs]
     return [value - other for value, other in pairs]

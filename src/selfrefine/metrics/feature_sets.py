@@ -61,5 +61,6 @@ def check_comparable(sets: Mapping[Path, Features], neighbours: int) -> None:
     least = max(LEAST_IMAGES, neighbours + 1)
     if n_images < least:
         raise InputError(
-            f"{first_path} has {n_images} images, {least} or more needed; raise extract_features.n_images in params.yaml"
+            f"{first_path} has {n_images} images, {least} or more needed; "
+            "raise extract_features.n_images in params.yaml"
         )

@@ -3,9 +3,8 @@
 Import this module only where features are extracted: torch-fidelity brings torchvision with it.
 """
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from torch_fidelity import register_feature_extractor
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 
 from selfrefine import files
-from selfrefine.backbones import alexnet_features, vgg16_features
+from selfrefine.backbones import ALEXNET_CONV5, VGG16_CONV5_3, alexnet_features, vgg16_features
 from selfrefine.errors import InputError
 from selfrefine.progress import Progress
 
@@ -36,18 +35,21 @@ class Conv5Extractor(FeatureExtractorBase):  # type: ignore[misc]  # torch-fidel
         **kwargs: further arguments that torch-fidelity hands to every extractor; not used.
     """
 
-    build: ClassVar[Callable[[], nn.Sequential]]
-
     def __init__(
         self, name: str, features_list: list[str], feature_extractor_weights_path: Path, **kwargs: Any
     ) -> None:
         super().__init__(name, features_list)
-        self.network = type(self).build()
+        self.network = self.build()
         _load(self.network, Path(feature_extractor_weights_path))
         self.register_buffer("mean", 255.0 * torch.tensor(IMAGENET_MEAN).view(3, 1, 1))
         self.register_buffer("std", 255.0 * torch.tensor(IMAGENET_STD).view(3, 1, 1))
         self.requires_grad_(False)
         self.eval()
+
+    @staticmethod
+    def build() -> nn.Sequential:
+        """The untrained layers up to the last ReLU, with torchvision's numbers."""
+        raise NotImplementedError
 
     def forward(self, images: Tensor) -> tuple[Tensor]:
         """(N, 3, H, W) uint8 to a tuple of one (N, D) float32 tensor."""
@@ -80,13 +82,19 @@ class Conv5Extractor(FeatureExtractorBase):  # type: ignore[misc]  # torch-fidel
 class VGG16Extractor(Conv5Extractor):
     """conv5_3 of VGG16: 512 features."""
 
-    build = staticmethod(vgg16_features)
+    @staticmethod
+    def build() -> nn.Sequential:
+        """The layers up to the ReLU; the pooling behind it would keep only the strongest of each four places."""
+        return vgg16_features()[: VGG16_CONV5_3 + 2]
 
 
 class AlexNetExtractor(Conv5Extractor):
     """conv5 of AlexNet: 256 features, a second space that shares no weight with the first."""
 
-    build = staticmethod(alexnet_features)
+    @staticmethod
+    def build() -> nn.Sequential:
+        """The layers up to the ReLU."""
+        return alexnet_features()[: ALEXNET_CONV5 + 2]
 
 
 # Feature space -> (weights that it needs, by their name in params.yaml; its extractor).

@@ -1,0 +1,120 @@
+"""Intervals on data whose truth is known, and what the naive way would have claimed."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from selfrefine.metrics import intervals
+from selfrefine.metrics.frechet import Gaussian, frechet_distance, gaussian, influence
+from selfrefine.metrics.intervals import Estimate, over_seeds, verdict
+
+D, N = 16, 160  # ten images per feature
+SPREAD = np.linspace(0.5, 2.0, D)
+REFERENCE = Gaussian(np.zeros(D), np.eye(D))
+
+
+def draw(noise, shift):
+    """Features, their FD to REFERENCE and its influence; `noise` is (N, D) standard normal."""
+    features = noise * np.sqrt(SPREAD) + shift
+    fitted = gaussian(features)
+    return frechet_distance(fitted, REFERENCE), influence(features, fitted, REFERENCE)
+
+
+def half_width(estimate):
+    return (estimate.high - estimate.low) / 2.0
+
+
+def test_error_of_fd_is_its_spread_over_samples():
+    draws = np.random.default_rng(0)
+    samples = [draw(draws.normal(size=(N, D)), 0.3) for _ in range(200)]
+    spread = np.std([distance for distance, _ in samples])
+    errors = [half_width(intervals.distance_interval(*sample)) / intervals.Z for sample in samples]
+    assert np.mean(errors) == pytest.approx(spread, rel=0.35)
+
+
+def test_common_noise_narrows_the_difference():
+    draws = np.random.default_rng(1)
+    ratios, paired, unpaired = [], [], []
+    for _ in range(200):
+        noise = draws.normal(size=(N, D))
+        (a, phi_a), (b, phi_b) = draw(noise, 0.3), draw(noise, 0.35)
+        estimate = intervals.log_ratio_interval(a, b, phi_a, phi_b)
+        assert estimate.value == pytest.approx(math.log(a) - math.log(b))
+        ratios.append(estimate.value)
+        paired.append(half_width(estimate) / intervals.Z)
+        unpaired.append(math.hypot(np.std(phi_a) / a, np.std(phi_b) / b) / math.sqrt(N))
+    assert np.mean(paired) == pytest.approx(np.std(ratios), rel=0.35)
+    assert np.mean(paired) < 0.5 * np.mean(unpaired)
+
+
+def test_percentile_bootstrap_misses_both_truth_and_figure():
+    """The naive interval lies above even the figure that it is of (method 11.5: d 64, n 640)."""
+    size, n, variance, truth = 64, 640, 0.3, 0.2
+    reference = Gaussian(np.zeros(size), variance * np.eye(size))
+    draws = np.random.default_rng(2)
+    features = draws.normal(0.0, math.sqrt(variance), (n, size))
+    features[:, 0] += math.sqrt(truth)
+    fitted = gaussian(features)
+    figure = frechet_distance(fitted, reference)
+    resampled = [frechet_distance(gaussian(features[draws.integers(0, n, n)]), reference) for _ in range(100)]
+    assert truth < figure < np.quantile(resampled, 0.025)
+    ours = intervals.distance_interval(figure, influence(features, fitted, reference))
+    assert ours.low < figure < ours.high < np.quantile(resampled, 0.025)
+
+
+@pytest.mark.parametrize(
+    ("n_images", "n_features", "enough"), [(2048, 256, True), (2047, 256, False), (4095, 512, False)]
+)
+def test_interval_needs_eight_images_per_feature(n_images, n_features, enough):
+    assert intervals.enough_images(n_images, n_features) is enough
+
+
+def test_share_has_wilsons_interval():
+    for hits, n in ((0, 50), (7, 50), (50, 50)):
+        ours = intervals.share_interval(hits / n, n)
+        oracle = stats.binomtest(hits, n).proportion_ci(0.95, method="wilson")
+        assert (ours.low, ours.high) == pytest.approx((oracle.low, oracle.high), abs=1e-12)
+
+
+def test_interval_over_seeds_is_students():
+    values = [0.3, -0.1, 0.2, 0.5]
+    oracle = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
+    assert over_seeds(values) == pytest.approx(oracle, rel=1e-9)
+    assert all(math.isnan(end) for end in over_seeds([0.1]))
+
+
+def test_interval_over_seeds_covers_the_truth_and_the_normal_one_does_not():
+    draws = np.random.default_rng(3).normal(0.7, 0.2, (4000, 4))
+    covered = [low < 0.7 < high for low, high in map(over_seeds, draws)]
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.012)
+    naive = np.abs(draws.mean(axis=1) - 0.7) < intervals.Z * draws.std(axis=1, ddof=1) / 2.0
+    assert naive.mean() < 0.89
+
+
+def test_errors_over_images_of_several_models_add_as_independent():
+    estimates = [intervals.normal(1.0, 0.3), intervals.normal(2.0, 0.4)]
+    low, high = intervals.over_images(estimates)
+    assert (low + high) / 2.0 == pytest.approx(1.5)
+    assert high - low == pytest.approx(2.0 * intervals.Z * 0.5 / 2.0)
+    assert all(math.isnan(end) for end in intervals.over_images([Estimate(1.0), estimates[0]]))
+
+
+STEADY = np.array([-0.002, -0.001, 0.0, 0.0, 0.001, 0.002])
+
+
+@pytest.mark.parametrize(
+    ("differences", "told"),
+    [
+        (STEADY - 0.10, "better"),
+        (STEADY + 0.10, "worse"),
+        (STEADY, "equivalent"),
+        (STEADY - 0.01, "equivalent"),  # surely below 0, but by less than the margin: too small to matter
+        (20.0 * STEADY, "inconclusive"),
+        (STEADY[:5] - 0.10, "not assessed"),
+        ([], "not assessed"),
+    ],
+)
+def test_verdict(differences, told):
+    assert verdict(list(differences), margin=0.017, minimum_seeds=6) == told

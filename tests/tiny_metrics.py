@@ -1,0 +1,74 @@
+"""Tidy metrics of an imagined run, for the tests of tables."""
+
+import math
+
+
+def line(variant, metric, value, *, seed=0, network="vgg16_conv5_gap", n_images=100, **interval):
+    """One line as evaluate_generation writes it."""
+    return {
+        "dataset": "shapes",
+        "model": "tiny",
+        "variant": variant,
+        "seed": seed,
+        "metric": metric,
+        "value": value,
+        "low": interval.get("low", math.nan),
+        "high": interval.get("high", math.nan),
+        "n_images": n_images,
+        "network": network,
+        "sha256": "0" * 64,
+    }
+
+
+def generation(fd, seeds=1):
+    """All metrics of rows whose FD to test is `fd[row]` in seed 0, and 1 % more in each later seed."""
+    return [
+        found
+        for seed in range(seeds)
+        for network in ("alexnet_conv5_gap", "vgg16_conv5_gap")
+        for variant, value in fd.items()
+        for found in _row(variant, value * 1.01**seed, math.log(value / fd["baseline"]), seed=seed, network=network)
+    ]
+
+
+def _row(variant, fd, d, **where):
+    """One row; AlexNet's FD has an interval, VGG16 has too many features for one."""
+    ends = {"low": 0.9 * fd, "high": 1.1 * fd} if where["network"] == "alexnet_conv5_gap" else {}
+    yield line(variant, "fd_test", fd, **where, **ends)
+    for metric in ("kid_test", "precision", "recall"):
+        yield line(variant, metric, 0.5, **where)
+    if variant == "floor":
+        return
+    yield line(variant, "fd_train", fd, **where)
+    yield line(variant, "nearest_in_train", 0.5, **where)
+    if variant != "baseline":
+        yield line(variant, "fd_test_log_difference", d, **where, low=d - 0.1, high=d + 0.1)
+
+
+def highlighter(seeds=1):
+    """What evaluate_highlighter writes."""
+    scores = {"accuracy": 0.9, "f1": 0.8, "roc_auc": 0.95}
+    return [
+        line("", metric, value, seed=seed, network="highlighter")
+        for seed in range(seeds)
+        for metric, value in scores.items()
+    ]
+
+
+def published(table, row, metric, value):
+    """One line of paper_values.csv."""
+    return {"table": table, "row": row, "dataset": "celeba_hq", "metric": metric, "value": value, "error": math.nan}
+
+
+PAPER = [
+    published("table2", "baseline", "fid", 8.985),
+    published("table2", "both", "fid", 8.369),
+    published("table6", "tiny", "accuracy", 0.991),
+    published("table6", "tiny", "roc_auc", 1.0),
+]
+ROWS = {
+    "datasets": {"shapes": {"title": "Shapes", "stands_for": "celeba_hq"}},
+    "models": {"tiny": {"title": "Tiny DDPM", "steps": [600, 1500]}},
+    "variants": {"baseline": {"title": "Baseline"}, "both": {"title": "Forward + reverse"}},
+}
+FD = {"baseline": 10.0, "both": 9.0, "fork": 10.5, "floor": 1.0}
