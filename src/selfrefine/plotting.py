@@ -29,11 +29,13 @@ STYLE: dict[str, Any] = {
 }
 COLOURS = ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito
 GREY = "0.35"
+LEGEND: dict[str, float] = {"handlelength": 1.2, "columnspacing": 1.2}
 FLAW_COLOURS = "jet"  # as in the paper (method 5.7)
 IMAGE_SHARE = 0.6  # of an overlay, the rest is the map (method 5.7)
 MEAN_COLOURS = "magma"
 CELL = 0.85  # inches of one image
 LABEL = 1.2  # inches left of a row
+NARROWEST = 5.5  # inches of a figure, for its caption
 MOST_MAPS = 8  # maps that are still readable in a row
 SMOOTHED_SHARE = 0.1  # of the base phase that one point of a smoothed line averages
 
@@ -92,7 +94,7 @@ def refreshes_figure(maps: Mapping[str, np.ndarray], refreshes: Mapping[str, pd.
     """
     used = {title: values for title, values in maps.items() if len(values)}
     if not used:
-        figure = Figure(figsize=(LABEL + 4 * CELL, 1.0), layout="constrained")
+        figure = Figure(figsize=(NARROWEST, 1.0), layout="constrained")
         return _captioned(figure, f"No selected variant uses a guidance map. {caption}")
     count = min(MOST_MAPS, max(len(values) for values in used.values()))
     highest = max(float(values.max()) for values in used.values()) or 1.0  # else all are black
@@ -112,7 +114,7 @@ def refreshes_figure(maps: Mapping[str, np.ndarray], refreshes: Mapping[str, pd.
         xlabel="step", ylabel="over pixels of M:\nmean (line), std (dots)", ylim=(0.0, 1.1 * axes[-1].get_ylim()[1])
     )
     axes[-1].grid(visible=True)
-    axes[-1].legend(loc="lower center", ncols=len(used))
+    axes[-1].legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=5, **LEGEND)
     told = "M is the mean of the flaw maps of images sampled from the EMA weights before the step above it."
     return _captioned(figure, f"{told} {caption}")
 
@@ -148,7 +150,7 @@ def loss_figure(base: pd.DataFrame, refined: Mapping[str, pd.DataFrame], caption
     whole.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     whole.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     whole.yaxis.set_minor_locator(NullLocator())
-    whole.legend(loc="upper center")
+    figure.legend(*whole.get_legend_handles_labels(), loc="outside right upper", **LEGEND)
     apart.axhline(0.0, color=COLOURS[0], linewidth=1.0)
     apart.set_title(f"Loss minus that of {reference}")
     figure.suptitle("Loss of the base phase and of the refinements", x=0.01, ha="left", fontweight="bold")
@@ -170,7 +172,7 @@ def _draw_curve(
 
 def _rows(columns: int, heights: Sequence[float], title: str) -> tuple[Figure, list[Axes]]:
     """A titled figure of rows of `columns` cells, with the rows' heights in inches."""
-    figure = Figure(figsize=(LABEL + columns * CELL, sum(heights) + 0.9), layout="constrained")
+    figure = Figure(figsize=(max(NARROWEST, LABEL + columns * CELL), sum(heights) + 0.9), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
     axes = figure.subplots(len(heights), 1, squeeze=False, height_ratios=list(heights))
     return figure, list(axes[:, 0])
@@ -188,6 +190,7 @@ def _draw_strip(ax: Axes, images: np.ndarray, title: str) -> None:
     ax.imshow(np.concatenate(parts, axis=1), interpolation="nearest")
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
+    ax.set_anchor("W")
     ax.set_ylabel(title, rotation=0, ha="right", va="center")
 
 
@@ -200,7 +203,8 @@ def _number_columns(ax: Axes, labels: Sequence[str], size: int) -> None:
 
 def _colour_bar(figure: Figure, axes: Sequence[Axes], colours: str, highest: float, label: str) -> None:
     """A colour bar from 0 to `highest` beside some rows."""
-    figure.colorbar(ScalarMappable(Normalize(0.0, highest), colours), ax=list(axes), label=label, pad=0.01, aspect=25)
+    scale = ScalarMappable(Normalize(0.0, highest), colours)
+    figure.colorbar(scale, ax=list(axes), label=label, pad=0.01, aspect=25, panchor=False)
 
 
 def _enlarged(images: np.ndarray, size: int) -> np.ndarray:
