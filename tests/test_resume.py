@@ -15,20 +15,16 @@ OUTPUT = Path("models/train_base/embedded/shapes/ddpm/seed0/pipeline")
 ROOT = Path("scratch/train_base/embedded/shapes/ddpm/seed0")
 
 
-class Killed(Exception):
-    """Stands for whatever ends a job early."""
-
-
 def stop_with_checkpoint(key, name="checkpoint"):
     """A job that leaves a file in its scratch and fails."""
-    with pytest.raises(Killed):
+    with pytest.raises(InterruptedError):
         _leave(key, name)
 
 
 def _leave(key, name):
     with resume.scratch(OUTPUT, key) as folder:
         (folder / name).write_text("step 3")
-        raise Killed
+        raise InterruptedError
 
 
 def test_scratch_lies_beside_the_rooms_under_the_path_of_the_output():

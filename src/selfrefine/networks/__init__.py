@@ -61,7 +61,9 @@ def load(folder: Path, device: torch.device) -> Pipeline:
         InputError: a folder that is missing, changed since it was made, or no pipeline.
     """
     try:
-        pipeline = DiffusionPipeline.from_pretrained(files.check_folder(folder), local_files_only=True, low_cpu_mem_usage=False)
-    except (OSError, ValueError) as error:
+        pipeline = DiffusionPipeline.from_pretrained(
+            files.check_folder(folder), local_files_only=True, low_cpu_mem_usage=False
+        )
+    except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}: not a diffusers pipeline: {' '.join(str(error).split())}") from error
     return pipeline.to(device)

@@ -4,6 +4,7 @@ from typing import Any
 
 from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 
+
 def build(network: dict[str, Any], diffusion: dict[str, Any], size: int) -> DDPMPipeline:
     """Builds the pipeline.
 

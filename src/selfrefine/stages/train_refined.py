@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from selfrefine import files, guidance, highlighter, networks, runtime, training
 from selfrefine.diffusion import ForwardProcess
+from selfrefine.errors import InputError
 from selfrefine.guidance import Refinement
 from selfrefine.modulation import ReverseProcess
 from selfrefine.runtime import Job, main
@@ -62,8 +63,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     with job.scratch() as scratch, runtime.device(config.device) as device:
         dtype = runtime.precision(config.precision, device)
         pipeline = networks.load(job.inputs.base, device)
-        tensors, metadata = files.read_tensors(job.inputs.state)
-        settings, fork = Settings(**metadata["settings"]), metadata["step"]
+        tensors, settings, fork = read_state(job.inputs.state)
         trainer = Trainer(pipeline.unet, pipeline.scheduler.alphas_cumprod, images, settings, seed=seed, dtype=dtype)
         trainer.restore(tensors, fork)
         refinement = Refinement(
@@ -104,6 +104,18 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         write_maps(job.outputs, phase, images.shape[1])
         with trainer.ema_weights():
             networks.save(pipeline, job.outputs.pipeline)
+
+
+def read_state(path: Path) -> tuple[dict[str, Tensor], Settings, int]:
+    """What the base phase left: tensors, how it trained, its number of updates.
+
+    Raises:
+        InputError: another file.
+    """
+    tensors, metadata = files.read_tensors(path)
+    if not {"settings", "step"} <= metadata.keys():
+        raise InputError(f"{path}: not the training state of a base phase; train_base makes one")
+    return tensors, Settings(**metadata["settings"]), metadata["step"]
 
 
 def write_maps(outputs: Outputs, phase: training.Phase, size: int) -> None:
