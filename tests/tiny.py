@@ -78,6 +78,11 @@ def tiny_trainer(
     return Trainer(pipeline.unet, levels, data, tiny_settings(**settings), seed=seed, dtype=dtype)
 
 
+def bytes_below(folder: Path) -> dict[str, bytes]:
+    """All files below a folder by name: equal results are equal here, and nothing else may lie beside them."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 # -- jobs of the stages ------------------------------------------------------------------------------------------------
 
 

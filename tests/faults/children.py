@@ -144,8 +144,3 @@ def arguments(job: Job[Any, Any, Any]) -> list[str]:
     for name, value in (vars(job.inputs) | vars(job.outputs)).items():
         line += [f"--{name}", *map(str, value if isinstance(value, tuple) else (value,))]
     return line
-
-
-def bytes_below(folder: Path) -> dict[str, bytes]:
-    """All files below a folder; equal results are equal here, and nothing may lie beside them."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

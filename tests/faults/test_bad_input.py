@@ -17,7 +17,8 @@ import torch
 
 from selfrefine import files
 from tests import tiny
-from tests.faults.children import bytes_below, run_command, run_job
+from tests.faults.children import run_command, run_job
+from tests.tiny import bytes_below
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,11 @@ from tests.faults.children import (
     Pause,
     before_rename,
     before_scratch_is_removed,
-    bytes_below,
     in_update,
     run_command,
     run_job,
 )
+from tests.tiny import bytes_below
 
 
 @pytest.fixture(scope="module")

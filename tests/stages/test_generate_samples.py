@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+import torch
+
+from selfrefine import networks, pixels, randomness, sampling
+from selfrefine.stages import generate_samples, train_base
+from tests import tiny
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("base")
+    train_base.run(tiny.base_job(tiny.write_images(folder / "images.npy"), folder))
+    return folder / "pipeline"
+
+
+def sample(pipeline, folder, **changes):
+    job = tiny.samples_job(pipeline, folder, **changes)
+    generate_samples.run(job)
+    return np.load(job.outputs.images)
+
+
+@pytest.fixture(scope="module")
+def ten(pipeline, tmp_path_factory):
+    """Ten images in chunks of four."""
+    return sample(pipeline, tmp_path_factory.mktemp("ten"))
+
+
+def test_a_last_chunk_that_is_not_full_is_cut(ten):
+    assert (ten.shape, ten.dtype) == ((10, tiny.SIZE, tiny.SIZE, 3), np.uint8)
+    assert len(np.unique(ten.reshape(10, -1), axis=0)) == 10
+
+
+def test_an_image_does_not_depend_on_how_many_follow_it(pipeline, ten, tmp_path):
+    for count in (1, 4, 9):
+        assert np.array_equal(sample(pipeline, tmp_path / str(count), n_images=count), ten[:count])
+
+
+@pytest.mark.parametrize("chunk_size", [1, 3, 10, 16])
+def test_another_chunk_size_changes_last_bits_only(pipeline, ten, tmp_path, chunk_size):
+    other = sample(pipeline, tmp_path, chunk_size=chunk_size)
+    difference = np.abs(other.astype(int) - ten.astype(int))
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 0.01
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ancestral"])
+def test_each_image_is_sampled_from_its_own_stream_of_evaluation(pipeline, tmp_path, sampler):
+    drawn = sample(pipeline, tmp_path, n_images=3, sampler=sampler)
+    loaded = networks.load(pipeline, torch.device("cpu"))
+    for row in range(3):
+        alone = sampling.sample_chunk(
+            loaded.unet.eval(),
+            loaded.scheduler.alphas_cumprod,
+            [randomness.stream(0, "evaluation", row)],
+            sampler=sampler,
+            steps=4,
+            dtype=torch.float32,
+        )
+        assert np.abs(pixels.to_uint8(alone)[0].astype(int) - drawn[row]).max() <= 1
+
+
+def test_variants_start_from_the_same_noise_and_seeds_do_not(pipeline, ten, tmp_path):
+    names = tiny.NAMES | {"variant": "another"}
+    assert np.array_equal(sample(pipeline, tmp_path / "variant", names=names), ten)
+    assert not np.array_equal(sample(pipeline, tmp_path / "seed", names=names | {"seed": "1"}), ten)
+
+
+def test_bfloat16_gives_nearly_the_same_images(pipeline, ten, tmp_path):
+    half = sample(pipeline, tmp_path, precision="bfloat16")
+    difference = np.abs(half.astype(int) - ten.astype(int))
+    assert 0 < difference.mean() < 3
