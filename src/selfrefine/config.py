@@ -16,6 +16,7 @@ ConfigT = TypeVar("ConfigT")
 
 # Stands in the place of a variant for the base model at the moment of the fork; it has no row.
 FORK = "fork"
+RESERVED = (FORK, "floor", "highlighter")  # rows of tables and of summary.json that are no variants
 # Which section of params.yaml holds the row that a wildcard names; later rows win.
 ROWS = {"source": "sources", "weights": "weights", "dataset": "datasets", "model": "models", "variant": "variants"}
 
@@ -26,6 +27,7 @@ SHARED = {
     "device": (*DIFFUSION, *HIGHLIGHTER, "extract_features"),
     "precision": (*DIFFUSION, *HIGHLIGHTER),
     "map_steps": ("generate_fakes", "train_refined"),
+    "reference": ("evaluate_generation", "make_tables"),
 }
 # Stages that read what is selected and the titles of the rows.
 READERS_OF_ROWS = ("make_tables", "make_figures")
@@ -67,6 +69,8 @@ def job(params: Mapping[str, Any], stage: str, wildcards: Mapping[str, str]) -> 
             section: {name: _titles(params[section][name]) for name in params["select"][section]}
             for section in ("datasets", "models", "variants")
         }
+        for name, row in config["rows"]["models"].items():
+            row["steps"] = [job(params, phase, {"model": name})["steps"] for phase in ("train_base", "train_refined")]
     return config
 
 

@@ -25,8 +25,9 @@ def selection(params: Params) -> Iterator[Problem]:
         for name in params["select"][section]:
             if name not in params[section]:
                 yield ("select", section), f"names {name}, which is no row of {section}{nearest(name, params[section])}"
-    if config.FORK in params["variants"]:
-        yield ("variants", config.FORK), "is the name of the base model at the moment of the fork; choose another"
+    for name in config.RESERVED:
+        if name in params["variants"]:
+            yield ("variants", name), f"is a name of ours ({', '.join(config.RESERVED)}); choose another"
 
 
 def relations(params: Params) -> Iterator[Problem]:
@@ -90,13 +91,11 @@ def _rows(params: Params) -> Iterator[Problem]:
 def _variants(params: Params) -> Iterator[Problem]:
     """Variants that are compared must run, and the first feature space must be measured."""
     tables = params["make_tables"]
-    yield from _unselected(params, ("make_tables", "reference"), [tables["reference"]])
+    yield from _unselected(params, ("shared", "reference"), [params["shared"]["reference"]])
     for index, contrast in enumerate(tables["confirmatory"]):
         yield from _unselected(params, ("make_tables", "confirmatory", index), contrast)
     for dataset in params["select"]["datasets"]:
         run = Run(params, {"dataset": dataset})
-        reference = run.value("evaluate_generation", "reference")
-        yield from _unselected(params, run.place("evaluate_generation", "reference"), [reference])
         networks, primary = run.value("extract_features", "networks"), tables["primary_network"]
         if primary not in networks:
             told = f"is {primary}, which is not in extract_features.networks{nearest(primary, networks)}"

@@ -146,8 +146,8 @@ def _check_reference(table: Cells, reference: str) -> None:
     references = {key.variant for key in table} - compared - {FLOOR}
     if references != {reference}:
         raise InputError(
-            f"params.yaml: make_tables.reference is {reference!r}, but the rows were compared with "
-            f"{', '.join(sorted(references))}; make it equal to evaluate_generation.reference"
+            f"params.yaml: shared.reference is {reference!r}, but the rows were compared with "
+            f"{', '.join(sorted(references))}; run the stage evaluate_generation again"
         )
 
 

@@ -48,7 +48,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     config, inputs = job.config, job.inputs
     if config.reference not in config.variants:
         raise InputError(
-            f"params.yaml: evaluate_generation.reference is {config.reference!r}, "
+            f"params.yaml: shared.reference is {config.reference!r}, "
             f"but select.variants has only {', '.join(config.variants)}"
         )
     samples = {**dict(zip(config.variants, inputs.features, strict=True)), FORK: inputs.fork}
