@@ -1,0 +1,141 @@
+"""The config of a job: which section wins, one JSON, one dataclass."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pytest
+
+from selfrefine import config
+from selfrefine.errors import InputError
+
+PARAMS = {
+    "experiment": "tiny",
+    "select": {"datasets": ["d"], "models": ["m"], "variants": ["v", "w"], "seeds": [3]},
+    "shared": {"device": "cpu", "precision": "float32", "map_steps": 5, "reference": "v"},
+    "datasets": {
+        "d": {"title": "D", "train_base": {"horizontal_flip": False, "network": {"channels": 1}}},
+        "unselected": {"title": "U"},
+    },
+    "models": {"m": {"title": "M", "train_base": {"network": {"width": 8}, "steps": 7}, "train_refined": {"cycle": 2, "steps": 3}}},
+    "variants": {"v": {"title": "V", "train_refined": {"cycle": 4}}, "w": {"title": "W"}},
+    "train_base": {"steps": 1, "network": {"channels": 3, "width": 4, "depth": 2}},
+    "train_refined": {"cycle": 1, "levels": [1, 2]},
+    "extract_features": {"networks": ["a"]},
+}
+
+
+def test_merge_goes_deep_and_leaves_its_arguments_alone():
+    base, over = {"a": {"b": 1, "c": [1, 2]}, "d": 1}, {"a": {"c": [3]}, "d": {"e": 2}}
+    assert config.merge(base, over) == {"a": {"b": 1, "c": [3]}, "d": {"e": 2}}
+    assert (base, over) == ({"a": {"b": 1, "c": [1, 2]}, "d": 1}, {"a": {"c": [3]}, "d": {"e": 2}})
+
+
+def test_a_job_reads_its_section_then_the_rows_of_its_wildcards():
+    names = {"dataset": "d", "model": "m", "seed": "3"}
+    assert config.job(PARAMS, "train_base", names) == {
+        "device": "cpu",
+        "precision": "float32",
+        "steps": 7,
+        "horizontal_flip": False,
+        "network": {"channels": 1, "width": 8, "depth": 2},
+        "names": names,
+    }
+
+
+@pytest.mark.parametrize(("variant", "cycle"), [("v", 4), ("w", 2), (config.FORK, 2)])
+def test_a_variants_row_wins_over_its_models_and_the_fork_has_none(variant, cycle):
+    names = {"dataset": "d", "model": "m", "variant": variant, "seed": "3"}
+    assert config.job(PARAMS, "train_refined", names)["cycle"] == cycle
+
+
+def test_shared_leaves_go_to_their_readers_only():
+    assert config.job(PARAMS, "extract_features", {"dataset": "d", "split": "test"}) == {
+        "device": "cpu",
+        "networks": ["a"],
+        "names": {"dataset": "d", "split": "test"},
+    }
+
+
+def test_what_is_selected_reaches_the_stages_that_compare_it():
+    assert config.job(PARAMS, "evaluate_generation", {"dataset": "d", "model": "m", "seed": "3"})["variants"] == [
+        "v",
+        "w",
+    ]
+    tables = config.job(PARAMS, "make_tables", {})
+    assert tables["experiment"] == "tiny"
+    assert tables["select"] == PARAMS["select"]
+    assert tables["rows"] == {
+        "datasets": {"d": {"title": "D"}},
+        "models": {"m": {"title": "M", "steps": [7, 3]}},
+        "variants": {"v": {"title": "V"}, "w": {"title": "W"}},
+    }
+
+
+def test_equal_configs_are_equal_texts():
+    assert config.to_json({"b": 1, "a": {"d": [1.5, True], "c": None}}) == '{"a":{"c":null,"d":[1.5,true]},"b":1}'
+
+
+@dataclass(frozen=True)
+class Config:
+    names: dict[str, str]
+    steps: int
+    rate: float
+    flip: bool
+    folder: str
+    mode: Literal["none", "xt"]
+    widths: tuple[int, ...]
+    pairs: tuple[tuple[str, ...], ...]
+    network: dict[str, Any] = field(default_factory=dict)
+
+
+VALUES = {
+    "names": {"seed": "0"},
+    "steps": 3,
+    "rate": 0.5,
+    "flip": True,
+    "folder": "x",
+    "mode": "xt",
+    "widths": [1, 2],
+    "pairs": [["a", "b"]],
+    "network": {"depth": 1},
+}
+
+
+def test_json_becomes_the_dataclass_and_back():
+    built = config.from_json(Config, json.dumps(VALUES))
+    assert built == Config({"seed": "0"}, 3, 0.5, True, "x", "xt", (1, 2), (("a", "b"),), {"depth": 1})
+    assert json.loads(config.to_json(built)) == VALUES
+
+
+def test_a_whole_number_may_stand_for_a_float():
+    rate = config.from_json(Config, json.dumps(VALUES | {"rate": 1})).rate
+    assert (rate, type(rate)) == (1.0, float)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"steps": 3.0}, "steps is 3.0 (float); int needed"),
+        ({"steps": True}, "steps is True (bool); int needed"),
+        ({"rate": "0.5"}, "rate is '0.5' (str); float needed"),
+        ({"rate": True}, "rate is True (bool); float needed"),
+        ({"flip": 1}, "flip is 1 (int); bool needed"),
+        ({"folder": None}, "folder is None (NoneType); str needed"),
+        ({"mode": "x0"}, "mode is 'x0'; allowed: none, xt"),
+        ({"widths": 1}, "widths is 1 (int); tuple needed"),
+        ({"widths": [1, "2"]}, "widths is '2' (str); int needed"),
+        ({"network": []}, "network is [] (list); dict needed"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(changed, told):
+    with pytest.raises(InputError) as refused:
+        config.from_json(Config, json.dumps(VALUES | changed))
+    assert str(refused.value) == f"params.yaml: {told}"
+
+
+def test_missing_and_unread_leaves_are_refused():
+    with pytest.raises(InputError, match=r"^params.yaml: extra is not read by this stage; known here: flip, "):
+        config.from_json(Config, json.dumps(VALUES | {"extra": 1}))
+    with pytest.raises(InputError, match=r"^params.yaml: steps is missing; known here: flip, "):
+        config.from_json(Config, json.dumps({key: value for key, value in VALUES.items() if key != "steps"}))

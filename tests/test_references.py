@@ -1,0 +1,135 @@
+"""Names that must exist and sizes that must fit each other, across the sections of the params."""
+
+import pytest
+
+from selfrefine import config, params
+from tests.test_params import ROOT, at, line_about, project_params
+
+VARIANTS = "baseline, forward, reverse, both"
+NETWORK = "models.ddpm.train_base.network"
+CHANNELS = f"{NETWORK}.block_out_channels"
+TIMESTEPS = "models.ddpm.train_base.diffusion.timesteps"
+
+
+def odd_dataset(**prepared):
+    """A second data set, made of the same photographs in another way."""
+    row = project_params()["datasets"]["fashion_mnist"]
+    return {"datasets": {"odd": config.merge(row, {"prepare_data": prepared})}}
+
+
+def test_a_source_that_does_not_exist():
+    told = (
+        "datasets.odd.prepare_data.source is fashion, which is no row of sources; did you mean fashion_mnist? known: "
+    )
+    assert line_about(odd_dataset(source="fashion")) == f"params.yaml: {told}fashion_mnist"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        (
+            "select.datasets",
+            ["fashion"],
+            "names fashion, which is no row of datasets; did you mean fashion_mnist? known: fashion_mnist",
+        ),
+        ("select.models", ["uvit"], "names uvit, which is no row of models; known: ddpm"),
+        (
+            "select.variants",
+            ["baseline", "bothh"],
+            f"names bothh, which is no row of variants; did you mean both? known: {VARIANTS}",
+        ),
+        ("variants.fork", {"title": "x"}, f"is a name of ours ({', '.join(config.RESERVED)}); choose another"),
+        (
+            "variants.both.train_refined.steps",
+            5,
+            "is not a variant's own: phase lengths belong to the rows of models, equal for all variants",
+        ),
+        (
+            "shared.reference",
+            "base",
+            f"names base, which is not in select.variants; did you mean baseline? known: {VARIANTS}",
+        ),
+        (f"{NETWORK}.attention", [True], "has 1 entries; allowed: one for each of the 3 entries of block_out_channels"),
+        (CHANNELS, [32, 36, 64], "is [32, 36, 64]; allowed: multiples of norm_num_groups, which is 8"),
+        (
+            CHANNELS,
+            [32, 64, 72],
+            "is [32, 64, 72]; allowed: multiples of attention_head_dim, which is 16, where there is attention",
+        ),
+        (
+            "datasets.fashion_mnist.prepare_data.size",
+            18,
+            "is 18; allowed: a multiple of 4, as the network halves it 2 times",
+        ),
+        ("train_base.warmup_steps", 601, "is 601; allowed: at most models.ddpm.train_base.steps, which is 600"),
+        ("shared.map_steps", 1001, f"is 1001; allowed: at most {TIMESTEPS}, which is 1000"),
+        ("models.ddpm.generate_samples.steps", 1001, f"is 1001; allowed: at most {TIMESTEPS}, which is 1000"),
+        ("train_highlighter.validate_every", 81, "is 81; allowed: at most train_highlighter.steps, which is 80"),
+        ("extract_features.n_images", 2049, "is 2049; allowed: at most generate_samples.n_images, which is 2048"),
+    ],
+)
+def test_what_does_not_fit_is_told_where_it_stands(key, value, told):
+    assert line_about(at(key, value)) == f"params.yaml: {key} {told}"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        (
+            "select.variants",
+            ["forward", "both"],
+            "shared.reference names baseline, which is not in select.variants; known: forward, both",
+        ),
+        (
+            "make_tables.confirmatory",
+            [["both", "baseline"], ["both", "even"]],
+            f"make_tables.confirmatory.1 names even, which is not in select.variants; known: {VARIANTS}",
+        ),
+        (
+            "extract_features.networks",
+            ["alexnet_conv5_gap"],
+            "make_tables.primary_network is vgg16_conv5_gap, which is not in extract_features.networks; did "
+            "you mean alexnet_conv5_gap? known: alexnet_conv5_gap",
+        ),
+        (
+            "datasets.fashion_mnist.prepare_data.max_images",
+            99,
+            "extract_features.n_images is 2048; allowed: at most "
+            "datasets.fashion_mnist.prepare_data.max_images, which is 99",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_told_where_it_refers(key, value, line):
+    assert line_about(at(key, value)) == f"params.yaml: {line}"
+
+
+def test_figures_show_images_that_there_are():
+    few = {"generate_samples": {"n_images": 4}, "extract_features": {"n_images": 4}}
+    line = "params.yaml: make_figures.n_images is 8; allowed: at most generate_samples.n_images, which is 4"
+    assert line_about(few) == line
+
+
+def test_rows_that_are_not_selected_need_not_fit():
+    odd = odd_dataset(size=18)
+    assert line_about(odd) is None
+    assert "datasets.odd.prepare_data.size is 18" in line_about(
+        odd | {"select": {"datasets": ["fashion_mnist", "odd"]}}
+    )
+
+
+def test_a_width_without_attention_need_not_be_a_multiple_of_the_heads():
+    plain = {"attention": [False, False, False]}
+    assert line_about(at(NETWORK, plain | {"block_out_channels": [40, 48, 64]})) is None
+    # the middle block attends at the last width
+    assert "where there is attention" in line_about(at(NETWORK, plain | {"block_out_channels": [40, 48, 72]}))
+
+
+def test_limits_themselves_are_allowed():
+    at_limits = {
+        "shared": {"map_steps": 1000},
+        "train_base": {"warmup_steps": 600},
+        "generate_samples": {"n_images": 2048, "steps": 1000},
+        "train_highlighter": {"validate_every": 80},
+        "datasets": {"fashion_mnist": {"prepare_data": {"max_images": 2048}}},
+    }
+    assert params.check(config.merge(project_params(), at_limits), ROOT) is None
