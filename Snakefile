@@ -43,6 +43,10 @@ include: "workflow/rules/make_tables.smk"
 include: "workflow/rules/make_figures.smk"
 
 
+onstart:
+    stop_at_read_only_folders(workflow.dag.needrun_jobs())
+
+
 rule all:
     default_target: True
     input:

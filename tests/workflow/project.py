@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(sys.executable).parent
 # What a surrounding `make test` or an activated environment would tell the commands.
 SURROUNDINGS = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VIRTUAL_ENV", "EXPERIMENT", "PYTHON"}
+# How Snakemake begins its words about profiles and config files.
+SETTINGS = ("Using workflow specific profile", "Config file params.yaml is extended")
 # A job as Snakemake prints it: its rule, then its indented properties.
 JOB = re.compile(r"^(?:local)?rule (?P<rule>\w+):\n(?P<properties>(?:    .*\n)*)", re.MULTILINE)
 
@@ -70,12 +72,10 @@ class Project:
         return done.stdout
 
     def refuse(self, command: str) -> list[str]:
-        """The lines that a command that must fail prints, but for Snakemake's word about the profile."""
+        """The lines that a command that must fail prints, but for Snakemake's on where settings are from."""
         done = self.try_out(command)
         assert done.returncode not in (0, None), f"{command} ended well\n{done.stdout[-8000:]}"
-        return [
-            line for line in done.stdout.splitlines() if line and not line.startswith("Using workflow specific profile")
-        ]
+        return [line for line in done.stdout.splitlines() if line and not line.startswith(SETTINGS)]
 
     def dry_run(self) -> Counter[str]:
         """The jobs that Snakemake would run."""

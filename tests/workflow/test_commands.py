@@ -82,9 +82,9 @@ def test_two_runs_at_once(project: Project) -> None:
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
-        (("train_base:\n", "train_base:\n  leaning_rate: 0.1\n"), ["leaning_rate", "learning_rate"]),
+        (("\ntrain_base:\n", "\ntrain_base:\n  leaning_rate: 0.1\n"), ["leaning_rate", "learning_rate"]),
         (("  batch_size: 64  # images per step", "  batch_size: many  # images per step"), ["batch_size", "many"]),
-        (("  learning_rate: 0.001 ", "  learning_rate: 1e-3 "), ["learning_rate", "1e-3"]),
+        (("  learning_rate: 0.001 ", "  learning_rate: 1e-3 "), ["line ", "1e-3", "0.001"]),
         (("experiment: embedded", "experiment: embeded"), ["embeded", "embedded"]),
         (("variants: [baseline, ", "variants: [baseline, forwards, "), ["forwards", "forward"]),
     ],
@@ -112,7 +112,7 @@ def test_a_gpu_that_is_asked_for_and_absent(project: Project) -> None:
     project.set("shared.device", "cuda")
     told = project.refuse("snakemake --cores 1 --resources gpu=1 all_train_base")
     (line,) = {line for line in told if "shared.device" in line}
-    assert "this machine has none" in line
+    assert "this machine has " in line
     assert not any("Traceback" in line for line in told)
 
 
@@ -128,7 +128,8 @@ def test_a_read_only_results_folder(project: Project) -> None:
     tables.chmod(0o555)
     told = project.refuse(f"{bound}{PROGRAM} --cores 1 all")
     tables.chmod(0o755)
-    assert any(str(tables.relative_to(project.root)) in line and "ermission denied" in line for line in told)
+    (line,) = (line for line in told if line.startswith("results/tables/smoke:"))
+    assert "not a folder that can be written" in line
     assert not any("Traceback" in line for line in told)
     assert NOTHING not in project.run(USERS_COMMAND)  # then the same command finishes the work
 

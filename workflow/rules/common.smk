@@ -1,5 +1,6 @@
 """Functions of the Snakefile and the rules. Only this file reads the params, and it holds no rule."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def stop_at_bad_params():
     """Ends with one line if a value is missing, unknown, out of range or refers to nothing."""
     if line := params_check.check(config):
         sys.exit(line)
+
+
+def stop_at_read_only_folders(jobs):
+    """Ends with one line if a job could not write where it must; Snakemake alone would show a traceback."""
+    for path in [Path(file) for job in jobs for file in [*job.output, *job.log]]:
+        folder = next(parent for parent in path.parents if parent.exists())
+        if not (folder.is_dir() and os.access(folder, os.W_OK)):
+            sys.exit(f"{folder}: not a folder that can be written; {path} belongs there; chmod u+w it, or move it away")
 
 
 def selected(section):
