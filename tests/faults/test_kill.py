@@ -85,6 +85,14 @@ def test_killed_again_and_again(unbroken, tmp_path):
     assert bytes_below(tmp_path / "refined") == bytes_below(unbroken / "refined")
 
 
+def test_finished_chunks_are_not_sampled_again(unbroken, tmp_path):
+    job = samples(unbroken, tmp_path)
+    assert run_job(job, tmp_path / "log", partial(before_rename, 4)).code == -signal.SIGKILL
+    # the second life has one write left, the images: at a second one it would die
+    assert run_job(job, tmp_path / "log", partial(before_rename, 2)).code == 0
+    assert bytes_below(tmp_path / "samples") == bytes_below(unbroken / "samples")
+
+
 @pytest.mark.parametrize("kind", [base, samples])
 def test_killed_when_all_outputs_are_written(unbroken, tmp_path, kind):
     kill_then_finish(kind(unbroken, tmp_path), tmp_path, before_scratch_is_removed)

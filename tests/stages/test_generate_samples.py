@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from diffusers import UNet2DModel
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from selfrefine import networks, pixels, randomness, sampling
 from selfrefine.stages import generate_samples, train_base
@@ -29,6 +31,21 @@ def ten(pipeline, tmp_path_factory):
 def test_a_last_chunk_that_is_not_full_is_cut(ten):
     assert (ten.shape, ten.dtype) == ((10, tiny.SIZE, tiny.SIZE, 3), np.uint8)
     assert len(np.unique(ten.reshape(10, -1), axis=0)) == 10
+
+
+def test_the_network_never_sees_a_chunk_of_another_size(pipeline, tmp_path):
+    seen = set()
+
+    def note(module, arguments):
+        if isinstance(module, UNet2DModel):
+            seen.add(len(arguments[0]))
+
+    hook = register_module_forward_pre_hook(note)
+    try:
+        sample(pipeline, tmp_path)
+    finally:
+        hook.remove()
+    assert seen == {4}
 
 
 def test_an_image_does_not_depend_on_how_many_follow_it(pipeline, ten, tmp_path):
