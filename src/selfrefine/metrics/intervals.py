@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri, stdtrit  # type: ignore[import-untyped]  # scipy.stats takes half a second
+from scipy.special import ndtri, stdtr, stdtrit  # type: ignore[import-untyped]  # scipy.stats takes half a second
 
 CONFIDENCE = 0.95
 EQUIVALENCE_CONFIDENCE = 0.90  # two one-sided tests at 5 %
 IMAGES_PER_FEATURE = 8  # below, the influence function's error of FD is not to be trusted (method 11.5)
 Z = float(ndtri(0.5 + CONFIDENCE / 2.0))  # half width of an interval over images, in standard errors
 
-NOT_ASSESSED = "not assessed"
+BETTER, WORSE, EQUIVALENT = "better", "worse", "equivalent"
+INCONCLUSIVE, NOT_ASSESSED = "inconclusive", "not assessed"
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,35 @@ def over_images(estimates: Sequence[Estimate]) -> tuple[float, float]:
     return mean - half, mean + half
 
 
-def verdict(differences: Sequence[float], *, margin: float, minimum_seeds: int) -> str:
+def p_value(values: Sequence[float]) -> float:
+    """Two-sided p of the t test that independent seeds have mean 0; NaN for fewer than two.
+
+    It is below 1 - CONFIDENCE exactly where the interval of `over_seeds` does not hold 0.
+    """
+    n = len(values)
+    if n < 2:
+        return math.nan
+    mean, error = float(np.mean(values)), _standard_error(np.asarray(values))
+    if error == 0.0:
+        return 0.0 if mean else 1.0
+    return 2.0 * float(stdtr(n - 1, -abs(mean) / error))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p of a family that was fixed before the run: all claims at once are wrong in at most 5 % (Holm 1979).
+
+    A NaN stays one, but counts: what could not be tested makes the family no smaller.
+    """
+    known = [1.0 if math.isnan(p) else p for p in p_values]
+    order = sorted(range(len(known)), key=known.__getitem__)
+    adjusted, highest = [math.nan] * len(known), 0.0
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(known) - rank) * known[index]))
+        adjusted[index] = math.nan if math.isnan(p_values[index]) else highest
+    return adjusted
+
+
+def verdict(differences: Sequence[float], *, margin: float, minimum_seeds: int, adjusted_p: float | None = None) -> str:
     """What the seeds say of d = log FD(variant) - log FD(reference); lower is better.
 
     Args:
@@ -105,6 +134,7 @@ def verdict(differences: Sequence[float], *, margin: float, minimum_seeds: int) 
         margin: the 90 % interval inside +-margin is "equivalent", also where it does not hold 0: a change too small to
             matter. make_tables.equivalence_margin in params.yaml.
         minimum_seeds: fewer are "not assessed". make_tables.minimum_seeds in params.yaml.
+        adjusted_p: of a confirmatory contrast, from `holm`; it then decides on better and worse.
 
     Returns:
         equivalent, better, worse, inconclusive or not assessed.
@@ -113,8 +143,7 @@ def verdict(differences: Sequence[float], *, margin: float, minimum_seeds: int) 
         return NOT_ASSESSED
     low, high = over_seeds(differences, EQUIVALENCE_CONFIDENCE)
     if -margin < low and high < margin:
-        return "equivalent"
-    low, high = over_seeds(differences)
-    if high < 0.0:
-        return "better"
-    return "worse" if low > 0.0 else "inconclusive"
+        return EQUIVALENT
+    if (p_value(differences) if adjusted_p is None else adjusted_p) > 1.0 - CONFIDENCE:
+        return INCONCLUSIVE
+    return BETTER if np.mean(differences) < 0.0 else WORSE

@@ -1,0 +1,210 @@
+"""Contrasts of two variants over seeds, and what may be said of them: Holm, two samplers, "the flaw map helps".
+
+d = log FD(variant) - log FD(reference) of one seed, an independent base, highlighter and refinement; lower is better.
+Contrasts that params.yaml lists are confirmatory and corrected for their number; all others are exploratory.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any, Literal, NamedTuple
+
+from selfrefine.metrics import intervals
+from selfrefine.metrics.intervals import BETTER, EQUIVALENT, WORSE
+
+HEADLINE = "fd_test"
+SAMPLER_DEPENDENT = "sampler-dependent"
+CONFIRMATORY: Literal["confirmatory"] = "confirmatory"
+EXPLORATORY: Literal["exploratory"] = "exploratory"
+# Direct contrasts that "the flaw map helps" needs: strength without place, place without flaws, maps of real images.
+CONTROLS = ("uniform", "cells", "real_map")
+
+Pair = tuple[str, ...]  # (variant, reference), as in make_tables.confirmatory
+
+
+class Space(NamedTuple):
+    """Where figures compare: one data set, model and feature network."""
+
+    dataset: str
+    model: str
+    network: str
+
+
+Distances = dict[Space, dict[str, dict[int, float]]]  # variant -> seed -> FD to test
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What judges the contrasts, all of it fixed before the run.
+
+    Args:
+        confirmatory: make_tables.confirmatory in params.yaml.
+        primary_network: the feature network that the confirmatory contrasts are made in.
+        margin: make_tables.equivalence_margin.
+        minimum_seeds: make_tables.minimum_seeds.
+        second_sampler: variant -> the row of the same model under the second sampler; those without are not in it.
+    """
+
+    confirmatory: Sequence[Pair]
+    primary_network: str
+    margin: float
+    minimum_seeds: int
+    second_sampler: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One line: variant against reference in one space.
+
+    Args:
+        space: data set, model, feature network.
+        variant: first row.
+        reference: second row.
+        difference: mean of d over seeds; NaN without a common seed.
+        low: of the 95 % t interval over seeds, not corrected for the number of contrasts.
+        high: likewise.
+        p: two-sided, of the t test over seeds.
+        p_holm: p corrected over all confirmatory contrasts; NaN for an exploratory one.
+        kind: confirmatory or exploratory.
+        verdict: better, worse, equivalent, inconclusive, not assessed or sampler-dependent.
+        by_seed: d of each seed that both rows have.
+        second_difference: mean of d under the second sampler; NaN where it was not run.
+    """
+
+    space: Space
+    variant: str
+    reference: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    kind: Literal["confirmatory", "exploratory"]
+    verdict: str
+    by_seed: dict[int, float]
+    second_difference: float
+
+    @property
+    def n_seeds(self) -> int:
+        """Number of independent training runs."""
+        return len(self.by_seed)
+
+
+def judge(metrics: Iterable[Mapping[str, Any]], rules: Rules, exploratory: Sequence[Pair] = ()) -> list[Contrast]:
+    """All contrasts in every data set, model and feature network.
+
+    The family of Holm's correction is every confirmatory pair in every data set and model, in the primary network,
+    whether it could be tested or not. The same pairs in other networks are exploratory.
+
+    Args:
+        metrics: tidy metrics of evaluate_generation, all seeds.
+        rules: what was fixed before the run.
+        exploratory: further pairs (variant, reference); those that are confirmatory are not repeated.
+
+    Returns:
+        By space; the confirmatory pairs first, each group in the order given.
+    """
+    table = distances(metrics)
+    listed = [tuple(pair) for pair in rules.confirmatory]
+    pairs = list(dict.fromkeys([*listed, *(tuple(pair) for pair in exploratory)]))
+    found = {(space, pair): _by_seed(table[space], *pair) for space in table for pair in pairs}
+    family = [key for key in found if key[0].network == rules.primary_network and key[1] in listed]
+    adjusted = intervals.holm([intervals.p_value(list(found[key].values())) for key in family])
+    corrected = dict(zip(family, adjusted, strict=True))
+    return [_contrast(table[key[0]], key, by_seed, corrected.get(key), rules) for key, by_seed in found.items()]
+
+
+def distances(metrics: Iterable[Mapping[str, Any]]) -> Distances:
+    """FD to test of each row and seed."""
+    table: Distances = {}
+    for line in metrics:
+        if line["metric"] == HEADLINE:
+            rows = table.setdefault(Space(line["dataset"], line["model"], line["network"]), {})
+            rows.setdefault(line["variant"], {})[line["seed"]] = line["value"]
+    return table
+
+
+def _by_seed(rows: Mapping[str, Mapping[int, float]], variant: str, reference: str) -> dict[int, float]:
+    """d of each seed that both rows have."""
+    one, other = rows.get(variant, {}), rows.get(reference, {})
+    return {seed: math.log(one[seed] / other[seed]) for seed in sorted(one.keys() & other.keys())}
+
+
+def _contrast(
+    rows: Mapping[str, Mapping[int, float]],
+    key: tuple[Space, Pair],
+    by_seed: dict[int, float],
+    corrected: float | None,
+    rules: Rules,
+) -> Contrast:
+    space, (variant, reference) = key
+    values, second = list(by_seed.values()), rules.second_sampler
+    resampled: list[float] = []
+    if variant in second and reference in second:
+        resampled = list(_by_seed(rows, second[variant], second[reference]).values())
+    low, high = intervals.over_seeds(values)
+    return Contrast(
+        space=space,
+        variant=variant,
+        reference=reference,
+        difference=fmean(values) if values else math.nan,
+        low=low,
+        high=high,
+        p=intervals.p_value(values),
+        p_holm=math.nan if corrected is None else corrected,
+        kind=EXPLORATORY if corrected is None else CONFIRMATORY,
+        verdict=_verdict(values, resampled, corrected, rules),
+        by_seed=by_seed,
+        second_difference=fmean(resampled) if resampled else math.nan,
+    )
+
+
+def _verdict(values: list[float], resampled: list[float], corrected: float | None, rules: Rules) -> str:
+    """The verdict of the first sampler, unless the second one contradicts it (method 11.4).
+
+    A direction is contradicted by a mean of the other sign; "equivalent" claims none, so only by a direction that the
+    seeds support.
+    """
+
+    def told(differences: list[float], adjusted_p: float | None = None) -> str:
+        return intervals.verdict(
+            differences, margin=rules.margin, minimum_seeds=rules.minimum_seeds, adjusted_p=adjusted_p
+        )
+
+    first = told(values, corrected)
+    if not resampled:
+        return first
+    opposite = first in (BETTER, WORSE) and fmean(values) * fmean(resampled) < 0.0
+    direction = first == EQUIVALENT and told(resampled) in (BETTER, WORSE)
+    return SAMPLER_DEPENDENT if opposite or direction else first
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Whether "the flaw map helps" may be said, and why or why not, in words."""
+
+    helps: bool
+    reason: str
+
+
+def flaw_map_helps(contrasts: Iterable[Contrast], arm: str, controls: Mapping[str, str]) -> Finding:
+    """Whether the flaw map, and not just any map, helps: its arm is better than every control in a direct contrast.
+
+    An arm that beats the baseline where a control does not is no evidence: that difference of verdicts may be chance
+    (design, section 9). No correction for three contrasts is needed, since all of them must hold.
+
+    Args:
+        contrasts: of one space, from `judge`.
+        arm: the variant with the flaw map.
+        controls: each of CONTROLS -> its row, with the processes and weights of the arm; a missing one is not measured.
+    """
+    verdicts = {contrast.reference: contrast for contrast in contrasts if contrast.variant == arm}
+    rows = {name: controls.get(name, "") for name in CONTROLS}
+    told = {name: verdicts[row].verdict if row in verdicts else "not measured" for name, row in rows.items()}
+    failed = [f"{verdict} against {name}" for name, verdict in told.items() if verdict != BETTER]
+    if failed:
+        return Finding(False, f"not shown: {', '.join(failed)}")
+    explored = [name for name, row in rows.items() if verdicts[row].kind == EXPLORATORY]
+    note = f"; exploratory: {', '.join(explored)} not listed before the run" if explored else ""
+    return Finding(True, f"better than {', '.join(CONTROLS)} in direct contrasts{note}")
