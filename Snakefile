@@ -15,7 +15,7 @@ stop_at_bad_params()
 
 
 wildcard_constraints:
-    experiment=config["experiment"],
+    experiment=current_experiment(),
     source=any_row("sources"),
     weights=any_row("weights"),
     dataset=any_row("datasets"),

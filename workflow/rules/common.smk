@@ -43,6 +43,11 @@ def stop_at_read_only_folders(jobs):
             sys.exit(f"{folder}: not a folder that can be written; {path} belongs there; chmod u+w it, or move it away")
 
 
+def current_experiment():
+    """Its name: files of other experiments follow from other params."""
+    return config["experiment"]
+
+
 def selected(section):
     """What runs: selected rows or seeds, in the order of the params. Sources and weights follow from them."""
     if section == "sources":
@@ -100,7 +105,7 @@ def runs(rule, output=None, **chosen):
     """
     files = getattr(rules, rule).output
     wildcards = {
-        "experiment": config["experiment"],
+        "experiment": current_experiment(),
         "source": selected("sources"),
         "weights": selected("weights"),
         "dataset": selected("datasets"),
