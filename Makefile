@@ -11,6 +11,8 @@ EXPERIMENT ?=
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 CONFIG := $(if $(EXPERIMENT),--config experiment=$(EXPERIMENT))
+# Runs a command and shows what it says only if it fails.
+QUIETLY = told=$$($(1) 2>&1) || { echo "$$told"; exit 1; }
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: all test checks unit workflow pull readme report ready ready-to-test
@@ -30,7 +32,7 @@ pull: ready
 	@dvc pull
 	@dvc status --quiet || { dvc status; echo "make pull: the files named above are not those of dvc.lock:" \
 	  "check out the commit that belongs to them, or run 'dvc repro'" >&2; exit 1; }
-	@snakemake --quiet all --cores 1 --touch --forceall all
+	@$(call QUIETLY,snakemake --cores 1 --touch --forceall all)
 
 test: checks unit workflow
 
@@ -39,11 +41,11 @@ checks: ready-to-test
 	@ruff format --quiet --check .
 	@ruff check --quiet .
 	@mypy --no-error-summary
-	@snakefmt --quiet --check Snakefile workflow
-	@told=$$(snakemake --lint 2>&1) || { echo "$$told"; exit 1; }
+	@$(call QUIETLY,snakefmt --check Snakefile workflow)
+	@$(call QUIETLY,snakemake --lint)
 	@for file in experiments/*.yaml; do \
 	  name=$$(basename "$$file" .yaml); \
-	  snakemake --dry-run --quiet all --config experiment=$$name all || exit 1; \
+	  $(call QUIETLY,snakemake --dry-run --config experiment=$$name all); \
 	done
 
 unit: ready-to-test
