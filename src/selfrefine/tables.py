@@ -111,11 +111,8 @@ def table2(
     """
     table = cells(metrics)
     _check_reference(table, judgement.reference)
-    published = {
-        (line["row"], line["dataset"]): line["value"]
-        for line in paper
-        if (line["table"], line["metric"]) == ("table2", "fid")
-    }
+    printed = (line for line in paper if (line["table"], line["metric"]) == ("table2", "fid"))
+    published = {(line["row"], line["dataset"]): line["value"] for line in printed}
     lines = []
     for key, seeds in table.items():
         if key.metric == LOG_DIFFERENCE:
