@@ -5,6 +5,7 @@
 
 import platform
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,9 +21,9 @@ FIGURES = ("figure4.png", "figure8.png", "mfam.png", "loss.png")
 def results_block(root: Path, experiment: str) -> str:
     """The README's section on an experiment: its table, its figures, where its time went."""
     table = (root / "results" / "tables" / experiment / "table2.md").read_text(encoding="utf-8")
-    shown = "\n".join(f"#{line}" if line.startswith("#") else line for line in table.splitlines())
+    below = "\n".join(f"###{line}" if line.startswith("#") else line for line in table.splitlines())
     pictures = "\n\n".join(f"![{name}](docs/{name})" for name in FIGURES if name != "figure8.png")
-    return "\n\n".join([shown.replace("\n##", "\n###"), pictures, time_table(root / "benchmarks", experiment)])
+    return "\n\n".join([below, pictures, time_table(root / "benchmarks", experiment)])
 
 
 def time_table(benchmarks: Path, experiment: str) -> str:
@@ -43,8 +44,8 @@ def time_table(benchmarks: Path, experiment: str) -> str:
     rows.append(("all", sum(row[1] for row in rows), sum(row[2] for row in rows), max(row[3] for row in rows)))
     machine = f"{runtime.processors()} processors, {platform.system()} {platform.machine()}"
     lines = [f"| `{name}` | {jobs} | {seconds:.0f} | {memory:.0f} |" for name, jobs, seconds, memory in rows]
-    head = f"Time and memory of its last run ({machine}):\n\n| stage | jobs | seconds | peak MiB of a job |\n|---|---|---|---|"
-    return "\n".join([head, *lines])
+    head = f"Time and memory of this run, by Snakemake's clock ({machine}):"
+    return "\n".join([head, "", "| stage | jobs | seconds | peak MiB of a job |", "|---|---|---|---|", *lines])
 
 
 def _benchmarks(stage: Path, experiment: str) -> Sequence[Path]:
@@ -74,4 +75,7 @@ def write(root: Path, experiment: str) -> None:
 
 
 if __name__ == "__main__":
-    write(Path(), "embedded")
+    try:
+        write(Path(), "embedded")
+    except (InputError, FileNotFoundError) as error:
+        sys.exit(f"make readme: {error}")
