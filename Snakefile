@@ -39,6 +39,7 @@ include: "workflow/rules/train_refined.smk"
 include: "workflow/rules/generate_samples.smk"
 include: "workflow/rules/extract_features.smk"
 include: "workflow/rules/evaluate_generation.smk"
+include: "workflow/rules/evaluate_readouts.smk"
 include: "workflow/rules/make_tables.smk"
 include: "workflow/rules/make_figures.smk"
 
@@ -50,5 +51,6 @@ onstart:
 rule all:
     default_target: True
     input:
+        runs("evaluate_readouts"),
         runs("make_tables"),
         runs("make_figures"),

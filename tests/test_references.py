@@ -66,6 +66,13 @@ def test_a_source_that_does_not_exist():
         ("models.ddpm.generate_samples.steps", 1001, f"is 1001; allowed: at most {TIMESTEPS}, which is 1000"),
         ("train_highlighter.validate_every", 81, "is 81; allowed: at most train_highlighter.steps, which is 80"),
         ("extract_features.n_images", 2049, "is 2049; allowed: at most generate_samples.n_images, which is 2048"),
+        ("evaluate_readouts.n_images", 2049, "is 2049; allowed: at most generate_samples.n_images, which is 2048"),
+        (
+            "evaluate_readouts.first_timestep",
+            901,
+            "is 901; allowed: at most evaluate_readouts.last_timestep, which is 900",
+        ),
+        ("evaluate_readouts.last_timestep", 1000, f"is 1000; allowed: less than {TIMESTEPS}, which is 1000"),
     ],
 )
 def test_what_does_not_fit_is_told_where_it_stands(key, value, told):
@@ -84,6 +91,11 @@ def test_what_does_not_fit_is_told_where_it_stands(key, value, told):
             "make_tables.confirmatory",
             [["both", "baseline"], ["both", "even"]],
             f"make_tables.confirmatory.1 names even, which is not in select.variants; known: {VARIANTS}",
+        ),
+        (
+            "evaluate_readouts.map_of",
+            "even",
+            f"evaluate_readouts.map_of names even, which is not in select.variants; known: {VARIANTS}",
         ),
         (
             "extract_features.networks",

@@ -24,11 +24,13 @@ DIFFUSION = ("train_base", "generate_fakes", "train_refined", "generate_samples"
 HIGHLIGHTER = ("train_highlighter", "evaluate_highlighter")
 # Leaves of the section `shared` and the stages that read them.
 SHARED = {
-    "device": (*DIFFUSION, *HIGHLIGHTER, "extract_features"),
+    "device": (*DIFFUSION, *HIGHLIGHTER, "extract_features", "evaluate_readouts"),
     "precision": (*DIFFUSION, *HIGHLIGHTER),
     "map_steps": ("generate_fakes", "train_refined"),
-    "reference": ("evaluate_generation", "make_tables"),
+    "reference": ("evaluate_generation", "evaluate_readouts", "make_tables"),
 }
+# Stages that measure all selected variants at once.
+READERS_OF_VARIANTS = ("evaluate_generation", "evaluate_readouts")
 # Stages that read what is selected and the titles of the rows.
 READERS_OF_ROWS = ("make_tables", "make_figures")
 
@@ -60,7 +62,7 @@ def job(params: Mapping[str, Any], stage: str, wildcards: Mapping[str, str]) -> 
         if wildcard in wildcards and (wildcard, wildcards[wildcard]) != ("variant", FORK):
             config = merge(config, params[section][wildcards[wildcard]].get(stage, {}))
     config["names"] = dict(wildcards)
-    if stage == "evaluate_generation":
+    if stage in READERS_OF_VARIANTS:
         config["variants"] = list(params["select"]["variants"])
     if stage in READERS_OF_ROWS:
         config["experiment"] = params["experiment"]

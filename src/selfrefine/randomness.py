@@ -21,6 +21,7 @@ Purpose = Literal[
     "highlighter",  # split, initial head, batches and dither of the highlighter
     "highlighter_fakes",  # x_T and per-step noise of the images that the highlighter learns from
     "evaluation",  # x_T and per-step noise of the images that are measured
+    "readouts",  # t and eps of real test images whose noise is predicted, dither of samples that are classified
 ]
 
 

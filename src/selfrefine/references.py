@@ -94,6 +94,7 @@ def _variants(params: Params) -> Iterator[Problem]:
     yield from _unselected(params, ("shared", "reference"), [params["shared"]["reference"]])
     for index, contrast in enumerate(tables["confirmatory"]):
         yield from _unselected(params, ("make_tables", "confirmatory", index), contrast)
+    yield from _unselected(params, ("evaluate_readouts", "map_of"), [params["evaluate_readouts"]["map_of"]])
     for dataset in params["select"]["datasets"]:
         run = Run(params, {"dataset": dataset})
         networks, primary = run.value("extract_features", "networks"), tables["primary_network"]
@@ -141,6 +142,11 @@ def _schedule(run: Run) -> Iterator[Problem]:
     yield from run.at_most(("generate_fakes", "map_steps"), timesteps)
     yield from run.at_most(("generate_samples", "steps"), timesteps)
     yield from run.at_most(("train_highlighter", "validate_every"), ("train_highlighter", "steps"))
+    last = ("evaluate_readouts", "last_timestep")
+    yield from run.at_most(("evaluate_readouts", "first_timestep"), last)
+    if run.value(*last) >= run.value(*timesteps):
+        limit = f"{'.'.join(map(str, run.place(*timesteps)))}, which is {run.value(*timesteps)}"
+        yield run.place(*last), f"is {run.value(*last)}; allowed: less than {limit}"
 
 
 def _numbers(run: Run) -> Iterator[Problem]:
@@ -149,3 +155,6 @@ def _numbers(run: Run) -> Iterator[Problem]:
     yield from run.at_most(("extract_features", "n_images"), sampled)
     yield from run.at_most(("extract_features", "n_images"), ("prepare_data", "max_images"))
     yield from run.at_most(("make_figures", "n_images"), sampled)
+    yield from run.at_most(("evaluate_readouts", "mechanism_images"), ("prepare_data", "max_images"))
+    yield from run.at_most(("evaluate_readouts", "n_images"), ("prepare_data", "max_images"))
+    yield from run.at_most(("evaluate_readouts", "n_images"), sampled)

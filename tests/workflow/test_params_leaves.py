@@ -53,7 +53,7 @@ def is_read(path: tuple[str, ...], job: Planned) -> bool:
         steps = path[0] == "models" and path[2:] in (("train_base", "steps"), ("train_refined", "steps"))
         selected = path[1] in PARAMS["select"].get(path[0], [])
         return (of_row and job.stage == path[2]) or (steps and selected and job.stage in config.READERS_OF_ROWS)
-    if path == ("select", "variants") and job.stage == "evaluate_generation":
+    if path == ("select", "variants") and job.stage in config.READERS_OF_VARIANTS:
         return True
     if path[0] in ("experiment", "select"):
         return job.stage in config.READERS_OF_ROWS

@@ -1,0 +1,148 @@
+"""Read-outs of every variant where the guidance map points: mechanism and place."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from selfrefine import files, networks, runtime
+from selfrefine.errors import InputError
+from selfrefine.metrics import readouts
+from selfrefine.metrics.intervals import Estimate
+from selfrefine.progress import Progress
+from selfrefine.runtime import Job, main
+
+SLOPE, PLACE = "mechanism_slope", "place_log_ratio"
+NETWORKS = {SLOPE: "diffusion", PLACE: "vgg16_conv4_3"}
+Readout = tuple[str, str, Estimate, Path]  # variant, metric, figure, what was measured
+
+
+@dataclass(frozen=True)
+class Config:
+    """See params.yaml, evaluate_readouts; `variants` are the selected ones, in the order of the inputs."""
+
+    names: dict[str, str]
+    device: str
+    variants: tuple[str, ...]
+    reference: str
+    map_of: str
+    first_timestep: int
+    last_timestep: int
+    mechanism_images: int
+    input_size: int
+    n_images: int
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Diffusers folder, maps and samples of each variant; real test images; VGG16's weights."""
+
+    pipelines: tuple[Path, ...]
+    maps: tuple[Path, ...]
+    samples: tuple[Path, ...]
+    test: Path
+    weights: Path
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Tidy table: one line per variant and read-out, each against the reference."""
+
+    metrics: Path
+
+
+def run(job: Job[Config, Inputs, Outputs]) -> None:
+    """Measures every variant against the reference, all with the map of one of them."""
+    config = job.config
+    for name, value in (("shared.reference", config.reference), ("evaluate_readouts.map_of", config.map_of)):
+        if value not in config.variants:
+            raise InputError(f"params.yaml: {name} is {value!r}, but select.variants has {', '.join(config.variants)}")
+    guidance_map = mean_map(job.inputs.maps[config.variants.index(config.map_of)])
+    names = {"dataset": config.names["dataset"], "model": config.names["model"]}
+    with runtime.device(config.device) as device:
+        found = [*mechanism(job, guidance_map, device), *places(job, guidance_map, device)]
+    rows = [
+        {
+            **names,
+            "variant": variant,
+            "seed": int(config.names["seed"]),
+            "metric": metric,
+            **vars(estimate),
+            "n_images": config.mechanism_images if metric == SLOPE else config.n_images,
+            "network": NETWORKS[metric],
+            "sha256": files.sha256(measured),
+        }
+        for variant, metric, estimate, measured in found
+    ]
+    files.write_table(job.outputs.metrics, pd.DataFrame(rows))
+
+
+def mean_map(path: Path) -> np.ndarray:
+    """The mean over the refreshes of a phase: what training saw.
+
+    Raises:
+        InputError: the variant has no map.
+    """
+    maps = files.read_array(path)
+    if not len(maps):
+        raise InputError(f"params.yaml: evaluate_readouts.map_of names a variant without a map ({path} is empty)")
+    mean: np.ndarray = maps.mean(axis=0)
+    return mean
+
+
+def first_images(path: Path, n: int, leaf: str) -> np.ndarray:
+    """Images 0 ... n-1.
+
+    Raises:
+        InputError: there are fewer.
+    """
+    images = files.read_images(path)
+    if len(images) < n:
+        raise InputError(f"{path} holds {len(images)} images; lower evaluate_readouts.{leaf} in params.yaml, now {n}")
+    return images[:n]
+
+
+def mechanism(job: Job[Config, Inputs, Outputs], guidance_map: np.ndarray, device: torch.device) -> Iterator[Readout]:
+    """Yields the slope of each variant but the reference."""
+    config, seed = job.config, int(job.config.names["seed"])
+    images = first_images(job.inputs.test, config.mechanism_images, "mechanism_images")
+
+    def agreement(path: Path) -> np.ndarray:
+        pipeline = networks.load(path, device)
+        levels, times = pipeline.scheduler.alphas_cumprod, (config.first_timestep, config.last_timestep)
+        return readouts.agreement(pipeline.unet.eval(), levels, images, timesteps=times, seed=seed)
+
+    folders = dict(zip(config.variants, job.inputs.pipelines, strict=True))
+    base = agreement(folders.pop(config.reference))
+    with Progress(f"{job.label} mechanism", len(folders), unit="variant", items=len(images)) as progress:
+        for done, (variant, folder) in enumerate(folders.items(), 1):
+            yield variant, SLOPE, readouts.slope(agreement(folder), base, guidance_map), folder
+            progress.update(done)
+
+
+def places(job: Job[Config, Inputs, Outputs], guidance_map: np.ndarray, device: torch.device) -> Iterator[Readout]:
+    """Yields the contrast of places of each variant but the reference; none (NaN) if the map has no places."""
+    config, size = job.config, job.config.input_size
+    samples = dict(zip(config.variants, job.inputs.samples, strict=True))
+    reference = samples.pop(config.reference)
+    chosen = readouts.quarters(guidance_map, size // readouts.POOLING)
+    if chosen is None:
+        yield from ((variant, PLACE, readouts.NONE, path) for variant, path in samples.items())
+        return
+    network = readouts.load_vgg16(job.inputs.weights, device)
+
+    def features(path: Path) -> readouts.Places:
+        return readouts.features_at(network, first_images(path, config.n_images, "n_images"), chosen, size)
+
+    real, base = features(job.inputs.test), features(reference)
+    with Progress(f"{job.label} place", len(samples), unit="variant", items=config.n_images) as progress:
+        for done, (variant, path) in enumerate(samples.items(), 1):
+            yield variant, PLACE, readouts.place(features(path), base, real), path
+            progress.update(done)
+
+
+if __name__ == "__main__":
+    main(run, Config, Inputs, Outputs)

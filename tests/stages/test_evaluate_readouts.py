@@ -1,0 +1,116 @@
+"""Pipelines, maps and samples in, a tidy table of read-outs against the reference out."""
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from selfrefine import files, networks
+from selfrefine.errors import InputError
+from selfrefine.metrics import readouts
+from selfrefine.runtime import Job
+from selfrefine.stages.evaluate_readouts import Config, Inputs, Outputs, run
+from tests import tiny_highlighter
+from tests.tiny import NAMES, SIZE, tiny_images, tiny_pipeline, write_images
+from tests.tiny_highlighter import one_thread  # noqa: F401
+
+VARIANTS = ("baseline", "both", "twin")  # the twin is the baseline again
+MAPS = np.linspace(0.0, 0.8, 2 * SIZE * SIZE, dtype=np.float32).reshape(2, SIZE, SIZE)
+CONFIG = Config(
+    names=NAMES,
+    device="cpu",
+    variants=VARIANTS,
+    reference="baseline",
+    map_of="both",
+    first_timestep=8,
+    last_timestep=16,
+    mechanism_images=12,
+    input_size=16,
+    n_images=10,
+)
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    folder = tmp_path_factory.mktemp("inputs")
+    for variant in VARIANTS:
+        seed = int(variant == "both")
+        networks.save(tiny_pipeline(seed), folder / variant / "pipeline")
+        files.write_array(folder / variant / "maps.npy", MAPS if seed else MAPS[:0])
+        files.write_array(folder / variant / "images.npy", tiny_images(52)[32 + seed * 5 :])
+    return Inputs(
+        *(tuple(folder / variant / name for variant in VARIANTS) for name in ("pipeline", "maps.npy", "images.npy")),
+        test=write_images(folder / "test.npy"),
+        weights=tiny_highlighter.write_weights(folder / "vgg16.safetensors"),
+    )
+
+
+def job(inputs: Inputs, out: Path, **changes: Any) -> Job[Config, Inputs, Outputs]:
+    return Job("evaluate_readouts", dataclasses.replace(CONFIG, **changes), inputs, Outputs(out / "metrics.csv"))
+
+
+def test_every_variant_is_read_out_against_the_reference(inputs: Inputs, tmp_path: Path) -> None:
+    run(job(inputs, tmp_path))
+    table = files.read_table(tmp_path / "metrics.csv")
+    assert list(table.columns) == [
+        *("dataset", "model", "variant", "seed", "metric", "value", "low", "high", "n_images", "network", "sha256")
+    ]
+    found = table.set_index(["metric", "variant"])
+    assert set(found.index) == {
+        (metric, variant) for metric in ("mechanism_slope", "place_log_ratio") for variant in ("both", "twin")
+    }
+    for metric in ("mechanism_slope", "place_log_ratio"):
+        assert found.loc[(metric, "twin"), "value"] == 0.0
+        assert found.loc[(metric, "both"), "value"] != 0.0
+    assert set(found.loc["mechanism_slope", "n_images"]) == {12}
+    assert set(found.loc["place_log_ratio", "n_images"]) == {10}
+    assert found.loc[("mechanism_slope", "both"), "sha256"] == files.sha256(inputs.pipelines[1])
+    assert found.loc[("place_log_ratio", "both"), "sha256"] == files.sha256(inputs.samples[1])
+
+
+def test_values_are_those_of_the_library(inputs: Inputs, tmp_path: Path) -> None:
+    run(job(inputs, tmp_path))
+    found = files.read_table(tmp_path / "metrics.csv").set_index(["metric", "variant"])["value"]
+    guidance_map, images = MAPS.mean(axis=0), files.read_images(inputs.test)[:12]
+    products = []
+    for seed in (1, 0):
+        pipeline = tiny_pipeline(seed)
+        levels = pipeline.scheduler.alphas_cumprod
+        products.append(readouts.agreement(pipeline.unet.eval(), levels, images, timesteps=(8, 16), seed=0))
+    expected = readouts.slope(products[0], products[1], guidance_map).value
+    assert found["mechanism_slope", "both"] == pytest.approx(expected, rel=1e-4)
+    network, chosen = readouts.load_vgg16(inputs.weights, torch.device("cpu")), readouts.quarters(guidance_map, 2)
+    assert chosen is not None
+    paths = (inputs.samples[1], inputs.samples[0], inputs.test)
+    sets = [readouts.features_at(network, files.read_images(path)[:10], chosen, 16) for path in paths]
+    assert found["place_log_ratio", "both"] == pytest.approx(readouts.place(*sets).value, rel=1e-4)
+
+
+def test_a_map_that_is_the_same_everywhere_reads_nothing_out(inputs: Inputs, tmp_path: Path) -> None:
+    flat = tmp_path / "maps.npy"
+    files.write_array(flat, np.full((1, SIZE, SIZE), 0.2, np.float32))
+    run(job(dataclasses.replace(inputs, maps=(flat, flat, flat)), tmp_path))
+    table = files.read_table(tmp_path / "metrics.csv")
+    assert len(table) == 4
+    assert all(math.isnan(value) for value in table["value"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"map_of": "twin"}, "map_of names a variant without a map"),
+        ({"map_of": "forward"}, r"evaluate_readouts\.map_of is 'forward', but select\.variants has baseline, both"),
+        ({"reference": "forward"}, r"shared\.reference is 'forward', but"),
+        ({"mechanism_images": 33}, r"test\.npy holds 32 images; lower evaluate_readouts\.mechanism_images"),
+        ({"n_images": 16}, r"images\.npy holds 15 images; lower evaluate_readouts\.n_images in params\.yaml, now 16"),
+    ],
+)
+def test_bad_params_are_one_line(inputs: Inputs, tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match=told) as error:
+        run(job(inputs, tmp_path, **changes))
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "metrics.csv").exists()
