@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 from jsonschema import Draft202012Validator
 
-from selfrefine import config, diffusion, modulation, params, sampling, strict_yaml
+from selfrefine import config, diffusion, gradcam, maps, modulation, params, sampling, strict_yaml
 from selfrefine.metrics import features
 
 ROOT = Path(__file__).parents[1]
@@ -187,6 +187,12 @@ def enum(stage, leaf):
 def test_choices_are_those_of_the_code():
     assert enum("train_refined", "forward") == set(get_args(diffusion.ForwardProcess))
     assert enum("train_refined", "reverse") == set(get_args(modulation.ReverseProcess))
+    assert enum("train_refined", "projection") == set(get_args(modulation.Projection))
+    assert enum("train_refined", "layers") == set(get_args(modulation.Layers))
+    assert enum("train_refined", "map") == set(get_args(maps.GuidanceMap))
+    assert enum("train_refined", "cam_target") == set(get_args(gradcam.CamTarget))
+    assert enum("train_refined", "cam_tap") == set(get_args(gradcam.CamTap))
+    assert enum("train_refined", "cam_preparation") == set(get_args(gradcam.CamPreparation))
     assert enum("generate_samples", "sampler") == set(get_args(sampling.Sampler))
     modules = {path.stem for path in (ROOT / "src/selfrefine/networks").glob("*.py")}
     assert enum("train_base", "family") == modules - {"__init__"}

@@ -6,6 +6,7 @@ from selfrefine import config, params
 from tests.test_params import ROOT, at, line_about, project_params
 
 VARIANTS = "baseline, forward, reverse, both"
+ROWS = ", ".join(project_params()["variants"])
 NETWORK = "models.ddpm.train_base.network"
 CHANNELS = f"{NETWORK}.block_out_channels"
 TIMESTEPS = "models.ddpm.train_base.diffusion.timesteps"
@@ -36,7 +37,7 @@ def test_a_source_that_does_not_exist():
         (
             "select.variants",
             ["baseline", "bothh"],
-            f"names bothh, which is no row of variants; did you mean both? known: {VARIANTS}",
+            f"names bothh, which is no row of variants; did you mean both? known: {ROWS}",
         ),
         ("variants.fork", {"title": "x"}, f"is a name of ours ({', '.join(config.RESERVED)}); choose another"),
         (
@@ -113,6 +114,28 @@ def test_what_does_not_fit_is_told_where_it_stands(key, value, told):
 )
 def test_what_does_not_fit_is_told_where_it_refers(key, value, line):
     assert line_about(at(key, value)) == f"params.yaml: {line}"
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"forward": "xt", "gamma": 0.1}, "gamma is 0.1; allowed: 0 where forward is xt, not none"),
+        ({"map": "uniform", "match": True}, "match is true; allowed: false for uniform, whose strength is its own"),
+        ({"map": "centred_minus", "match": True}, "match is true; allowed: false for centred_minus, whose strength"),
+        ({"extra_steps": 0.5}, "extra_steps is 0.5; allowed: 0 unless forward and reverse are none"),
+        ({"reverse": "none", "projection": "conv3"}, "projection is conv3; allowed: identity where reverse is none"),
+        ({"reverse": "none", "layers": "no_mid"}, "layers is no_mid; allowed: all where reverse is none"),
+    ],
+)
+def test_switches_of_a_variant_that_shut_each_other_out(row, told):
+    line = line_about({"variants": {"both": {"train_refined": row}}})
+    assert line.startswith(f"params.yaml: variants.both.train_refined.{told}")
+
+
+def test_every_row_of_variants_may_be_selected():
+    tree = project_params()
+    tree["select"]["variants"] = list(tree["variants"])
+    assert params.check(tree, ROOT) is None
 
 
 def test_figures_show_images_that_there_are():

@@ -1,11 +1,13 @@
 """The loop: refreshes, log, checkpoints."""
 
+import math
+
 import pytest
 import torch
 
 from selfrefine import training
 from selfrefine.errors import InputError
-from selfrefine.guidance import Refinement
+from selfrefine.guidance import Maps, Refinement
 from tests.tiny import SIZE, tiny_trainer
 
 BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4, map_images=4, map_steps=2)
@@ -25,8 +27,9 @@ def run(trainer, scratch, first=0, last=12, *, refinement=None, refresh=None, ev
     )
 
 
-def numbered_map(_network, number):
-    return torch.full((SIZE, SIZE), (number + 1) / 10)
+def numbered_map(_network, mfams):
+    made = torch.full((SIZE, SIZE), (len(mfams) + 1) / 10)
+    return Maps(1 - made, made)
 
 
 @pytest.mark.parametrize(("first", "expected"), [(0, [0, 4, 8]), (5, [5, 8, 12]), (8, [8, 12, 16])])
@@ -36,14 +39,15 @@ def test_map_is_refreshed_at_the_first_step_and_at_multiples_of_the_cycle(tmp_pa
     phase = run(trainer, tmp_path, first, first + 10 if first else 10, refinement=BOTH, refresh=numbered_map)
     assert phase.refreshed_at == expected
     assert [round(float(m[0, 0]), 1) for m in phase.maps] == [0.1, 0.2, 0.3]
+    assert [round(float(m[0, 0]), 1) for m in phase.mfams] == [0.9, 0.8, 0.7]
 
 
 def test_each_refresh_sees_the_ema_weights_and_evaluation_mode(tmp_path):
     trainer, seen = tiny_trainer(), []
 
-    def refresh(network, _number):
+    def refresh(network, _mfams):
         seen.append((network.training, {name: p.detach().clone() for name, p in network.named_parameters()}))
-        return torch.zeros(SIZE, SIZE)
+        return Maps(torch.zeros(SIZE, SIZE), torch.zeros(SIZE, SIZE))
 
     run(trainer, tmp_path, 0, 4, refinement=BOTH, refresh=refresh)
     plain = tiny_trainer()
@@ -52,7 +56,7 @@ def test_each_refresh_sees_the_ema_weights_and_evaluation_mode(tmp_path):
 
 
 def test_baseline_never_asks_for_a_map(tmp_path):
-    def refresh(_network, _number):
+    def refresh(_network, _mfams):
         raise AssertionError("a variant without a process has no use for a map")
 
     none = Refinement("none", 0.5, "none", 0.5, 4, 4, 2)
@@ -80,16 +84,18 @@ def test_interrupted_phase_goes_on_bit_equal_with_its_map(tmp_path):
     class KilledError(Exception):
         pass
 
-    def dies_at_second_refresh(network, number):
-        if number == 2:
+    def dies_at_second_refresh(network, mfams):
+        if len(mfams) == 2:
             raise KilledError
-        return numbered_map(network, number)
+        return numbered_map(network, mfams)
 
     with pytest.raises(KilledError):
         run(tiny_trainer(), parts, refinement=BOTH, refresh=dies_at_second_refresh)
     resumed = tiny_trainer()
     phase = run(resumed, parts, refinement=BOTH, refresh=numbered_map)
     assert phase.refreshed_at == expected.refreshed_at
+    for stack, other in ((phase.maps, expected.maps), (phase.mfams, expected.mfams)):
+        assert all(torch.equal(one, two) for one, two in zip(stack, other, strict=True))
     assert resumed.log == unbroken.log
     tensors = unbroken.tensors()
     assert all(torch.equal(tensors[name], value) for name, value in resumed.tensors().items())
@@ -99,3 +105,26 @@ def test_loss_that_is_not_finite_stops_with_step_and_advice(tmp_path):
     trainer = tiny_trainer(learning_rate=1e30, warmup_steps=0)
     with pytest.raises(InputError, match=r"loss is (nan|inf) at step \d+.*train_base.learning_rate"):
         run(trainer, tmp_path)
+
+
+def test_one_map_may_be_both_the_mfam_and_the_map_used(tmp_path):
+    def same(_network, mfams):
+        made = torch.full((SIZE, SIZE), (len(mfams) + 1) / 10)
+        return Maps(made, made)
+
+    phase = run(tiny_trainer(), tmp_path, refinement=BOTH, refresh=same)  # its checkpoints hold both
+    assert all(torch.equal(one, other) for one, other in zip(phase.maps, phase.mfams, strict=True))
+
+
+def test_refreshes_are_told_in_numbers():
+    ramp = torch.arange(16.0).view(4, 4) / 16
+    phase = training.Phase(mfams=[ramp, ramp.T], maps=[torch.full((4, 4), 0.25), 1 - ramp], refreshed_at=[12, 16])
+    columns = training.refresh_columns(phase)
+    assert columns["step"] == [12, 16]
+    assert columns["mean"] == pytest.approx([0.25, 1 - 7.5 / 16])
+    assert columns["std"] == pytest.approx([0.0, (21.25**0.5) / 16])
+    assert columns["mfam_mean"] == pytest.approx([7.5 / 16] * 2)
+    assert columns["mfam_std"] == pytest.approx([(21.25**0.5) / 16] * 2)
+    # of a constant map there is no correlation; rows and columns of the ramp weigh 16 to 1
+    assert columns["r_mfam"] == pytest.approx([math.nan, -8 / 17], nan_ok=True)
+    assert columns["r_first"] == pytest.approx([math.nan, -1.0], nan_ok=True)

@@ -131,6 +131,15 @@ def refined_config(**changes: Any) -> train_refined.Config:
         "reverse_weight": 0.5,
         "cycle": 4,
         "map_images": 4,
+        "map": "mfam",
+        "match": False,
+        "gamma": 0.0,
+        "projection": "identity",
+        "layers": "all",
+        "cam_target": "logit_difference",
+        "cam_tap": "after_relu",
+        "cam_preparation": "matched",
+        "extra_steps": 0.0,
         "checkpoint_every": 3,
         "log_every": 2,
     }
@@ -172,8 +181,10 @@ def base_job(images: Path, out: Path, **changes: Any) -> Job[Any, Any, Any]:
 
 def refined_job(images: Path, base: Path, highlighter: Path, out: Path, **changes: Any) -> Job[Any, Any, Any]:
     """The job that refines what `base_job` wrote below `base`."""
-    inputs = train_refined.Inputs(images, base / "pipeline", base / "state.safetensors", highlighter)
-    outputs = train_refined.Outputs(out / "pipeline", out / "loss.csv", out / "maps.npy", out / "refreshes.csv")
+    inputs = train_refined.Inputs(images, base / "pipeline", base / "state.safetensors", highlighter, highlighter)
+    outputs = train_refined.Outputs(
+        out / "pipeline", out / "loss.csv", out / "maps.npy", out / "mfams.npy", out / "refreshes.csv"
+    )
     return Job("train_refined", refined_config(**changes), inputs, outputs)
 
 

@@ -3,14 +3,59 @@
 Notation of method.md: abar_t is the cumulative alpha, M the guidance map in [0, 1], lf its forward weight.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-# How the guidance map enters the forward process: not at all, or in x_t (method 1.2, "F-xt", paper mode).
-ForwardProcess = Literal["none", "xt"]
+# How the guidance map enters the forward process (method 1.2): not at all; in x_t (paper mode); in x_t and the target;
+# added to the target (the authors' U-ViT); added to x_t; as weights of the loss.
+ForwardProcess = Literal["none", "xt", "both", "tgt_add", "xt_add", "loss_weight"]
+
+
+class Noise(NamedTuple):
+    """The parts that noise plays in a training step, each (N, C, H, W) float32; the factor is (H, W) or None for 1."""
+
+    injected: Tensor  # what x_t is made with
+    target: Tensor  # what the network should predict
+    loss_factor: Tensor | None = None  # what the squared error of each pixel is multiplied by
+
+
+def steer(noise: Tensor, guidance_map: Tensor | None, process: ForwardProcess, weight: float) -> Noise:
+    """Noise after the self-refining forward process; without map or weight the plain one, bit for bit. Method 1.2.
+
+    Args:
+        noise: eps, (N, C, H, W) float32.
+        guidance_map: M, (H, W) float32.
+        process: how the map enters.
+        weight: lf >= 0.
+    """
+    if guidance_map is None or weight == 0.0 or process == "none":
+        return Noise(noise, noise)
+    match process:
+        case "xt":
+            return Noise(amplify(noise, guidance_map, weight), noise)
+        case "both":
+            amplified = amplify(noise, guidance_map, weight)
+            return Noise(amplified, amplified)
+        case "tgt_add":
+            return Noise(noise, noise + weight * guidance_map)
+        case "xt_add":
+            return Noise(noise + weight * guidance_map, noise)
+        case "loss_weight":
+            return Noise(noise, noise, 1.0 + weight * guidance_map)
+
+
+def perturb(noise: Tensor, other: Tensor, gamma: float) -> Noise:
+    """DDPM-IP (Ning et al. 2023): x_t is made with eps + gamma xi, the target stays eps. Method 1.3.
+
+    Args:
+        noise: eps, (N, C, H, W) float32.
+        other: xi, the same shape, independent of eps.
+        gamma: strength of the perturbation.
+    """
+    return Noise(noise + gamma * other, noise)
 
 
 def amplify(noise: Tensor, guidance_map: Tensor, weight: float) -> Tensor:
@@ -37,12 +82,19 @@ def diffuse(images: Tensor, noise: Tensor, alphas_cumprod: Tensor) -> Tensor:
     return signal * images + scale * noise
 
 
-def noise_loss(predicted: Tensor, noise: Tensor) -> Tensor:
-    """E || eps - eps_theta(x_t, t) ||^2, the mean over all elements, in float32. Paper Eq. 3, method 1.2.
+def noise_loss(predicted: Tensor, target: Tensor, factor: Tensor | None = None) -> Tensor:
+    """E || target - eps_theta(x_t, t) ||^2, the mean over all elements, in float32. Paper Eq. 3, method 1.2.
 
-    The target is the plain eps also where x_t was made with the amplified one.
+    The target is the plain eps also where x_t was made with the amplified one (paper mode).
+
+    Args:
+        predicted: (N, C, H, W).
+        target: (N, C, H, W) float32.
+        factor: (H, W) float32, multiplies the squared error of each pixel; None for 1.
     """
-    return functional.mse_loss(predicted.float(), noise)
+    if factor is None:
+        return functional.mse_loss(predicted.float(), target)
+    return (functional.mse_loss(predicted.float(), target, reduction="none") * factor).mean()
 
 
 def draw_timesteps(n: int, timesteps: int, generator: torch.Generator) -> Tensor:

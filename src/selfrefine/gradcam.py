@@ -4,6 +4,9 @@ Only the head is differentiated, since the gradient stops at the last convolutio
 since no image of it touches another.
 """
 
+from dataclasses import dataclass
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,35 +15,72 @@ from selfrefine.backbones import VGG16_CONV5_3
 from selfrefine.highlighter import FAKE, REAL, Highlighter
 
 EPSILON = 1e-7  # of the min-max scaling, as in the package grad-cam
+AUTHORS_MEAN, AUTHORS_STD = 0.45, 0.25  # what the authors standardise by behind a map, but not in training
+
+CamTarget = Literal["logit_difference", "softmax", "sigmoid"]
+CamTap = Literal["after_relu", "before_relu"]
+CamPreparation = Literal["matched", "authors"]
 
 
-def flaw_activation_maps(model: Highlighter, images: Tensor, streams: list[torch.Generator]) -> Tensor:
+@dataclass(frozen=True)
+class Cam:
+    """How an image is explained; the defaults are paper mode (method 3, section 6 rows 6 to 8).
+
+    Args:
+        target: what is differentiated. logit_difference: fake minus real, because the authors' softmax loses its
+            gradient on confident fakes. softmax: P(fake). sigmoid: output 0 of the authors' first head, which has one
+            output, P(real): a map of what looks real.
+        tap: whether the activation is read after the ReLU, as the authors' code does on a CPU, or before it, as on a
+            GPU. The gradient is before it in both.
+        preparation: matched: what the highlighter was trained on. authors: plain levels standardised by .45 and .25.
+    """
+
+    target: CamTarget = "logit_difference"
+    tap: CamTap = "after_relu"
+    preparation: CamPreparation = "matched"
+
+
+PAPER_CAM = Cam()
+
+
+def flaw_activation_maps(
+    model: Highlighter, images: Tensor, streams: list[torch.Generator], cam: Cam = PAPER_CAM
+) -> Tensor:
     """One map per image: where the highlighter sees evidence that the image is generated.
 
     Args:
         model: the highlighter, on the device of `images`.
         images: (N, C, H, W) in [-1, 1], C 1 (grey) or 3.
         streams: N streams, one per image, for the dither of the shortcut guard.
+        cam: how.
 
     Returns:
         (N, input_size, input_size) float32 in [0, 1]: each map from 0 to 1, or all 0 without such evidence. The
         convolutions follow the caller's autocast; everything after them is float32.
     """
     with torch.no_grad():
-        before_relu = model.features[: VGG16_CONV5_3 + 1](model.prepare(images, streams)).float()
+        before_relu = model.features[: VGG16_CONV5_3 + 1](_prepare(model, images, streams, cam.preparation)).float()
     with torch.autocast(images.device.type, enabled=False):
-        size = (model.input_size, model.input_size)
-        cells = _minmax(class_activation(model, before_relu))
-        maps = F.interpolate(cells[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
-        return _minmax(maps.relu())
+        cells = minmax(class_activation(model, before_relu, cam))
+        return minmax(enlarge(cells, model.input_size).relu())
 
 
-def class_activation(model: Highlighter, before_relu: Tensor) -> Tensor:
+def _prepare(model: Highlighter, images: Tensor, streams: list[torch.Generator], preparation: CamPreparation) -> Tensor:
+    """What the highlighter sees, (N, 3, input_size, input_size) float32."""
+    if preparation == "matched":
+        return model.prepare(images, streams)
+    size = (model.input_size, model.input_size)
+    levels = F.interpolate((images.float() + 1.0) / 2.0, size=size, mode="bilinear").expand(-1, 3, -1, -1)
+    return ((levels - AUTHORS_MEAN) / AUTHORS_STD).contiguous(memory_format=torch.channels_last)
+
+
+def class_activation(model: Highlighter, before_relu: Tensor, cam: Cam = PAPER_CAM) -> Tensor:
     """Grad-CAM of the fake class on the grid of conv5_3, before any scaling.
 
     Args:
         model: the highlighter.
         before_relu: output of conv5_3, (N, 512, h, w) float32.
+        cam: target and tap.
 
     Returns:
         (N, h, w) float32, not negative.
@@ -48,11 +88,26 @@ def class_activation(model: Highlighter, before_relu: Tensor) -> Tensor:
     with torch.enable_grad():
         tap = before_relu.detach().requires_grad_()
         logits = model.head(model.features[VGG16_CONV5_3 + 1 :](tap))
-        # Not in paper: the logits' difference, because the authors' softmax loses its gradient on confident fakes.
-        (gradient,) = torch.autograd.grad((logits[:, FAKE] - logits[:, REAL]).sum(), tap)
+        (gradient,) = torch.autograd.grad(_score(logits, cam.target).sum(), tap)
     weights = gradient.mean(dim=(2, 3), keepdim=True)
-    # Not in paper: the activation after the ReLU, the gradient before it, because the authors' code does so on the CPU.
-    return (weights * tap.detach().relu()).sum(dim=1).relu()
+    activation = tap.detach().relu() if cam.tap == "after_relu" else tap.detach()
+    return (weights * activation).sum(dim=1).relu()
+
+
+def _score(logits: Tensor, target: CamTarget) -> Tensor:
+    """What is differentiated, (N,), of logits (N, 2)."""
+    match target:
+        case "logit_difference":
+            return logits[:, FAKE] - logits[:, REAL]
+        case "softmax":
+            return logits.softmax(dim=1)[:, FAKE]
+        case "sigmoid":
+            return (logits[:, REAL] - logits[:, FAKE]).sigmoid()
+
+
+def enlarge(cells: Tensor, size: int) -> Tensor:
+    """Maps (N, h, w) to (N, size, size): bilinear, half-pixel (method 3, "Sizes")."""
+    return F.interpolate(cells[:, None], size=(size, size), mode="bilinear", align_corners=False)[:, 0]
 
 
 def mean_map(maps: Tensor, size: int) -> Tensor:
@@ -68,7 +123,7 @@ def mean_map(maps: Tensor, size: int) -> Tensor:
     return F.interpolate(maps.mean(dim=0)[None, None], size=(size, size), mode="area")[0, 0]
 
 
-def _minmax(maps: Tensor) -> Tensor:
+def minmax(maps: Tensor) -> Tensor:
     """Each map of (N, h, w) to [0, 1]; a constant one to 0."""
     shifted = maps - maps.amin(dim=(1, 2), keepdim=True)
     return shifted / (EPSILON + shifted.amax(dim=(1, 2), keepdim=True))

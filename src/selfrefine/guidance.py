@@ -1,43 +1,60 @@
-"""Guidance maps: what steers the refinement phase, and where it enters a training step.
+"""Guidance of the refinement phase: how a variant uses its map, and how the map is made at every refresh.
 
-The paper's map is the mFAM, the mean flaw activation map of images that the model itself makes; it is refreshed every
-cycle.
+The paper's map is the mFAM, the mean flaw activation map of images that the model itself makes; the others are
+functions of it, of those images or of real ones.
 """
 
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Callable
+from functools import cached_property
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from selfrefine import diffusion, randomness, runtime, sampling
-from selfrefine.gradcam import flaw_activation_maps, mean_map
+from selfrefine import diffusion, maps, modulation, pixels, randomness, runtime, sampling
+from selfrefine.gradcam import PAPER_CAM, Cam, flaw_activation_maps, mean_map
 from selfrefine.highlighter import Highlighter
-from selfrefine.modulation import ReverseProcess
 
+CAM_STRIDE = 16  # px of the highlighter's input behind one cell of conv5_3
 CHUNK = 64  # images sampled and explained together; bounds the memory, decides no number of the map but its last bits
+MOMENTS_CHUNK = 4096  # real images read together
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Refinement:
-    """How a variant uses its map: a row of `variants` with the strengths of train_refined.
+    """How a variant uses its map: a row of `variants` with the strengths of train_refined; switches are in paper mode.
 
     Args:
-        forward: how the map enters x_t.
+        forward: how the map enters the forward process.
         forward_weight: lf >= 0.
         reverse: how the map enters attention.
         reverse_weight: lr >= 0.
         cycle: steps between two refreshes.
         map_images: images behind one map.
         map_steps: DDIM steps of these images.
+        map: which map.
+        match: whether it gets mean and standard deviation of the mFAM.
+        gamma: strength of DDPM-IP's input perturbation, in the place of the forward process; 0 for none.
+        projection: what the map passes on its way to attention.
+        layers: which attentions.
+        cam: how images are explained.
     """
 
     forward: diffusion.ForwardProcess
     forward_weight: float
-    reverse: ReverseProcess
+    reverse: modulation.ReverseProcess
     reverse_weight: float
     cycle: int
     map_images: int
     map_steps: int
+    map: maps.GuidanceMap = "mfam"
+    match: bool = False
+    gamma: float = 0.0
+    projection: modulation.Projection = "identity"
+    layers: modulation.Layers = "all"
+    cam: Cam = PAPER_CAM
 
     @property
     def uses_map(self) -> bool:
@@ -51,39 +68,136 @@ class Refinement:
         return self.uses_map and (step == first_step or step % self.cycle == 0)
 
 
-def flaw_map(
-    network: nn.Module,
-    alphas_cumprod: Tensor,
-    highlighter: Highlighter,
-    refinement: Refinement,
-    *,
-    seed: int,
-    refresh: int,
-    size: int,
-    dtype: torch.dtype,
-) -> Tensor:
-    """The mFAM of refresh number `refresh`: (size, size) float32 in [0, 1] on the network's device. Method 3.
+class Maps(NamedTuple):
+    """What a refresh makes, (H, H) float32 each: the mFAM, in [0, 1], and the map that the variant uses."""
 
-    Samples `map_images` images by DDIM without a map, explains each by Grad-CAM of the fake class, averages. Draws
-    from the stream "map_noise" alone: the training's numbers are the same with and without a map.
+    mfam: Tensor
+    used: Tensor
+
+
+# What makes the maps of a refresh: from the network with its EMA weights and the mFAMs of the refreshes before.
+Refresh = Callable[[nn.Module, list[Tensor]], Maps]
+
+
+class Guide:
+    """Makes the maps of one run, a `Refresh`. Draws from streams of its own: training is the same with and without it.
 
     Args:
-        network: with the weights whose flaws are looked for (the EMA).
-        alphas_cumprod: (T,) float32.
-        highlighter: on the same device.
-        refinement: n of images and steps.
+        refinement: which map, of how many images.
+        alphas_cumprod: (T,) float32, on the network's device.
+        highlighter: on the same device; of the mFAM.
+        reals: packed training images, (N, H, H, 3) uint8.
         seed: of the run.
-        refresh: number of this refresh, from 0.
-        size: px of the training images.
         dtype: what the networks compute in.
+        horizontal_flip: whether the network trains on mirrored images, too.
+        other: the highlighter of the map label_shuffled.
     """
-    maps = []
-    for start in range(0, refinement.map_images, CHUNK):
-        rows = range(start, min(start + CHUNK, refinement.map_images))
-        streams = [randomness.stream(seed, "map_noise", refresh * refinement.map_images + row) for row in rows]
-        images = sampling.sample_chunk(
-            network, alphas_cumprod, streams, sampler="ddim", steps=refinement.map_steps, dtype=dtype
+
+    def __init__(
+        self,
+        refinement: Refinement,
+        alphas_cumprod: Tensor,
+        highlighter: Highlighter,
+        reals: np.ndarray,
+        *,
+        seed: int,
+        dtype: torch.dtype,
+        horizontal_flip: bool,
+        other: Highlighter | None = None,
+    ) -> None:
+        self.refinement, self.alphas_cumprod, self.highlighter, self.reals = (
+            refinement,
+            alphas_cumprod,
+            highlighter,
+            reals,
         )
-        with runtime.autocast(images.device, dtype):
-            maps.append(flaw_activation_maps(highlighter, images.expand(-1, 3, -1, -1), streams))
-    return mean_map(torch.cat(maps), size)
+        self.seed, self.dtype, self.horizontal_flip, self.other = seed, dtype, horizontal_flip, other
+        self.size = reals.shape[1]
+
+    def __call__(self, network: nn.Module, mfams: list[Tensor]) -> Maps:
+        """The maps of refresh number len(mfams), from 0."""
+        images, streams = self.generated(network, len(mfams))
+        mfam = self.mean_map(self.highlighter, images, streams)
+        used = self._map(mfam, mfams[0] if mfams else mfam, images, len(mfams))
+        return Maps(mfam, maps.matched(used, mfam) if self.refinement.match else used)
+
+    def generated(self, network: nn.Module, refresh: int) -> tuple[Tensor, list[torch.Generator]]:
+        """Images of the network, sampled by DDIM without a map, and their streams, of which the dither is drawn next.
+
+        Args:
+            network: with the weights whose flaws are looked for (the EMA).
+            refresh: number of this refresh, from 0.
+
+        Returns:
+            (map_images, C, H, H) float32 in [-1, 1], and one stream for each.
+        """
+        n = self.refinement.map_images
+        streams = [randomness.stream(self.seed, "map_noise", refresh * n + row) for row in range(n)]
+        chunks = [
+            sampling.sample_chunk(
+                network,
+                self.alphas_cumprod,
+                streams[start : start + CHUNK],
+                sampler="ddim",
+                steps=self.refinement.map_steps,
+                dtype=self.dtype,
+            )
+            for start in range(0, n, CHUNK)
+        ]
+        return torch.cat(chunks), streams
+
+    def mean_map(self, highlighter: Highlighter, images: Tensor, streams: list[torch.Generator]) -> Tensor:
+        """The mean over images of their Grad-CAMs, (H, H) float32 in [0, 1]; of generated ones the mFAM. Method 3."""
+        found = []
+        for start in range(0, len(images), CHUNK):
+            chunk = slice(start, start + CHUNK)
+            with runtime.autocast(images.device, self.dtype):
+                shown = images[chunk].expand(-1, 3, -1, -1)
+                found.append(flaw_activation_maps(highlighter, shown, streams[chunk], self.refinement.cam))
+        return mean_map(torch.cat(found), self.size)
+
+    def _map(self, mfam: Tensor, first: Tensor, images: Tensor, refresh: int) -> Tensor:
+        """The variant's map before it is matched. Method 5.6 and 11.3."""
+        grid = self.highlighter.input_size // CAM_STRIDE
+        match self.refinement.map:
+            case "label_shuffled":
+                assert self.other is not None, "the map label_shuffled needs a second highlighter"
+                return self.mean_map(self.other, images, self._streams(refresh))
+            case "real_map":
+                streams = self._streams(refresh)
+                return self.mean_map(self.highlighter, self._some_reals(streams).to(images.device), streams)
+            case "edge":
+                return maps.edge(pixels.quantise(images))
+            case "moment_gap":
+                mean, std = (moment.to(images.device) for moment in self._moments)
+                return maps.moment_gap(images, mean[: images.shape[1]], std[: images.shape[1]], grid)
+            case kind:
+                return maps.control(
+                    kind, mfam, first, seed=self.seed, grid=grid, input_size=self.highlighter.input_size
+                )
+
+    def _streams(self, refresh: int) -> list[torch.Generator]:
+        """One stream for each image of a control at a refresh."""
+        n = self.refinement.map_images
+        return [randomness.stream(self.seed, "control", refresh * n + row) for row in range(n)]
+
+    def _some_reals(self, streams: list[torch.Generator]) -> Tensor:
+        """One training image for each stream, mirrored as often as in training: (n, 3, H, H) float32 in [-1, 1]."""
+        rows = [int(torch.randint(len(self.reals), (), generator=draws)) for draws in streams]
+        images = pixels.to_float(self.reals[rows])
+        if self.horizontal_flip:
+            flipped = torch.stack([torch.rand((), generator=draws) < 0.5 for draws in streams])
+            images = torch.where(flipped.view(-1, 1, 1, 1), images.flip(-1), images)
+        return images
+
+    @cached_property
+    def _moments(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of all training images at each pixel, (3, H, H) float32, in units of [-1, 1]."""
+        total = torch.zeros((2, 3, self.size, self.size), dtype=torch.float64)
+        for start in range(0, len(self.reals), MOMENTS_CHUNK):
+            images = pixels.to_float(self.reals[start : start + MOMENTS_CHUNK]).double()
+            total += torch.stack([images.sum(dim=0), images.square().sum(dim=0)])
+        mean, square = total / len(self.reals)
+        if self.horizontal_flip:  # half of the images are mirrored
+            mean, square = ((moment + moment.flip(-1)) / 2 for moment in (mean, square))
+        return mean.float(), (square - mean**2).clamp(min=0.0).sqrt().float()

@@ -12,35 +12,54 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from selfrefine import randomness
 from selfrefine.errors import InputError
 
-# What the map scales: nothing, or keys and values (method 2.1, paper mode).
-ReverseProcess = Literal["none", "kv"]
+# What the map scales: nothing, keys and values (method 2.1, paper mode), or one of them.
+ReverseProcess = Literal["none", "kv", "k", "v"]
+# Where: in every self-attention (paper mode), or in all but the middle block's (the authors' U-ViT).
+Layers = Literal["all", "no_mid"]
+# What makes E of the map M, one for each attention (method 2.2, 2.3): nothing (paper mode); the authors' convolutions,
+# one of 1x1 or three of 3x3, 3x3 and 1x1; M plus the latter, which is M itself to begin with.
+Projection = Literal["identity", "conv1x1", "conv3", "conv_residual"]
+HIDDEN = 8  # channels inside the projection conv3
 
 
 @contextmanager
-def modulated(network: nn.Module, guidance_map: Tensor | None, weight: float) -> Iterator[None]:
-    """Scales K and V of every self-attention by 1 + lr E, where E is the map on the token grid, until the block ends.
+def modulated(
+    network: nn.Module,
+    guidance_map: Tensor | None,
+    weight: float,
+    process: ReverseProcess = "kv",
+    layers: Layers = "all",
+    projectors: nn.ModuleList | None = None,
+) -> Iterator[None]:
+    """Scales K, V or both of self-attentions by 1 + lr E, where E is the map on the token grid, until the block ends.
 
     Without a map, or with weight 0, nothing is done at all: plain attention, bit for bit.
 
     Args:
         network: any network whose self-attentions are diffusers `Attention` modules (linear `to_k` and `to_v`).
-        guidance_map: M, (H, W) float32 in [0, 1], on the network's device.
+        guidance_map: M, (H, W) float32, on the network's device.
         weight: lr >= 0.
+        process: what is scaled.
+        layers: where.
+        projectors: of `build_projectors`; None for the identity.
 
     Raises:
         InputError: the network has no self-attention that could be modulated.
     """
-    if guidance_map is None or weight == 0.0:
+    if guidance_map is None or weight == 0.0 or process == "none":
         yield
         return
-    attentions = self_attentions(network)
-    if not attentions:
-        name = type(network).__name__
-        raise InputError(f"params.yaml: train_refined.reverse is kv, but {name} has no self-attention; set it to none")
-    hook = _scaling(guidance_map.float(), weight)
-    handles = [linear.register_forward_hook(hook) for block in attentions for linear in (block.to_k, block.to_v)]
+    attentions = self_attentions(network, layers)
+    hooks = _hooks(guidance_map.float(), weight, len(attentions), projectors)
+    handles = [
+        linear.register_forward_hook(hook)
+        for block, hook in zip(attentions, hooks, strict=True)
+        for name, linear in (("k", block.to_k), ("v", block.to_v))
+        if name in process
+    ]
     try:
         yield
     finally:
@@ -48,13 +67,65 @@ def modulated(network: nn.Module, guidance_map: Tensor | None, weight: float) ->
             handle.remove()
 
 
-def self_attentions(network: nn.Module) -> list[Any]:
-    """The self-attention modules of a diffusers network, in order; cross-attention has no token grid."""
-    return [
+def self_attentions(network: nn.Module, layers: Layers = "all") -> list[Any]:
+    """The self-attention modules of a diffusers network, in order; cross-attention has no token grid.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = [
         module
-        for module in network.modules()
+        for name, module in network.named_modules()
         if hasattr(module, "to_k") and hasattr(module, "to_v") and not getattr(module, "is_cross_attention", False)
+        if layers == "all" or "mid_block" not in name.split(".")
     ]
+    if not found:
+        where = "" if layers == "all" else " outside of its middle block"
+        raise InputError(
+            f"params.yaml: train_refined.reverse asks for self-attention, but {type(network).__name__} has no "
+            f"self-attention{where}; set it to none"
+        )
+    return found
+
+
+def build_projectors(network: nn.Module, projection: Projection, layers: Layers, seed: int) -> nn.ModuleList | None:
+    """One projection of the map for each self-attention, with torch's initial weights; None for the identity.
+
+    They are no part of the network: what is saved knows no map.
+
+    Args:
+        network: whose self-attentions are modulated; the projections get its device.
+        projection: which.
+        layers: where.
+        seed: of the run, which alone decides the initial weights.
+    """
+    if projection == "identity":
+        return None
+    count, device = len(self_attentions(network, layers)), next(network.parameters()).device
+    with torch.random.fork_rng():
+        torch.manual_seed(randomness.stream_seed(seed, "projection", 0))
+        return nn.ModuleList(Projector(projection) for _ in range(count)).to(device)
+
+
+class Projector(nn.Module):
+    """E = proj(M) at the map's own resolution: (H, W) float32 to the same shape; may be negative. Method 2.3."""
+
+    def __init__(self, projection: Projection) -> None:
+        super().__init__()
+        last = nn.Conv2d(HIDDEN, 1, 1)
+        three = nn.Sequential(
+            nn.Conv2d(1, HIDDEN, 3, padding=1), nn.ReLU(), nn.Conv2d(HIDDEN, HIDDEN, 3, padding=1), nn.ReLU(), last
+        )
+        self.residual = projection == "conv_residual"
+        self.layers = nn.Conv2d(1, 1, 1) if projection == "conv1x1" else three
+        if self.residual:
+            for parameter in last.parameters():
+                nn.init.zeros_(parameter)
+
+    def forward(self, guidance_map: Tensor) -> Tensor:
+        """E of a map."""
+        projected: Tensor = self.layers(guidance_map[None, None])[0, 0]
+        return guidance_map + projected if self.residual else projected
 
 
 def token_factors(guidance_map: Tensor, tokens: int, weight: float) -> Tensor:
@@ -81,7 +152,18 @@ def token_factors(guidance_map: Tensor, tokens: int, weight: float) -> Tensor:
     return 1.0 + weight * resized.reshape(tokens, 1)
 
 
-def _scaling(guidance_map: Tensor, weight: float) -> Callable[[nn.Module, Any, Tensor], Tensor]:
+Hook = Callable[[nn.Module, Any, Tensor], Tensor]
+
+
+def _hooks(guidance_map: Tensor, weight: float, count: int, projectors: nn.ModuleList | None) -> list[Hook]:
+    """One hook for each attention; without projections all share the one whose factors are made once."""
+    if projectors is None:
+        return [_scaling(guidance_map, weight)] * count
+    with torch.autocast(guidance_map.device.type, enabled=False):
+        return [_scaling(projector(guidance_map), weight) for projector in projectors]
+
+
+def _scaling(guidance_map: Tensor, weight: float) -> Hook:
     """A forward hook that scales a linear layer's output (N, tokens, channels): after its bias, before head split."""
     factors: dict[int, Tensor] = {}
 

@@ -17,6 +17,9 @@ Purpose = Literal[
     "timestep",  # t of a training step
     "noise",  # eps of a training step
     "dropout",  # dropout inside the network at a training step
+    "input_perturbation",  # xi of a training step (DDPM-IP)
+    "projection",  # initial weights of the map's projection
+    "control",  # what a control map is made of: permutation, phases, real images and their dither
     "map_noise",  # x_T, per-step noise and dither of the images behind a guidance map
     "highlighter",  # split, initial head, batches and dither of the highlighter
     "highlighter_fakes",  # x_T and per-step noise of the images that the highlighter learns from

@@ -39,6 +39,8 @@ def relations(params: Params) -> Iterator[Problem]:
         yield from _network(run)
         yield from _schedule(run)
         yield from _numbers(run)
+        for variant in params["select"]["variants"]:
+            yield from _refinement(Run(params, {**run.names, "variant": variant}))
 
 
 class Run:
@@ -158,3 +160,20 @@ def _numbers(run: Run) -> Iterator[Problem]:
     yield from run.at_most(("evaluate_readouts", "mechanism_images"), ("prepare_data", "max_images"))
     yield from run.at_most(("evaluate_readouts", "n_images"), ("prepare_data", "max_images"))
     yield from run.at_most(("evaluate_readouts", "n_images"), sampled)
+
+
+def _refinement(run: Run) -> Iterator[Problem]:
+    """Switches of a variant that shut each other out."""
+    forward, reverse, gamma, match, some_map, extra = (
+        run.value("train_refined", leaf) for leaf in ("forward", "reverse", "gamma", "match", "map", "extra_steps")
+    )
+    if gamma and forward != "none":
+        yield run.place("train_refined", "gamma"), f"is {gamma}; allowed: 0 where forward is {forward}, not none"
+    if match and some_map in ("uniform", "centred_plus", "centred_minus"):
+        yield run.place("train_refined", "match"), f"is true; allowed: false for {some_map}, whose strength is its own"
+    if extra and (forward, reverse) != ("none", "none"):
+        yield run.place("train_refined", "extra_steps"), f"is {extra}; allowed: 0 unless forward and reverse are none"
+    for leaf, plain in (("projection", "identity"), ("layers", "all")):
+        value = run.value("train_refined", leaf)
+        if reverse == "none" and value != plain:
+            yield run.place("train_refined", leaf), f"is {value}; allowed: {plain} where reverse is none"

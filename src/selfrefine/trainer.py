@@ -6,7 +6,7 @@ and a resumed run equals an unbroken one.
 
 import dataclasses
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -79,12 +79,26 @@ class Trainer:
         self.channels: int = network.config.in_channels
         self.alphas_cumprod = alphas_cumprod.to(self.device)
         self.parameters = dict(network.named_parameters())
+        self.projectors: nn.ModuleList | None = None
         self.ema = {name: value.detach().clone() for name, value in self.parameters.items()}
         self.optimiser = torch.optim.AdamW(
             self.parameters.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
         )
         self.step = 0
         self.log: list[tuple[int, float, float]] = []
+
+    def add_projectors(self, projectors: nn.ModuleList | None) -> None:
+        """Trains projections of the map beside the network, by the same optimiser; they are saved with the state only.
+
+        Called after `restore` at the switch of phases (method 6, row 26).
+        """
+        if projectors is None:
+            return
+        self.projectors = projectors
+        added = {f"projection.{name}": parameter for name, parameter in projectors.named_parameters()}
+        self.parameters |= added
+        self.ema |= {name: value.detach().clone() for name, value in added.items()}
+        self.optimiser.add_param_group({"params": list(added.values())})
 
     # -- one step ------------------------------------------------------------------------------------------------------
 
@@ -113,19 +127,14 @@ class Trainer:
         times = diffusion.draw_timesteps(
             len(images), len(self.alphas_cumprod), randomness.stream(self.seed, "timestep", step)
         ).to(self.device)
-        noise = torch.randn(images.shape, generator=randomness.stream(self.seed, "noise", step)).to(self.device)
-        injected, weight = noise, 0.0
-        if guidance_map is not None and refinement is not None:
-            if refinement.forward == "xt":
-                injected = diffusion.amplify(noise, guidance_map, refinement.forward_weight)
-            weight = refinement.reverse_weight if refinement.reverse == "kv" else 0.0
-        noisy = diffusion.diffuse(images.to(self.device), injected, self.alphas_cumprod[times])
+        noise = self._noise(images.shape, guidance_map, refinement)
+        noisy = diffusion.diffuse(images.to(self.device), noise.injected, self.alphas_cumprod[times])
 
         self.network.train()
         torch.manual_seed(randomness.stream_seed(self.seed, "dropout", step))  # dropout knows no generator of its own
-        with modulation.modulated(self.network, guidance_map, weight), runtime.autocast(self.device, self.dtype):
+        with self._modulated(guidance_map, refinement), runtime.autocast(self.device, self.dtype):
             predicted = self.network(noisy, times).sample
-        loss = diffusion.noise_loss(predicted, noise)
+        loss = diffusion.noise_loss(predicted, noise.target, noise.loss_factor)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.parameters.values(), settings.max_gradient_norm)
         for group in self.optimiser.param_groups:
@@ -136,6 +145,33 @@ class Trainer:
             torch._foreach_lerp_(list(self.ema.values()), list(self.parameters.values()), 1.0 - settings.ema_decay)
         self.step += 1
         return loss.detach()
+
+    def _noise(
+        self, shape: tuple[int, ...], guidance_map: Tensor | None, refinement: Refinement | None
+    ) -> diffusion.Noise:
+        """The noise of this step: eps, equal in all variants, and what the variant makes of it."""
+        noise = self._normal(shape, "noise")
+        if refinement is None:
+            return diffusion.Noise(noise, noise)
+        if refinement.gamma:
+            return diffusion.perturb(noise, self._normal(shape, "input_perturbation"), refinement.gamma)
+        return diffusion.steer(noise, guidance_map, refinement.forward, refinement.forward_weight)
+
+    def _normal(self, shape: tuple[int, ...], purpose: randomness.Purpose) -> Tensor:
+        return torch.randn(shape, generator=randomness.stream(self.seed, purpose, self.step)).to(self.device)
+
+    def _modulated(self, guidance_map: Tensor | None, refinement: Refinement | None) -> AbstractContextManager[None]:
+        """The variant's reverse process, as a context of the forward pass."""
+        if refinement is None:
+            return nullcontext()
+        return modulation.modulated(
+            self.network,
+            guidance_map,
+            refinement.reverse_weight,
+            refinement.reverse,
+            refinement.layers,
+            self.projectors,
+        )
 
     @contextmanager
     def ema_weights(self) -> Iterator[nn.Module]:

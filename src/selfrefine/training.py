@@ -2,16 +2,15 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from selfrefine import files
+from selfrefine import files, maps
 from selfrefine.errors import InputError
-from selfrefine.guidance import Refinement
+from selfrefine.guidance import Refinement, Refresh
 from selfrefine.progress import Progress
 from selfrefine.trainer import Trainer
 
@@ -20,8 +19,9 @@ CHECKPOINT = "checkpoint.safetensors"
 
 @dataclasses.dataclass
 class Phase:
-    """The maps of a phase, and the steps before which they were made."""
+    """The maps that a phase used, the mFAMs of the same refreshes, and the steps before which they were made."""
 
+    mfams: list[Tensor] = dataclasses.field(default_factory=list)
     maps: list[Tensor] = dataclasses.field(default_factory=list)
     refreshed_at: list[int] = dataclasses.field(default_factory=list)
 
@@ -36,7 +36,7 @@ def run_phase(
     checkpoint_every: int,
     log_every: int,
     refinement: Refinement | None = None,
-    refresh: Callable[[nn.Module, int], Tensor] | None = None,
+    refresh: Refresh | None = None,
 ) -> Phase:
     """Trains from wherever a checkpoint in `scratch` stands, or from `first_step`, up to `last_step`.
 
@@ -49,7 +49,7 @@ def run_phase(
         checkpoint_every: steps between checkpoints.
         log_every: steps whose mean loss is one row of the log.
         refinement: how the map is used; None for the base phase.
-        refresh: makes map number k with the network that it is given.
+        refresh: makes the maps of the next refresh with the network that it is given.
 
     Raises:
         InputError: a loss that is not finite.
@@ -61,7 +61,9 @@ def run_phase(
         while trainer.step < last_step:
             if refinement is not None and refresh is not None and refinement.due(trainer.step, first_step):
                 with trainer.ema_weights() as network:
-                    phase.maps.append(refresh(network, len(phase.maps)))
+                    made = refresh(network, phase.mfams)
+                phase.mfams.append(made.mfam)
+                phase.maps.append(made.used.clone())  # may be the mFAM itself; a checkpoint takes no tensor twice
                 phase.refreshed_at.append(trainer.step)
             losses.append(trainer.update(phase.maps[-1] if phase.maps else None, refinement))
             ended = trainer.step == last_step
@@ -88,7 +90,9 @@ def _log(trainer: Trainer, losses: list[Tensor], scratch: Path) -> None:
 
 
 def _checkpoint(trainer: Trainer, phase: Phase, scratch: Path) -> None:
-    tensors = trainer.tensors() | {f"maps/{number}": value for number, value in enumerate(phase.maps)}
+    tensors = trainer.tensors()
+    for name, stack in (("mfams", phase.mfams), ("maps", phase.maps)):
+        tensors |= {f"{name}/{number}": value for number, value in enumerate(stack)}
     metadata = {"step": trainer.step, "log": trainer.log, "refreshed_at": phase.refreshed_at}
     files.write_tensors(scratch / CHECKPOINT, tensors, metadata)
 
@@ -100,12 +104,29 @@ def _resume(trainer: Trainer, scratch: Path) -> Phase:
     trainer.restore(tensors, metadata["step"])
     trainer.log = [(step, loss, rate) for step, loss, rate in metadata["log"]]
     refreshed_at: list[int] = metadata["refreshed_at"]
-    maps = [tensors[f"maps/{number}"].to(trainer.device) for number in range(len(refreshed_at))]
+    mfams, used = (
+        [tensors[f"{name}/{number}"].to(trainer.device) for number in range(len(refreshed_at))]
+        for name in ("mfams", "maps")
+    )
     print(f"going on after step {trainer.step}", flush=True)
-    return Phase(maps, refreshed_at)
+    return Phase(mfams, used, refreshed_at)
 
 
 def log_columns(trainer: Trainer) -> dict[str, list[Any]]:
     """The log as the columns of loss.csv."""
     step, loss, rate = zip(*trainer.log, strict=True)
     return {"step": list(step), "loss": list(loss), "learning_rate": list(rate)}
+
+
+def refresh_columns(phase: Phase) -> dict[str, list[float]]:
+    """Columns of refreshes.csv: mean and std of the map used and of the mFAM M_k; r of the former with M_k and M_0."""
+    pairs = list(zip(phase.maps, phase.mfams, strict=True))
+    return {
+        "step": list(phase.refreshed_at),
+        "mean": [float(used.mean()) for used, _ in pairs],
+        "std": [float(used.std(correction=0)) for used, _ in pairs],
+        "mfam_mean": [float(mfam.mean()) for _, mfam in pairs],
+        "mfam_std": [float(mfam.std(correction=0)) for _, mfam in pairs],
+        "r_mfam": [maps.correlation(used, mfam) for used, mfam in pairs],
+        "r_first": [maps.correlation(used, phase.mfams[0]) for used, _ in pairs],
+    }

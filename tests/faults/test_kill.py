@@ -26,7 +26,7 @@ def unbroken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
     tiny.write_images(folder / "images.npy")
     tiny.write_highlighter(folder / "highlighter.safetensors")
-    for job in (base(folder, folder), refined(folder, folder), samples(folder, folder)):
+    for job in (base(folder, folder), refined(folder, folder), projected(folder, folder), samples(folder, folder)):
         ended = run_job(job, folder / "log" / job.name)
         assert ended.code == 0, ended.err
     return folder
@@ -41,6 +41,13 @@ def refined(unbroken, folder):
     return tiny.refined_job(unbroken / "images.npy", unbroken / "base", highlighter, folder / "refined")
 
 
+def projected(unbroken, folder):
+    """A control map, which depends on the first mFAM, and a projection in training beside the network."""
+    highlighter = unbroken / "highlighter.safetensors"
+    switches = {"map": "cells", "projection": "conv3"}
+    return tiny.refined_job(unbroken / "images.npy", unbroken / "base", highlighter, folder / "projected", **switches)
+
+
 def samples(unbroken, folder):
     return tiny.samples_job(unbroken / "base" / "pipeline", folder / "samples")
 
@@ -48,7 +55,7 @@ def samples(unbroken, folder):
 # The atomic writes of a job, in order: its checkpoints, then its outputs.
 WRITES = {
     base: ["step 3", "step 6", "step 9", "state", "loss", "pipeline"],
-    refined: ["step 15", "step 18", "step 21", "loss", "maps", "refreshes", "pipeline"],
+    refined: ["step 15", "step 18", "step 21", "loss", "maps", "mfams", "refreshes", "pipeline"],
     samples: ["images 0-3", "images 4-7", "images 8-9", "images"],
 }
 
@@ -69,7 +76,7 @@ def test_killed_before_a_write(unbroken, tmp_path, kind, write):
     assert ("going on after step" in out) == (kind is not samples and number > 1)
 
 
-@pytest.mark.parametrize("kind", [base, refined])
+@pytest.mark.parametrize("kind", [base, refined, projected])
 def test_killed_in_the_middle_of_an_update(unbroken, tmp_path, kind):
     update = 8  # in refinement: the third one with the second map, the first after a checkpoint
     kill_then_finish(kind(unbroken, tmp_path), tmp_path, partial(in_update, update))

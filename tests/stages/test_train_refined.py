@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from selfrefine import files, guidance, highlighter, networks
+from selfrefine import files, highlighter, networks
+from selfrefine.guidance import Guide
 from selfrefine.stages import train_base, train_refined
 from tests import tiny
 from tests.tiny import bytes_below
@@ -18,6 +19,7 @@ VARIANTS = {
     "forward": {"forward": "xt", "reverse": "none"},
     "reverse": {"forward": "none", "reverse": "kv"},
     "both": {"forward": "xt", "reverse": "kv"},
+    "projected": {"forward": "xt", "reverse": "kv", "projection": "conv3", "map": "cells"},
 }
 
 
@@ -81,25 +83,28 @@ def test_a_fork_between_two_cycles_refreshes_at_once_and_then_at_multiples(forke
 def test_the_first_map_shows_the_flaws_of_the_averaged_weights_at_the_fork(forked):
     cpu, config = torch.device("cpu"), tiny.refined_config()
     pipeline = networks.load(forked / "base" / "pipeline", cpu)
-    refinement = guidance.Refinement("xt", 0.5, "kv", 0.5, config.cycle, config.map_images, config.map_steps)
-    expected = guidance.flaw_map(
-        pipeline.unet.eval(),
+    guide = Guide(
+        config.refinement(),
         pipeline.scheduler.alphas_cumprod,
         highlighter.load(forked / "highlighter", cpu),
-        refinement,
+        files.read_images(forked / "images.npy"),
         seed=0,
-        refresh=0,
-        size=tiny.SIZE,
         dtype=torch.float32,
+        horizontal_flip=True,
     )
+    expected = guide(pipeline.unet.eval(), []).mfam.numpy()
+    for name in ("forward", "reverse", "both", "projected"):
+        assert np.array_equal(np.load(forked / name / "mfams.npy")[0], expected)
     for name in ("forward", "reverse", "both"):
-        assert np.array_equal(np.load(forked / name / "maps.npy")[0], expected.numpy())
+        assert (forked / name / "maps.npy").read_bytes() == (forked / name / "mfams.npy").read_bytes()
 
 
 def test_a_variant_without_map_has_an_empty_stack_and_an_empty_table(forked):
     assert np.load(forked / "baseline" / "maps.npy").shape == (0, tiny.SIZE, tiny.SIZE)
     rows = pd.read_csv(forked / "baseline" / "refreshes.csv")
-    assert (list(rows.columns), len(rows)) == (["step", "mean", "std"], 0)
+    assert np.load(forked / "baseline" / "mfams.npy").shape == (0, tiny.SIZE, tiny.SIZE)
+    assert list(rows.columns) == ["step", "mean", "std", "mfam_mean", "mfam_std", "r_mfam", "r_first"]
+    assert len(rows) == 0
 
 
 def test_settings_come_from_the_state_not_from_params(forked, tmp_path):
@@ -112,7 +117,48 @@ def test_settings_come_from_the_state_not_from_params(forked, tmp_path):
 
 
 def test_the_same_job_gives_the_same_bytes(forked, tmp_path):
-    assert run(forked, tmp_path) == bytes_below(forked / "both")
+    assert run(forked, tmp_path / "both") == bytes_below(forked / "both")
+    projected = run(forked, tmp_path / "projected", **VARIANTS["projected"])
+    assert projected == bytes_below(forked / "projected")
+
+
+def test_refreshes_are_logged_with_both_maps(forked):
+    rows = pd.read_csv(forked / "projected" / "refreshes.csv")
+    used, mfams = (np.load(forked / "projected" / f"{name}.npy").astype(np.float64) for name in ("maps", "mfams"))
+    assert rows["mean"].to_numpy() == pytest.approx(rows["mfam_mean"].to_numpy(), rel=1e-5)  # cells are matched
+    assert rows["std"].to_numpy() == pytest.approx(rows["mfam_std"].to_numpy(), rel=1e-4)
+    assert rows["mfam_mean"].to_numpy() == pytest.approx(mfams.mean(axis=(1, 2)), rel=1e-5)
+    for column, others in (("r_mfam", mfams), ("r_first", [mfams[0]] * len(mfams))):
+        expected = [np.corrcoef(one.ravel(), other.ravel())[0, 1] for one, other in zip(used, others, strict=True)]
+        assert rows[column].to_numpy() == pytest.approx(expected, abs=1e-5)
+    both = pd.read_csv(forked / "both" / "refreshes.csv")
+    assert both["r_mfam"].to_numpy() == pytest.approx(1.0)
+    assert both["r_first"][0] == pytest.approx(1.0)
+    assert both["r_first"][1] < 1.0
+
+
+def test_input_perturbation_needs_no_map(forked, tmp_path):
+    perturbed = run(forked, tmp_path, forward="none", reverse="none", gamma=0.5)
+    assert perturbed["maps.npy"] == (forked / "baseline" / "maps.npy").read_bytes()
+    assert perturbed[WEIGHTS] != (forked / "baseline" / WEIGHTS).read_bytes()
+
+
+def test_extra_steps_are_a_share_of_the_phase_and_plain(forked, tmp_path):
+    run(forked, tmp_path / "long", **VARIANTS["baseline"], extra_steps=0.5)
+    run(forked, tmp_path / "longer", **VARIANTS["baseline"], steps=18)
+    assert pd.read_csv(tmp_path / "long" / "loss.csv")["step"].max() == 12 + 12 + 6
+    assert (tmp_path / "long" / WEIGHTS).read_bytes() == (tmp_path / "longer" / WEIGHTS).read_bytes()
+
+
+def test_the_label_shuffled_map_comes_from_the_second_highlighter(forked, tmp_path):
+    shuffled = highlighter.load(forked / "highlighter", torch.device("cpu"))
+    with torch.no_grad():
+        shuffled.head[3].weight.neg_()
+    shuffled.save(tmp_path / "shuffled")
+    run(forked, tmp_path / "out", {"highlighter": tmp_path / "shuffled"}, map="label_shuffled")
+    used, mfams = (np.load(tmp_path / "out" / f"{name}.npy") for name in ("maps", "mfams"))
+    assert np.array_equal(mfams[0], np.load(forked / "both" / "mfams.npy")[0])
+    assert not np.array_equal(used[0], mfams[0])
 
 
 STRANGER = """
@@ -140,6 +186,8 @@ def test_nothing_of_the_map_is_exported(forked):
     def layout(name):
         return {path: len(content) for path, content in bytes_below(forked / name / "pipeline").items()}
 
-    assert layout("both") == layout("baseline")
+    assert layout("both") == layout("projected") == layout("baseline")
+    tensors = [networks.load(forked / name / "pipeline", torch.device("cpu")).unet.state_dict() for name in VARIANTS]
+    assert len({tuple(state) for state in tensors}) == 1
     described = {name: (forked / name / "pipeline" / "unet" / "config.json").read_bytes() for name in VARIANTS}
     assert len(set(described.values())) == 1

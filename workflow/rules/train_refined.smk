@@ -4,11 +4,13 @@ rule train_refined:
         images="data/prepare_data/{experiment}/{dataset}/train/images.npy",
         base="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/pipeline",
         state="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/state.safetensors",
+        flaw_highlighter="models/train_highlighter/{experiment}/{dataset}/{model}/seed{seed}/highlighter.safetensors",
         highlighter="models/train_highlighter/{experiment}/{dataset}/{model}/seed{seed}/highlighter.safetensors",
     output:
         pipeline=directory("models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/pipeline"),
         loss="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/loss.csv",
         maps="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/maps.npy",
+        mfams="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/mfams.npy",
         refreshes="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/refreshes.csv",
         config="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/config.json",
     log:
@@ -28,9 +30,9 @@ rule train_refined:
         python -m selfrefine.stages.train_refined \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --images {input.images} --base {input.base} --state {input.state} \
-            --highlighter {input.highlighter} \
+            --flaw_highlighter {input.flaw_highlighter} --highlighter {input.highlighter} \
             --pipeline {output.pipeline} --loss {output.loss} --maps {output.maps} \
-            --refreshes {output.refreshes} \
+            --mfams {output.mfams} --refreshes {output.refreshes} \
             2>&1 | tee {log}
         """
 

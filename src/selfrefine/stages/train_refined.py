@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from selfrefine import files, guidance, highlighter, networks, runtime, training
+from selfrefine import files, highlighter, maps, modulation, networks, runtime, training
 from selfrefine.diffusion import ForwardProcess
 from selfrefine.errors import InputError
-from selfrefine.guidance import Refinement
-from selfrefine.modulation import ReverseProcess
+from selfrefine.gradcam import Cam, CamPreparation, CamTap, CamTarget
+from selfrefine.guidance import Guide, Refinement
 from selfrefine.runtime import Job, main
 from selfrefine.trainer import Settings, Trainer
 
@@ -26,33 +26,62 @@ class Config:
     precision: str
     map_steps: int
     steps: int
+    extra_steps: float
     forward: ForwardProcess
     forward_weight: float
-    reverse: ReverseProcess
+    gamma: float
+    reverse: modulation.ReverseProcess
     reverse_weight: float
+    projection: modulation.Projection
+    layers: modulation.Layers
+    map: maps.GuidanceMap
+    match: bool
     cycle: int
     map_images: int
+    cam_target: CamTarget
+    cam_tap: CamTap
+    cam_preparation: CamPreparation
     checkpoint_every: int
     log_every: int
+
+    def refinement(self) -> Refinement:
+        """The part of a step and a refresh."""
+        return Refinement(
+            forward=self.forward,
+            forward_weight=self.forward_weight,
+            reverse=self.reverse,
+            reverse_weight=self.reverse_weight,
+            cycle=self.cycle,
+            map_images=self.map_images,
+            map_steps=self.map_steps,
+            map=self.map,
+            match=self.match,
+            gamma=self.gamma,
+            projection=self.projection,
+            layers=self.layers,
+            cam=Cam(self.cam_target, self.cam_tap, self.cam_preparation),
+        )
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Packed training images, the base model, its training state, the highlighter."""
+    """Packed training images, the base model, its training state, the highlighter of the mFAM, that of the map."""
 
     images: Path
     base: Path
     state: Path
+    flaw_highlighter: Path
     highlighter: Path
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Diffusers folder of the EMA weights, loss curve, the maps (K, H, W) float32 and a row about each."""
+    """Diffusers folder of the EMA weights, loss curve; maps used and mFAMs, (K, H, W) float32, and a row about each."""
 
     pipeline: Path
     loss: Path
     maps: Path
+    mfams: Path
     refreshes: Path
 
 
@@ -66,39 +95,31 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         tensors, settings, fork = read_state(job.inputs.state)
         trainer = Trainer(pipeline.unet, pipeline.scheduler.alphas_cumprod, images, settings, seed=seed, dtype=dtype)
         trainer.restore(tensors, fork)
-        refinement = Refinement(
-            config.forward,
-            config.forward_weight,
-            config.reverse,
-            config.reverse_weight,
-            config.cycle,
-            config.map_images,
-            config.map_steps,
+        refinement = config.refinement()
+        trainer.add_projectors(
+            modulation.build_projectors(pipeline.unet, refinement.projection, refinement.layers, seed)
         )
-        critic = highlighter.load(job.inputs.highlighter, device)
-
-        def refresh(network: nn.Module, number: int) -> Tensor:
-            return guidance.flaw_map(
-                network,
-                trainer.alphas_cumprod,
-                critic,
-                refinement,
-                seed=seed,
-                refresh=number,
-                size=images.shape[1],
-                dtype=dtype,
-            )
-
+        guide = Guide(
+            refinement,
+            trainer.alphas_cumprod,
+            highlighter.load(job.inputs.flaw_highlighter, device),
+            images,
+            seed=seed,
+            dtype=dtype,
+            horizontal_flip=settings.horizontal_flip,
+            other=highlighter.load(job.inputs.highlighter, device) if config.map == "label_shuffled" else None,
+        )
         phase = training.run_phase(
             trainer,
             scratch,
             label=job.label,
             first_step=fork,
-            last_step=fork + config.steps,
+            # Not in paper: a share of the phase, because every model has its own length.
+            last_step=fork + config.steps + round(config.extra_steps * config.steps),
             checkpoint_every=config.checkpoint_every,
             log_every=config.log_every,
             refinement=refinement,
-            refresh=refresh,
+            refresh=guide,
         )
         files.write_table(job.outputs.loss, pd.DataFrame(training.log_columns(trainer)))
         write_maps(job.outputs, phase, images.shape[1])
@@ -119,11 +140,13 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], Settings, int]:
 
 
 def write_maps(outputs: Outputs, phase: training.Phase, size: int) -> None:
-    """Writes the maps and, for each, the step before which it was made, its mean and its standard deviation."""
-    maps = torch.stack(phase.maps).cpu().numpy() if phase.maps else np.zeros((0, size, size), np.float32)
-    table = {"step": phase.refreshed_at, "mean": maps.mean(axis=(1, 2)), "std": maps.std(axis=(1, 2))}
-    files.write_array(outputs.maps, maps)
-    files.write_table(outputs.refreshes, pd.DataFrame(table))
+    """Writes the maps used and the mFAMs, and for each refresh the step that followed it, and both in numbers.
+
+    A map that is constant has no correlation: its cells are empty.
+    """
+    for path, stack in ((outputs.maps, phase.maps), (outputs.mfams, phase.mfams)):
+        files.write_array(path, torch.stack(stack).cpu().numpy() if stack else np.zeros((0, size, size), np.float32))
+    files.write_table(outputs.refreshes, pd.DataFrame(training.refresh_columns(phase)))
 
 
 if __name__ == "__main__":
