@@ -153,6 +153,7 @@ def loss_figure(base: pd.DataFrame, refined: Mapping[str, pd.DataFrame], caption
     figure.legend(*whole.get_legend_handles_labels(), loc="outside right upper", **LEGEND)
     apart.axhline(0.0, color=COLOURS[0], linewidth=1.0)
     apart.set_title(f"Loss minus that of {reference}")
+    apart.ticklabel_format(axis="y", scilimits=(-2, 2))
     figure.suptitle("Loss of the base phase and of the refinements", x=0.01, ha="left", fontweight="bold")
     told = (
         "Pale: as logged; dark: smoothed. All variants see the same images, times and noise; a variant changes what "
