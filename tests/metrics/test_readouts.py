@@ -11,7 +11,17 @@ from torch import nn
 from selfrefine import files
 from selfrefine.errors import InputError
 from selfrefine.metrics import readouts
-from selfrefine.metrics.readouts import Places, agreement, features_at, load_vgg16, place, quarters, slope
+from selfrefine.metrics.readouts import (
+    Places,
+    agreement,
+    fake_logits,
+    features_at,
+    load_vgg16,
+    mean_difference,
+    place,
+    quarters,
+    slope,
+)
 from tests import tiny_highlighter
 from tests.tiny_highlighter import one_thread  # noqa: F401
 
@@ -195,3 +205,28 @@ def test_weights_of_another_network_are_one_line(tmp_path):
     with pytest.raises(InputError, match="no weights of VGG16") as error:
         load_vgg16(path, torch.device("cpu"))
     assert "\n" not in str(error.value)
+
+
+# -- (c) critic --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_critic_of_brightness_reads_out_brightness(sign):
+    critic = tiny_highlighter.brightness_highlighter(32, sign=sign)
+    dark = np.random.default_rng(0).integers(140, 180, (20, 32, 32, 3), dtype=np.uint8)
+    bright, same = (fake_logits(critic, levels, seed=0, dtype=torch.float32) for levels in (dark + np.uint8(40), dark))
+    reference = fake_logits(critic, dark, seed=0, dtype=torch.float32)
+    found = mean_difference(bright, reference)
+    assert sign * found.low > 0.0
+    assert sign * found.high > 0.0
+    assert mean_difference(same, reference) == readouts.Estimate(0.0, 0.0, 0.0)
+
+
+def test_mean_difference_is_paired_over_images():
+    draws = np.random.default_rng(1)
+    common, n = draws.normal(0.0, 5.0, 50), 50
+    one, other = (common + draws.normal(shift, 0.1, n) for shift in (0.3, 0.0))
+    found = mean_difference(one, other)
+    assert found.value == pytest.approx(one.mean() - other.mean())
+    assert found.low > 0.2
+    assert found.high < 0.4

@@ -1,8 +1,9 @@
 """Read-outs that look where the guidance map points, with more power than FD of whole images (method 11.4).
 
 (a) mechanism: does the network predict less noise where the map was high, as the forward process would teach it;
-(b) place: did the images change more where the map is high than where it is low.
-All take the same map for every variant, so that variants without one, or with another, are a control.
+(b) place: did the images change more where the map is high than where it is low;
+(c) critic: does a highlighter that no refinement has used still tell the images from real ones.
+(a) and (b) take the same map for every variant, so that variants without one, or with another, are a control.
 """
 
 import functools
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from selfrefine import diffusion, files, pixels, randomness
 from selfrefine.backbones import vgg16_features
 from selfrefine.errors import InputError
-from selfrefine.highlighter import IMAGENET_MEAN, IMAGENET_STD
+from selfrefine.highlighter import FAKE, IMAGENET_MEAN, IMAGENET_STD, REAL, Highlighter, classify
 from selfrefine.metrics import frechet, intervals
 from selfrefine.metrics.intervals import Estimate
 
@@ -131,7 +132,8 @@ def load_vgg16(path: Path, device: torch.device) -> nn.Sequential:
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: no weights of VGG16 ({reason}); make them again with fetch_weights") from error
-    return network[: VGG16_CONV4_3 + 2].to(device, memory_format=torch.channels_last).eval()
+    kept = network[: VGG16_CONV4_3 + 2].to(memory_format=torch.channels_last)
+    return kept.to(device).eval()
 
 
 @torch.no_grad()
@@ -191,6 +193,35 @@ def _influence(sample: Places, real: Places) -> np.ndarray:
     parts = zip((sample.top, sample.bottom), sample.gaussians, real.gaussians, _distances(sample, real), strict=True)
     top, bottom = (frechet.influence(features, fitted, target) / fd for features, fitted, target, fd in parts)
     return top - bottom
+
+
+# -- (c) critic --------------------------------------------------------------------------------------------------------
+
+
+def fake_logits(critic: Highlighter, images: np.ndarray, *, seed: int, dtype: torch.dtype) -> np.ndarray:
+    """The logit of "generated" of each image, (N,) float64: above 0 the critic calls it generated.
+
+    Args:
+        critic: a highlighter of another split, start and order than the one behind the maps.
+        images: (N, H, W, 3) uint8; image i of every variant gets the same dither.
+        seed: of the run.
+        dtype: what the critic computes in.
+    """
+    streams = [randomness.stream(seed, "readouts", index) for index in range(len(images))]
+    logits = classify(critic, images, streams, dtype).double().numpy()
+    difference: np.ndarray = logits[:, FAKE] - logits[:, REAL]
+    return difference
+
+
+def mean_difference(logits: np.ndarray, reference: np.ndarray) -> Estimate:
+    """Mean logit of a variant minus that of the reference, with its interval paired over images; lower is better.
+
+    Args:
+        logits: (N,), `fake_logits` of a variant.
+        reference: (N,) of the reference; image i of both comes from the same noise.
+    """
+    paired = logits - reference
+    return _mean_with(float(paired.mean()), paired)
 
 
 def _mean_with(value: float, influence: np.ndarray) -> Estimate:
