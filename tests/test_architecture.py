@@ -18,7 +18,7 @@ STAGES = [name for name in MODULES if name.startswith("selfrefine.stages.")]
 # What the workflow needs before any job runs.
 LIGHT = [
     "selfrefine",
-    *(f"selfrefine.{name}" for name in ("config", "code_digest", "params", "references", "strict_yaml")),
+    *(f"selfrefine.{name}" for name in ("config", "code_digest", "image_folder", "params", "references", "strict_yaml")),
 ]
 HEAVY = {"torch", "numpy", "pandas", "diffusers", "matplotlib", "torch_fidelity", "torchvision", "scipy", "sklearn"}
 # Ways to open a file, as they are written.
@@ -32,6 +32,7 @@ NOT_DATA = {
     "selfrefine.resume": {"open", "read_text"},  # the lock of a scratch folder
     "selfrefine.runtime": {"open"},  # the lock of a GPU
     "selfrefine.packages": {"open"},  # archives of package indices
+    "selfrefine.photographs": {"open", "Image.open"},  # decodes bytes that `files` read
     "selfrefine.weights": {"torch.load"},  # torchvision's own format
     "selfrefine.networks": {"from_pretrained", "save_pretrained"},  # diffusers folders
 }

@@ -17,7 +17,13 @@ PARAMS = {
         "d": {"title": "D", "train_base": {"horizontal_flip": False, "network": {"channels": 1}}},
         "unselected": {"title": "U"},
     },
-    "models": {"m": {"title": "M", "train_base": {"network": {"width": 8}, "steps": 7}, "train_refined": {"cycle": 2, "steps": 3}}},
+    "models": {
+        "m": {
+            "title": "M",
+            "train_base": {"network": {"width": 8}, "steps": 7},
+            "train_refined": {"cycle": 2, "steps": 3},
+        }
+    },
     "variants": {"v": {"title": "V", "train_refined": {"cycle": 4}}, "w": {"title": "W"}},
     "train_base": {"steps": 1, "network": {"channels": 3, "width": 4, "depth": 2}},
     "train_refined": {"cycle": 1, "levels": [1, 2]},
@@ -139,3 +145,18 @@ def test_missing_and_unread_leaves_are_refused():
         config.from_json(Config, json.dumps(VALUES | {"extra": 1}))
     with pytest.raises(InputError, match=r"^params.yaml: steps is missing; known here: flip, "):
         config.from_json(Config, json.dumps({key: value for key, value in VALUES.items() if key != "steps"}))
+
+
+@dataclass(frozen=True)
+class Other:
+    names: dict[str, str]
+    folder: str
+    share: float
+
+
+def test_of_two_dataclasses_the_nearer_one_is_built_or_told_about():
+    given = {"names": {}, "folder": "x", "share": 0.5}
+    assert config.from_json(Config | Other, json.dumps(given)) == Other({}, "x", 0.5)
+    assert isinstance(config.from_json(Config | Other, json.dumps(VALUES)), Config)
+    with pytest.raises(InputError, match=r"pad is not read by this stage; known here: folder, names, share$"):
+        config.from_json(Config | Other, json.dumps(given | {"pad": 2}))

@@ -100,3 +100,11 @@ def test_resizing_keeps_extremes():
 def test_images_that_are_not_grey_squares_are_refused(shape: tuple[int, ...]):
     with pytest.raises(InputError, match="grey and square"):
         datasets.prepare(np.zeros(shape, np.uint8), size=16, pad=2)
+
+
+def test_classes_keep_the_order_of_the_images():
+    labels, names = np.array([2, 0, 1, 2, 0], np.uint8), ("coat", "bag", "shoe")
+    assert datasets.of_classes(labels, names, ["shoe", "coat"]).tolist() == [0, 1, 3, 4]
+    assert datasets.of_classes(labels, names, []).tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(InputError, match=r"prepare_data.classes names boot; known: coat, bag, shoe"):
+        datasets.of_classes(labels, names, ["shoe", "boot"])

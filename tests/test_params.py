@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 from jsonschema import Draft202012Validator
 
-from selfrefine import config, diffusion, gradcam, maps, modulation, params, sampling, strict_yaml
+from selfrefine import config, diffusion, gradcam, maps, modulation, params, photographs, sampling, sources, strict_yaml
 from selfrefine.metrics import features
 
 ROOT = Path(__file__).parents[1]
@@ -198,3 +198,5 @@ def test_choices_are_those_of_the_code():
     assert enum("train_base", "family") == modules - {"__init__"}
     assert enum("extract_features", "networks") == set(features.NETWORKS)
     assert enum("make_tables", "primary_network") == set(features.NETWORKS)
+    assert enum("prepare_data", "classes") == {name for source in sources.SOURCES.values() for name in source.classes}
+    assert enum("prepare_data", "background") == set(photographs.BACKGROUNDS)

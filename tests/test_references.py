@@ -5,6 +5,7 @@ import pytest
 from selfrefine import config, params
 from tests.test_params import ROOT, at, line_about, project_params
 
+DATASETS = ", ".join(project_params()["datasets"])
 VARIANTS = "baseline, forward, reverse, both"
 ROWS = ", ".join(project_params()["variants"])
 NETWORK = "models.ddpm.train_base.network"
@@ -31,7 +32,7 @@ def test_a_source_that_does_not_exist():
         (
             "select.datasets",
             ["fashion"],
-            "names fashion, which is no row of datasets; did you mean fashion_mnist? known: fashion_mnist",
+            f"names fashion, which is no row of datasets; did you mean fashion_mnist? known: {DATASETS}",
         ),
         ("select.models", ["uvit"], "names uvit, which is no row of models; known: ddpm"),
         (
@@ -142,6 +143,48 @@ def test_figures_show_images_that_there_are():
     few = {"generate_samples": {"n_images": 4}, "extract_features": {"n_images": 4}}
     line = "params.yaml: make_figures.n_images is 8; allowed: at most generate_samples.n_images, which is 4"
     assert line_about(few) == line
+
+
+MINE = "datasets.my_images.prepare_data"
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (at(f"{MINE}.pad", 2), "pad belongs to another kind of row; delete it here"),
+        (at(f"{MINE}.classes", []), "classes belongs to another kind of row; delete it here"),
+        (at(f"{MINE}.test_share", 1), "test_share is 1; allowed: a number, more than 0, less than 1"),
+        (at(f"{MINE}.background", "grey"), 'background is "grey"; known: white, black'),
+        (
+            {"select": {"datasets": ["my_images"]}},
+            "folder is downloads/my_images, which is no folder; put your images there, or name the folder that holds "
+            "them",
+        ),
+    ],
+)
+def test_a_folder_of_images_has_its_own_leaves_and_must_be_there_if_it_is_selected(changed, told):
+    assert line_about(changed) == f"params.yaml: {MINE}.{told}"
+
+
+def test_a_data_set_has_one_origin():
+    bare = {"title": "Bare", "prepare_data": {"size": 16, "max_images": 9}, "train_base": {"horizontal_flip": False}}
+    bare["train_base"]["network"] = {"channels": 1}
+    line = "params.yaml: datasets.bare.prepare_data names no images; allowed: one of source and folder"
+    assert line_about({"datasets": {"bare": bare}}) == line
+    bare["prepare_data"]["folder"] = "photos"
+    line = "params.yaml: datasets.bare.prepare_data.background is missing; folder needs it beside it"
+    assert line_about({"datasets": {"bare": bare}}) == line
+
+
+def test_the_two_sub_sets_share_no_class_and_an_unknown_one_is_told_with_the_nearest():
+    rows = project_params()["datasets"]
+    tops, shoes = (rows[f"fashion_mnist_{part}"]["prepare_data"]["classes"] for part in ("tops", "shoes"))
+    assert tops
+    assert shoes
+    assert not set(tops) & set(shoes)
+    line = line_about(at("datasets.fashion_mnist_tops.prepare_data.classes", ["coat", "shirts"]))
+    key = "params.yaml: datasets.fashion_mnist_tops.prepare_data.classes.1"
+    assert line.startswith(f'{key} is "shirts"; did you mean shirt? known: t-shirt, ')
 
 
 def test_rows_that_are_not_selected_need_not_fit():

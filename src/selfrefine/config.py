@@ -8,6 +8,7 @@ import dataclasses
 import json
 import typing
 from collections.abc import Mapping
+from types import UnionType
 from typing import Any, TypeVar
 
 from selfrefine.errors import InputError
@@ -87,18 +88,20 @@ def to_json(config: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-def from_json(config_type: type[ConfigT], text: str) -> ConfigT:
-    """Builds a stage's frozen dataclass from its JSON.
+def from_json(config_type: type[ConfigT] | UnionType, text: str) -> ConfigT:
+    """Builds a stage's frozen dataclass from its JSON; of a union the one whose fields are nearest to those given.
 
     Raises:
         InputError: an unknown, missing or mistyped field.
     """
     values = json.loads(text)
-    hints = typing.get_type_hints(config_type)
+    kinds = {kind: typing.get_type_hints(kind) for kind in typing.get_args(config_type) or (config_type,)}
+    kind, hints = min(kinds.items(), key=lambda item: len(values.keys() ^ item[1].keys()))
     for name in sorted(values.keys() ^ hints.keys()):
         told = "is not read by this stage" if name in values else "is missing"
         raise InputError(f"params.yaml: {name} {told}; known here: {', '.join(sorted(hints))}")
-    return config_type(**{name: _convert(name, hint, values[name]) for name, hint in hints.items()})
+    built: ConfigT = kind(**{name: _convert(name, hint, values[name]) for name, hint in hints.items()})
+    return built
 
 
 def _convert(name: str, hint: Any, value: Any) -> Any:

@@ -2,6 +2,8 @@
 
 import math
 import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,70 @@ from selfrefine import files
 from selfrefine.errors import InputError
 
 UNSIGNED_BYTES = 0x08  # IDX code of the only element type that is read
+
+
+@dataclass(frozen=True)
+class Split:
+    """Prepared images and what is known of each.
+
+    Args:
+        images: (N, size, size, 3) uint8.
+        labels: whole numbers.
+        captions: their words.
+        sources: index or name of the original.
+    """
+
+    images: np.ndarray
+    labels: Sequence[int]
+    captions: Sequence[str]
+    sources: Sequence[int] | Sequence[str]
+
+
+def of_source(
+    photographs: Path, labels: Path, classes: Sequence[str], kept: Sequence[str], size: int, pad: int, max_images: int
+) -> Split:
+    """One split of a source: the first images of the chosen classes; class names as captions, indices as sources.
+
+    Args:
+        photographs: its IDX file of grey squares.
+        labels: their IDX file.
+        classes: name of each label.
+        kept: the chosen ones; none chosen are all.
+        size: side of the images, px.
+        pad: black border added on each side before resizing, px.
+        max_images: at most so many.
+
+    Raises:
+        InputError: files that do not belong together or to the classes.
+    """
+    images, numbers = read_idx_images(photographs), read_idx_labels(labels)
+    if len(images) != len(numbers):
+        raise InputError(
+            f"{photographs}: {len(images)} images, but {len(numbers)} labels in {labels}; "
+            "delete both and run the same command"
+        )
+    if numbers.max(initial=0) >= len(classes):
+        raise InputError(f"{labels}: label {numbers.max()} given, its source has 0 ... {len(classes) - 1}")
+    chosen = of_classes(numbers, classes, kept)[:max_images]
+    captions = [classes[number] for number in numbers[chosen]]
+    return Split(prepare(images[chosen], size, pad), numbers[chosen].tolist(), captions, chosen.tolist())
+
+
+def of_classes(labels: np.ndarray, names: Sequence[str], kept: Sequence[str]) -> np.ndarray:
+    """Indices of the images whose class is among `kept`, in order; of all if none is named.
+
+    Args:
+        labels: (N,) uint8, each an index of `names`.
+        names: all classes.
+        kept: some of them.
+
+    Raises:
+        InputError: a name that is no class.
+    """
+    for name in kept:
+        if name not in names:
+            raise InputError(f"params.yaml: prepare_data.classes names {name}; known: {', '.join(names)}")
+    return np.flatnonzero(np.isin(labels, [names.index(name) for name in kept or names]))
 
 
 def read_idx_images(path: Path) -> np.ndarray:
@@ -73,7 +139,7 @@ def prepare(images: np.ndarray, size: int, pad: int) -> np.ndarray:
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """A grey image (S, S) uint8 as (size, size) uint8: the area average, rounded once to nearest (ties to even).
+    """A grey image (S, S) in [0, 255] as (size, size) uint8: the area average, rounded once to nearest (ties to even).
 
     In float, since PIL rounds 8-bit images twice: after each axis.
     """

@@ -47,6 +47,7 @@ def check(params: Mapping[str, Any], root: Path = Path()) -> str | None:
         references.selection(params),
         _missing_leaves(params, schema),
         references.relations(params),
+        references.folders(params, root),
     )
     problem = next(problems, None)
     if problem is None:
@@ -67,7 +68,9 @@ def _file(key: Key, params: Mapping[str, Any], root: Path) -> Path:
 def _violations(params: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Problem]:
     """What the schema does not allow; unknown names first, since they explain most."""
     errors = Draft202012Validator(schema).iter_errors(params)
-    ordered = sorted(errors, key=lambda error: (error.validator != "additionalProperties", list(error.path)))
+    ordered = sorted(
+        errors, key=lambda error: (error.validator not in ("additionalProperties", "not"), list(error.path))
+    )
     return (_tell(error) for error in ordered)
 
 
@@ -92,8 +95,12 @@ def _sections(schema: Mapping[str, Any], rows: str) -> Mapping[str, Any]:
 
 
 def _absent(value: Any, schema: Mapping[str, Any]) -> Iterator[Key]:
-    """Keys of the schema's properties, at any depth, that the value lacks."""
+    """Keys of the schema's properties, at any depth, that the value lacks; not those that only another kind has."""
+    kinds = schema.get("dependentRequired", {})
+    elsewhere = {leaf for kind, needed in kinds.items() if kind not in value for leaf in (kind, *needed)}
     for name, below in schema.get("properties", {}).items():
+        if name in elsewhere:
+            continue
         if name not in value:
             yield (name,)
         else:
@@ -105,6 +112,8 @@ def _tell(error: ValidationError) -> Problem:
     key, value = tuple(error.absolute_path), cast(Any, error.instance)
     schema = cast(Mapping[str, Any], error.schema)
     match error.validator:
+        case "not":
+            return key, "belongs to another kind of row; delete it here"
         case "additionalProperties" if patterns := list(schema.get("patternProperties", ())):
             name = next(name for name in value if not re.search(patterns[0], name))
             return (*key, name), f"is no name; allowed: small letters, digits and _, as in {patterns[0]}"
@@ -113,6 +122,10 @@ def _tell(error: ValidationError) -> Problem:
             return (*key, name), f"is not known{nearest(name, schema['properties'])}"
         case "required":
             return (*key, next(name for name in schema["required"] if name not in value)), "is missing"
+        case "dependentRequired":
+            needs = [(kind, leaf) for kind, leaves in schema["dependentRequired"].items() for leaf in leaves]
+            kind, leaf = next((kind, leaf) for kind, leaf in needs if kind in value and leaf not in value)
+            return (*key, leaf), f"is missing; {kind} needs it beside it"
         case "enum":
             return key, f"is {json.dumps(value)}{nearest(value, map(str, schema['enum']))}"
         case "uniqueItems":

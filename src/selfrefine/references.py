@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from selfrefine import config
@@ -79,15 +80,27 @@ class Run:
 
 
 def _rows(params: Params) -> Iterator[Problem]:
-    for name, row in params["datasets"].items():
-        source = row["prepare_data"]["source"]
-        if source not in params["sources"]:
+    for name in params["datasets"]:
+        prepared = config.job(params, "prepare_data", {"dataset": name})
+        if "source" not in prepared and "folder" not in prepared:
+            yield ("datasets", name, "prepare_data"), "names no images; allowed: one of source and folder"
+        elif (source := prepared.get("source")) not in (None, *params["sources"]):
             told = f"is {source}, which is no row of sources{nearest(source, params['sources'])}"
             yield ("datasets", name, "prepare_data", "source"), told
     for name, row in params["variants"].items():
         if "steps" in row.get("train_refined", {}):
             told = "is not a variant's own: phase lengths belong to the rows of models, equal for all variants"
             yield ("variants", name, "train_refined", "steps"), told
+
+
+def folders(params: Params, root: Path) -> Iterator[Problem]:
+    """Folders of images that are selected and not there."""
+    for name in params["select"]["datasets"]:
+        run = Run(params, {"dataset": name})
+        folder = config.job(params, "prepare_data", run.names).get("folder")
+        if folder is not None and not (root / folder).is_dir():
+            told = f"is {folder}, which is no folder; put your images there, or name the folder that holds them"
+            yield run.place("prepare_data", "folder"), told
 
 
 def _variants(params: Params) -> Iterator[Problem]:

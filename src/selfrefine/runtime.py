@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
+from types import UnionType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 
 from selfrefine import config as configuration
@@ -69,7 +70,7 @@ def _paths(record: Any) -> list[Path]:
     return [path for value in values for path in (value if isinstance(value, tuple) else (value,))]
 
 
-def main(run: Callable[[Any], None], config_type: type, inputs_type: type, outputs_type: type) -> None:
+def main(run: Callable[[Any], None], config_type: type | UnionType, inputs_type: type, outputs_type: type) -> None:
     """Runs one stage: `--config JSON --code DIGEST --record config.json` and one option per input and output.
 
     Exits with 1 and one line on bad input; the config is written to `--record` after the outputs.

@@ -41,9 +41,10 @@ def wildcards(stage: str) -> set[tuple[str, ...]]:
 def values(tree: Mapping[str, Any], stage: str, wildcard: str) -> list[str]:
     """What a wildcard stands for in turn."""
     select = tree["select"]
+    prepared = [tree["datasets"][name]["prepare_data"] for name in select["datasets"]]
     fork = [config.FORK] if stage in MEASURED else []
     return {
-        "source": sorted({tree["datasets"][name]["prepare_data"]["source"] for name in select["datasets"]}),
+        "source": sorted({row["source"] for row in prepared if "source" in row}),
         "weights": list(tree["weights"]),
         "dataset": select["datasets"],
         "model": select["models"],

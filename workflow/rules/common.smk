@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from selfrefine import code_digest, params as params_check, strict_yaml
+from selfrefine import code_digest, image_folder, params as params_check, strict_yaml
 from selfrefine import config as job_config
 from selfrefine.errors import InputError
 
@@ -51,8 +51,8 @@ def current_experiment():
 def selected(section):
     """What runs: selected rows or seeds, in the order of the params. Sources and weights follow from them."""
     if section == "sources":
-        rows = [config["datasets"][name] for name in config["select"]["datasets"]]
-        return sorted({row["prepare_data"]["source"] for row in rows})
+        sections = [preparation(dataset) for dataset in config["select"]["datasets"]]
+        return sorted({section["source"] for section in sections if "source" in section})
     return config["select"][section] if section in config["select"] else list(config[section])
 
 
@@ -71,7 +71,10 @@ def config_of(stage):
 
     def config_json(wildcards):
         names = {name: value for name, value in wildcards.items() if name != "experiment"}
-        return job_config.to_json(job_config.job(config, stage, names))
+        job = job_config.job(config, stage, names)
+        if stage == "prepare_data" and "folder" in job:  # no rule makes these files: their digest tells of a change
+            job["contents"] = image_folder.digest(Path(job["folder"]))
+        return job_config.to_json(job)
 
     return config_json
 
@@ -87,15 +90,20 @@ def code_of(stage):
     return digest
 
 
-def idx_file(content):
-    """A function of wildcards: the file of the source that holds a split's `images-idx3` or `labels-idx1`."""
+def preparation(dataset):
+    """How a data set is prepared: of a source, or of a folder."""
+    return job_config.job(config, "prepare_data", {"dataset": dataset})
 
-    def path(wildcards):
-        source = config["datasets"][wildcards.dataset]["prepare_data"]["source"]
-        prefix = {"train": "train", "test": "t10k"}[wildcards.split]
-        return f"data/fetch_data/{source}/{prefix}-{content}-ubyte"
 
-    return path
+def idx_files(content):
+    """A function of wildcards: the source's `images-idx3` or `labels-idx1` of train and test; none for a folder."""
+
+    def paths(wildcards):
+        section = preparation(wildcards.dataset)
+        names = [f"{split}-{content}-ubyte" for split in ("train", "t10k")] if "source" in section else []
+        return [f"data/fetch_data/{section['source']}/{name}" for name in names]
+
+    return paths
 
 
 def runs(rule, output=None, **chosen):

@@ -1,16 +1,19 @@
-# Images of one split at their training size, and what is known of each.
+# Images of both splits at their training size, and what is known of each: of a source's files, or of a user's folder.
 rule prepare_data:
     input:
-        photographs=idx_file("images-idx3"),
-        labels=idx_file("labels-idx1"),
+        photographs=idx_files("images-idx3"),
+        labels=idx_files("labels-idx1"),
     output:
-        images="data/prepare_data/{experiment}/{dataset}/{split}/images.npy",
-        table="data/prepare_data/{experiment}/{dataset}/{split}/items.csv",
-        config="data/prepare_data/{experiment}/{dataset}/{split}/config.json",
+        train_images="data/prepare_data/{experiment}/{dataset}/train/images.npy",
+        train_items="data/prepare_data/{experiment}/{dataset}/train/items.csv",
+        test_images="data/prepare_data/{experiment}/{dataset}/test/images.npy",
+        test_items="data/prepare_data/{experiment}/{dataset}/test/items.csv",
+        notes="data/prepare_data/{experiment}/{dataset}/notes.csv",
+        config="data/prepare_data/{experiment}/{dataset}/config.json",
     log:
-        "logs/prepare_data/{experiment}/{dataset}/{split}.log",
+        "logs/prepare_data/{experiment}/{dataset}.log",
     benchmark:
-        "benchmarks/prepare_data/{experiment}/{dataset}/{split}.tsv"
+        "benchmarks/prepare_data/{experiment}/{dataset}.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -22,7 +25,8 @@ rule prepare_data:
         python -m selfrefine.stages.prepare_data \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --photographs {input.photographs} --labels {input.labels} \
-            --images {output.images} --table {output.table} \
+            --train_images {output.train_images} --train_items {output.train_items} \
+            --test_images {output.test_images} --test_items {output.test_items} --notes {output.notes} \
             2>&1 | tee {log}
         """
 

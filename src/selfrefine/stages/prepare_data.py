@@ -1,21 +1,25 @@
-"""Prepares one split of a data set: the first images, padded, resized and rounded once; labels as captions."""
+"""Prepares both splits of a data set: classes of a source, or a folder of anybody's images, at their training size."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from selfrefine import datasets, files
+from selfrefine import datasets, files, folder_splits, image_folder
+from selfrefine.datasets import Split
 from selfrefine.errors import InputError
+from selfrefine.folder_splits import Note
 from selfrefine.runtime import Job, main
 from selfrefine.sources import SOURCES
 
 
 @dataclass(frozen=True)
-class Config:
-    """datasets.<name>.prepare_data."""
+class OfSource:
+    """datasets.<name>.prepare_data of a data set made from a row of `sources`."""
 
     source: str
+    classes: tuple[str, ...]
     size: int
     pad: int
     max_images: int
@@ -23,39 +27,85 @@ class Config:
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """The IDX files of this split; named photographs, since an output is called images."""
+class OfFolder:
+    """datasets.<name>.prepare_data of a folder of images; contents: digest of their names, sizes and times."""
 
-    photographs: Path
-    labels: Path
+    folder: str
+    contents: str
+    size: int
+    background: str
+    test_share: float
+    split_seed: int
+    minimum_images: int
+    max_images: int
+    names: dict[str, str]
+
+
+Config = OfSource | OfFolder
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A source's IDX files, train and test; none for a folder, which no rule makes."""
+
+    photographs: tuple[Path, ...]
+    labels: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """images: (N, size, size, 3) uint8; table: their label, caption and source (index in the IDX file), a row each."""
+    """Images: (N, size, size, 3) uint8; items: label, caption and source of each; notes: files not used as they are."""
 
-    images: Path
-    table: Path
+    train_images: Path
+    train_items: Path
+    test_images: Path
+    test_items: Path
+    notes: Path
 
 
 def run(job: Job[Config, Inputs, Outputs]) -> None:
-    """Reads, checks, prepares and writes one split."""
-    config, inputs = job.config, job.inputs
-    images = datasets.read_idx_images(inputs.photographs)
-    labels = datasets.read_idx_labels(inputs.labels)
-    if len(images) != len(labels):
+    """Reads, checks, prepares and writes both splits."""
+    out = job.outputs
+    if isinstance(job.config, OfSource):
+        (train, test), notes = of_source(job.config, job.inputs), list[Note]()
+    else:
+        train, test, notes = of_folder(job.config, job.label)
+    for split, images, items in ((train, out.train_images, out.train_items), (test, out.test_images, out.test_items)):
+        files.write_array(images, split.images)
+        table = {"label": split.labels, "caption": split.captions, "source": split.sources}
+        files.write_table(items, pd.DataFrame(table))
+    files.write_table(out.notes, pd.DataFrame(notes, columns=Note._fields))
+
+
+def of_source(config: OfSource, inputs: Inputs) -> Iterator[Split]:
+    """Train and test, as the source's makers split it."""
+    classes, sizes = SOURCES[config.source].classes, (config.size, config.pad, config.max_images)
+    for pair in zip(inputs.photographs, inputs.labels, strict=True):
+        yield datasets.of_source(*pair, classes, config.classes, *sizes)
+
+
+def of_folder(config: OfFolder, label: str) -> tuple[Split, Split, list[Note]]:
+    """Train, test and notes; prints a line for each file that gives no image, and one that counts them all."""
+    train, test, notes = folder_splits.read_folder(
+        image_folder.image_files(Path(config.folder)),
+        config.size,
+        config.background,
+        test_share=config.test_share,
+        seed=config.split_seed,
+        max_images=config.max_images,
+        label=label,
+    )
+    for note in notes:
+        if note.note == folder_splits.SKIPPED:
+            print(f"{label}: {config.folder}/{note.source}: {note.detail}; {note.note}", flush=True)
+    told = folder_splits.summary(train, test, notes)
+    print(f"{label}: {config.folder}: {told}", flush=True)
+    if len(train.images) + len(test.images) < config.minimum_images or not (len(train.images) and len(test.images)):
         raise InputError(
-            f"{inputs.photographs}: {len(images)} images, but {len(labels)} labels in {inputs.labels}; "
-            "delete both and run the same command"
+            f"{config.folder}: {told}; needed: {config.minimum_images} images and some in each split; add images, or "
+            f"edit folder, minimum_images or test_share of datasets.{config.names['dataset']} in params.yaml"
         )
-    images, labels = images[: config.max_images], labels[: config.max_images]
-    classes = SOURCES[config.source].classes
-    if labels.max(initial=0) >= len(classes):
-        raise InputError(f"{inputs.labels}: label {labels.max()} given, {config.source} has 0 ... {len(classes) - 1}")
-    captions = [classes[label] for label in labels]
-    files.write_array(job.outputs.images, datasets.prepare(images, config.size, config.pad))
-    items = pd.DataFrame({"label": labels, "caption": captions, "source": range(len(labels))})
-    files.write_table(job.outputs.table, items)
+    return train, test, notes
 
 
 if __name__ == "__main__":

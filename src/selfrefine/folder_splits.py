@@ -1,0 +1,162 @@
+"""The two splits of a folder of images: a file's own name decides where it belongs, whatever other files there are."""
+
+import hashlib
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from selfrefine import photographs
+from selfrefine.datasets import Split
+from selfrefine.errors import InputError
+from selfrefine.progress import Progress
+
+SKIPPED, ENLARGED, MOVED = "skipped", "enlarged", "moved to train"
+
+
+class Note(NamedTuple):
+    """What was done to a file, SKIPPED, ENLARGED or MOVED, and why."""
+
+    source: str
+    note: str
+    detail: str
+
+
+class Photographs(NamedTuple):
+    """Names of files and their images, (n, size, size, 3) uint8, in one order."""
+
+    names: list[str]
+    images: np.ndarray
+
+
+def position(name: str, seed: int) -> float:
+    """The place of a file in the seeded order of all possible files, in [0, 1]; equal on every system."""
+    text = f"{seed}/{unicodedata.normalize('NFC', name)}"
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()[:8], "big") / 2**64
+
+
+def split_names(names: Iterable[str], test_share: float, seed: int) -> tuple[list[str], list[str]]:
+    """Names of train and of test, each in the seeded order, so that the first n come from no particular folder.
+
+    Args:
+        names: of all files.
+        test_share: expected share of test.
+        seed: another one gives other splits.
+    """
+    ordered = sorted((position(name, seed), name) for name in names)
+    train = [name for place, name in ordered if place >= test_share]
+    return train, [name for place, name in ordered if place < test_share]
+
+
+def read_all(paths: Mapping[str, Path], size: int, background: str, label: str) -> tuple[Photographs, list[Note]]:
+    """The photographs that can be read.
+
+    Args:
+        paths: file by name.
+        size: side of the images, px.
+        background: what transparent pixels lie on, see `photographs.read`.
+        label: what the progress lines begin with.
+
+    Returns:
+        them in the order of `paths`, and notes on files that were skipped or enlarged.
+    """
+    images = np.empty((len(paths), size, size, 3), np.uint8)
+    names: list[str] = []
+    notes: list[Note] = []
+
+    def attempt(path: Path) -> tuple[np.ndarray, int] | InputError:
+        try:
+            return photographs.read(path, size, background)
+        except InputError as fault:
+            return fault
+
+    with ThreadPoolExecutor() as pool, Progress(label, len(paths), unit="file") as progress:
+        for done, (name, found) in enumerate(zip(paths, pool.map(attempt, paths.values()), strict=True), 1):
+            if isinstance(found, InputError):
+                notes.append(Note(name, SKIPPED, str(found)))
+            else:
+                images[len(names)], side = found
+                names.append(name)
+                if side < size:
+                    notes.append(Note(name, ENLARGED, f"from {side} to {size} px"))
+            progress.update(done)
+    return Photographs(names, images[: len(names)]), notes
+
+
+def move_duplicates(train: Photographs, test: Photographs) -> tuple[Photographs, Photographs, list[Note]]:
+    """Moves each image of test whose very pixels train holds to the end of train: nothing learnt may be tested.
+
+    Pixels are compared after resizing, since this is what models see.
+    """
+    seen = {hashlib.sha256(image).digest(): name for name, image in zip(*train, strict=True)}
+    twins = [seen.get(hashlib.sha256(image).digest()) for image in test.images]
+    moved = np.array([twin is not None for twin in twins], dtype=bool)
+    if not moved.any():
+        return train, test, []
+    names = zip(test.names, twins, strict=True)
+    notes = [Note(name, MOVED, f"same pixels as {twin}") for name, twin in names if twin is not None]
+    train = Photographs(
+        train.names + [note.source for note in notes], np.concatenate([train.images, test.images[moved]])
+    )
+    left = [name for name, twin in zip(test.names, twins, strict=True) if twin is None]
+    return train, Photographs(left, test.images[~moved]), notes
+
+
+def labelled(photos: Photographs, classes: Sequence[str]) -> Split:
+    """A split whose labels and captions are the sub-folders: -1 and no words for files beside them."""
+    folders = [sub_folder(name) for name in photos.names]
+    labels = [classes.index(folder) if folder else -1 for folder in folders]
+    captions = [shown(folder.replace("_", " ").replace("-", " ")) for folder in folders]
+    return Split(photos.images, labels, captions, [shown(name) for name in photos.names])
+
+
+def sub_folder(name: str) -> str:
+    """The first folder in a file's name; empty if there is none."""
+    return name.partition("/")[0] if "/" in name else ""
+
+
+def shown(name: str) -> str:
+    """A name that can be printed on one line: bytes that are no UTF-8 become signs."""
+    return " ".join(name.encode("utf-8", "surrogateescape").decode("utf-8", "replace").split())
+
+
+def read_folder(
+    paths: Mapping[str, Path],
+    size: int,
+    background: str,
+    *,
+    test_share: float,
+    seed: int,
+    max_images: int,
+    label: str,
+) -> tuple[Split, Split, list[Note]]:
+    """Train and test of a folder's files, and notes on those that are not as their name says.
+
+    Args:
+        paths: all files by name.
+        size: side of the images, px.
+        background: what transparent pixels lie on, see `photographs.read`.
+        test_share: expected share of test.
+        seed: of the split.
+        max_images: files read per split, the first ones of its order.
+        label: what the progress lines begin with.
+    """
+    named = [names[:max_images] for names in split_names(paths, test_share, seed)]
+    (train, faults), (test, more) = (
+        read_all({name: paths[name] for name in names}, size, background, label) for names in named
+    )
+    train, test, moved = move_duplicates(train, test)
+    classes = sorted({folder for name in paths if (folder := sub_folder(name))})
+    notes = [Note(shown(name), note, shown(detail)) for name, note, detail in (*faults, *more, *moved)]
+    return labelled(train, classes), labelled(test, classes), notes
+
+
+def summary(train: Split, test: Split, notes: Sequence[Note]) -> str:
+    """How many images are in each split, and how many files have notes."""
+    counts = Counter(note.note for note in notes)
+    told = "".join(f", {number} {note}" for note, number in counts.items())
+    return f"{len(train.images)} images in train, {len(test.images)} in test{told}"
