@@ -1,5 +1,7 @@
 """Closed forms and invariants of the forward process (method 1.3 and 7)."""
 
+from typing import get_args
+
 import pytest
 import torch
 from scipy import stats
@@ -81,6 +83,81 @@ def test_loss_targets_the_plain_noise(noise):
     assert diffusion.noise_loss(noise, noise) == 0
     amplified = diffusion.amplify(noise, torch.ones(4, 4), 0.1)
     assert float(diffusion.noise_loss(amplified, noise)) == pytest.approx(0.01 * float((noise**2).mean()), rel=1e-4)
+
+
+PROCESSES = [process for process in get_args(diffusion.ForwardProcess) if process != "none"]
+
+
+@pytest.mark.parametrize("process", ["none", *PROCESSES])
+def test_every_process_is_plain_without_map_and_without_weight(noise, process):
+    for some_map, weight in ((None, 0.5), (torch.rand(4, 4), 0.0)):
+        plain = diffusion.steer(noise, some_map, process, weight)
+        assert plain.injected is noise
+        assert plain.target is noise
+        assert plain.loss_factor is None
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_zero_map_is_plain_bit_for_bit(noise, process):
+    steered = diffusion.steer(noise, torch.zeros(4, 4), process, 0.7)
+    assert torch.equal(steered.injected, noise)
+    assert torch.equal(steered.target, noise)
+    predicted = torch.randn(noise.shape)
+    assert torch.equal(
+        diffusion.noise_loss(predicted, steered.target, steered.loss_factor), diffusion.noise_loss(predicted, noise)
+    )
+
+
+def test_what_each_process_does_to_x_t_target_and_loss(noise):
+    some_map, weight = torch.rand(4, 4), 0.4
+    amplified, shifted = noise * (1 + weight * some_map), noise + weight * some_map
+    expected = {
+        "xt": (amplified, noise),
+        "both": (amplified, amplified),
+        "tgt_add": (noise, shifted),
+        "xt_add": (shifted, noise),
+        "loss_weight": (noise, noise),
+    }
+    for process in PROCESSES:
+        steered = diffusion.steer(noise, some_map, process, weight)
+        torch.testing.assert_close(steered.injected, expected[process][0])
+        torch.testing.assert_close(steered.target, expected[process][1])
+        assert (steered.loss_factor is None) == (process != "loss_weight")
+
+
+def test_an_oracle_of_the_target_has_no_loss(noise):
+    """F-both is learnt by an oracle of the amplified noise, F-xt by one of the plain noise (method 7)."""
+    some_map = torch.rand(4, 4)
+    amplified = diffusion.amplify(noise, some_map, 0.5)
+    for process, oracle in (("both", amplified), ("xt", noise), ("tgt_add", noise + 0.5 * some_map)):
+        steered = diffusion.steer(noise, some_map, process, 0.5)
+        assert diffusion.noise_loss(oracle, steered.target, steered.loss_factor) == 0
+
+
+def test_the_added_target_is_fitted_by_a_constant_of_lf_m():
+    """The best constant prediction per pixel is E[eps] + lf M: the process amplifies nothing (method 1.3)."""
+    noise = torch.randn((200_000, 1, 2, 2), generator=torch.Generator().manual_seed(6))
+    some_map = torch.tensor([[0.0, 0.25], [0.5, 1.0]])
+    fitted = diffusion.steer(noise, some_map, "tgt_add", 0.5).target.mean(dim=0)[0]
+    torch.testing.assert_close(fitted, 0.5 * some_map, atol=0.01, rtol=0)
+
+
+def test_the_weighted_loss_counts_each_pixel_by_its_factor(noise):
+    some_map, predicted = torch.rand(4, 4), torch.randn(noise.shape)
+    steered = diffusion.steer(noise, some_map, "loss_weight", 0.5)
+    expected = ((predicted - noise) ** 2 * (1 + 0.5 * some_map)).mean()
+    torch.testing.assert_close(diffusion.noise_loss(predicted, noise, steered.loss_factor), expected)
+
+
+def test_input_perturbation_widens_the_noise_and_keeps_the_target():
+    """Noise level times sqrt(1 + gamma^2); the label is 1 / (1 + gamma^2) of the injected noise (method 1.3)."""
+    gamma, draws = 0.5, torch.Generator().manual_seed(7)
+    noise, other = (torch.randn((200_000, 1, 1, 1), generator=draws) for _ in range(2))
+    perturbed = diffusion.perturb(noise, other, gamma)
+    assert perturbed.target is noise
+    assert float(perturbed.injected.var()) == pytest.approx(1 + gamma**2, rel=0.01)
+    slope = (perturbed.injected * noise).sum() / perturbed.injected.square().sum()
+    assert float(slope) == pytest.approx(1 / (1 + gamma**2), rel=0.01)
 
 
 def test_loss_is_float32_whatever_the_network_computes_in(noise):

@@ -107,6 +107,59 @@ def test_weights_get_no_gradient_and_the_caller_may_forbid_gradients(model, show
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+def test_the_softmax_target_is_the_default_up_to_scale_until_it_saturates(model, shown, maps):
+    soft = flaw_activation_maps(model, shown, streams(6), gradcam.Cam(target="softmax"))
+    torch.testing.assert_close(soft, maps, atol=1e-3, rtol=0)
+
+
+def test_a_saturated_softmax_keeps_only_the_gradient_of_the_real_logit(model, shown):
+    sure = copy.deepcopy(model)
+    with torch.no_grad():
+        sure.head[3].bias[FAKE] += 40.0  # P(fake) rounds to 1
+        tap = sure.features[: VGG16_CONV5_3 + 1](sure.prepare(shown, streams(6)))
+    found = gradcam.class_activation(sure, tap, gradcam.Cam(target="softmax"))
+    tap.requires_grad_()
+    (gradient,) = torch.autograd.grad(-sure.head(sure.features[VGG16_CONV5_3 + 1 :](tap))[:, REAL].sum(), tap)
+    of_real = (gradient.mean(dim=(2, 3), keepdim=True) * tap.detach().relu()).sum(dim=1).relu()
+    scale = found.sum() / of_real.sum()
+    assert 0 < float(scale) < 1e-10
+    for one, other in zip(found / found.amax(), of_real / of_real.amax(), strict=True):
+        assert torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1] > 0.99
+
+
+def test_the_sigmoid_of_the_first_head_shows_what_looks_real(shown):
+    """A highlighter of evidence for fake has no evidence for real, and the other way round."""
+    for sign, seen in ((1.0, False), (-1.0, True)):
+        model = tiny_highlighter.brightness_highlighter(64, sign=sign * 0.01)
+        found = flaw_activation_maps(model, shown, [], gradcam.Cam(target="sigmoid"))
+        assert bool((found.amax(dim=(1, 2)) > 0.99).all()) is seen
+        assert bool((flaw_activation_maps(model, shown, []).amax(dim=(1, 2)) > 0.99).all()) is not seen
+
+
+def test_the_activation_may_be_read_before_the_relu(model, shown):
+    with torch.no_grad():
+        tap = model.features[: VGG16_CONV5_3 + 1](model.prepare(shown, streams(6)))
+    assert float(tap.min()) < 0
+    after, before = (
+        gradcam.class_activation(model, tap, gradcam.Cam(tap=tap_)) for tap_ in ("after_relu", "before_relu")
+    )
+    assert not torch.allclose(after, before, rtol=0.05)
+    positive = tap.clamp(min=1e-3)  # where nothing is negative, the tap makes no difference
+    after, before = (
+        gradcam.class_activation(model, positive, gradcam.Cam(tap=tap_)) for tap_ in ("after_relu", "before_relu")
+    )
+    assert torch.equal(after, before)
+
+
+def test_the_authors_input_is_standardised_by_their_numbers_without_guard(model, shown):
+    seen = []
+    hook = model.features[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].clone()))
+    flaw_activation_maps(model, shown[:, :1], streams(6), gradcam.Cam(preparation="authors"))
+    hook.remove()
+    resized = torch.nn.functional.interpolate(shown[:, :1] / 2 + 0.5, size=(64, 64), mode="bilinear")
+    torch.testing.assert_close(seen[0], ((resized - 0.45) / 0.25).expand(-1, 3, -1, -1))
+
+
 class TestMeanMap:
     def test_it_averages_images_then_areas(self):
         maps = torch.zeros(2, 4, 4)

@@ -29,8 +29,8 @@ def noisy() -> torch.Tensor:
     return torch.randn((2, 1, 8, 8), generator=torch.Generator().manual_seed(1))
 
 
-def output(network, noisy, guidance_map=None, weight=0.0):
-    with torch.no_grad(), modulation.modulated(network, guidance_map, weight):
+def output(network, noisy, guidance_map=None, weight=0.0, **switches):
+    with torch.no_grad(), modulation.modulated(network, guidance_map, weight, **switches):
         return network(noisy, 3).sample
 
 
@@ -121,3 +121,99 @@ def test_a_network_without_self_attention_is_named():
         modulation.modulated(torch.nn.Linear(2, 2), torch.ones(4, 4), 0.1),
     ):
         pass
+
+
+@pytest.mark.parametrize(("process", "keys", "values"), [("k", 2, 1), ("v", 1, 2), ("kv", 2, 2), ("none", 1, 1)])
+def test_keys_and_values_are_scaled_apart(network, process, keys, values):
+    for block in modulation.self_attentions(network):
+        tokens = torch.randn(1, 16, block.to_k.in_features)
+        with torch.no_grad(), modulation.modulated(network, torch.ones(8, 8), 1.0, process):
+            scaled = block.to_k(tokens), block.to_v(tokens)
+        torch.testing.assert_close(scaled[0], keys * block.to_k(tokens))
+        torch.testing.assert_close(scaled[1], values * block.to_v(tokens))
+
+
+def test_a_uniform_map_on_values_alone_is_a_gain_and_on_keys_alone_a_temperature(network):
+    """(1 + lr c) softmax(QK/sqrt d) V, and softmax((1 + lr c) QK/sqrt d) V (method 2.5)."""
+    block = modulation.self_attentions(network)[0]
+    tokens = torch.randn((1, 64, block.to_q.in_features), generator=torch.Generator().manual_seed(3))
+    heads, gain = block.heads, 1.5
+
+    def expected(temperature, factor):
+        q, k, v = (
+            linear(tokens).view(1, 64, heads, -1).transpose(1, 2) for linear in (block.to_q, block.to_k, block.to_v)
+        )
+        shares = (temperature * q @ k.transpose(2, 3) / q.shape[-1] ** 0.5).softmax(dim=-1)
+        return block.to_out[0]((shares @ (factor * v)).transpose(1, 2).flatten(2))
+
+    block.group_norm, block.residual_connection, block.rescale_output_factor = None, False, 1.0
+    for process, temperature, factor in (("k", gain, 1), ("v", 1, gain), ("kv", gain, gain)):
+        with torch.no_grad(), modulation.modulated(network, torch.full((8, 8), 0.5), 1.0, process):
+            found = block(tokens)
+        with torch.no_grad():
+            torch.testing.assert_close(found, expected(temperature, factor), atol=1e-5, rtol=1e-4)
+
+
+def test_the_middle_block_may_be_left_out(network):
+    every, outer = modulation.self_attentions(network), modulation.self_attentions(network, "no_mid")
+    middle = [block for block in every if not any(block is other for other in outer)]
+    assert (len(every), len(outer)) == (7, 6)
+    assert middle == [network.mid_block.attentions[0]]
+    tokens = torch.randn(1, 16, 16)
+    with torch.no_grad(), modulation.modulated(network, torch.ones(8, 8), 1.0, "kv", "no_mid"):
+        inside = middle[0].to_k(tokens)
+    assert torch.equal(inside, middle[0].to_k(tokens))
+
+
+PARAMETERS = {"conv1x1": 2, "conv3": 673, "conv_residual": 673}  # per attention (method 2.2)
+
+
+@pytest.mark.parametrize(("projection", "count"), PARAMETERS.items())
+def test_every_attention_has_its_own_projection_of_the_authors_size(network, projection, count):
+    projectors = modulation.build_projectors(network, projection, "all", seed=0)
+    assert [sum(p.numel() for p in projector.parameters()) for projector in projectors] == [count] * 7
+    assert len(modulation.build_projectors(network, projection, "no_mid", seed=0)) == 6
+    weights = [next(projector.parameters()) for projector in projectors]
+    assert not torch.equal(weights[0], weights[1])
+    again = modulation.build_projectors(network, projection, "all", seed=0)
+    assert all(torch.equal(a, b) for a, b in zip(projectors.parameters(), again.parameters(), strict=True))
+    other = modulation.build_projectors(network, projection, "all", seed=1)
+    assert not torch.equal(next(other.parameters()), weights[0])
+
+
+def test_building_projections_draws_nothing_from_the_training(network):
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    assert modulation.build_projectors(network, "identity", "all", seed=0) is None
+    modulation.build_projectors(network, "conv3", "all", seed=0)
+    assert torch.equal(torch.rand(4), expected)
+
+
+def test_a_residual_projection_starts_as_the_identity_bit_for_bit(network, noisy):
+    some_map = torch.rand(8, 8)
+    projectors = modulation.build_projectors(network, "conv_residual", "all", seed=0)
+    assert all(torch.equal(projector(some_map), some_map) for projector in projectors)
+    found = output(network, noisy, some_map, 0.5, projectors=projectors)
+    assert torch.equal(found, output(network, noisy, some_map, 0.5))
+
+
+@pytest.mark.parametrize("projection", PARAMETERS)
+def test_a_projection_learns_through_the_attention_and_is_no_part_of_the_network(network, noisy, projection):
+    keys = list(network.state_dict())
+    projectors = modulation.build_projectors(network, projection, "all", seed=0)
+    with modulation.modulated(network, torch.rand(8, 8), 0.5, projectors=projectors):
+        network(noisy, 3).sample.square().sum().backward()
+    assert all(float(list(projector.parameters())[-1].grad.abs().sum()) > 0 for projector in projectors)
+    assert list(network.state_dict()) == keys
+
+
+def test_the_map_is_projected_at_its_own_resolution_and_then_resized(network):
+    some_map, block = torch.rand(16, 16), modulation.self_attentions(network)[0]
+    projectors = modulation.build_projectors(network, "conv3", "all", seed=0)
+    tokens = torch.randn(1, 64, block.to_k.in_features)
+    with torch.no_grad(), modulation.modulated(network, some_map, 0.5, projectors=projectors):
+        scaled = block.to_k(tokens)
+    with torch.no_grad():
+        factors = modulation.token_factors(projectors[0](some_map), 64, 0.5)
+        torch.testing.assert_close(scaled, block.to_k(tokens) * factors)

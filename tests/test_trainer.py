@@ -1,13 +1,18 @@
 """One update: invariants that make variants comparable (method 7, "Training loop"; design 9)."""
 
 import copy
+import dataclasses
+import hashlib
 
 import pytest
 import torch
 from torch import nn
 
+from selfrefine import config, diffusion, modulation
 from selfrefine.errors import InputError
 from selfrefine.guidance import Refinement
+from selfrefine.stages import train_refined
+from tests.test_params import project_params
 from tests.tiny import SIZE, STEPS, tiny_settings, tiny_trainer
 
 PLAIN = Refinement("none", 0.5, "none", 0.5, cycle=4, map_images=4, map_steps=2)
@@ -129,3 +134,105 @@ def test_bfloat16_keeps_weights_and_loss_in_float32(some_map):
     exact = tiny_trainer().update(some_map, BOTH)
     assert float(loss) == pytest.approx(float(exact), rel=0.02)
     assert float(loss) != float(exact)
+
+
+# -- all rows of variants ----------------------------------------------------------------------------------------------
+
+PARAMS = project_params()
+
+
+def refinement_of(row):
+    """What a job of this variant runs with."""
+    names = {"dataset": "fashion_mnist", "model": "ddpm", "variant": row, "seed": "0"}
+    return config.from_json(
+        train_refined.Config, config.to_json(config.job(PARAMS, "train_refined", names))
+    ).refinement()
+
+
+def prepared(refinement, seed=0, **network):
+    """A trainer with the projections of a variant."""
+    trainer = tiny_trainer(network=network, seed=seed)
+    projectors = modulation.build_projectors(trainer.network, refinement.projection, refinement.layers, 0)
+    trainer.add_projectors(projectors)
+    return trainer
+
+
+def draws_of(refinement, guidance_map, monkeypatch, seed=0):
+    """Digest of batch, t, eps and dropout masks of three steps, as they reach the functions that use them."""
+    digest = hashlib.sha256()
+
+    def spied(function, *recorded):
+        def spy(*given):
+            for index in recorded:
+                digest.update(given[index].detach().numpy().tobytes())
+            return function(*given)
+
+        return spy
+
+    trainer = prepared(refinement, seed, dropout=0.5)
+    with monkeypatch.context() as patch:
+        patch.setattr(diffusion, "diffuse", spied(diffusion.diffuse, 0, 2))
+        patch.setattr(diffusion, "steer", spied(diffusion.steer, 0))
+        patch.setattr(diffusion, "perturb", spied(diffusion.perturb, 0))
+        for module in trainer.network.modules():
+            if isinstance(module, nn.Dropout) and module.p > 0:
+                module.register_forward_hook(lambda _m, _a, out: digest.update((out == 0).numpy().tobytes()))
+        for _ in range(3):
+            trainer.update(guidance_map if refinement.uses_map else None, refinement)
+    return digest.hexdigest()
+
+
+def test_every_row_draws_the_same_batch_t_noise_and_dropout(some_map, monkeypatch):
+    digests = {row: draws_of(refinement_of(row), some_map, monkeypatch) for row in PARAMS["variants"]}
+    assert len(digests) > 40
+    assert set(digests.values()) == {digests["baseline"]}
+    assert draws_of(refinement_of("baseline"), some_map, monkeypatch, seed=1) != digests["baseline"]
+
+
+NO_EFFECT = {"baseline", "baseline_equal_cost", "authors_ldm"}  # with any given map
+
+
+def test_every_row_but_those_of_no_map_trains_in_its_own_way(some_map):
+    """Whatever the map: rows that differ in map or CAM alone are equal under one given map, all others are not."""
+    plain = losses_of(refinement_of("baseline"), some_map)
+    for row in PARAMS["variants"]:
+        assert (losses_of(refinement_of(row), some_map) == plain) == (row in NO_EFFECT), row
+
+
+def losses_of(refinement, guidance_map):
+    trainer = prepared(refinement)
+    return [float(trainer.update(guidance_map if refinement.uses_map else None, refinement)) for _ in range(3)]
+
+
+@pytest.mark.parametrize("forward", ["xt", "both", "tgt_add", "xt_add", "loss_weight"])
+def test_zero_weight_is_plain_training_for_every_forward_process(some_map, forward):
+    plain, losses = trained()
+    none = dataclasses.replace(NOTHING, forward=forward, projection="conv3", layers="no_mid")
+    other, other_losses = trained(none, some_map)
+    assert other_losses == losses
+    assert same(plain.tensors(), other.tensors())
+
+
+def test_a_residual_projection_starts_where_no_projection_does(some_map):
+    residual = dataclasses.replace(BOTH, projection="conv_residual")
+    first, projected = losses_of(BOTH, some_map), losses_of(residual, some_map)
+    assert projected[0] == first[0]
+    assert projected[1:] != first[1:]  # it has learnt by then
+
+
+def test_projections_are_trained_kept_and_restored_beside_the_network(some_map):
+    conv3 = dataclasses.replace(BOTH, projection="conv3")
+    half, unbroken, resumed = prepared(conv3), prepared(conv3), prepared(conv3)
+    start = {name: value.clone() for name, value in half.tensors().items()}
+    for _ in range(3):
+        half.update(some_map, conv3)
+    state = {name: value.clone() for name, value in half.tensors().items()}
+    kept = [name for name in state if name.startswith("weights/projection.")]
+    assert len(kept) == 6 * len(modulation.self_attentions(half.network))
+    assert all(not torch.equal(state[name], start[name]) for name in kept)
+    resumed.restore(state, 3)
+    expected = [float(unbroken.update(some_map, conv3)) for _ in range(6)][3:]
+    assert [float(resumed.update(some_map, conv3)) for _ in range(3)] == expected
+    assert same(unbroken.tensors(), resumed.tensors())
+    with pytest.raises(InputError, match="training state does not fit the network: projection"):
+        prepared(BOTH).restore(state, 3)
