@@ -18,7 +18,10 @@ STAGES = [name for name in MODULES if name.startswith("selfrefine.stages.")]
 # What the workflow needs before any job runs.
 LIGHT = [
     "selfrefine",
-    *(f"selfrefine.{name}" for name in ("config", "code_digest", "image_folder", "params", "references", "strict_yaml")),
+    *(
+        f"selfrefine.{name}"
+        for name in ("config", "code_digest", "image_folder", "params", "references", "strict_yaml")
+    ),
 ]
 HEAVY = {"torch", "numpy", "pandas", "diffusers", "matplotlib", "torch_fidelity", "torchvision", "scipy", "sklearn"}
 # Ways to open a file, as they are written.
