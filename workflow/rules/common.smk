@@ -72,7 +72,7 @@ def config_of(stage):
     def config_json(wildcards):
         names = {name: value for name, value in wildcards.items() if name != "experiment"}
         job = job_config.job(config, stage, names)
-        if stage == "prepare_data" and "folder" in job:  # no rule makes these files: their digest tells of a change
+        if stage == "prepare_data" and "folder" in job:  # nobody declares these files; their digest tells of a change
             job["contents"] = image_folder.digest(Path(job["folder"]))
         return job_config.to_json(job)
 
