@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from snakemake.cli import get_argument_parser
 
-from selfrefine.commands.snakemake import targets_first
+from selfrefine.commands.snakemake import only_run, targets_first
 
 # A workflow whose one rule tells which Python a rule finds.
 SNAKEFILE = """
@@ -81,3 +81,21 @@ def test_the_command_works_without_activation_in_a_bare_shell(tmp_path: Path) ->
     python, config = (tmp_path / "python.txt").read_text().splitlines()
     assert Path(python).parent == programs
     assert "given" in config
+
+
+def test_a_second_run_in_the_folder_ends_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").touch()
+    with only_run(tmp_path, ["all"]):
+        with pytest.raises(SystemExit, match=f"process {os.getpid()} is running here"), only_run(tmp_path, ["all"]):
+            pass
+        for aside in ("-n", "-np", "--dry-run", "--lint", "--unlock", "--report", "--nolock"):
+            with only_run(tmp_path, ["all", aside]):
+                pass
+    with only_run(tmp_path, ["all"]):  # the first one has ended
+        pass
+
+
+def test_a_folder_without_a_workflow_is_left_alone(tmp_path: Path) -> None:
+    with only_run(tmp_path, ["all"]):
+        pass
+    assert list(tmp_path.iterdir()) == []

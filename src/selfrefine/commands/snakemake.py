@@ -1,16 +1,34 @@
 """Snakemake's command under its own name, so that `snakemake --cores 1 --resources gpu=1 all` works as it stands.
 
 In stock Snakemake 9 the options --resources and --config take every word up to the next option, so a target behind
-them is read as a resource. Here words without `=` behind these options move to the front; all else is untouched.
+them is read as a resource. Here words without `=` behind these options move to the front; all else is untouched. And a second run in the same folder ends at once,
+with one line that names the first.
 """
 
+import fcntl
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 # Options whose values are all of the form NAME=VALUE, under every name that Snakemake gives them.
 ASSIGNING = frozenset({"--resources", "--res", "--config", "-C"})
+# Options that look or mend but run no job: they may be used beside a run.
+NO_RUN = (
+    "-n",
+    "--dry",
+    "--unlock",
+    "--nolock",
+    "--lint",
+    "--list",
+    "-l",
+    "--summary",
+    "-S",
+    "--detailed-summary",
+    "-D",
+)
+NO_RUN += ("--report", "--dag", "--rulegraph", "--filegraph", "--d3dag", "--print-compilation", "--version", "-v", "-h")
 
 
 def targets_first(arguments: Sequence[str]) -> list[str]:
@@ -33,10 +51,39 @@ def targets_first(arguments: Sequence[str]) -> list[str]:
     return targets + rest
 
 
+@contextmanager
+def only_run(folder: Path, arguments: Sequence[str]) -> Iterator[None]:
+    """Holds the folder for one run; ends the program with one line while another run holds it.
+
+    Snakemake has a lock of its own, but tells it in many lines, and two runs that start together can both pass it.
+
+    Args:
+        folder: where Snakemake runs.
+        arguments: of the command; those that run nothing hold nothing.
+    """
+    if any(word.startswith(NO_RUN) for word in arguments) or not (folder / "Snakefile").is_file():
+        yield
+        return
+    path = folder / ".snakemake" / "run.lock"
+    path.parent.mkdir(exist_ok=True)
+    with open(path, "a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(
+                f"snakemake: {path.read_text().strip() or 'another process'} is running here; wait for it, or stop it"
+            )
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}\n")
+        lock.flush()
+        yield
+
+
 def main() -> None:
     """Runs Snakemake with this environment's programs first in PATH: rules find its Python without activation."""
     from snakemake.cli import main as snakemake
 
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     sys.argv[1:] = targets_first(sys.argv[1:])
-    snakemake()
+    with only_run(Path(), sys.argv[1:]):
+        snakemake()
