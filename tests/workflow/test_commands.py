@@ -1,9 +1,9 @@
 """The user's own commands, as they stand, on the smoke experiment."""
 
 import os
+import re
 import shutil
 import sys
-import re
 import time
 from pathlib import Path
 

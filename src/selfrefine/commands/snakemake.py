@@ -1,8 +1,8 @@
 """Snakemake's command under its own name, so that `snakemake --cores 1 --resources gpu=1 all` works as it stands.
 
 In stock Snakemake 9 the options --resources and --config take every word up to the next option, so a target behind
-them is read as a resource. Here words without `=` behind these options move to the front; all else is untouched. And a second run in the same folder ends at once,
-with one line that names the first.
+them is read as a resource. Here words without `=` behind these options move to the front; all else is untouched. And a
+second run in the same folder ends at once, with one line that names the first.
 """
 
 import fcntl
