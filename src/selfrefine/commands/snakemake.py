@@ -15,9 +15,17 @@ from pathlib import Path
 # Options whose values are all of the form NAME=VALUE, under every name that Snakemake gives them.
 ASSIGNING = frozenset({"--resources", "--res", "--config", "-C"})
 # Options that look or mend but run no job: they may be used beside a run.
-NO_RUN = tuple(
-    "-n --dry --unlock --nolock --lint --list -l --summary -S --detailed-summary -D --report --dag --rulegraph "
-    "--filegraph --d3dag --print-compilation --version -v --help -h".split()
+NO_RUN: tuple[str, ...] = ("-n", "--dry", "--unlock", "--nolock", "--lint", "--list", "-l", "--summary", "-S", "-h")
+NO_RUN += (
+    "--report",
+    "--dag",
+    "--rulegraph",
+    "--filegraph",
+    "--d3dag",
+    "--print-compilation",
+    "--version",
+    "-v",
+    "--help",
 )
 
 
