@@ -59,16 +59,19 @@ def samples_figure(samples: Mapping[str, np.ndarray], caption: str) -> Figure:
         _draw_strip(ax, images / 255.0, title)
     _number_columns(axes[0], [str(number) for number in range(count)], size)
     told = f"Images 0 to {count - 1}, not picked. Each column starts from the same noise."
-    return _captioned(figure, f"{told} {caption}")
+    return captioned(figure, f"{told} {caption}")
 
 
-def flaw_maps_figure(images: np.ndarray, maps: np.ndarray, caption: str) -> Figure:
+def flaw_maps_figure(
+    images: np.ndarray, maps: np.ndarray, caption: str, origin: str = "of the base model in the highlighter's test part"
+) -> Figure:
     """Figure 8: generated images, their flaw maps, and both laid over each other (method 5.7).
 
     Args:
         images: (n, H, W, 3) uint8.
         maps: (n, S, S) in [0, 1].
         caption: scale and seed.
+        origin: which images.
     """
     heat = mpl.colormaps[FLAW_COLOURS](maps)[..., :3]
     shown = _enlarged(images / 255.0, maps.shape[1])
@@ -78,10 +81,10 @@ def flaw_maps_figure(images: np.ndarray, maps: np.ndarray, caption: str) -> Figu
         _draw_strip(ax, strip, title)
     _colour_bar(figure, axes, FLAW_COLOURS, 1.0, "evidence of generation")
     told = (
-        f"The first {len(images)} images of the base model in the highlighter's test part, not picked; Grad-CAM of its "
-        f"fake class, each map scaled to [0, 1]; overlay {IMAGE_SHARE:g} image + {1.0 - IMAGE_SHARE:g} map."
+        f"The first {len(images)} images {origin}, not picked; Grad-CAM of the highlighter's fake class, each map "
+        f"scaled to [0, 1]; overlay {IMAGE_SHARE:g} image + {1.0 - IMAGE_SHARE:g} map."
     )
-    return _captioned(figure, f"{told} {caption}")
+    return captioned(figure, f"{told} {caption}")
 
 
 def refreshes_figure(maps: Mapping[str, np.ndarray], refreshes: Mapping[str, pd.DataFrame], caption: str) -> Figure:
@@ -95,7 +98,7 @@ def refreshes_figure(maps: Mapping[str, np.ndarray], refreshes: Mapping[str, pd.
     used = {title: values for title, values in maps.items() if len(values)}
     if not used:
         figure = Figure(figsize=(NARROWEST, 1.0), layout="constrained")
-        return _captioned(figure, f"No selected variant uses a guidance map. {caption}")
+        return captioned(figure, f"No selected variant uses a guidance map. {caption}")
     count = min(MOST_MAPS, max(len(values) for values in used.values()))
     highest = max(float(values.max()) for values in used.values()) or 1.0  # else all are black
     figure, axes = _rows(count, [CELL + 0.2] * len(used) + [2 * CELL], "Mean flaw map over the refreshes")
@@ -116,7 +119,7 @@ def refreshes_figure(maps: Mapping[str, np.ndarray], refreshes: Mapping[str, pd.
     axes[-1].grid(visible=True)
     axes[-1].legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=5, **LEGEND)
     told = "M is the mean of the flaw maps of images sampled from the EMA weights before the step above it."
-    return _captioned(figure, f"{told} {caption}")
+    return captioned(figure, f"{told} {caption}")
 
 
 def loss_figure(base: pd.DataFrame, refined: Mapping[str, pd.DataFrame], caption: str) -> Figure:
@@ -159,7 +162,7 @@ def loss_figure(base: pd.DataFrame, refined: Mapping[str, pd.DataFrame], caption
         "Pale: as logged; dark: smoothed. All variants see the same images, times and noise; a variant changes what "
         "its loss measures, so lower is not better."
     )
-    return _captioned(figure, f"{told} {caption}")
+    return captioned(figure, f"{told} {caption}")
 
 
 def _draw_curve(
@@ -219,7 +222,7 @@ def _colours(titles: Mapping[str, Any]) -> list[str]:
     return [COLOURS[number % len(COLOURS)] for number in range(len(titles))]
 
 
-def _captioned(figure: Figure, caption: str) -> Figure:
+def captioned(figure: Figure, caption: str) -> Figure:
     """Puts the caption under a figure, broken to its width."""
     lines = textwrap.fill(caption, width=int(figure.get_figwidth() * 17), break_on_hyphens=False)
     figure.supxlabel(lines, x=0.01, ha="left", fontsize=7.5, color=GREY)
