@@ -1,5 +1,6 @@
 """One update: invariants that make variants comparable (method 7, "Training loop"; design 9)."""
 
+import contextlib
 import copy
 import dataclasses
 import hashlib
@@ -8,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from selfrefine import config, diffusion, modulation
+from selfrefine import config, diffusion, modulation, runtime
 from selfrefine.errors import InputError
 from selfrefine.guidance import Refinement
 from selfrefine.stages import train_refined
@@ -236,3 +237,13 @@ def test_projections_are_trained_kept_and_restored_beside_the_network(some_map):
     assert same(unbroken.tensors(), resumed.tensors())
     with pytest.raises(InputError, match="training state does not fit the network: projection"):
         prepared(BOTH).restore(state, 3)
+
+
+def test_attention_as_plain_products_trains_like_the_fused_one(monkeypatch):
+    plain, losses = trained()
+    monkeypatch.setattr(runtime, "training_attention", lambda _device: contextlib.nullcontext())
+    fused, fused_losses = trained()
+    assert losses == pytest.approx(fused_losses, rel=1e-4)
+    assert losses != fused_losses  # the other kernel really ran
+    for name, value in plain.tensors().items():
+        torch.testing.assert_close(fused.tensors()[name], value, atol=2e-3, rtol=1e-2)

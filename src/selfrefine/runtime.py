@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import UnionType
@@ -196,6 +196,16 @@ def precision(name: str, on: "torch.device") -> "torch.dtype":
     if name not in types:
         raise InputError(f"params.yaml: shared.precision is {name}; allowed: auto, {', '.join(types)}")
     return types[name]
+
+
+def training_attention(on: "torch.device") -> AbstractContextManager[None]:
+    """Attention as plain products on the CPU, where torch's fused backward pass is slow; untouched elsewhere.
+
+    Measured at 64 tokens, batch 64, bfloat16, two cores: an update in about 0.7 of the time; inference gains nothing.
+    """
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    return sdpa_kernel(SDPBackend.MATH) if on.type == "cpu" else nullcontext()
 
 
 def autocast(on: "torch.device", dtype: "torch.dtype") -> "torch.autocast":

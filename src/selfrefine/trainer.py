@@ -132,7 +132,8 @@ class Trainer:
 
         self.network.train()
         torch.manual_seed(randomness.stream_seed(self.seed, "dropout", step))  # dropout knows no generator of its own
-        with self._modulated(guidance_map, refinement), runtime.autocast(self.device, self.dtype):
+        attention, autocast = runtime.training_attention(self.device), runtime.autocast(self.device, self.dtype)
+        with self._modulated(guidance_map, refinement), attention, autocast:
             predicted = self.network(noisy, times).sample
         loss = diffusion.noise_loss(predicted, noise.target, noise.loss_factor)
         loss.backward()  # type: ignore[no-untyped-call]
