@@ -1,11 +1,12 @@
 """The same tables as pages to read: Markdown with the paper's figures beside ours and the words that they need."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from selfrefine.config import FORK
+from selfrefine.metrics.contrasts import HEADLINE, SAMPLER_DEPENDENT
 from selfrefine.metrics.intervals import IMAGES_PER_FEATURE, NOT_ASSESSED
-from selfrefine.tables import FLOOR, HEADLINE, Judgement, Line, highlighter_means
+from selfrefine.tables import FLOOR, Judgement, Line, highlighter_means
 
 EMPTY = "-"
 OWN_ROWS = {FORK: "Base model at the fork", FLOOR: "Floor: real training images"}
@@ -22,6 +23,7 @@ VERDICTS = {
     "worse": "higher FD than the {reference}: the 95 % interval over seeds lies above 0",
     "equivalent": "no change that matters: the 90 % interval over seeds lies inside +-{margin:.1f} %",
     "inconclusive": "the seeds do not tell",
+    SAMPLER_DEPENDENT: "a second sampler of the same models contradicts it",
     NOT_ASSESSED: "fewer than {minimum} seeds. One seed is one training run of each row: what differs between them may "
     "be chance, however narrow the interval over images",
 }
@@ -65,7 +67,7 @@ def table2_page(
         ]
         means = {key[2]: mean for key, mean in highlighter_means(highlighter).items() if key[:2] == (dataset, model)}
         parts.append(_highlighter(means, published))
-    parts.append(_verdicts(table, judgement, titles))
+    parts.append(verdict_words({line["verdict"] for line in table}, judgement, titles[judgement.reference]))
     return "\n".join(part for part in parts if part)
 
 
@@ -136,11 +138,10 @@ def _highlighter(means: Mapping[str, float], published: Iterable[Line]) -> str:
     return f"### Flaw highlighter, on images that it has not seen\n\n{table}" if rows else ""
 
 
-def _verdicts(table: Iterable[Line], judgement: Judgement, titles: Mapping[str, str]) -> str:
-    """What the verdicts that occur mean."""
-    given = {line["verdict"] for line in table}
+def verdict_words(given: Collection[str], judgement: Judgement, reference: str) -> str:
+    """What the verdicts that occur mean; `reference` in words."""
     values = {
-        "reference": titles[judgement.reference],
+        "reference": reference,
         "margin": 100.0 * judgement.equivalence_margin,
         "minimum": judgement.minimum_seeds,
     }

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from selfrefine.config import FORK
 from selfrefine.errors import InputError
-from selfrefine.metrics import intervals
+from selfrefine.metrics import contrasts, intervals
+from selfrefine.metrics.contrasts import HEADLINE, Contrast, Pair
 from selfrefine.metrics.intervals import Estimate
 
 Line = Mapping[str, Any]
 
-HEADLINE = "fd_test"  # the metric that the paper's FID is printed beside, and the only one with a verdict
 LOG_DIFFERENCE = "fd_test_log_difference"  # of one seed, with its interval over images
 FLOOR = "floor"  # the row of real training images; it and FORK are no variants
 PLATEAU = 0.10  # a baseline that gained more since the fork is still far from its end
@@ -42,6 +42,19 @@ class Judgement:
     reference: str
     equivalence_margin: float
     minimum_seeds: int
+    primary_network: str = ""
+    confirmatory: Sequence[Pair] = ()
+
+    def contrasts(self, metrics: Iterable[Line], pairs: Sequence[Pair]) -> list[Contrast]:
+        """The confirmatory contrasts and `pairs`, judged."""
+        rules = contrasts.Rules(
+            confirmatory=self.confirmatory,
+            primary_network=self.primary_network,
+            margin=self.equivalence_margin,
+            minimum_seeds=self.minimum_seeds,
+            second_sampler={},
+        )
+        return contrasts.judge(metrics, rules, pairs)
 
 
 def cells(metrics: Iterable[Line]) -> Cells:
@@ -111,13 +124,13 @@ def table2(
     """
     table = cells(metrics)
     _check_reference(table, judgement.reference)
-    printed = (line for line in paper if (line["table"], line["metric"]) == ("table2", "fid"))
-    published = {(line["row"], line["dataset"]): line["value"] for line in printed}
+    verdicts = _verdicts(metrics, judgement)
+    published = published_fid(paper, "table2")
     lines = []
     for key, seeds in table.items():
         if key.metric == LOG_DIFFERENCE:
             continue
-        figure = published.get((key.variant, stands_for.get(key.dataset)), math.nan)
+        figure = published.get((key.variant, stands_for.get(key.dataset, "")), math.nan)
         lines.append(
             {
                 "dataset": key.dataset,
@@ -126,8 +139,9 @@ def table2(
                 "row": key.variant,
                 "metric": key.metric,
                 "paper": figure if key.metric == HEADLINE else math.nan,
-                **_figure(list(seeds.values())),
-                **_difference(table, key, judgement),
+                **over_runs(list(seeds.values())),
+                **_difference(table, key, judgement.reference),
+                "verdict": verdicts.get(key[:4], "") if key.metric == HEADLINE else "",
                 "n_images": metrics[0]["n_images"],
                 "n_seeds": len(seeds),
                 "scale": scale[key.dataset, key.model],
@@ -148,28 +162,44 @@ def _check_reference(table: Cells, reference: str) -> None:
         )
 
 
-def _figure(seeds: Sequence[Estimate]) -> dict[str, float]:
+def published_fid(paper: Iterable[Line], table: str) -> dict[tuple[str, str], float]:
+    """(row, the paper's data set) -> FID in one of the paper's tables."""
+    printed = (line for line in paper if (line["table"], line["metric"]) == (table, "fid"))
+    return {(line["row"], line["dataset"]): line["value"] for line in printed}
+
+
+def _verdicts(metrics: Sequence[Line], judgement: Judgement) -> dict[tuple[str, ...], str]:
+    """(data set, model, network, variant) -> its verdict against the reference, the same as in controls.csv."""
+    judged = {line["variant"] for line in metrics} - {judgement.reference, FLOOR, FORK}
+    found = judgement.contrasts(metrics, [(variant, judgement.reference) for variant in sorted(judged)])
+    return {(*line.space, line.variant): line.verdict for line in found if line.reference == judgement.reference}
+
+
+def paper_rows(table: Iterable[Line], paper: Iterable[Line], reference: str) -> list[Line]:
+    """The lines of the rows that the paper's Table 2 has, of the reference, the fork and the floor."""
+    kept = {line["row"] for line in paper if line["table"] == "table2"} | {reference, FORK, FLOOR}
+    return [line for line in table if line["row"] in kept]
+
+
+def over_runs(seeds: Sequence[Estimate]) -> dict[str, float]:
+    """`value`, `low`, `high`: mean and interval over seeds; of one seed, its interval over images."""
     values = [estimate.value for estimate in seeds]
     low, high = intervals.over_seeds(values) if len(seeds) > 1 else (seeds[0].low, seeds[0].high)
     return {"value": fmean(values), "low": low, "high": high}
 
 
-def _difference(table: Cells, key: Key, judgement: Judgement) -> dict[str, Any]:
+def _difference(table: Cells, key: Key, reference: str) -> dict[str, float]:
     """The columns of the difference to the reference; empty for the reference itself and for real images."""
-    line: dict[str, Any] = dict.fromkeys(("difference", "difference_low", "difference_high"), math.nan)
-    line |= {"image_difference_low": math.nan, "image_difference_high": math.nan, "verdict": ""}
-    if key.variant in (judgement.reference, FLOOR):
+    line = dict.fromkeys(("difference", "difference_low", "difference_high"), math.nan)
+    line |= {"image_difference_low": math.nan, "image_difference_high": math.nan}
+    if key.variant in (reference, FLOOR):
         return line
-    differences = differences_by_seed(table, key, judgement.reference)
+    differences = differences_by_seed(table, key, reference)
     line["difference"] = fmean(differences)
     line["difference_low"], line["difference_high"] = intervals.over_seeds(differences)
     if key.metric == HEADLINE:
         by_images = list(table[key._replace(metric=LOG_DIFFERENCE)].values())
         line["image_difference_low"], line["image_difference_high"] = intervals.over_images(by_images)
-        if key.variant != FORK:
-            line["verdict"] = intervals.verdict(
-                differences, margin=judgement.equivalence_margin, minimum_seeds=judgement.minimum_seeds
-            )
     return line
 
 

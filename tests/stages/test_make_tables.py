@@ -1,4 +1,4 @@
-"""Tidy metrics in; Table 2 as CSV and page, and its plain numbers, out."""
+"""Metrics, maps and configs of all runs in; tables as CSV and page, every difference drawn, and plain numbers, out."""
 
 import pandas as pd
 import pytest
@@ -7,33 +7,52 @@ from selfrefine import files
 from selfrefine.errors import InputError
 from selfrefine.runtime import Job
 from selfrefine.stages.make_tables import Config, Inputs, Outputs, run
-from tests.tiny_metrics import FD, PAPER, ROWS, generation, highlighter, line
+from tests.tiny_metrics import FD, PAPER, ROWS, generation, highlighter, line, published
+from tests.tiny_refined import readouts, refined
+
+OUTPUTS = ("table2.csv", "table2.md", "controls.csv", "controls.md", "table7.csv", "table7.md", "forest.png")
+REFRESHES = ["step", "mean", "std", "mfam_mean", "mfam_std", "r_mfam", "r_first"]
 
 
 @pytest.fixture
 def job(tmp_path):
-    """A job on the metrics of two seeds, each in its file; `changes` replace leaves of its config."""
+    """A job on the metrics of some seeds, each in its file; `changes` replace leaves of its config."""
 
-    def build(extra=(), **changes):
+    def build(extra=(), fd=FD, seeds=2, **changes):
+        variants = [row for row in fd if row not in ("fork", "floor")]
+        metrics = {
+            "generation": [*generation(fd, seeds), *extra],
+            "highlighter": highlighter(seeds),
+            "readouts": readouts(variants, seeds),
+        }
         paths = {}
-        for name, lines in {"generation": [*generation(FD, 2), *extra], "highlighter": highlighter(2)}.items():
-            paths[name] = (tmp_path / f"{name}0.csv", tmp_path / f"{name}1.csv")
+        for name, lines in metrics.items():
+            paths[name] = tuple(tmp_path / f"{name}{seed}.csv" for seed in range(seeds))
             for seed, path in enumerate(paths[name]):
                 files.write_table(path, pd.DataFrame([line for line in lines if line["seed"] == seed]))
+        for number, run_of_variant in enumerate(refined(variants, seeds)):
+            files.write_json(tmp_path / f"config{number}.json", run_of_variant.config)
+            table = pd.DataFrame(run_of_variant.refreshes, columns=REFRESHES)
+            files.write_table(tmp_path / f"refreshes{number}.csv", table)
+        for name, kind in (("config", "json"), ("refreshes", "csv")):
+            paths[name] = tuple(tmp_path / f"{name}{number}.{kind}" for number in range(len(variants) * seeds))
         files.write_table(tmp_path / "paper_values.csv", pd.DataFrame(PAPER))
         values = {
             "names": {},
             "experiment": "smoke",
-            "select": {"seeds": [0, 1]},
-            "rows": ROWS,
+            "select": {"variants": variants, "seeds": list(range(seeds))},
+            "rows": ROWS | {"variants": {row: {"title": row.capitalize()} for row in variants}},
             "primary_network": "vgg16_conv5_gap",
             "reference": "baseline",
             "equivalence_margin": 0.017,
             "minimum_seeds": 6,
             "confirmatory": (),
         }
-        inputs = Inputs(paths["generation"], paths["highlighter"], tmp_path / "paper_values.csv")
-        outputs = Outputs(*(tmp_path / name for name in ("table2.csv", "table2.md", "summary.json")))
+        inputs = Inputs(
+            *(paths[name] for name in ("generation", "highlighter", "readouts", "config", "refreshes")),
+            tmp_path / "paper_values.csv",
+        )
+        outputs = Outputs(*(tmp_path / name for name in (*OUTPUTS, "summary.json")))
         return Job("make_tables", Config(**values | changes), inputs, outputs)
 
     return build
@@ -52,6 +71,43 @@ def test_tables_are_written(job):
     assert tree["shapes"]["tiny"]["both"]["vgg16_conv5_gap"]["fd_test"] == pytest.approx(9.045)
 
 
+@pytest.mark.parametrize("seeds", [1, 6])
+def test_rows_that_the_paper_does_not_have_stand_in_their_own_tables(job, seeds):
+    fd = FD | {"uniform": 9.5, "edge": 9.6}
+    built = job(fd=fd, seeds=seeds)
+    run(built)
+    outputs = built.outputs
+    assert set(files.read_table(outputs.table2_csv)["row"]) == {"baseline", "both", "fork", "floor"}
+    assert "Uniform" not in outputs.table2_md.read_text()
+    controls = files.read_table(outputs.controls_csv)
+    assert {(row, other) for row, other in zip(controls["row"], controls["reference"], strict=True)} == {
+        *((row, "baseline") for row in ("both", "uniform", "edge")),
+        ("both", "uniform"),
+    }
+    assert set(controls["n_seeds"]) == {seeds}
+    assert "not shown: " in outputs.controls_md.read_text()
+    assert set(files.read_json(outputs.summary)["shapes"]["tiny"]) == {*fd, "highlighter"}
+
+
+def test_the_papers_rows_alone_leave_files_that_say_so(job):
+    run(job())
+    outputs = job().outputs
+    assert list(files.read_table(outputs.controls_csv)["row"].unique()) == ["both"]
+    assert "No control is selected" in outputs.controls_md.read_text()
+    assert len(files.read_table(outputs.table7_csv)) == 0
+    assert "No other map of Table 7 is selected" in outputs.table7_md.read_text()
+    assert outputs.forest.stat().st_size > 10_000
+
+
+def test_table_7_has_the_papers_figures(job):
+    built = job(fd=FD | {"edge": 9.6})
+    seven = [published("table7", "edge", "fid", 8.739), published("table7", "both", "fid", 8.369)]
+    files.write_table(built.inputs.paper, pd.DataFrame([*PAPER, *seven]))
+    run(built)
+    table = files.read_table(built.outputs.table7_csv)
+    assert list(table["paper"]) == [8.369, 8.739] * 2
+
+
 def test_equal_metrics_are_equal_bytes(job):
     run(job())
     before = [files.sha256(path) for path in vars(job().outputs).values()]
@@ -60,8 +116,7 @@ def test_equal_metrics_are_equal_bytes(job):
 
 
 def test_a_data_set_of_nobodys_paper_has_no_figures_beside(job):
-    rows = ROWS | {"datasets": {"shapes": {"title": "Shapes"}}}
-    run(job(rows=rows))
+    run(job(rows=ROWS | {"datasets": {"shapes": {"title": "Shapes"}}}))
     assert files.read_table(job().outputs.table2_csv)["paper"].isna().all()
     text = job().outputs.table2_md.read_text()
     assert "in the place of" not in text

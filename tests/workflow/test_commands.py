@@ -15,7 +15,8 @@ from tests.workflow.project import Project, jobs
 pytestmark = pytest.mark.slow
 
 NOTHING = "Nothing to be done"
-TABLES = ["table2.csv", "table2.md", "summary.json"]
+TABLES = [f"{name}.{kind}" for name in ("table2", "controls", "table7") for kind in ("csv", "md")]
+TABLES += ["forest.png", "summary.json"]
 FIGURES = ["figure4.png", "figure8.png", "mfam.png", "loss.png"]
 
 
@@ -52,7 +53,7 @@ def test_make_all_takes_the_experiment(project: Project) -> None:
 def test_the_report_is_one_page_with_tables_and_figures(project: Project) -> None:
     project.run("make -o ready report")
     page = (project.root / "report.html").read_text()
-    for name in ["table2.csv", *FIGURES]:
+    for name in ["table2.csv", "controls.csv", "table7.csv", "forest.png", *FIGURES]:
         assert name in page
 
 

@@ -1,0 +1,96 @@
+"""Lines of controls.csv: which rows are controls of which, what their maps are, what the forward process predicts."""
+
+import math
+
+import pytest
+
+from selfrefine import control_table, tables
+from tests.tiny_metrics import FD, ROWS, generation
+from tests.tiny_refined import VARIANTS, readouts, refined
+
+CONTROLS = ["baseline", "forward", "both", "uniform", "cells", "real_map", "ddpm_ip"]
+FIGURES = FD | {"forward": 9.8, "uniform": 9.5, "cells": 9.6, "real_map": 9.7, "ddpm_ip": 10.1}
+
+
+def judgement(confirmatory=()):
+    return tables.Judgement("baseline", 0.017, 6, "vgg16_conv5_gap", confirmatory)
+
+
+def table(variants=CONTROLS, seeds=1, confirmatory=(), runs=None):
+    metrics = generation({row: FIGURES[row] for row in (*variants, "fork", "floor")}, seeds)
+    runs = runs or refined(variants, seeds)
+    pairs = control_table.pairs(variants, "baseline", control_table.controls_of(runs))
+    found = judgement(confirmatory).contrasts(metrics, pairs)
+    scale = tables.scales(metrics, "smoke", ROWS)
+    lines = control_table.lines(found, metrics, readouts(variants, seeds), runs, scale)
+    return {(line["row"], line["reference"]): line for line in lines if line["network"] == "alexnet_conv5_gap"}
+
+
+def test_a_control_differs_in_the_map_alone():
+    found = control_table.controls_of(refined(VARIANTS))
+    assert found == {"forward": {}, "both": {"uniform": "uniform", "cells": "cells", "real_map": "real_map"}}
+
+
+def test_every_row_to_the_reference_and_the_flaw_map_to_its_controls():
+    lines = table()
+    to_reference = [(row, "baseline") for row in CONTROLS[1:]]
+    assert list(lines) == [*to_reference, *(("both", row) for row in ("uniform", "cells", "real_map"))]
+    for line in lines.values():
+        assert set(line) == set(control_table.COLUMNS)
+    direct = lines["both", "uniform"]
+    assert direct["difference"] == pytest.approx(math.log(9.0 / 9.5))
+    assert math.isnan(direct["image_low"])
+    first = lines["both", "baseline"]
+    d = math.log(0.9)
+    assert (first["image_low"], first["image_high"]) == pytest.approx((d - 0.1, d + 0.1))
+
+
+def test_one_seed_has_its_d_and_nothing_over_seeds():
+    line = table()["both", "baseline"]
+    assert line["by_seed"] == f"0:{math.log(0.9):.9g}"
+    assert (line["n_seeds"], line["verdict"]) == (1, "not assessed")
+    assert all(math.isnan(line[column]) for column in ("low", "high", "p", "p_holm"))
+    assert (line["slope_low"], line["slope_high"]) == pytest.approx((-0.011, -0.007))
+
+
+def test_six_seeds_are_judged_and_the_listed_ones_after_holm():
+    listed = [("both", "uniform"), ("cells", "baseline")]
+    lines = table(seeds=6, confirmatory=listed)
+    assert [item.partition(":")[0] for item in lines["both", "baseline"]["by_seed"].split()] == list("012345")
+    assert lines["both", "baseline"]["verdict"] == "better"
+    assert list(lines)[:2] == listed
+    assert {line["kind"] for line in lines.values()} == {"exploratory"}  # AlexNet is not the primary network
+    line = lines["both", "baseline"]
+    assert (line["slope_low"], line["slope_high"]) == pytest.approx((-0.009, -0.009))
+
+
+def test_maps_are_means_over_refreshes_and_one_like_the_flaw_map_is_no_control():
+    lines = table()
+    notes = {row: lines[row, "baseline"]["map_note"] for row in CONTROLS[1:]}
+    assert notes == dict.fromkeys(CONTROLS[1:], "") | {"real_map": "not a control"}
+    assert lines["real_map", "baseline"]["map_mean"] == pytest.approx(0.6)
+    assert math.isnan(lines["uniform", "baseline"]["map_r_mfam"])
+    assert math.isnan(lines["ddpm_ip", "baseline"]["map_mean"])
+
+
+def test_an_inverted_map_is_like_the_flaw_map_too():
+    runs = refined(["cells"])
+    turned = [{**line, "r_mfam": -0.51} for line in runs[0].refreshes]
+    key = ("shapes", "tiny", "cells")
+    for lines, note in ((turned, "not a control"), (runs[0].refreshes, "")):
+        found = control_table.map_statistics([control_table.Refined(runs[0].config, lines)])
+        assert found[key]["map_note"] == note
+
+
+@pytest.mark.parametrize(
+    ("variant", "slope"), [("both", -0.01), ("uniform", 0.0), ("cells", -0.001), ("real_map", -0.004), ("edge", 0.003)]
+)
+def test_predicted_slope_is_minus_the_weight_times_the_slope_of_the_map_on_the_flaw_map(variant, slope):
+    assert refined([variant])[0].predicted_slope() == pytest.approx(slope)
+
+
+def test_no_slope_is_predicted_where_the_argument_does_not_hold():
+    assert refined(["baseline"])[0].predicted_slope() == 0.0
+    assert math.isnan(refined(["ddpm_ip"])[0].predicted_slope())
+    run = refined(["both"])[0]
+    assert math.isnan(control_table.Refined(run.config | {"forward": "tgt_add"}, run.refreshes).predicted_slope())

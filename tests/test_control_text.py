@@ -1,0 +1,70 @@
+"""The page of the controls."""
+
+import pytest
+
+from selfrefine import control_table, control_text, tables
+from tests.test_control_table import CONTROLS, FIGURES, judgement
+from tests.tiny_metrics import ROWS, generation
+from tests.tiny_refined import readouts, refined
+
+TITLES = {"shapes": "Shapes", "tiny": "Tiny DDPM"} | {name: name.capitalize() for name in CONTROLS}
+
+
+def page(variants, seeds=1, confirmatory=(), **figures):
+    metrics = generation({row: (FIGURES | figures)[row] for row in (*variants, "fork", "floor")}, seeds)
+    runs = refined(variants, seeds)
+    controls = control_table.controls_of(runs)
+    found = judgement(confirmatory).contrasts(metrics, control_table.pairs(variants, "baseline", controls))
+    scale = tables.scales(metrics, "smoke", ROWS)
+    table = control_table.lines(found, metrics, readouts(variants, seeds), runs, scale)
+    return control_text.controls_page(table, found, controls, judgement=judgement(confirmatory), titles=TITLES)
+
+
+def test_one_seed_shows_nothing_of_the_flaw_map():
+    text = page(CONTROLS)
+    assert "- Both: it may not be said that the flaw map helps (not shown: not assessed against uniform, " in text
+    assert "- Forward:" not in text
+    assert "No control is selected" not in text
+    assert "listed in params.yaml before the run (none of these)" in text
+    assert "- not assessed: fewer than 6 seeds" in text
+    assert "Experiment smoke: Tiny DDPM on Shapes" in text
+    assert "nan" not in text
+
+
+def test_six_seeds_say_it_only_if_all_controls_are_beaten():
+    said = page(CONTROLS, 6)
+    assert "- Both: it may be said that the flaw map helps (better than uniform, cells, real_map" in said
+    assert "exploratory: uniform, cells, real_map not listed before the run" in said
+    assert "- better: lower FD than the row that it is compared with" in said
+    assert "But not a control, since it is like the flaw map: real_map." in said
+    refused = page(CONTROLS, 6, cells=8.0)
+    assert "- Both: it may not be said that the flaw map helps (not shown: worse against cells)" in refused
+
+
+def test_listed_contrasts_are_called_confirmatory():
+    text = page(CONTROLS, 6, [("both", "uniform")])
+    assert "before the run (1 of these)" in text
+    assert text.count("| confirmatory |") == 1
+
+
+def test_the_papers_rows_alone_have_no_control_and_the_page_says_so():
+    text = page(["baseline", "forward", "both"])
+    assert "No control is selected: whether the flaw map helps, and not just any map, cannot be told" in text
+    assert "may be said" not in text
+    assert "-10.0 %" in text
+
+
+def test_maps_and_readouts_stand_once_for_each_row():
+    text = page(CONTROLS).partition("### Maps and read-outs")[2]
+    (line,) = (line for line in text.splitlines() if line.startswith("| Real_map"))
+    cells = [cell.strip() for cell in line.split("|")[1:-1]]
+    assert cells == [
+        *("Real_map", "0.600", "0.100", "0.800", "0.800", "not a control"),
+        *("-0.0090 [-0.0110, -0.0070]", "-0.0040", "+0.030 [+0.028, +0.032]"),
+    ]
+
+
+@pytest.mark.parametrize("seeds", [1, 6])
+def test_the_primary_network_stands_first(seeds):
+    text = page(CONTROLS, seeds)
+    assert text.index("features of `vgg16_conv5_gap`") < text.index("features of `alexnet_conv5_gap`")
