@@ -1,0 +1,69 @@
+"""The README's numbers come from a run."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from selfrefine.commands import readme
+from selfrefine.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    """A project after a run: a table, figures, benchmarks of two experiments."""
+    texts = {
+        "README.md": f"before\n{readme.BEGIN}\nold numbers\n{readme.END}\nafter\n",
+        "results/tables/embedded/table2.md": "# Table 2\n\n## DDPM\n\n| FD | 1.5 |\n",
+        "benchmarks/train_base/embedded/d/m/seed0.tsv": "s\tmax_rss\n100.4\t900\n",
+        "benchmarks/train_base/smoke/d/m/seed0.tsv": "s\tmax_rss\n5\t5000\n",
+        "benchmarks/make_tables/embedded.tsv": "s\tmax_rss\n1.2\t80.7\n",
+        "benchmarks/fetch_data/fashion_mnist.tsv": "s\tmax_rss\n7\t300\n",
+        **{f"results/figures/embedded/{name}": name for name in readme.FIGURES},
+    }
+    for name, text in texts.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+def test_block_is_replaced_and_the_rest_kept(project):
+    readme.write(project, "embedded")
+    once = (project / "README.md").read_text()
+    assert once.startswith("before\n")
+    assert once.endswith("\nafter\n")
+    assert "old numbers" not in once
+    assert "#### Table 2" in once
+    assert "##### DDPM" in once
+    assert (project / "docs" / "figure4.png").read_text() == "figure4.png"
+    readme.write(project, "embedded")
+    assert (project / "README.md").read_text() == once
+
+
+def test_time_is_that_of_the_experiment_and_of_fetching(project):
+    rows = readme.time_table(project / "benchmarks", "embedded").splitlines()[-4:]
+    assert rows == [
+        "| `train_base` | 1 | 100 | 900 |",
+        "| `fetch_data` | 1 | 7 | 300 |",
+        "| `make_tables` | 1 | 1 | 81 |",
+        "| `all` | 3 | 109 | 900 |",
+    ]
+
+
+def test_what_is_missing_is_told(project):
+    with pytest.raises(InputError, match="no benchmark of experiment small; run `make all` first"):
+        readme.time_table(project / "benchmarks" / "make_tables", "small")
+    (project / "README.md").write_text("no block")
+    with pytest.raises(InputError, match="no block between"):
+        readme.write(project, "embedded")
+
+
+def test_pictures_of_the_readme_are_there_and_its_numbers_written_by_a_run():
+    text = (ROOT / "README.md").read_text()
+    assert all((ROOT / path).is_file() for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", text))
+    block = text.split(readme.BEGIN)[1].split(readme.END)[0]
+    assert "Experiment embedded:" in block
+    assert "| `train_base` |" in block
