@@ -8,6 +8,8 @@ from tests.test_params import ROOT, at, line_about, project_params
 DATASETS = ", ".join(project_params()["datasets"])
 VARIANTS = "baseline, forward, reverse, both"
 ROWS = ", ".join(project_params()["variants"])
+SAMPLES = project_params()["generate_samples"]["n_images"]
+HIGHLIGHTER_STEPS = project_params()["train_highlighter"]["steps"]
 NETWORK = "models.ddpm.train_base.network"
 CHANNELS = f"{NETWORK}.block_out_channels"
 TIMESTEPS = "models.ddpm.train_base.diffusion.timesteps"
@@ -66,9 +68,21 @@ def test_a_source_that_does_not_exist():
         ("train_base.warmup_steps", 601, "is 601; allowed: at most models.ddpm.train_base.steps, which is 600"),
         ("shared.map_steps", 1001, f"is 1001; allowed: at most {TIMESTEPS}, which is 1000"),
         ("models.ddpm.generate_samples.steps", 1001, f"is 1001; allowed: at most {TIMESTEPS}, which is 1000"),
-        ("train_highlighter.validate_every", 81, "is 81; allowed: at most train_highlighter.steps, which is 80"),
-        ("extract_features.n_images", 2049, "is 2049; allowed: at most generate_samples.n_images, which is 2048"),
-        ("evaluate_readouts.n_images", 2049, "is 2049; allowed: at most generate_samples.n_images, which is 2048"),
+        (
+            "train_highlighter.validate_every",
+            HIGHLIGHTER_STEPS + 1,
+            f"is {HIGHLIGHTER_STEPS + 1}; allowed: at most train_highlighter.steps, which is {HIGHLIGHTER_STEPS}",
+        ),
+        (
+            "extract_features.n_images",
+            SAMPLES + 1,
+            f"is {SAMPLES + 1}; allowed: at most generate_samples.n_images, which is {SAMPLES}",
+        ),
+        (
+            "evaluate_readouts.n_images",
+            SAMPLES + 1,
+            f"is {SAMPLES + 1}; allowed: at most generate_samples.n_images, which is {SAMPLES}",
+        ),
         (
             "evaluate_readouts.first_timestep",
             901,
@@ -108,7 +122,7 @@ def test_what_does_not_fit_is_told_where_it_stands(key, value, told):
         (
             "datasets.fashion_mnist.prepare_data.max_images",
             99,
-            "extract_features.n_images is 2048; allowed: at most "
+            f"extract_features.n_images is {SAMPLES}; allowed: at most "
             "datasets.fashion_mnist.prepare_data.max_images, which is 99",
         ),
     ],
@@ -206,8 +220,8 @@ def test_limits_themselves_are_allowed():
     at_limits = {
         "shared": {"map_steps": 1000},
         "train_base": {"warmup_steps": 600},
-        "generate_samples": {"n_images": 2048, "steps": 1000},
-        "train_highlighter": {"validate_every": 80},
-        "datasets": {"fashion_mnist": {"prepare_data": {"max_images": 2048}}},
+        "generate_samples": {"n_images": SAMPLES, "steps": 1000},
+        "train_highlighter": {"validate_every": HIGHLIGHTER_STEPS},
+        "datasets": {"fashion_mnist": {"prepare_data": {"max_images": SAMPLES}}},
     }
     assert params.check(config.merge(project_params(), at_limits), ROOT) is None

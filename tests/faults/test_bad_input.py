@@ -119,7 +119,7 @@ def test_a_state_that_is_none(good, tmp_path):
 
 
 def test_a_highlighter_that_is_none(good, tmp_path):
-    line = refused(refined_of(good, tmp_path, highlighter=good / "base" / "state.safetensors"), tmp_path)
+    line = refused(refined_of(good, tmp_path, flaw_highlighter=good / "base" / "state.safetensors"), tmp_path)
     assert "not a highlighter of ours" in line
 
 
