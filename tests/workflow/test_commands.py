@@ -70,8 +70,9 @@ def test_a_changed_expression_reruns_the_stages_that_import_it_and_what_follows(
 
 
 def test_two_runs_at_once(project: Project) -> None:
-    first = project.start(f"{USERS_COMMAND} --forcerun evaluate_generation")
     lock = project.root / ".snakemake" / "run.lock"
+    lock.unlink(missing_ok=True)  # of the run that was copied
+    first = project.start(f"{USERS_COMMAND} --forcerun evaluate_generation")
     while first.poll() is None and not (lock.is_file() and lock.read_text()):
         time.sleep(0.05)
     refused = project.refuse(USERS_COMMAND)
