@@ -20,8 +20,8 @@ wildcard_constraints:
     weights=any_row("weights"),
     dataset=any_row("datasets"),
     model=any_row("models"),
+    highlighter=any_row("highlighters"),
     variant=any_row("variants"),
-    split="train|test",
     seed="0|[1-9][0-9]*",
 
 
@@ -35,6 +35,7 @@ include: "workflow/rules/train_base.smk"
 include: "workflow/rules/generate_fakes.smk"
 include: "workflow/rules/train_highlighter.smk"
 include: "workflow/rules/evaluate_highlighter.smk"
+include: "workflow/rules/evaluate_maps.smk"
 include: "workflow/rules/train_refined.smk"
 include: "workflow/rules/generate_samples.smk"
 include: "workflow/rules/extract_features.smk"

@@ -11,21 +11,44 @@ from selfrefine.errors import InputError
 
 PARAMS = {
     "experiment": "tiny",
-    "select": {"datasets": ["d"], "models": ["m"], "variants": ["v", "w"], "seeds": [3]},
-    "shared": {"device": "cpu", "precision": "float32", "map_steps": 5, "reference": "v"},
+    "select": {
+        "datasets": ["d", "e"],
+        "models": ["m"],
+        "highlighters": ["flaw"],
+        "variants": ["v", "w"],
+        "samplings": ["kept"],
+        "seeds": [3],
+    },
+    "shared": {
+        "device": "cpu",
+        "precision": "float32",
+        "map_steps": 5,
+        "map_images": 6,
+        "n_fakes": 7,
+        "reference": "v",
+    },
     "datasets": {
         "d": {"title": "D", "train_base": {"horizontal_flip": False, "network": {"channels": 1}}},
+        "e": {
+            "title": "E",
+            "only": {"variants": ["v"], "samplings": []},
+            "train_base": {"steps": 5},
+        },
         "unselected": {"title": "U"},
     },
     "models": {
         "m": {
             "title": "M",
-            "train_base": {"network": {"width": 8}, "steps": 7},
+            "train_base": {"network": {"width": 8}},
             "train_refined": {"cycle": 2, "steps": 3},
         }
     },
+    "highlighters": {"flaw": {"title": "F"}, "second": {"title": "S", "train_highlighter": {"draw": 1}}},
     "variants": {"v": {"title": "V", "train_refined": {"cycle": 4}}, "w": {"title": "W"}},
-    "train_base": {"steps": 1, "network": {"channels": 3, "width": 4, "depth": 2}},
+    "samplings": {"kept": {"title": "K", "of": "v", "map_of": "w", "generate_samples": {"correction": "keep_map"}}},
+    "generate_samples": {"correction": "none"},
+    "train_highlighter": {"draw": 0},
+    "train_base": {"steps": 7, "network": {"channels": 3, "width": 4, "depth": 2}},
     "train_refined": {"cycle": 1, "levels": [1, 2]},
     "extract_features": {"networks": ["a"]},
 }
@@ -56,25 +79,51 @@ def test_a_variants_row_wins_over_its_models_and_the_fork_has_none(variant, cycl
 
 
 def test_shared_leaves_go_to_their_readers_only():
-    assert config.job(PARAMS, "extract_features", {"dataset": "d", "split": "test"}) == {
+    assert config.job(PARAMS, "prepare_data", {"dataset": "d"}) == {"names": {"dataset": "d"}}
+    assert config.job(PARAMS, "train_highlighter", {"highlighter": "flaw"}) == {
         "device": "cpu",
-        "networks": ["a"],
-        "names": {"dataset": "d", "split": "test"},
+        "precision": "float32",
+        "n_fakes": 7,
+        "draw": 0,
+        "names": {"highlighter": "flaw"},
     }
 
 
-def test_what_is_selected_reaches_the_stages_that_compare_it():
-    assert config.job(PARAMS, "evaluate_generation", {"dataset": "d", "model": "m", "seed": "3"})["variants"] == [
-        "v",
-        "w",
+def test_a_sampling_has_a_row_of_its_own_in_the_place_of_a_variants():
+    names = {"dataset": "d", "model": "m", "seed": "3"}
+    corrections = [
+        config.job(PARAMS, "generate_samples", names | {"variant": name})["correction"]
+        for name in ("v", "kept", "fork")
     ]
+    assert corrections == ["none", "keep_map", "none"]
+
+
+def test_a_highlighters_row_wins():
+    draws = [config.job(PARAMS, "train_highlighter", {"highlighter": name})["draw"] for name in ("flaw", "second")]
+    assert draws == [0, 1]
+
+
+@pytest.mark.parametrize(("dataset", "variants", "samplings"), [("d", ["v", "w"], ["kept"]), ("e", ["v"], [])])
+def test_what_is_selected_on_a_data_set_reaches_the_stages_that_compare_it(dataset, variants, samplings):
+    job = config.job(PARAMS, "evaluate_generation", {"dataset": dataset, "model": "m", "seed": "3"})
+    assert (job["variants"], job["samplings"]) == (variants, samplings)
+    assert config.job(PARAMS, "evaluate_maps", {"dataset": dataset})["highlighters"] == ["flaw"]
+
+
+def test_tables_read_what_is_selected_and_its_words():
     tables = config.job(PARAMS, "make_tables", {})
     assert tables["experiment"] == "tiny"
     assert tables["select"] == PARAMS["select"]
+    everything = {"highlighters": ["flaw"], "variants": ["v", "w"], "samplings": ["kept"]}
     assert tables["rows"] == {
-        "datasets": {"d": {"title": "D"}},
-        "models": {"m": {"title": "M", "steps": [7, 3]}},
+        "datasets": {
+            "d": {"title": "D", **everything, "steps": {"m": [7, 3]}},
+            "e": {"title": "E", **everything, "variants": ["v"], "samplings": [], "steps": {"m": [5, 3]}},
+        },
+        "models": {"m": {"title": "M"}},
+        "highlighters": {"flaw": {"title": "F"}},
         "variants": {"v": {"title": "V"}, "w": {"title": "W"}},
+        "samplings": {"kept": {"title": "K", "of": "v", "map_of": "w", "correction": "keep_map"}},
     }
 
 

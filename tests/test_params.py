@@ -106,7 +106,7 @@ ROWS_OF_A_RUN = "datasets.fashion_mnist and models.ddpm"
         ("shared", "shared is missing"),
         ("shared.precision", "shared.precision is missing"),
         ("variants.both.title", "variants.both.title is missing"),
-        ("train_base", f"train_base.batch_size is missing; looked for in the section train_base and {ROWS_OF_A_RUN}"),
+        ("train_base", f"train_base.steps is missing; looked for in the section train_base and {ROWS_OF_A_RUN}"),
         ("make_figures", "make_figures.n_images is missing; looked for in the section make_figures"),
         (
             "datasets.fashion_mnist.prepare_data.size",
@@ -189,8 +189,7 @@ def test_choices_are_those_of_the_code():
     assert enum("train_refined", "reverse") == set(get_args(modulation.ReverseProcess))
     assert enum("train_refined", "projection") == set(get_args(modulation.Projection))
     assert enum("train_refined", "layers") == set(get_args(modulation.Layers))
-    # No rule trains a highlighter on shuffled labels yet: that map would be the mFAM under another name.
-    assert enum("train_refined", "map") == set(get_args(maps.GuidanceMap)) - {"label_shuffled"}
+    assert enum("train_refined", "map") == set(get_args(maps.GuidanceMap))
     assert enum("train_refined", "cam_target") == set(get_args(gradcam.CamTarget))
     assert enum("train_refined", "cam_tap") == set(get_args(gradcam.CamTap))
     assert enum("train_refined", "cam_preparation") == set(get_args(gradcam.CamPreparation))

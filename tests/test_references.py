@@ -6,7 +6,7 @@ from selfrefine import config, params
 from tests.test_params import ROOT, at, line_about, project_params
 
 DATASETS = ", ".join(project_params()["datasets"])
-VARIANTS = "baseline, forward, reverse, both"
+VARIANTS = ", ".join(project_params()["select"]["variants"])
 ROWS = ", ".join(project_params()["variants"])
 SAMPLES = project_params()["generate_samples"]["n_images"]
 HIGHLIGHTER_STEPS = project_params()["train_highlighter"]["steps"]
@@ -65,7 +65,7 @@ def test_a_source_that_does_not_exist():
             18,
             "is 18; allowed: a multiple of 4, as the network halves it 2 times",
         ),
-        ("train_base.warmup_steps", 601, "is 601; allowed: at most models.ddpm.train_base.steps, which is 600"),
+        ("train_base.warmup_steps", 601, "is 601; allowed: at most train_base.steps, which is 600"),
         ("shared.map_steps", 1001, f"is 1001; allowed: at most {TIMESTEPS}, which is 1000"),
         ("models.ddpm.generate_samples.steps", 1001, f"is 1001; allowed: at most {TIMESTEPS}, which is 1000"),
         (
@@ -216,10 +216,67 @@ def test_a_width_without_attention_need_not_be_a_multiple_of_the_heads():
     assert "where there is attention" in line_about(at(NETWORK, plain | {"block_out_channels": [40, 48, 72]}))
 
 
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        (
+            at("select.highlighters", ["flaw", "secnd"]),
+            "select.highlighters names secnd, which is no row of highlighters",
+        ),
+        (at("select.samplings", ["baseline_kvv"]), "select.samplings names baseline_kvv, which is no row of samplings"),
+        (
+            at("datasets.fashion_mnist_tops.only.variants", ["baseline", "bth"]),
+            "datasets.fashion_mnist_tops.only.variants names bth, which is no row of variants; did you mean both?",
+        ),
+        (at("select.highlighters", ["second"]), "select.highlighters lacks flaw, which every refinement needs; on "),
+        (
+            at("datasets.fashion_mnist_tops.only.highlighters", ["second"]),
+            "select.highlighters lacks flaw, which every ",
+        ),
+        (
+            at("datasets.fashion_mnist_tops.only.variants", ["both"]),
+            "shared.reference names baseline, which is not in both select.variants and datasets.fashion_mn",
+        ),
+        (
+            at("samplings.both", {"title": "x", "of": "both"}),
+            "samplings.both is a row of variants, too; choose another name",
+        ),
+        (at("samplings.floor", {"title": "x", "of": "both"}), "samplings.floor is a name of ours (fork, floor, "),
+        (
+            {"select": {"samplings": ["reverse_kept"], "variants": ["baseline", "both"]}},
+            "samplings.reverse_kept.of names reverse, which is not in select.variants; known: baseline, both",
+        ),
+        (
+            {"select": {"samplings": ["x"]}, "samplings": {"x": {"title": "X", "of": "both", "map_of": "both"}}},
+            "samplings.x.map_of belongs to rows with a correction; delete it here",
+        ),
+        (
+            {
+                "select": {"samplings": ["x"]},
+                "samplings": {"x": {"title": "X", "of": "both", "generate_samples": {"correction": "keep_map"}}},
+            },
+            "samplings.x.map_of is missing; the correction keep_map needs the variant of its map",
+        ),
+        (
+            at("generate_fakes.n_images", 3071),
+            "generate_fakes.n_images is 3071; allowed: at least 3072: shared.n_fakes, which is 1024, for each of 2 "
+            "draws, and evaluate_maps.n_images, which is 1024",
+        ),
+        (
+            at("datasets.fashion_mnist_shoes.generate_fakes.n_images", 1023),
+            "datasets.fashion_mnist_shoes.generate_fakes.n_images is 1023; allowed: at least 1024: shared.n_fakes, "
+            "which is 1024, for each of 1 draws",
+        ),
+    ],
+)
+def test_what_runs_on_a_data_set_fits_together(changed, line):
+    assert line_about(changed).startswith(f"params.yaml: {line}")
+
+
 def test_limits_themselves_are_allowed():
     at_limits = {
         "shared": {"map_steps": 1000},
-        "train_base": {"warmup_steps": 600},
+        "train_base": {"warmup_steps": 300},
         "generate_samples": {"n_images": SAMPLES, "steps": 1000},
         "train_highlighter": {"validate_every": HIGHLIGHTER_STEPS},
         "datasets": {"fashion_mnist": {"prepare_data": {"max_images": SAMPLES}}},

@@ -17,21 +17,37 @@ ConfigT = TypeVar("ConfigT")
 
 # Stands in the place of a variant for the base model at the moment of the fork; it has no row.
 FORK = "fork"
-RESERVED = (FORK, "floor", "highlighter")  # rows of tables and of summary.json that are no variants
-# Which section of params.yaml holds the row that a wildcard names; later rows win.
-ROWS = {"source": "sources", "weights": "weights", "dataset": "datasets", "model": "models", "variant": "variants"}
+RESERVED = (FORK, "floor", "highlighter", "train", "test")  # rows of tables, arrays and summary.json: no variants
+FLAW, CRITIC = "flaw", "second"  # the highlighter behind every mFAM; the one that no refinement has used
+# Sections of params.yaml that hold rows, and the wildcard that names one of them; later rows win.
+ROWS = {
+    "sources": "source",
+    "weights": "weights",
+    "datasets": "dataset",
+    "models": "model",
+    "highlighters": "highlighter",
+    "variants": "variant",
+    "samplings": "variant",
+}
 
+PHASES = ("train_base", "train_refined")
 DIFFUSION = ("train_base", "generate_fakes", "train_refined", "generate_samples")
-HIGHLIGHTER = ("train_highlighter", "evaluate_highlighter")
+HIGHLIGHTER = ("train_highlighter", "evaluate_highlighter", "evaluate_maps")
 # Leaves of the section `shared` and the stages that read them.
 SHARED = {
     "device": (*DIFFUSION, *HIGHLIGHTER, "extract_features", "evaluate_readouts"),
     "precision": (*DIFFUSION, *HIGHLIGHTER),
+    "n_fakes": HIGHLIGHTER,
     "map_steps": ("generate_fakes", "train_refined"),
+    "map_images": ("train_refined", "evaluate_maps"),
     "reference": ("evaluate_generation", "evaluate_readouts", "make_tables"),
 }
-# Stages that measure all selected variants at once.
-READERS_OF_VARIANTS = ("evaluate_generation", "evaluate_readouts")
+# Stages that measure all selected rows of a data set at once.
+READERS = {
+    "highlighters": ("evaluate_highlighter", "evaluate_maps"),
+    "variants": ("extract_features", "evaluate_generation", "evaluate_readouts"),
+    "samplings": ("extract_features", "evaluate_generation"),
+}
 # Stages that read what is selected and the titles of the rows.
 READERS_OF_ROWS = ("make_tables", "make_figures")
 
@@ -59,26 +75,45 @@ def job(params: Mapping[str, Any], stage: str, wildcards: Mapping[str, str]) -> 
     """
     config = {leaf: params["shared"][leaf] for leaf, stages in SHARED.items() if stage in stages}
     config = merge(config, params.get(stage, {}))
-    for wildcard, section in ROWS.items():
-        if wildcard in wildcards and (wildcard, wildcards[wildcard]) != ("variant", FORK):
-            config = merge(config, params[section][wildcards[wildcard]].get(stage, {}))
+    for section, wildcard in ROWS.items():
+        row = params.get(section, {}).get(wildcards.get(wildcard), {})
+        config = merge(config, row.get(stage, {}))
     config["names"] = dict(wildcards)
-    if stage in READERS_OF_VARIANTS:
-        config["variants"] = list(params["select"]["variants"])
+    for section, readers in READERS.items():
+        if stage in readers:
+            config[section] = selected(params, section, wildcards.get("dataset"))
     if stage in READERS_OF_ROWS:
-        config["experiment"] = params["experiment"]
-        config["select"] = copy.deepcopy(params["select"])
-        config["rows"] = {
-            section: {name: _titles(params[section][name]) for name in params["select"][section]}
-            for section in ("datasets", "models", "variants")
-        }
-        for name, row in config["rows"]["models"].items():
-            row["steps"] = [job(params, phase, {"model": name})["steps"] for phase in ("train_base", "train_refined")]
+        config |= {"experiment": params["experiment"], "select": copy.deepcopy(params["select"]), "rows": _rows(params)}
     return config
 
 
+def selected(params: Mapping[str, Any], section: str, dataset: str | None = None) -> list[Any]:
+    """What runs, in the order of `select`: rows of a section, or seeds; of a data set only what its row lets run."""
+    names = params["select"].get(section, [])
+    only = params["datasets"].get(dataset, {}).get("only", {}).get(section, names)
+    return [name for name in names if name in only]
+
+
+def _rows(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Words about the selected rows; of a data set also what runs on it, for how many steps."""
+    rows = {
+        section: {name: _titles(params[section][name]) for name in selected(params, section)}
+        for section in ROWS
+        if section in params["select"]
+    }
+    for dataset, words in rows["datasets"].items():
+        words |= {section: selected(params, section, dataset) for section in READERS}
+        words["steps"] = {
+            model: [job(params, phase, {"dataset": dataset, "model": model})["steps"] for phase in PHASES]
+            for model in selected(params, "models")
+        }
+    for name, words in rows["samplings"].items():
+        words["correction"] = job(params, "generate_samples", {"variant": name})["correction"]
+    return rows
+
+
 def _titles(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row without its stage sections: its title and other words about it."""
+    """A row without its sections: its title and other words about it."""
     return {key: value for key, value in row.items() if not isinstance(value, Mapping)}
 
 

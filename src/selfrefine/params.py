@@ -78,13 +78,18 @@ def _missing_leaves(params: Mapping[str, Any], schema: Mapping[str, Any]) -> Ite
     """Leaves that are given neither in their stage's section nor in the rows that the schema allows the stage in."""
     stages = {name: section for name, section in schema["$defs"].items() if "properties" in section}
     for stage, section in stages.items():
-        rows = [row for row in config.ROWS.values() if stage in _sections(schema, row)]
-        wildcards = [wildcard for wildcard, row in config.ROWS.items() if row in rows]
-        for names in itertools.product(*(params[row] for row in rows)):
-            job = config.job(params, stage, dict(zip(wildcards, names, strict=True)))
+        rows = [row for row in config.ROWS if stage in _sections(schema, row)]
+        for names in itertools.product(*(_named(params, row) for row in rows)):
+            looked = [(row, name) for row, name in zip(rows, names, strict=True) if name]
+            job = config.job(params, stage, {config.ROWS[row]: name for row, name in looked})
             for leaf in _absent(job, section):
-                where = " and ".join([f"in the section {stage}", *map(".".join, zip(rows, names, strict=True))])
+                where = " and ".join([f"in the section {stage}", *map(".".join, looked)])
                 yield (stage, *leaf), f"is missing; looked for {where}"
+
+
+def _named(params: Mapping[str, Any], section: str) -> list[str]:
+    """The rows that a job may have; no job needs one of `samplings`."""
+    return [*params[section], ""] if section == "samplings" else list(params[section])
 
 
 def _sections(schema: Mapping[str, Any], rows: str) -> Mapping[str, Any]:

@@ -21,14 +21,27 @@ def nearest(name: object, known: Iterable[str]) -> str:
 
 
 def selection(params: Params) -> Iterator[Problem]:
-    """Selected rows that do not exist, and the one name that no row may have."""
-    for section in ("datasets", "models", "variants"):
-        for name in params["select"][section]:
+    """Rows that are named and do not exist, and names that no row may have."""
+    chosen: dict[Key, str] = {("select", section): section for section in params["select"] if section in config.ROWS}
+    for dataset, row in params["datasets"].items():
+        chosen |= {("datasets", dataset, "only", section): section for section in row.get("only", {})}
+    for place, section in chosen.items():
+        for name in _at(params, place):
             if name not in params[section]:
-                yield ("select", section), f"names {name}, which is no row of {section}{nearest(name, params[section])}"
-    for name in config.RESERVED:
-        if name in params["variants"]:
-            yield ("variants", name), f"is a name of ours ({', '.join(config.RESERVED)}); choose another"
+                yield place, f"names {name}, which is no row of {section}{nearest(name, params[section])}"
+    for section in ("variants", "samplings"):
+        for name in params[section]:
+            if name in config.RESERVED:
+                yield (section, name), f"is a name of ours ({', '.join(config.RESERVED)}); choose another"
+    for name in params["samplings"].keys() & params["variants"].keys():
+        yield ("samplings", name), "is a row of variants, too; choose another name"
+
+
+def _at(params: Params, place: Key) -> Any:
+    value: Any = params
+    for part in place:
+        value = value[part]
+    return value
 
 
 def relations(params: Params) -> Iterator[Problem]:
@@ -40,8 +53,10 @@ def relations(params: Params) -> Iterator[Problem]:
         yield from _network(run)
         yield from _schedule(run)
         yield from _numbers(run)
-        for variant in params["select"]["variants"]:
+        for variant in config.selected(params, "variants", dataset):
             yield from _refinement(Run(params, {**run.names, "variant": variant}))
+        for sampling in config.selected(params, "samplings", dataset):
+            yield from _sampling(Run(params, {**run.names, "variant": sampling}))
 
 
 class Run:
@@ -59,15 +74,19 @@ class Run:
 
     def place(self, stage: str, *leaf: str) -> Key:
         """The key of the row or section that the leaf comes from: the last row that holds it wins."""
-        if stage in config.SHARED.get(leaf[0], ()):
-            return ("shared", *leaf)
-        for wildcard, name in reversed(list(self.names.items())):
-            value = self.params[config.ROWS[wildcard]][name].get(stage, {})
+        for section, wildcard in reversed(config.ROWS.items()):
+            name = self.names.get(wildcard, "")
+            value = self.params[section].get(name, {}).get(stage, {})
             for part in leaf:
                 value = value.get(part) if isinstance(value, Mapping) else None
             if value is not None:
-                return (config.ROWS[wildcard], name, stage, *leaf)
-        return (stage, *leaf)
+                return (section, name, stage, *leaf)
+        return ("shared" if stage in config.SHARED.get(leaf[0], ()) else stage, *leaf)
+
+    @property
+    def has_critic(self) -> bool:
+        """Whether maps and read-outs of this data set are evaluated."""
+        return config.CRITIC in config.selected(self.params, "highlighters", self.names["dataset"])
 
     def at_most(self, small: tuple[str, ...], large: tuple[str, ...]) -> Iterator[Problem]:
         """A problem unless the leaf `small` is at most the leaf `large`."""
@@ -104,25 +123,31 @@ def folders(params: Params, root: Path) -> Iterator[Problem]:
 
 
 def _variants(params: Params) -> Iterator[Problem]:
-    """Variants that are compared must run, and the first feature space must be measured."""
+    """What is compared must run, wherever it is compared, and the first feature space must be measured."""
     tables = params["make_tables"]
-    yield from _unselected(params, ("shared", "reference"), [params["shared"]["reference"]])
     for index, contrast in enumerate(tables["confirmatory"]):
         yield from _unselected(params, ("make_tables", "confirmatory", index), contrast)
-    yield from _unselected(params, ("evaluate_readouts", "map_of"), [params["evaluate_readouts"]["map_of"]])
     for dataset in params["select"]["datasets"]:
-        run = Run(params, {"dataset": dataset})
-        networks, primary = run.value("extract_features", "networks"), tables["primary_network"]
-        if primary not in networks:
+        yield from _unselected(params, ("shared", "reference"), [params["shared"]["reference"]], dataset)
+        if config.FLAW not in config.selected(params, "highlighters", dataset):
+            yield ("select", "highlighters"), f"lacks {config.FLAW}, which every refinement needs; on {dataset}"
+        if config.CRITIC in config.selected(params, "highlighters", dataset):
+            map_of = params["evaluate_readouts"]["map_of"]
+            yield from _unselected(params, ("evaluate_readouts", "map_of"), [map_of], dataset)
+        networks = Run(params, {"dataset": dataset}).value("extract_features", "networks")
+        if (primary := tables["primary_network"]) not in networks:
             told = f"is {primary}, which is not in extract_features.networks{nearest(primary, networks)}"
             yield ("make_tables", "primary_network"), told
 
 
-def _unselected(params: Params, key: Key, names: Iterable[str]) -> Iterator[Problem]:
-    selected = params["select"]["variants"]
+def _unselected(params: Params, key: Key, names: Iterable[str], dataset: str | None = None) -> Iterator[Problem]:
+    selected = config.selected(params, "variants", dataset)
+    where = "select.variants"
+    if len(selected) < len(params["select"]["variants"]):
+        where = f"both select.variants and datasets.{dataset}.only.variants"
     for name in names:
         if name not in selected:
-            yield key, f"names {name}, which is not in select.variants{nearest(name, selected)}"
+            yield key, f"names {name}, which is not in {where}{nearest(name, selected)}"
 
 
 def _network(run: Run) -> Iterator[Problem]:
@@ -170,9 +195,41 @@ def _numbers(run: Run) -> Iterator[Problem]:
     yield from run.at_most(("extract_features", "n_images"), sampled)
     yield from run.at_most(("extract_features", "n_images"), ("prepare_data", "max_images"))
     yield from run.at_most(("make_figures", "n_images"), sampled)
-    yield from run.at_most(("evaluate_readouts", "mechanism_images"), ("prepare_data", "max_images"))
-    yield from run.at_most(("evaluate_readouts", "n_images"), ("prepare_data", "max_images"))
-    yield from run.at_most(("evaluate_readouts", "n_images"), sampled)
+    yield from _fakes(run)
+    if run.has_critic:
+        yield from run.at_most(("evaluate_maps", "n_images"), ("prepare_data", "max_images"))
+        yield from run.at_most(("evaluate_readouts", "mechanism_images"), ("prepare_data", "max_images"))
+        yield from run.at_most(("evaluate_readouts", "n_images"), ("prepare_data", "max_images"))
+        yield from run.at_most(("evaluate_readouts", "n_images"), sampled)
+
+
+def _fakes(run: Run) -> Iterator[Problem]:
+    """Fakes of their own for each draw of a highlighter, and others for the evaluation of their maps."""
+    names = config.selected(run.params, "highlighters", run.names["dataset"])
+    draws = 1 + max(
+        Run(run.params, {**run.names, "highlighter": name}).value("train_highlighter", "draw") for name in names
+    )
+    made, each = run.value("generate_fakes", "n_images"), run.value("train_highlighter", "n_fakes")
+    explained = run.value("evaluate_maps", "n_images") if run.has_critic else 0
+    if made < (needed := draws * each + explained):
+        told = f"is {made}; allowed: at least {needed}: shared.n_fakes, which is {each}, for each of {draws} draws"
+        more = f", and evaluate_maps.n_images, which is {explained}" if explained else ""
+        yield run.place("generate_fakes", "n_images"), f"{told}{more}"
+
+
+def _sampling(run: Run) -> Iterator[Problem]:
+    """Rows of `samplings`: the variants that they name must run, and a correction needs a map."""
+    name = run.names["variant"]
+    row = run.params["samplings"][name]
+    for leaf in ("of", "map_of"):
+        if leaf in row:
+            yield from _unselected(run.params, ("samplings", name, leaf), [row[leaf]], run.names["dataset"])
+    correction = run.value("generate_samples", "correction")
+    if correction != "none" and "map_of" not in row:
+        yield ("samplings", name, "map_of"), f"is missing; the correction {correction} needs the variant of its map"
+    if correction == "none" and "map_of" in row:
+        yield ("samplings", name, "map_of"), "belongs to rows with a correction; delete it here"
+    yield from run.at_most(("generate_samples", "steps"), ("train_base", "diffusion", "timesteps"))
 
 
 def _refinement(run: Run) -> Iterator[Problem]:

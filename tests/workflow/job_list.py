@@ -10,8 +10,8 @@ from selfrefine import config, params, strict_yaml
 
 ROOT = Path(__file__).parents[2]
 STAGES = [path.stem for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")) if path.stem != "common"]
-# Stages that also have a job for the base model at the moment of the fork.
-MEASURED = ("generate_samples", "extract_features")
+# Stages with jobs only where there is a highlighter that no refinement uses.
+NEED_CRITIC = ("evaluate_maps", "evaluate_readouts")
 
 
 class Planned(NamedTuple):
@@ -38,18 +38,21 @@ def wildcards(stage: str) -> set[tuple[str, ...]]:
     return {tuple(name for name in re.findall(r"{(\w+)}", path) if name != "experiment") for path in paths}
 
 
-def values(tree: Mapping[str, Any], stage: str, wildcard: str) -> list[str]:
-    """What a wildcard stands for in turn."""
-    select = tree["select"]
-    prepared = [tree["datasets"][name]["prepare_data"] for name in select["datasets"]]
-    fork = [config.FORK] if stage in MEASURED else []
+def values(tree: Mapping[str, Any], stage: str, wildcard: str, dataset: str) -> list[str]:
+    """What a wildcard stands for in turn, on a data set."""
+    select, row = tree["select"], tree["datasets"][dataset]
+    chosen = {
+        section: [name for name in select[section] if name in row.get("only", {}).get(section, [name])]
+        for section in ("highlighters", "variants", "samplings")
+    }
+    others = [*chosen["samplings"], config.FORK] if stage == "generate_samples" else []
     return {
-        "source": sorted({row["source"] for row in prepared if "source" in row}),
+        "source": [row["prepare_data"]["source"]] if "source" in row["prepare_data"] else [],
         "weights": list(tree["weights"]),
-        "dataset": select["datasets"],
+        "dataset": [dataset],
         "model": select["models"],
-        "variant": [*select["variants"], *fork],
-        "split": ["train", "test"],
+        "highlighter": chosen["highlighters"],
+        "variant": [*chosen["variants"], *others],
         "seed": [str(seed) for seed in select["seeds"]],
     }[wildcard]
 
@@ -57,8 +60,11 @@ def values(tree: Mapping[str, Any], stage: str, wildcard: str) -> list[str]:
 def job_list(tree: Mapping[str, Any]) -> list[Planned]:
     """All jobs of the selected runs."""
     kinds = [(stage, names) for stage in STAGES for names in sorted(wildcards(stage))]
-    return [
+    jobs = [
         Planned(stage, tuple(zip(names, chosen, strict=True)))
+        for dataset in tree["select"]["datasets"]
         for stage, names in kinds
-        for chosen in itertools.product(*(values(tree, stage, name) for name in names))
+        if stage not in NEED_CRITIC or config.CRITIC in values(tree, stage, "highlighter", dataset)
+        for chosen in itertools.product(*(values(tree, stage, name, dataset) for name in names))
     ]
+    return list(dict.fromkeys(jobs))

@@ -10,13 +10,11 @@ from selfrefine import config
 from tests.workflow.job_list import STAGES, Planned, job_list, project_params
 
 EMBEDDED = project_params("embedded")
-# Every row has a twin that is not selected, so that a changed name still names a row.
+# Every row has a twin that is not selected, so that a changed name still names a row; one sampling runs.
 PARAMS = config.merge(
     EMBEDDED,
-    {
-        row: {f"{name}x": EMBEDDED[row][name] for name in EMBEDDED[row]}
-        for row in ("sources", "datasets", "models", "variants")
-    },
+    {row: {f"{name}x": EMBEDDED[row][name] for name in EMBEDDED[row]} for row in config.ROWS}
+    | {"select": {"samplings": ["reverse_kept"]}},
 )
 
 
@@ -45,21 +43,37 @@ def texts(tree: Mapping[str, Any]) -> dict[Planned, str]:
 
 def is_read(path: tuple[str, ...], job: Planned) -> bool:
     """Whether the design says that the job reads the leaf."""
-    sections = {row: wildcard for wildcard, row in config.ROWS.items()}
     if path[0] == "shared":
         return job.stage in config.SHARED[path[1]]
-    if path[0] in sections and len(path) > 3:  # a stage's section in a row
-        of_row = (sections[path[0]], path[1]) in job.names
-        steps = path[0] == "models" and path[2:] in (("train_base", "steps"), ("train_refined", "steps"))
-        selected = path[1] in PARAMS["select"].get(path[0], [])
-        return (of_row and job.stage == path[2]) or (steps and selected and job.stage in config.READERS_OF_ROWS)
-    if path == ("select", "variants") and job.stage in config.READERS_OF_VARIANTS:
-        return True
-    if path[0] in ("experiment", "select"):
-        return job.stage in config.READERS_OF_ROWS
-    if path[0] in sections:  # titles
-        return path[1] in PARAMS["select"][path[0]] and job.stage in config.READERS_OF_ROWS
-    return job.stage == path[0]
+    if path[0] == "select":
+        return job.stage in config.READERS_OF_ROWS or selection_is_read(path[1], job)
+    if path[0] in config.ROWS:
+        return row_is_read(path, job)
+    told = path in (("train_base", "steps"), ("train_refined", "steps"), ("generate_samples", "correction"))
+    return (
+        job.stage == path[0]
+        or (told and job.stage in config.READERS_OF_ROWS)
+        or (path == ("experiment",) and job.stage in config.READERS_OF_ROWS)
+    )
+
+
+def selection_is_read(section: str, job: Planned) -> bool:
+    """Whether a job lists what is selected of a section."""
+    return job.stage in config.READERS.get(section, ())
+
+
+def row_is_read(path: tuple[str, ...], job: Planned) -> bool:
+    """Whether a job reads a leaf of a row."""
+    section, name, key = path[:3]
+    selected = name in PARAMS["select"].get(section, [])
+    if key == "only":
+        listed = selection_is_read(path[3], job) and ("dataset", name) in job.names
+        return listed or (selected and job.stage in config.READERS_OF_ROWS)
+    if len(path) == 3:  # titles, and words
+        return selected and job.stage in config.READERS_OF_ROWS
+    told = path[2:] in (("train_base", "steps"), ("train_refined", "steps"), ("generate_samples", "correction"))
+    of_row = (config.ROWS[section], name) in job.names
+    return (of_row and job.stage == key) or (told and selected and job.stage in config.READERS_OF_ROWS)
 
 
 def test_there_are_many_leaves_and_jobs():
@@ -72,7 +86,7 @@ def test_one_changed_leaf_changes_exactly_the_jobs_that_read_it(path: tuple[str,
     before, after = texts(PARAMS), texts(flipped(PARAMS, path))
     changed = {job for job in before.keys() & after.keys() if before[job] != after[job]}
     assert changed == {job for job in before.keys() & after.keys() if is_read(path, job)}
-    row = path[0] in config.ROWS.values()
+    row = path[0] in config.ROWS
     unselected = row and (path[1].endswith("x") or path[1] not in PARAMS["select"].get(path[0], PARAMS[path[0]]))
     assert changed or before.keys() != after.keys() or unselected
 

@@ -15,7 +15,7 @@ EXPERIMENTS = [path.stem for path in sorted((ROOT / "experiments").glob("*.yaml"
 # The only two folders that differ from their stage's name.
 FOLDERS = {"tables": "make_tables", "figures": "make_figures"}
 # How many times each stage is a rule; the others are one rule.
-RULES = {"generate_samples": 2, "extract_features": 2}
+RULES = {"generate_samples": 3}
 HERE = Project(ROOT)
 
 
@@ -44,7 +44,7 @@ def fields(stage, record):
 
 def test_one_name_six_places():
     base = strict_yaml.read(ROOT / params.PARAMS)
-    rows = [row for section in config.ROWS.values() for row in base[section].values()]
+    rows = [row for section in config.ROWS for row in base[section].values()]
     sections = {key for tree in (base, *rows) for key, value in tree.items() if isinstance(value, dict)}
     paths = [
         path for stage in STAGES for path in re.findall(r'"((?:data|models|results)/.*)"', directive(stage, "output"))
@@ -52,7 +52,7 @@ def test_one_name_six_places():
     places = {
         "rules file": set(STAGES),
         "module": {path.stem for path in (ROOT / "src/selfrefine/stages").glob("*.py")} - {"__init__"},
-        "params": sections - {"select", "shared", *config.ROWS.values()},
+        "params": sections - {"select", "shared", "only", *config.ROWS},
         "dvc.yaml": set(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]),
         "test": {path.stem.removeprefix("test_") for path in (ROOT / "tests/stages").glob("test_*.py")},
         "folder": {FOLDERS.get(path.split("/")[1], path.split("/")[1]) for path in paths},
@@ -158,7 +158,7 @@ def test_a_dry_run_plans_the_jobs_that_the_params_select(experiment, profile):
 )
 def test_a_target_rule_asks_for_all_jobs_of_its_stage(stage):
     told = HERE.run(f"snakemake -n --forceall all_{stage} --config experiment=smoke")
-    planned = re.findall(rf"^(?:local)?rule ({stage}(?:_fork|_real)?):$", told, re.MULTILINE)
+    planned = re.findall(rf"^(?:local)?rule ({stage}(?:_fork|_other)?):$", told, re.MULTILINE)
     assert len(planned) == len([job for job in job_list(project_params("smoke")) if job.stage == stage])
 
 

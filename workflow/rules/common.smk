@@ -48,17 +48,17 @@ def current_experiment():
     return config["experiment"]
 
 
-def selected(section):
-    """What runs: selected rows or seeds, in the order of the params. Sources and weights follow from them."""
+def selected(section, dataset=None):
+    """What runs, on a data set: selected rows or seeds, in the order of the params. Sources and weights follow from them."""
     if section == "sources":
-        sections = [preparation(dataset) for dataset in config["select"]["datasets"]]
+        sections = [preparation(name) for name in config["select"]["datasets"]]
         return sorted({section["source"] for section in sections if "source" in section})
-    return config["select"][section] if section in config["select"] else list(config[section])
+    return job_config.selected(config, section, dataset) if section in config["select"] else list(config[section])
 
 
 def first_run():
     """The first selected data set, model and seed."""
-    return {name: selected(f"{name}s")[0] for name in ("dataset", "model", "seed")}
+    return {name: selected(f"{name}s")[:1] for name in ("dataset", "model", "seed")}
 
 
 def any_row(section, *others):
@@ -107,19 +107,82 @@ def idx_files(content):
 
 
 def runs(rule, output=None, **chosen):
-    """Files of the selected runs of a rule, by data set, then model, variant, seed, each in the order of `select`.
+    """Files of the selected runs of a rule, by data set, then model, row, seed, each in the order of `select`.
 
     `output` names one of its files; `chosen` puts other values in the place of a wildcard's selected ones.
     """
     files = getattr(rules, rule).output
-    wildcards = {
-        "experiment": current_experiment(),
-        "source": selected("sources"),
-        "weights": selected("weights"),
-        "dataset": selected("datasets"),
-        "model": selected("models"),
-        "variant": selected("variants"),
-        "seed": selected("seeds"),
-        "split": ["train", "test"],
-    }
-    return expand([str(file) for file in ([files[output]] if output else files)], **wildcards | chosen)
+    paths = [str(file) for file in ([files[output]] if output else files)]
+    found = []
+    for dataset in chosen.pop("dataset", selected("datasets")):
+        wildcards = {
+            "experiment": current_experiment(),
+            "source": selected("sources"),
+            "weights": selected("weights"),
+            "dataset": dataset,
+            "model": selected("models"),
+            "highlighter": selected("highlighters", dataset),
+            "variant": selected("samplings" if rule == "generate_samples_other" else "variants", dataset),
+            "seed": selected("seeds"),
+        }
+        if rule not in NEED_CRITIC or job_config.CRITIC in wildcards["highlighter"]:
+            found += expand(paths, **wildcards | chosen)
+    return list(dict.fromkeys(found))  # what belongs to no data set is found for each
+
+
+# Stages that run on the data sets alone that have a highlighter which no refinement uses.
+NEED_CRITIC = ("evaluate_maps", "evaluate_readouts")
+
+
+# -- functions of wildcards: inputs that other rows tell ---------------------------------------------------------------
+
+
+def of_variants(stage, file):
+    """The file that the stage makes of each selected variant of the job's data set."""
+
+    def paths(wildcards):
+        return [output_of(stage, file, wildcards, name) for name in selected("variants", wildcards.dataset)]
+
+    return paths
+
+
+def output_of(stage, file, wildcards, variant):
+    """The file that the stage makes of a variant, a sampling or the fork, in the job's own run."""
+    room = "models" if stage == "train_refined" else "data"
+    run = f"{wildcards.experiment}/{wildcards.dataset}/{wildcards.model}/{variant}/seed{wildcards.seed}"
+    return f"{room}/{stage}/{run}/{file}"
+
+
+def samples_of_rows(wildcards):
+    """Images of all rows that are measured: variants, samplings and the base model at the fork."""
+    rows = [*selected("variants", wildcards.dataset), *selected("samplings", wildcards.dataset), job_config.FORK]
+    return [output_of("generate_samples", "images.npy", wildcards, row) for row in rows]
+
+
+def network_of_sampling(wildcards):
+    """The network of the variant that a row of `samplings` samples."""
+    return output_of("train_refined", "pipeline", wildcards, config["samplings"][wildcards.variant]["of"])
+
+
+def map_of_sampling(wildcards):
+    """Maps and config of the variant that a row of `samplings` takes them of; none of a row without."""
+    map_of = config["samplings"][wildcards.variant].get("map_of")
+    return [output_of("train_refined", file, wildcards, map_of) for file in ("maps.npy", "config.json") if map_of]
+
+
+def highlighters_of(wildcards):
+    """The selected highlighters of the job's data set."""
+    return [highlighter_file(wildcards, name) for name in selected("highlighters", wildcards.dataset)]
+
+
+def highlighter_of_map(wildcards):
+    """The highlighter behind a variant's own map."""
+    names = {name: wildcards[name] for name in ("dataset", "model", "variant")}
+    kind = job_config.job(config, "train_refined", names)["map"]
+    return highlighter_file(wildcards, kind if kind in config["highlighters"] else job_config.FLAW)
+
+
+def highlighter_file(wildcards, highlighter):
+    """A highlighter of the job's own run."""
+    run = f"{wildcards.experiment}/{wildcards.dataset}/{wildcards.model}/{highlighter}/seed{wildcards.seed}"
+    return f"models/train_highlighter/{run}/highlighter.safetensors"

@@ -3,7 +3,7 @@ rule evaluate_highlighter:
     input:
         real="data/prepare_data/{experiment}/{dataset}/train/images.npy",
         fake="data/generate_fakes/{experiment}/{dataset}/{model}/seed{seed}/images.npy",
-        highlighter="models/train_highlighter/{experiment}/{dataset}/{model}/seed{seed}/highlighter.safetensors",
+        highlighter="models/train_highlighter/{experiment}/{dataset}/{model}/flaw/seed{seed}/highlighter.safetensors",
     output:
         metrics="results/evaluate_highlighter/{experiment}/{dataset}/{model}/seed{seed}/metrics.csv",
         examples="results/evaluate_highlighter/{experiment}/{dataset}/{model}/seed{seed}/examples.npz",

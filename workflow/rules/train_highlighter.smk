@@ -5,13 +5,13 @@ rule train_highlighter:
         fake="data/generate_fakes/{experiment}/{dataset}/{model}/seed{seed}/images.npy",
         weights="models/fetch_weights/vgg16/weights.safetensors",
     output:
-        highlighter="models/train_highlighter/{experiment}/{dataset}/{model}/seed{seed}/highlighter.safetensors",
-        loss="models/train_highlighter/{experiment}/{dataset}/{model}/seed{seed}/loss.csv",
-        config="models/train_highlighter/{experiment}/{dataset}/{model}/seed{seed}/config.json",
+        highlighter="models/train_highlighter/{experiment}/{dataset}/{model}/{highlighter}/seed{seed}/highlighter.safetensors",
+        loss="models/train_highlighter/{experiment}/{dataset}/{model}/{highlighter}/seed{seed}/loss.csv",
+        config="models/train_highlighter/{experiment}/{dataset}/{model}/{highlighter}/seed{seed}/config.json",
     log:
-        "logs/train_highlighter/{experiment}/{dataset}/{model}/seed{seed}.log",
+        "logs/train_highlighter/{experiment}/{dataset}/{model}/{highlighter}/seed{seed}.log",
     benchmark:
-        "benchmarks/train_highlighter/{experiment}/{dataset}/{model}/seed{seed}.tsv"
+        "benchmarks/train_highlighter/{experiment}/{dataset}/{model}/{highlighter}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
     threads: 8

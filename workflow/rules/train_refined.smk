@@ -4,8 +4,8 @@ rule train_refined:
         images="data/prepare_data/{experiment}/{dataset}/train/images.npy",
         base="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/pipeline",
         state="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/state.safetensors",
-        flaw_highlighter="models/train_highlighter/{experiment}/{dataset}/{model}/seed{seed}/highlighter.safetensors",
-        highlighter="models/train_highlighter/{experiment}/{dataset}/{model}/seed{seed}/highlighter.safetensors",
+        flaw_highlighter="models/train_highlighter/{experiment}/{dataset}/{model}/flaw/seed{seed}/highlighter.safetensors",
+        highlighter=highlighter_of_map,
     output:
         pipeline=directory("models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/pipeline"),
         loss="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/loss.csv",
