@@ -156,6 +156,7 @@ def samples_config(**changes: Any) -> generate_samples.Config:
         "sampler": "ddim",
         "steps": 4,
         "chunk_size": 4,
+        "correction": "none",
     }
     return generate_samples.Config(**values | changes)
 
@@ -188,10 +189,10 @@ def refined_job(images: Path, base: Path, highlighter: Path, out: Path, **change
     return Job("train_refined", refined_config(**changes), inputs, outputs)
 
 
-def samples_job(pipeline: Path, out: Path, **changes: Any) -> Job[Any, Any, Any]:
-    """The job that samples from a pipeline folder."""
+def samples_job(pipeline: Path, out: Path, some_map: tuple[Path, ...] = (), **changes: Any) -> Job[Any, Any, Any]:
+    """The job that samples from a pipeline folder; `some_map` is maps and config of a refinement."""
     outputs = generate_samples.Outputs(out / "images.npy")
-    return Job("generate_samples", samples_config(**changes), generate_samples.Inputs(pipeline), outputs)
+    return Job("generate_samples", samples_config(**changes), generate_samples.Inputs(pipeline, some_map), outputs)
 
 
 def fakes_job(pipeline: Path, out: Path, **changes: Any) -> Job[Any, Any, Any]:

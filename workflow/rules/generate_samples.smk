@@ -2,6 +2,7 @@
 rule generate_samples:
     input:
         pipeline="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/pipeline",
+        map=[],
     output:
         images="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/images.npy",
         config="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/config.json",
@@ -21,7 +22,7 @@ rule generate_samples:
         """
         python -m selfrefine.stages.generate_samples \
             --config {params.config:q} --code {params.code} --record {output.config} \
-            --pipeline {input.pipeline} \
+            --pipeline {input.pipeline} --map {input.map} \
             --images {output.images} \
             2>&1 | tee {log}
         """
@@ -31,6 +32,7 @@ rule generate_samples:
 use rule generate_samples as generate_samples_fork with:
     input:
         pipeline="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/pipeline",
+        map=[],
     output:
         images="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/images.npy",
         config="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/config.json",
@@ -38,7 +40,20 @@ use rule generate_samples as generate_samples_fork with:
         variant="fork",
 
 
+# A network under another sampler, or an untrained control, measured like a variant.
+use rule generate_samples as generate_samples_other with:
+    input:
+        pipeline=network_of_sampling,
+        map=map_of_sampling,
+    output:
+        images="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/images.npy",
+        config="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/config.json",
+    wildcard_constraints:
+        variant=any_row("samplings"),
+
+
 rule all_generate_samples:
     input:
         runs("generate_samples"),
         runs("generate_samples_fork", variant="fork"),
+        runs("generate_samples_other"),

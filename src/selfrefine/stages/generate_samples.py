@@ -1,15 +1,15 @@
-"""Images that are measured: sampled without any map, image i of every variant from the same noise."""
+"""Images that are measured: image i of every variant from the same noise, without any map but in untrained controls."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfrefine import files, networks, runtime, sampling
+from selfrefine import corrections, files, networks, runtime, sampling
 from selfrefine.runtime import Job, main
 
 
 @dataclass(frozen=True)
 class Config:
-    """See params.yaml, generate_samples."""
+    """See params.yaml, generate_samples; the correction is none but in rows of `samplings`."""
 
     names: dict[str, str]
     device: str
@@ -18,13 +18,15 @@ class Config:
     sampler: sampling.Sampler
     steps: int
     chunk_size: int
+    correction: corrections.Correction
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """A diffusers folder."""
+    """A diffusers folder; for a correction, maps and config of the refinement that it is taken from."""
 
     pipeline: Path
+    map: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -36,22 +38,24 @@ class Outputs:
 
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Samples images 0 ... n_images-1."""
-    config = job.config
+    config, row = job.config, job.config.names["variant"]
     with job.scratch() as scratch, runtime.device(config.device) as device:
         pipeline = networks.load(job.inputs.pipeline, device)
-        images = sampling.sample_images(
-            pipeline.unet,
-            pipeline.scheduler.alphas_cumprod,
-            scratch,
-            label=job.label,
-            seed=int(config.names["seed"]),
-            purpose="evaluation",
-            n_images=config.n_images,
-            chunk_size=config.chunk_size,
-            sampler=config.sampler,
-            steps=config.steps,
-            dtype=runtime.precision(config.precision, device),
-        )
+        levels = pipeline.scheduler.alphas_cumprod
+        with corrections.corrected(pipeline.unet, levels, config.correction, job.inputs.map, row) as network:
+            images = sampling.sample_images(
+                network,
+                levels,
+                scratch,
+                label=job.label,
+                seed=int(config.names["seed"]),
+                purpose="evaluation",
+                n_images=config.n_images,
+                chunk_size=config.chunk_size,
+                sampler=config.sampler,
+                steps=config.steps,
+                dtype=runtime.precision(config.precision, device),
+            )
         files.write_array(job.outputs.images, images)
 
 
