@@ -4,7 +4,8 @@ import torch
 from diffusers import UNet2DModel
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from selfrefine import networks, pixels, randomness, sampling
+from selfrefine import files, networks, pixels, randomness, sampling
+from selfrefine.errors import InputError
 from selfrefine.stages import generate_samples, train_base
 from tests import tiny
 
@@ -87,3 +88,24 @@ def test_bfloat16_gives_nearly_the_same_images(pipeline, ten, tmp_path):
     half = sample(pipeline, tmp_path, precision="bfloat16")
     difference = np.abs(half.astype(int) - ten.astype(int))
     assert 0 < difference.mean() < 3
+
+
+def test_an_untrained_control_is_other_images_of_the_same_noise(pipeline, ten, tmp_path):
+    maps = np.full((2, tiny.SIZE, tiny.SIZE), 0.5, np.float32)
+    files.write_array(tmp_path / "maps.npy", maps)
+    files.write_json(tmp_path / "config.json", vars(tiny.refined_config(forward_weight=0.05, reverse_weight=0.05)))
+    some_map = (tmp_path / "maps.npy", tmp_path / "config.json")
+    assert np.array_equal(sample(pipeline, tmp_path / "none", some_map=some_map), ten)
+    for correction in ("time_shift", "kv_gain", "keep_map"):
+        other = sample(pipeline, tmp_path / correction, some_map=some_map, correction=correction)
+        difference = np.abs(other.astype(int) - ten.astype(int))
+        assert 0 < difference.mean() < 8, correction
+
+
+def test_a_control_of_a_variant_without_a_map_names_its_row(pipeline, tmp_path):
+    files.write_array(tmp_path / "maps.npy", np.zeros((0, tiny.SIZE, tiny.SIZE), np.float32))
+    files.write_json(tmp_path / "config.json", vars(tiny.refined_config(forward="none", reverse="none")))
+    some_map = (tmp_path / "maps.npy", tmp_path / "config.json")
+    with pytest.raises(InputError, match=r"samplings\.both\.map_of: names a variant without a map"):
+        sample(pipeline, tmp_path, some_map=some_map, correction="keep_map")
+    assert not (tmp_path / "images.npy").exists()
