@@ -1,7 +1,5 @@
 """Features that may not be compared are refused in one line."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -9,63 +7,79 @@ from selfrefine import files
 from selfrefine.errors import InputError
 from selfrefine.metrics import feature_sets
 
+ROWS = ("baseline", "both")
+
 
 def features(n=8, **sizes):
-    return {name: np.ones((n, size)) for name, size in (sizes or {"vgg": 4, "alexnet": 2}).items()}
+    """Equal rows in each network; `sizes` replace the numbers of features of one row of VGG."""
+    shapes = {"baseline": 4, "both": 4} | sizes
+    stored = {f"{row}/vgg": np.ones((n, size), np.float32) for row, size in shapes.items()}
+    return stored | {f"{row}/alexnet": np.ones((n, 2), np.float32) for row in shapes}
 
 
-def read(tmp_path, arrays):
+def read(tmp_path, arrays, rows=ROWS, neighbours=3):
     path = tmp_path / "features.npz"
     files.write_arrays(path, arrays)
-    return feature_sets.read(path)
+    return feature_sets.read(path, rows, neighbours)
 
 
-def test_features_are_read_as_float64(tmp_path):
-    stored = np.arange(6, dtype=np.float32).reshape(3, 2)
-    spaces = read(tmp_path, {"vgg": stored})
-    assert spaces["vgg"].dtype == np.float64
-    np.testing.assert_array_equal(spaces["vgg"], stored)
+def test_features_are_sorted_by_network_and_row(tmp_path):
+    stored = np.arange(32, dtype=np.float32).reshape(8, 4)
+    spaces = read(tmp_path, features(another=3) | {"both/vgg": stored})
+    assert list(spaces) == ["vgg", "alexnet"]
+    assert all(list(arrays) == [*ROWS] for arrays in spaces.values())
+    assert spaces["vgg"]["both"].dtype == np.float32
+    np.testing.assert_array_equal(spaces["vgg"]["both"], stored)
 
 
 @pytest.mark.parametrize(
-    ("arrays", "told"),
+    ("change", "told"),
     [
-        ({}, "no features"),
-        ({"vgg": np.ones(3)}, r"vgg has the shape \(3,\)"),
-        ({"vgg": np.array([[1.0], [np.nan], [1.0]])}, "vgg of image 1 is not finite"),
-        ({"vgg": np.array([[np.inf], [1.0]])}, "vgg of image 0 is not finite"),
+        ({"both/vgg": np.ones(3)}, r"both/vgg has the shape \(3,\)"),
+        ({"both/vgg": np.array([[1.0] * 4, [np.nan] * 4, [1.0] * 4])}, "both/vgg of image 1 is not finite"),
+        ({"both/alexnet": np.array([[np.inf, 1.0]])}, "both/alexnet of image 0 is not finite"),
+        (features(both=5), r"both/vgg has \(8, 5\) \(images, features\), but baseline/vgg has \(8, 4\)"),
+        ({"both/vgg": np.ones((9, 4))}, "every row needs the same extract_features.n_images"),
     ],
 )
-def test_unusable_features_are_refused(tmp_path, arrays, told):
+def test_unusable_features_are_refused(tmp_path, change, told):
     with pytest.raises(InputError, match=told) as error:
-        read(tmp_path, arrays)
+        read(tmp_path, features() | change)
     assert "\n" not in str(error.value)
+
+
+def test_missing_features_are_refused(tmp_path):
+    with pytest.raises(InputError, match="no features in it"):
+        read(tmp_path, {})
+    with pytest.raises(InputError, match="no forward/vgg in it"):
+        read(tmp_path, features(), (*ROWS, "forward"))
+    arrays = features()
+    del arrays["both/alexnet"]
+    with pytest.raises(InputError, match="no both/alexnet in it"):
+        read(tmp_path, arrays)
 
 
 def test_a_broken_archive_is_refused(tmp_path):
     path = tmp_path / "features.npz"
-    files.write_arrays(path, {"vgg": np.ones((8, 4))})
+    files.write_arrays(path, features())
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(InputError, match=r"not a readable \.npz"):
-        feature_sets.read(path)
+        feature_sets.read(path, ROWS, 3)
 
 
-@pytest.mark.parametrize(
-    ("other", "told"),
-    [
-        (features(vgg=4), r"b\.npz has the feature spaces vgg, but a\.npz has alexnet, vgg"),
-        (features(n=9), "every row needs the same extract_features.n_images"),
-        (features(vgg=5, alexnet=2), r"\(8, 5\)"),
-    ],
-)
-def test_sets_that_differ_are_refused(other, told):
-    with pytest.raises(InputError, match=told) as error:
-        feature_sets.check_comparable({Path("a.npz"): features(), Path("b.npz"): other}, neighbours=3)
-    assert "\n" not in str(error.value)
+def test_neighbours_need_more_images_than_themselves(tmp_path):
+    read(tmp_path, features(), neighbours=7)
+    with pytest.raises(InputError, match="8 images in each row, 9 or more needed"):
+        read(tmp_path, features(), neighbours=8)
 
 
-def test_neighbours_need_more_images_than_themselves():
-    sets = {Path("a.npz"): features(), Path("b.npz"): features()}
-    feature_sets.check_comparable(sets, neighbours=7)
-    with pytest.raises(InputError, match="has 8 images, 9 or more needed"):
-        feature_sets.check_comparable(sets, neighbours=8)
+def test_digest_is_of_every_value_in_every_network():
+    one, other = np.arange(6.0).reshape(3, 2), np.ones((3, 4))
+    told = {
+        feature_sets.digest([one, other]),
+        feature_sets.digest([one + 1e-9, other]),
+        feature_sets.digest([one, 2.0 * other]),
+        feature_sets.digest([one]),
+    }
+    assert len(told) == 4
+    assert feature_sets.digest([one.copy(order="F"), other]) == feature_sets.digest([one, other])

@@ -1,5 +1,6 @@
 """Features in, a tidy table of every variant, the fork and the floor out."""
 
+import hashlib
 import math
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from selfrefine.stages.evaluate_generation import Config, Inputs, Outputs, run
 
 SPACES = {"vgg": 6, "alexnet": 4}
 N = 40
-SHIFTS = {"baseline": 0.4, "both": 0.3, "fork": 0.8, "train": 0.0, "test": 0.0}
+SHIFTS = {"baseline": 0.4, "both": 0.3, "time_shift": 0.45, "fork": 0.8, "train": 0.0, "test": 0.0}
 COMPARED = {"fd_test", "kid_test", "precision", "recall"}
 MEASURED = COMPARED | {"fd_train", "nearest_in_train"}
 
@@ -26,16 +27,22 @@ def features(name):
     return {space: (draws.normal(size=(N, size)) + SHIFTS[name]).astype(np.float32) for space, size in SPACES.items()}
 
 
+def write(path, **changes):
+    """The features of all rows in one file; `changes` replace some of a row's."""
+    arrays = {row: features(row) | changes.get(row, {}) for row in SHIFTS}
+    files.write_arrays(
+        path, {f"{row}/{space}": array for row, spaces in arrays.items() for space, array in spaces.items()}
+    )
+
+
 @pytest.fixture
 def job(tmp_path):
-    for name in SHIFTS:
-        files.write_arrays(tmp_path / name / "features.npz", features(name))
-    paths = {name: tmp_path / name / "features.npz" for name in SHIFTS}
+    write(tmp_path / "features.npz")
     names = {"dataset": "shapes", "model": "tiny", "seed": "3"}
     return Job(
         "evaluate_generation",
-        Config(names, ("baseline", "both"), "baseline", 3),
-        Inputs((paths["baseline"], paths["both"]), paths["fork"], paths["train"], paths["test"]),
+        Config(names, ("baseline", "both"), ("time_shift",), "baseline", 3),
+        Inputs(tmp_path / "features.npz"),
         Outputs(tmp_path / "metrics.csv"),
     )
 
@@ -52,20 +59,24 @@ def test_every_set_is_measured_in_every_space(job):
         assert rows == {
             "baseline": MEASURED,
             "both": MEASURED | difference,
+            "time_shift": MEASURED | difference,
             "fork": MEASURED | difference,
             "floor": COMPARED,
         }
     assert not table.duplicated(["variant", "metric", "network"]).any()
     assert set(table["seed"]) == {3}
     assert set(table["n_images"]) == {N}
-    assert table.set_index("variant").loc["fork", "sha256"].iloc[0] == files.sha256(job.inputs.fork)
+    sums = table.groupby("variant")["sha256"].agg(set)
+    assert all(len(found) == 1 for found in sums)
+    assert len(set.union(*sums)) == 5, "rows of other images differ"
+    assert sums["both"] == {hashlib.sha256(b"".join(a.tobytes() for a in features("both").values())).hexdigest()}
 
 
 def test_values_are_those_of_the_features(job):
     run(job)
     table = files.read_table(job.outputs.metrics).set_index(["network", "variant", "metric"])
     sets = {name: gaussian(features(name)["alexnet"]) for name in SHIFTS}
-    for name in ("baseline", "both", "fork"):
+    for name in ("baseline", "both", "time_shift", "fork"):
         for split in ("train", "test"):
             expected = frechet_distance(sets[name], sets[split])
             assert table.loc[("alexnet", name, f"fd_{split}"), "value"] == pytest.approx(expected, rel=1e-6)
@@ -76,33 +87,32 @@ def test_values_are_those_of_the_features(job):
     assert math.isnan(table.loc[("vgg", "both", "fd_test"), "low"])  # 40 images are too few for 6 features
 
 
-def with_nan(arrays):
-    arrays["vgg"][7, 0] = np.nan
-    return arrays
+def with_nan(row):
+    array = features(row)["vgg"]
+    array[7, 0] = np.nan
+    return {row: {"vgg": array}}
 
 
 @pytest.mark.parametrize(
-    ("broken", "change", "told"),
+    ("broken", "told"),
     [
-        ("both", with_nan, "vgg of image 7 is not finite"),
-        ("test", with_nan, "vgg of image 7 is not finite"),
-        ("both", lambda arrays: {"vgg": arrays["vgg"]}, "has the feature spaces vgg, but"),
-        ("fork", lambda arrays: {name: array[:-1] for name, array in arrays.items()}, "every row needs the same"),
-        ("train", lambda arrays: {name: array[:-1] for name, array in arrays.items()}, "every row needs the same"),
+        (with_nan("time_shift"), "time_shift/vgg of image 7 is not finite"),
+        (with_nan("test"), "test/vgg of image 7 is not finite"),
+        ({"fork": {"vgg": features("fork")["vgg"][:-1]}}, "fork/vgg has .*every row needs the same"),
+        ({"train": {"alexnet": features("train")["alexnet"][:-1]}}, "train/alexnet has .*every row needs the same"),
     ],
 )
-def test_features_that_do_not_match_are_one_line(job, tmp_path, broken, change, told):
-    path = tmp_path / broken / "features.npz"
-    files.write_arrays(path, change(features(broken)))
+def test_features_that_do_not_match_are_one_line(job, broken, told):
+    write(job.inputs.features, **broken)
     with pytest.raises(InputError, match=told) as error:
         run(job)
     assert "\n" not in str(error.value)
-    assert str(path) in str(error.value)
+    assert str(job.inputs.features) in str(error.value)
     assert not job.outputs.metrics.exists()
 
 
 def test_the_reference_must_be_selected(job):
-    config = Config(job.config.names, ("forward", "both"), "baseline", 3)
+    config = Config(job.config.names, ("forward", "both"), (), "baseline", 3)
     with pytest.raises(InputError, match=r"reference is 'baseline', but select\.variants has only forward, both"):
         run(Job(job.name, config, job.inputs, job.outputs))
 

@@ -1,4 +1,6 @@
-"""Stored images in, one array per feature network out."""
+"""Stored images in, one array per row and feature network out."""
+
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -7,11 +9,14 @@ import torch
 from selfrefine import files
 from selfrefine.backbones import alexnet_features
 from selfrefine.errors import InputError
+from selfrefine.metrics import features
 from selfrefine.runtime import Job
 from selfrefine.stages.extract_features import Config, Inputs, Outputs, run
 from tests.tiny import tiny_images
 
-NAMES = {"dataset": "shapes", "split": "test"}
+NAMES = {"dataset": "shapes", "model": "tiny", "seed": "0"}
+NETWORK = "alexnet_conv5_gap"
+ROWS = ("baseline", "both", "baseline_ancestral", "fork", "train", "test")  # in the order of the inputs
 
 
 @pytest.fixture(scope="module")
@@ -24,37 +29,59 @@ def weights(tmp_path_factory):
     return path
 
 
+def images(row):
+    """Ten images of a row: no two rows have the same ones."""
+    return np.roll(tiny_images(10), 1 + ROWS.index(row), axis=1 + ROWS.index(row) % 2)
+
+
 @pytest.fixture
 def job(tmp_path, weights):
-    """A job on ten images; `changes` replace leaves of its config."""
-    images = tmp_path / "images.npy"
-    files.write_array(images, tiny_images(10))
+    """A job on ten images of each row; `changes` replace leaves of its config."""
+    paths = [tmp_path / row / "images.npy" for row in ROWS]
+    for row, path in zip(ROWS, paths, strict=True):
+        files.write_array(path, images(row))
 
     def build(**changes):
         values = {
             "names": NAMES,
             "device": "cpu",
-            "networks": ("alexnet_conv5_gap",),
+            "variants": ROWS[:2],
+            "samplings": ROWS[2:3],
+            "networks": (NETWORK,),
             "n_images": 8,
             "batch_size": 3,
         }
-        outputs = Outputs(tmp_path / "features.npz")
-        return Job("extract_features", Config(**values | changes), Inputs(images, (weights,)), outputs)
+        outputs = Outputs(tmp_path / "out" / "features.npz")
+        inputs = Inputs(tuple(paths[:4]), *paths[4:], (weights,))
+        return Job("extract_features", Config(**values | changes), inputs, outputs)
 
     return build
 
 
-def test_first_images_become_float32_features(job):
+def test_every_row_has_the_features_of_its_first_images_bit_for_bit(job, weights):
     run(job())
-    features = files.read_arrays(job().outputs.features)
-    assert features.keys() == {"alexnet_conv5_gap"}
-    array = features["alexnet_conv5_gap"]
-    assert (array.shape, array.dtype) == ((8, 256), np.float32)
-    assert np.isfinite(array).all()
-    assert len(np.unique(array, axis=0)) == 8
-    run(job(n_images=4))
-    fewer = files.read_arrays(job().outputs.features)["alexnet_conv5_gap"]
-    np.testing.assert_allclose(fewer, array[:4], atol=1e-5)
+    found = files.read_arrays(job().outputs.features)
+    assert list(found) == [f"{row}/{NETWORK}" for row in ROWS]
+    model = features.extractor(NETWORK, {"alexnet": weights})
+    for row in ROWS:
+        alone = features.extract(model, images(row)[:8], batch_size=3, device=torch.device("cpu"), label="test")
+        array = found[f"{row}/{NETWORK}"]
+        assert (array.shape, array.dtype) == ((8, 256), np.float32)
+        assert np.array_equal(array, alone)
+    assert len({array.tobytes() for array in found.values()}) == len(ROWS)
+
+
+def test_rows_that_a_killed_job_finished_are_not_extracted_again(job):
+    run(job())
+    whole = files.read_arrays(job().outputs.features)
+    marked = np.zeros((8, 256), np.float32)
+    with suppress(KeyboardInterrupt), job().scratch() as scratch:
+        files.write_array(scratch / f"both.{NETWORK}.npy", marked)
+        raise KeyboardInterrupt
+    run(job())
+    resumed = files.read_arrays(job().outputs.features)
+    assert np.array_equal(resumed.pop(f"both/{NETWORK}"), marked)
+    assert all(np.array_equal(array, whole[name]) for name, array in resumed.items())
 
 
 def test_the_same_images_give_the_same_bytes(job):

@@ -1,14 +1,7 @@
-# Distances of every variant, and of the base model at the fork, to the photographs.
+# Distances of every row, and of the base model at the fork, to the photographs.
 rule evaluate_generation:
     input:
-        features=expand(
-            "data/extract_features/{experiment}/{dataset}/{model}/{variant}/seed{seed}/features.npz",
-            variant=selected("variants"),
-            allow_missing=True,
-        ),
-        fork="data/extract_features/{experiment}/{dataset}/{model}/fork/seed{seed}/features.npz",
-        train="data/extract_features/{experiment}/{dataset}/train/features.npz",
-        test="data/extract_features/{experiment}/{dataset}/test/features.npz",
+        features="data/extract_features/{experiment}/{dataset}/{model}/seed{seed}/features.npz",
     output:
         metrics="results/evaluate_generation/{experiment}/{dataset}/{model}/seed{seed}/metrics.csv",
         config="results/evaluate_generation/{experiment}/{dataset}/{model}/seed{seed}/config.json",
@@ -26,7 +19,7 @@ rule evaluate_generation:
         """
         python -m selfrefine.stages.evaluate_generation \
             --config {params.config:q} --code {params.code} --record {output.config} \
-            --features {input.features} --fork {input.fork} --train {input.train} --test {input.test} \
+            --features {input.features} \
             --metrics {output.metrics} \
             2>&1 | tee {log}
         """

@@ -1,17 +1,17 @@
-# Features of an image set, once per set: those of a variant, or of the base model at the fork.
+# Features of all images that one table compares: variants, samplings, the base model at the fork, photographs.
 rule extract_features:
     input:
-        images="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/images.npy",
+        samples=samples_of_rows,
+        train="data/prepare_data/{experiment}/{dataset}/train/images.npy",
+        test="data/prepare_data/{experiment}/{dataset}/test/images.npy",
         weights=expand("models/fetch_weights/{weights}/weights.safetensors", weights=["vgg16", "alexnet"]),
     output:
-        features="data/extract_features/{experiment}/{dataset}/{model}/{variant}/seed{seed}/features.npz",
-        config="data/extract_features/{experiment}/{dataset}/{model}/{variant}/seed{seed}/config.json",
+        features="data/extract_features/{experiment}/{dataset}/{model}/seed{seed}/features.npz",
+        config="data/extract_features/{experiment}/{dataset}/{model}/seed{seed}/config.json",
     log:
-        "logs/extract_features/{experiment}/{dataset}/{model}/{variant}/seed{seed}.log",
+        "logs/extract_features/{experiment}/{dataset}/{model}/seed{seed}.log",
     benchmark:
-        "benchmarks/extract_features/{experiment}/{dataset}/{model}/{variant}/seed{seed}.tsv"
-    wildcard_constraints:
-        variant=any_row("variants", "fork"),
+        "benchmarks/extract_features/{experiment}/{dataset}/{model}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
     threads: 8
@@ -24,28 +24,12 @@ rule extract_features:
         """
         python -m selfrefine.stages.extract_features \
             --config {params.config:q} --code {params.code} --record {output.config} \
-            --images {input.images} --weights {input.weights} \
+            --samples {input.samples} --train {input.train} --test {input.test} --weights {input.weights} \
             --features {output.features} \
             2>&1 | tee {log}
         """
 
 
-# Photographs.
-use rule extract_features as extract_features_real with:
-    input:
-        images="data/prepare_data/{experiment}/{dataset}/{split}/images.npy",
-        weights=expand("models/fetch_weights/{weights}/weights.safetensors", weights=["vgg16", "alexnet"]),
-    output:
-        features="data/extract_features/{experiment}/{dataset}/{split}/features.npz",
-        config="data/extract_features/{experiment}/{dataset}/{split}/config.json",
-    log:
-        "logs/extract_features/{experiment}/{dataset}/{split}.log",
-    benchmark:
-        "benchmarks/extract_features/{experiment}/{dataset}/{split}.tsv"
-
-
 rule all_extract_features:
     input:
         runs("extract_features"),
-        runs("extract_features", variant="fork"),
-        runs("extract_features_real"),

@@ -1,6 +1,7 @@
-"""Stored features: reading them, and checking that sets of them may be compared."""
+"""Stored features of all rows of a table: reading them, and checking that they may be compared."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,21 +10,48 @@ from selfrefine import files
 from selfrefine.errors import InputError
 
 LEAST_IMAGES = 3  # the jackknife of the kernel distance divides by n - 2
-Features = dict[str, np.ndarray]  # feature space -> (N, D)
+TRAIN, TEST = "train", "test"  # the rows of real images
+Spaces = dict[str, dict[str, np.ndarray]]  # feature network -> row -> (N, D)
 
 
-def read(path: Path) -> Features:
-    """Reads the features of one image set: feature space -> (N, D) float64.
+def key(row: str, network: str) -> str:
+    """The name of an array in the file of extract_features."""
+    return f"{row}/{network}"
+
+
+def read(path: Path, rows: Sequence[str], neighbours: int) -> Spaces:
+    """Reads the features of rows that are compared: float32, as they are stored.
+
+    Args:
+        path: of extract_features, arrays `row/network`.
+        rows: which; others are left out.
+        neighbours: evaluate_generation.neighbours in params.yaml; every row needs more images than that.
 
     Raises:
-        InputError: nothing in it, another shape, or a value that is not finite.
+        InputError: a row that is missing, has another shape than the others or a value that is not finite; too few
+            images.
     """
-    spaces = {name: array.astype(np.float64) for name, array in files.read_arrays(path).items()}
+    spaces: Spaces = {}
+    for name, array in files.read_arrays(path).items():
+        row, _, network = name.partition("/")
+        spaces.setdefault(network, {})[row] = array
     if not spaces:
         raise InputError(
-            f"{path}: no features in it; extract_features.networks in params.yaml names the feature spaces"
+            f"{path}: no features in it; extract_features.networks in params.yaml names the feature networks"
         )
-    for name, array in spaces.items():
+    for network, arrays in spaces.items():
+        if missing := [row for row in rows if row not in arrays]:
+            raise InputError(f"{path}: no {key(missing[0], network)} in it; delete it and run the same command")
+        spaces[network] = {row: arrays[row] for row in rows}
+        _check(path, network, spaces[network], neighbours)
+    return spaces
+
+
+def _check(path: Path, network: str, arrays: dict[str, np.ndarray], neighbours: int) -> None:
+    """Checks that the rows of one network compare."""
+    (first_row, first), *_ = arrays.items()
+    for row, array in arrays.items():
+        name = key(row, network)
         if array.ndim != 2:
             raise InputError(f"{path}: {name} has the shape {array.shape}, (images, features) needed")
         if not np.isfinite(array).all():
@@ -31,36 +59,22 @@ def read(path: Path) -> Features:
             raise InputError(
                 f"{path}: {name} of image {image} is not finite; look at that image and at the network's weights"
             )
-    return spaces
-
-
-def check_comparable(sets: Mapping[Path, Features], neighbours: int) -> None:
-    """Checks that all sets have the same feature spaces and, in each, the same numbers of images and features.
-
-    Args:
-        sets: features of each image set, by their file.
-        neighbours: evaluate_generation.neighbours in params.yaml; each set needs more images than that.
-
-    Raises:
-        InputError: the first set that differs from the first of all, or too few images.
-    """
-    (first_path, first), *others = sets.items()
-    for path, spaces in others:
-        if spaces.keys() != first.keys():
+        if array.shape != first.shape:
             raise InputError(
-                f"{path} has the feature spaces {', '.join(sorted(spaces))}, but {first_path} has "
-                f"{', '.join(sorted(first))}; delete the older one and run the same command"
+                f"{path}: {name} has {array.shape} (images, features), but {key(first_row, network)} has "
+                f"{first.shape}; every row needs the same extract_features.n_images of params.yaml"
             )
-        for name, array in spaces.items():
-            if array.shape != first[name].shape:
-                raise InputError(
-                    f"{path} has {array.shape} (images, features) in {name}, but {first_path} has {first[name].shape}; "
-                    "every row needs the same extract_features.n_images of params.yaml"
-                )
-    n_images = len(next(iter(first.values())))
     least = max(LEAST_IMAGES, neighbours + 1)
-    if n_images < least:
+    if len(first) < least:
         raise InputError(
-            f"{first_path} has {n_images} images, {least} or more needed; "
+            f"{path}: {len(first)} images in each row, {least} or more needed; "
             "raise extract_features.n_images in params.yaml"
         )
+
+
+def digest(arrays: Iterable[np.ndarray]) -> str:
+    """SHA-256 of the bytes of one row's features in all networks, in hex: rows of other images differ."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()

@@ -1,20 +1,25 @@
-"""Features of real or generated images, once per image set."""
+"""Features of all images that are compared in one table: of every row, of the base at the fork, of real images."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from selfrefine import files, runtime
+from selfrefine.config import FORK
 from selfrefine.errors import InputError
-from selfrefine.metrics import features
+from selfrefine.metrics import feature_sets, features
 from selfrefine.runtime import Job, main
 
 
 @dataclass(frozen=True)
 class Config:
-    """See params.yaml, extract_features."""
+    """See params.yaml, extract_features; `variants` and `samplings` are the selected ones, in the order of samples."""
 
     names: dict[str, str]
     device: str
+    variants: tuple[str, ...]
+    samplings: tuple[str, ...]
     networks: tuple[str, ...]
     n_images: int
     batch_size: int
@@ -22,42 +27,54 @@ class Config:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Packed images, and the weights of the feature networks, each in a folder of its name."""
+    """Images of the variants, the samplings, the fork; real images; weights, each in a folder of its network's name."""
 
-    images: Path
+    samples: tuple[Path, ...]
+    train: Path
+    test: Path
     weights: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """One float32 (n_images, D) array per feature network, under its name."""
+    """One float32 (n_images, D) array for each row and feature network, as `row/network`."""
 
     features: Path
 
 
 def run(job: Job[Config, Inputs, Outputs]) -> None:
-    """Extracts the features of the first n_images images in every network."""
-    config = job.config
-    images = files.read_images(job.inputs.images)
-    if len(images) < config.n_images:
+    """Extracts the features of the first n_images images of every row in every network."""
+    config, inputs = job.config, job.inputs
+    rows = (*config.variants, *config.samplings, FORK, feature_sets.TRAIN, feature_sets.TEST)
+    paths = zip(rows, (*inputs.samples, inputs.train, inputs.test), strict=True)
+    images = {row: first_images(path, config.n_images) for row, path in paths}
+    weights = {path.parent.name: path for path in inputs.weights}
+    models = {name: features.extractor(name, weights) for name in config.networks}
+    arrays = {}
+    with job.scratch() as scratch, runtime.device(config.device) as device:
+        for row, pixels in images.items():
+            for name, model in models.items():
+                done, label = scratch / f"{row}.{name}.npy", f"{job.label} {row} {name}"
+                if not done.is_file():
+                    found = features.extract(model, pixels, batch_size=config.batch_size, device=device, label=label)
+                    files.write_array(done, found)
+                arrays[feature_sets.key(row, name)] = files.read_array(done)
+        files.write_arrays(job.outputs.features, arrays)
+
+
+def first_images(path: Path, n: int) -> np.ndarray:
+    """Images 0 ... n-1, memory-mapped.
+
+    Raises:
+        InputError: there are fewer.
+    """
+    images = files.read_images(path)
+    if len(images) < n:
         raise InputError(
-            f"{job.inputs.images} holds {len(images)} images, {config.n_images} needed in every row of a table; "
+            f"{path} holds {len(images)} images, {n} needed in every row of a table; "
             "lower extract_features.n_images in params.yaml, or make more"
         )
-    weights = {path.parent.name: path for path in job.inputs.weights}
-    models = {name: features.extractor(name, weights) for name in config.networks}
-    with runtime.device(config.device) as device:
-        arrays = {
-            name: features.extract(
-                model,
-                images[: config.n_images],
-                batch_size=config.batch_size,
-                device=device,
-                label=f"{job.label} {name}",
-            )
-            for name, model in models.items()
-        }
-    files.write_arrays(job.outputs.features, arrays)
+    return images[:n]
 
 
 if __name__ == "__main__":
