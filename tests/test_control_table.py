@@ -5,22 +5,24 @@ import math
 import pytest
 
 from selfrefine import control_table, tables
-from tests.tiny_metrics import FD, ROWS, generation
+from tests.tiny_metrics import AGAIN, FD, ROWS, SAMPLINGS, generation
 from tests.tiny_refined import VARIANTS, readouts, refined
 
 CONTROLS = ["baseline", "forward", "both", "uniform", "cells", "real_map", "ddpm_ip"]
 FIGURES = FD | {"forward": 9.8, "uniform": 9.5, "cells": 9.6, "real_map": 9.7, "ddpm_ip": 10.1}
+FIGURES |= {"baseline_ancestral": 10.2, "both_ancestral": 9.9, "time_shift": 9.9, "kept": 9.3}
 
 
-def judgement(confirmatory=()):
-    return tables.Judgement("baseline", 0.017, 6, "vgg16_conv5_gap", confirmatory)
+def judgement(confirmatory=(), second_sampler=None):
+    return tables.Judgement("baseline", 0.017, 6, "vgg16_conv5_gap", confirmatory, second_sampler or {})
 
 
-def table(variants=CONTROLS, seeds=1, confirmatory=(), runs=None):
-    metrics = generation({row: FIGURES[row] for row in (*variants, "fork", "floor")}, seeds)
+def table(variants=CONTROLS, seeds=1, confirmatory=(), runs=None, samplings=None):
+    samplings = samplings or {}
+    metrics = generation({row: FIGURES[row] for row in (*variants, *samplings, "fork", "floor")}, seeds)
     runs = runs or refined(variants, seeds)
-    pairs = control_table.pairs(variants, "baseline", control_table.controls_of(runs))
-    found = judgement(confirmatory).contrasts(metrics, pairs)
+    pairs = control_table.pairs(variants, "baseline", control_table.controls_of(runs), samplings)
+    found = judgement(confirmatory, AGAIN if samplings else {}).contrasts(metrics, pairs)
     scale = tables.scales(metrics, "smoke", ROWS)
     lines = control_table.lines(found, metrics, readouts(variants, seeds), runs, scale)
     return {(line["row"], line["reference"]): line for line in lines if line["network"] == "alexnet_conv5_gap"}
@@ -43,6 +45,21 @@ def test_every_row_to_the_reference_and_the_flaw_map_to_its_controls():
     first = lines["both", "baseline"]
     d = math.log(0.9)
     assert (first["image_low"], first["image_high"]) == pytest.approx((d - 0.1, d + 0.1))
+
+
+def test_untrained_controls_are_compared_and_second_samplers_stand_beside_their_variants():
+    lines = table(["baseline", "forward", "both"], 6, samplings=SAMPLINGS)
+    assert list(lines) == [
+        *((row, "baseline") for row in ("forward", "both", "time_shift", "kept")),
+        ("both", "time_shift"),
+        ("kept", "both"),
+    ]
+    assert lines["both", "baseline"]["second_difference"] == pytest.approx(math.log(9.9 / 10.2))
+    assert lines["both", "time_shift"]["difference"] == pytest.approx(math.log(9.0 / 9.9))
+    assert all(math.isnan(line["second_difference"]) for key, line in lines.items() if key != ("both", "baseline"))
+    for line in lines.values():
+        assert set(line) == set(control_table.COLUMNS)
+    assert math.isnan(lines["time_shift", "baseline"]["map_mean"])
 
 
 def test_one_seed_has_its_d_and_nothing_over_seeds():

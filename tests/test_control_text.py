@@ -4,20 +4,24 @@ import pytest
 
 from selfrefine import control_table, control_text, tables
 from tests.test_control_table import CONTROLS, FIGURES, judgement
-from tests.tiny_metrics import ROWS, generation
+from tests.tiny_metrics import AGAIN, ROWS, SAMPLINGS, generation
 from tests.tiny_refined import readouts, refined
 
 TITLES = {"shapes": "Shapes", "tiny": "Tiny DDPM"} | {name: name.capitalize() for name in CONTROLS}
+TITLES |= {name: row["title"] for name, row in SAMPLINGS.items()}
 
 
-def page(variants, seeds=1, confirmatory=(), **figures):
-    metrics = generation({row: (FIGURES | figures)[row] for row in (*variants, "fork", "floor")}, seeds)
+def page(variants, seeds=1, confirmatory=(), samplings=None, **figures):
+    samplings = samplings or {}
+    rows = (*variants, *samplings, "fork", "floor")
+    metrics = generation({row: (FIGURES | figures)[row] for row in rows}, seeds)
     runs = refined(variants, seeds)
     controls = control_table.controls_of(runs)
-    found = judgement(confirmatory).contrasts(metrics, control_table.pairs(variants, "baseline", controls))
+    judged, pairs = judgement(confirmatory, AGAIN), control_table.pairs(variants, "baseline", controls, samplings)
+    found = judged.contrasts(metrics, pairs)
     scale = tables.scales(metrics, "smoke", ROWS)
     table = control_table.lines(found, metrics, readouts(variants, seeds), runs, scale)
-    return control_text.controls_page(table, found, controls, judgement=judgement(confirmatory), titles=TITLES)
+    return control_text.controls_page(table, found, controls, judgement=judged, titles=TITLES)
 
 
 def test_one_seed_shows_nothing_of_the_flaw_map():
@@ -39,6 +43,19 @@ def test_six_seeds_say_it_only_if_all_controls_are_beaten():
     assert "But not a control, since it is like the flaw map: real_map." in said
     refused = page(CONTROLS, 6, cells=8.0)
     assert "- Both: it may not be said that the flaw map helps (not shown: worse against cells)" in refused
+
+
+def test_a_second_sampler_that_contradicts_is_told():
+    text = page(["baseline", "both"], 6, samplings=SAMPLINGS, both_ancestral=10.5)
+    line = next(line for line in text.splitlines() if line.startswith("| Both "))
+    cells = [cell.strip() for cell in line.split("|")[1:-1]]
+    assert cells[:4] == ["Both", "Baseline", "-10.0 %", "+2.9 %"]
+    assert cells[-1] == "sampler-dependent"
+    assert "- sampler-dependent: a second sampler" in text
+    trained = text.partition("### Maps and read-outs")[2]
+    assert "| Clock shifted" in text
+    assert "Clock shifted" not in trained
+    assert "ancestral" not in text
 
 
 def test_listed_contrasts_are_called_confirmatory():

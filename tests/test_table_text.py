@@ -5,14 +5,15 @@ import math
 import pytest
 
 from selfrefine import table_text, tables
-from tests.tiny_metrics import FD, PAPER, ROWS, generation, highlighter
+from tests.tiny_metrics import AGAIN, FD, PAPER, ROWS, SAMPLINGS, generation, highlighter
 
 TITLES = {name: row["title"] for rows in ROWS.values() for name, row in rows.items()}
+TITLES |= {name: row["title"] for name, row in SAMPLINGS.items()}
 
 
-def page(fd, seeds=1):
+def page(fd, seeds=1, second_sampler=None):
     metrics = generation(fd, seeds)
-    judgement = tables.Judgement("baseline", 0.017, 6)
+    judgement = tables.Judgement("baseline", 0.017, 6, second_sampler=second_sampler or {})
     stands_for = {"shapes": "celeba_hq"}
     table = tables.table2(metrics, PAPER, judgement, stands_for, tables.scales(metrics, "smoke", ROWS))
     return table_text.table2_page(
@@ -56,6 +57,17 @@ def test_page_of_six_seeds_explains_the_verdicts_it_gives():
     assert primary[-2:] == ["-10.0 % to -10.0 %", "better"]
     assert "- better: lower FD than the Baseline" in text
     assert "not assessed" not in text
+
+
+def test_a_second_sampler_has_its_value_and_no_change():
+    assert "second sampler" not in page(FD)
+    text = page(FD | {"baseline_ancestral": 10.2, "both_ancestral": 9.9}, seeds=6, second_sampler=AGAIN)
+    assert "- Baseline, ancestral; Both, ancestral: the same networks under a second sampler." in text
+    primary = next(line for line in cells(text, "Both, ancestral") if len(line) == 8)
+    assert primary[:2] == ["Both, ancestral", "-"]
+    assert primary[3].startswith("10.15 [")
+    assert primary[4:] == ["-"] * 4
+    assert "nan" not in text
 
 
 def test_an_unfinished_baseline_is_said_in_words():

@@ -8,7 +8,7 @@ import pytest
 
 from selfrefine import tables
 from selfrefine.errors import InputError
-from tests.tiny_metrics import FD, PAPER, ROWS, generation, highlighter, line
+from tests.tiny_metrics import AGAIN, FD, PAPER, ROWS, generation, highlighter, line
 
 JUDGEMENT = tables.Judgement("baseline", 0.017, 6)
 PAPER_VALUES = Path(__file__).parents[1] / "workflow" / "resources" / "paper_values.csv"
@@ -68,6 +68,23 @@ def test_verdict_is_of_the_difference(fd, told):
 def test_only_variants_and_only_fd_to_test_are_judged():
     judged = {key for key, found in table2(generation(FD, seeds=6)).items() if found["verdict"]}
     assert judged == {("both", "fd_test", network) for network in ("vgg16_conv5_gap", "alexnet_conv5_gap")}
+
+
+@pytest.mark.parametrize(("ancestral", "told"), [(9.9, "better"), (10.3, "sampler-dependent")])
+def test_a_second_sampler_bears_on_the_verdict_and_has_no_difference_of_its_own(ancestral, told):
+    fd = FD | {"baseline_ancestral": 10.2, "both_ancestral": ancestral, "time_shift": 9.5}
+    judgement = tables.Judgement("baseline", 0.017, 6, second_sampler=AGAIN)
+    rows = table2(generation(fd, seeds=6), judgement)
+    found = {row: rows[row, "fd_test", "alexnet_conv5_gap"] for row in fd}
+    assert found["both"]["verdict"] == told
+    assert found["time_shift"]["verdict"] == "better"
+    assert found["time_shift"]["difference"] == pytest.approx(math.log(0.95))
+    for row in AGAIN.values():
+        assert found[row]["value"] == pytest.approx(fd[row] * 1.025, rel=1e-3)
+        assert all(math.isnan(found[row][column]) for column in found[row] if "difference" in column)
+        assert found[row]["verdict"] == ""
+    kept = {line["row"] for line in tables.paper_rows(list(rows.values()), PAPER, judgement)}
+    assert kept == {"baseline", "both", "fork", "floor", *AGAIN.values()}
 
 
 def test_fork_has_a_difference_and_the_floor_and_reference_have_none():

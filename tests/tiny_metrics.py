@@ -71,4 +71,12 @@ ROWS = {
     "models": {"tiny": {"title": "Tiny DDPM", "steps": [600, 1500]}},
     "variants": {"baseline": {"title": "Baseline"}, "both": {"title": "Forward + reverse"}},
 }
+# Rows of samplings: two second samplers, two untrained controls.
+SAMPLINGS = {
+    "baseline_ancestral": {"title": "Baseline, ancestral", "of": "baseline", "correction": "none"},
+    "both_ancestral": {"title": "Both, ancestral", "of": "both", "correction": "none"},
+    "time_shift": {"title": "Clock shifted", "of": "baseline", "map_of": "both", "correction": "time_shift"},
+    "kept": {"title": "Map kept", "of": "both", "map_of": "both", "correction": "keep_map"},
+}
+AGAIN = {"baseline": "baseline_ancestral", "both": "both_ancestral"}
 FD = {"baseline": 10.0, "both": 9.0, "fork": 10.5, "floor": 1.0}

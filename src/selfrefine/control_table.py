@@ -1,7 +1,7 @@
 """Every difference of two variants, with what it takes to judge it: verdict, map, and where the change lies.
 
 A variant is compared with the reference; a variant with the flaw map also directly with its controls, the rows that
-differ from it in the map alone.
+differ from it in the map alone, and with what was made of its map without training.
 """
 
 import math
@@ -22,7 +22,8 @@ MOST_ALIKE = 0.5  # |r| to the flaw map above which a map is no control for it (
 STATISTICS = ("mean", "std", "r_mfam", "r_first")  # columns of refreshes.csv that are printed
 READOUTS = {"mechanism_slope": "slope", "place_log_ratio": "place"}  # metric of evaluate_readouts -> column
 COLUMNS = [  # of controls.csv, also where it has no line
-    *("dataset", "model", "network", "row", "reference", "difference", "low", "high", "image_low", "image_high"),
+    *("dataset", "model", "network", "row", "reference", "difference", "low", "high", "second_difference"),
+    *("image_low", "image_high"),
     *("p", "p_holm", "kind", "verdict", "n_seeds", "by_seed", *(f"map_{column}" for column in STATISTICS), "map_note"),
     *("slope", "slope_low", "slope_high", "slope_predicted", "place", "place_low", "place_high", "scale"),
 ]
@@ -81,10 +82,29 @@ def _without_map(config: Mapping[str, Any]) -> dict[str, Any]:
     return {leaf: value for leaf, value in config.items() if leaf not in ("map", "names")}
 
 
-def pairs(variants: Sequence[str], reference: str, controls: Mapping[str, Mapping[str, str]]) -> list[Pair]:
-    """Each variant against the reference, and each with the flaw map against its controls."""
-    to_reference = [(variant, reference) for variant in variants if variant != reference]
-    return [*to_reference, *((arm, row) for arm, rows in controls.items() for row in rows.values())]
+def pairs(
+    variants: Sequence[str],
+    reference: str,
+    controls: Mapping[str, Mapping[str, str]],
+    samplings: Mapping[str, Mapping[str, Any]],
+) -> list[Pair]:
+    """Each variant and untrained control against the reference, each variant with the flaw map against its controls.
+
+    An untrained control is also compared with the variant whose network it samples, else the variant whose map it uses
+    with it. Rows of a second sampler have no pairs: they tell the `second_difference` of their variants' pairs.
+
+    Args:
+        variants: the selected ones.
+        reference: shared.reference.
+        controls: from `controls_of`.
+        samplings: the selected rows: their `of`, `map_of` and `correction`.
+    """
+    untrained = {name: row for name, row in samplings.items() if row["correction"] != "none"}
+    found: list[Pair] = [(row, reference) for row in (*variants, *untrained) if row != reference]
+    found += [(arm, row) for arm, rows in controls.items() for row in rows.values()]
+    for name, row in untrained.items():
+        found.append((name, row["of"]) if row["of"] != reference else (row["map_of"], name))
+    return found
 
 
 def lines(
@@ -114,6 +134,7 @@ def lines(
                 **{"dataset": dataset, "model": model, "network": network},
                 **{"row": contrast.variant, "reference": contrast.reference},
                 **{"difference": contrast.difference, "low": contrast.low, "high": contrast.high},
+                "second_difference": contrast.second_difference,
                 **{"image_low": low, "image_high": high, "p": contrast.p, "p_holm": contrast.p_holm},
                 **{"kind": contrast.kind, "verdict": contrast.verdict, "n_seeds": contrast.n_seeds},
                 "by_seed": " ".join(f"{seed}:{d:.9g}" for seed, d in contrast.by_seed.items()),

@@ -53,6 +53,7 @@ def _how_to_read(judgement: Judgement) -> str:
     return (
         "- Change: of FD to test against the second row, of the same seed, mean over seeds; below 0 is better. "
         "Each seed's stands in `by_seed` of controls.csv, as difference of logarithms.\n"
+        "- Second sampler: the change of the same networks under it; better and worse need the same sign there.\n"
         "- Over images: for these very models, where it was taken; it says nothing on another training run.\n"
         f"- Confirmatory: listed in params.yaml before the run ({listed or 'none'} of these), judged by p after Holm's "
         "correction. All others are exploratory: of many, some differ by chance.\n"
@@ -87,12 +88,13 @@ def _findings(
 
 
 def _differences(part: Iterable[Line], titles: Mapping[str, str]) -> str:
-    head = ("", "Against", "Change", "Over images", "Over seeds", "p", "p, Holm", "Seeds", "Kind", "Verdict")
+    head = ("", "Against", "Change", "Second sampler", "Over images", "Over seeds", "p", "p, Holm", "Seeds", "Kind")
     rows = [
         (
             titles.get(line["row"], line["row"]),
             titles.get(line["reference"], line["reference"]),
             percent(line["difference"]),
+            percent(line["second_difference"]),
             between(line["image_low"], line["image_high"]),
             between(line["low"], line["high"]),
             number(line["p"], ".2g"),
@@ -103,11 +105,11 @@ def _differences(part: Iterable[Line], titles: Mapping[str, str]) -> str:
         )
         for line in part
     ]
-    return markdown_table(head, rows)
+    return markdown_table((*head, "Verdict"), rows)
 
 
 def _maps(part: Iterable[Line], titles: Mapping[str, str]) -> str:
-    """One line for each variant, whatever it is compared with."""
+    """One line for each variant that was trained, whatever it is compared with."""
     head = ("", "Mean", "Std", "r", "r, first", "Note", "Slope", "Predicted", "Place")
     rows = {
         line["row"]: (
@@ -119,6 +121,7 @@ def _maps(part: Iterable[Line], titles: Mapping[str, str]) -> str:
             _with_interval(line, "place", "+.3f"),
         )
         for line in part
+        if not all(math.isnan(line[column]) for column in ("map_mean", "slope_predicted", "slope", "place"))
     }
     return markdown_table(head, list(rows.values()))
 

@@ -51,7 +51,7 @@ def table2_page(
         stands_for: data set -> the paper's data set.
     """
     titles = {**titles, **OWN_ROWS}
-    parts = ["# Table 2: the processes of self-refinement\n", _how_to_read(table, titles[judgement.reference])]
+    parts = ["# Table 2: the processes of self-refinement\n", _how_to_read(table, judgement, titles)]
     for dataset, model in dict.fromkeys((line["dataset"], line["model"]) for line in table):
         part = [line for line in table if (line["dataset"], line["model"]) == (dataset, model)]
         parts.append(f"## {titles[model]} on {titles[dataset]}\n\n{part[0]['scale']}.\n")
@@ -71,13 +71,18 @@ def table2_page(
     return "\n".join(part for part in parts if part)
 
 
-def _how_to_read(table: Iterable[Line], reference: str) -> str:
+def _how_to_read(table: Sequence[Line], judgement: Judgement, titles: Mapping[str, str]) -> str:
     over = "over the images of its one seed" if max(line["n_seeds"] for line in table) == 1 else "over seeds"
+    again = [row for row in judgement.second_sampler.values() if row in {line["row"] for line in table}]
+    second = (
+        f"- {'; '.join(titles[row] for row in again)}: the same networks under a second sampler. They compare with "
+        "each other alone: better and worse need the same sign there. Their changes stand in controls.md.\n"
+    )
     return (
         "FD is the Fréchet distance to real test images in the feature space that the heading names; lower is better. "
         "The paper's FID is the same formula on other features (Inception), other images and another scale: the two "
         "figures do not compare, only their changes do.\n\n"
-        f"- Change: of FD against the row {reference} of the same seed, mean over seeds.\n"
+        f"- Change: of FD against the row {titles[judgement.reference]} of the same seed, mean over seeds.\n"
         f"- [Brackets] after a figure: its 95 % interval {over}. No interval: FD's error needs {IMAGES_PER_FEATURE} "
         "images per feature.\n"
         "- Over images: 95 % interval of the change for these very models; it says nothing on another training run.\n"
@@ -85,7 +90,7 @@ def _how_to_read(table: Iterable[Line], reference: str) -> str:
         f"- {OWN_ROWS[FORK]}: what all rows start from. {OWN_ROWS[FLOOR]}: the least FD that can be expected.\n"
         "- KID: kernel distance to test images, the formula of that name on these features; 0 is no difference.\n"
         "- Nearest in train: share of samples whose nearest real image is a training image; 50 % is chance.\n"
-    )
+    ) + (second if again else "")
 
 
 def _headline(space: Iterable[Line], titles: Mapping[str, str], judgement: Judgement) -> str:

@@ -5,7 +5,7 @@ Tables are lists of lines, a line is a mapping from column to value; an absent n
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -37,13 +37,17 @@ Cells = dict[Key, dict[int, Estimate]]  # the figure of each seed
 
 @dataclass(frozen=True)
 class Judgement:
-    """How differences are taken and judged: make_tables in params.yaml."""
+    """How differences are taken and judged: make_tables in params.yaml; `second_sampler`: `contrasts.second_samplers`.
+
+    Rows of a second sampler have no difference to the reference; they bear on their variant's verdict (method 11.4).
+    """
 
     reference: str
     equivalence_margin: float
     minimum_seeds: int
     primary_network: str = ""
     confirmatory: Sequence[Pair] = ()
+    second_sampler: Mapping[str, str] = field(default_factory=dict)
 
     def contrasts(self, metrics: Iterable[Line], pairs: Sequence[Pair]) -> list[Contrast]:
         """The confirmatory contrasts and `pairs`, judged."""
@@ -52,7 +56,7 @@ class Judgement:
             primary_network=self.primary_network,
             margin=self.equivalence_margin,
             minimum_seeds=self.minimum_seeds,
-            second_sampler={},
+            second_sampler=self.second_sampler,
         )
         return contrasts.judge(metrics, rules, pairs)
 
@@ -63,12 +67,11 @@ def cells(metrics: Iterable[Line]) -> Cells:
     Raises:
         InputError: rows of different numbers of images, which do not compare (FD depends on it).
     """
-    table: Cells = {}
-    numbers = set()
+    table, numbers = Cells(), set()
     for line in metrics:
         numbers.add(line["n_images"])
-        estimate = Estimate(line["value"], line["low"], line["high"])
-        table.setdefault(Key(*(line[field] for field in Key._fields)), {})[line["seed"]] = estimate
+        key = Key(*(line[column] for column in Key._fields))
+        table.setdefault(key, {})[line["seed"]] = Estimate(line["value"], line["low"], line["high"])
     if len(numbers) > 1:
         raise InputError(
             f"rows of {' and '.join(map(str, sorted(numbers)))} images in one table; "
@@ -133,18 +136,13 @@ def table2(
         figure = published.get((key.variant, stands_for.get(key.dataset, "")), math.nan)
         lines.append(
             {
-                "dataset": key.dataset,
-                "model": key.model,
-                "network": key.network,
-                "row": key.variant,
-                "metric": key.metric,
+                **{"dataset": key.dataset, "model": key.model, "network": key.network},
+                **{"row": key.variant, "metric": key.metric},
                 "paper": figure if key.metric == HEADLINE else math.nan,
                 **over_runs(list(seeds.values())),
-                **_difference(table, key, judgement.reference),
+                **_difference(table, key, judgement),
                 "verdict": verdicts.get(key[:4], "") if key.metric == HEADLINE else "",
-                "n_images": metrics[0]["n_images"],
-                "n_seeds": len(seeds),
-                "scale": scale[key.dataset, key.model],
+                **{"n_images": metrics[0]["n_images"], "n_seeds": len(seeds), "scale": scale[key.dataset, key.model]},
                 "note": _note(table, key, judgement),
             }
         )
@@ -170,14 +168,16 @@ def published_fid(paper: Iterable[Line], table: str) -> dict[tuple[str, str], fl
 
 def _verdicts(metrics: Sequence[Line], judgement: Judgement) -> dict[tuple[str, ...], str]:
     """(data set, model, network, variant) -> its verdict against the reference, the same as in controls.csv."""
-    judged = {line["variant"] for line in metrics} - {judgement.reference, FLOOR, FORK}
-    found = judgement.contrasts(metrics, [(variant, judgement.reference) for variant in sorted(judged)])
+    others = {judgement.reference, FLOOR, FORK, *judgement.second_sampler.values()}
+    judged = sorted({line["variant"] for line in metrics} - others)
+    found = judgement.contrasts(metrics, [(variant, judgement.reference) for variant in judged])
     return {(*line.space, line.variant): line.verdict for line in found if line.reference == judgement.reference}
 
 
-def paper_rows(table: Iterable[Line], paper: Iterable[Line], reference: str) -> list[Line]:
-    """The lines of the rows that the paper's Table 2 has, of the reference, the fork and the floor."""
-    kept = {line["row"] for line in paper if line["table"] == "table2"} | {reference, FORK, FLOOR}
+def paper_rows(table: Iterable[Line], paper: Iterable[Line], judgement: Judgement) -> list[Line]:
+    """The lines of the reference and the paper's Table 2, also under a second sampler; of the fork and the floor."""
+    kept = {line["row"] for line in paper if line["table"] == "table2"} | {judgement.reference, FORK, FLOOR}
+    kept |= {row for variant, row in judgement.second_sampler.items() if variant in kept}
     return [line for line in table if line["row"] in kept]
 
 
@@ -188,13 +188,13 @@ def over_runs(seeds: Sequence[Estimate]) -> dict[str, float]:
     return {"value": fmean(values), "low": low, "high": high}
 
 
-def _difference(table: Cells, key: Key, reference: str) -> dict[str, float]:
-    """The columns of the difference to the reference; empty for the reference itself and for real images."""
-    line = dict.fromkeys(("difference", "difference_low", "difference_high"), math.nan)
-    line |= {"image_difference_low": math.nan, "image_difference_high": math.nan}
-    if key.variant in (reference, FLOOR):
+def _difference(table: Cells, key: Key, judgement: Judgement) -> dict[str, float]:
+    """The columns of the difference to the reference; empty for itself, second samplers and real images."""
+    columns = ("difference", "difference_low", "difference_high", "image_difference_low", "image_difference_high")
+    line = dict.fromkeys(columns, math.nan)
+    if key.variant in (judgement.reference, FLOOR, *judgement.second_sampler.values()):
         return line
-    differences = differences_by_seed(table, key, reference)
+    differences = differences_by_seed(table, key, judgement.reference)
     line["difference"] = fmean(differences)
     line["difference_low"], line["difference_high"] = intervals.over_seeds(differences)
     if key.metric == HEADLINE:
@@ -237,8 +237,8 @@ def summary(table: Iterable[Line], highlighter: Sequence[Line]) -> dict[str, Any
         leaves[line["metric"]] = line["value"]
         if line["metric"] == HEADLINE and math.isfinite(line["difference"]):
             leaves[f"{HEADLINE}_difference"] = line["difference"]
-    for (dataset, model_name, metric), value in highlighter_means(highlighter).items():
-        tree.setdefault(dataset, {}).setdefault(model_name, {}).setdefault("highlighter", {})[metric] = value
+    for (dataset, name, metric), value in highlighter_means(highlighter).items():
+        tree.setdefault(dataset, {}).setdefault(name, {}).setdefault("highlighter", {})[metric] = value
     return tree
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from selfrefine.errors import InputError
 from selfrefine.metrics import contrasts, intervals
 from selfrefine.metrics.contrasts import Contrast, Rules, Space, flaw_map_helps, judge
 from selfrefine.metrics.frechet import Gaussian, frechet_distance, gaussian, influence
@@ -64,6 +65,18 @@ def test_a_row_that_was_not_measured_is_not_assessed():
     assert math.isnan(line.difference)
 
 
+def test_an_exploratory_pair_is_left_out_where_its_rows_do_not_run():
+    shoes = SPACE._replace(dataset="shoes")
+    metrics = [*lines(rows_with(-0.05, spread=0.01)), *lines({"baseline": [10.0] * 6, "uniform": [9.0] * 6}, shoes)]
+    found = judge(metrics, rules([("both", "baseline")]), [("uniform", "baseline"), ("both", "uniform")])
+    told = [(line.space.dataset, line.variant, line.reference, line.n_seeds) for line in found]
+    assert told == [
+        ("shapes", "both", "baseline", 6),
+        ("shoes", "both", "baseline", 0),  # listed: it counts though it does not run
+        ("shoes", "uniform", "baseline", 6),
+    ]
+
+
 def test_family_is_the_list_in_every_data_set_in_the_primary_network():
     figures = rows_with(-0.05, spread=0.06) | {"uniform": rows_with(0.01, spread=0.05)["both"]}
     listed = [("both", "baseline"), ("uniform", "baseline"), ("sham", "baseline")]
@@ -108,6 +121,21 @@ def test_a_direction_must_hold_under_both_samplers(first, second, told):
     (line,) = judge(lines(figures), rules([("both", "baseline")], second_sampler=second_sampler))
     assert line.verdict == told
     assert line.second_difference == pytest.approx(second)
+
+
+def test_rows_of_another_sampler_are_told_from_untrained_controls():
+    samplings = {
+        "both_ancestral": {"of": "both", "correction": "none"},
+        "kept": {"of": "both", "map_of": "both", "correction": "keep_map"},
+        "baseline_ancestral": {"of": "baseline", "correction": "none"},
+    }
+    found = contrasts.second_samplers(samplings)
+    assert found == {"both": "both_ancestral", "baseline": "baseline_ancestral"}
+    again = samplings | {"both_25": {"of": "both", "correction": "none"}}
+    with pytest.raises(
+        InputError, match=r"select\.samplings has both_ancestral and both_25, both of both; a variant has"
+    ):
+        contrasts.second_samplers(again)
 
 
 def test_the_second_sampler_needs_both_rows():

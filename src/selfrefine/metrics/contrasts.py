@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
+from selfrefine.errors import InputError
 from selfrefine.metrics import intervals
 from selfrefine.metrics.intervals import BETTER, EQUIVALENT, WORSE
 
@@ -43,7 +44,7 @@ class Rules:
         primary_network: the feature network that the confirmatory contrasts are made in.
         margin: make_tables.equivalence_margin.
         minimum_seeds: make_tables.minimum_seeds.
-        second_sampler: variant -> the row of the same model under the second sampler; those without are not in it.
+        second_sampler: from `second_samplers`.
     """
 
     confirmatory: Sequence[Pair]
@@ -95,7 +96,8 @@ def judge(metrics: Iterable[Mapping[str, Any]], rules: Rules, exploratory: Seque
     """All contrasts in every data set, model and feature network.
 
     The family of Holm's correction is every confirmatory pair in every data set and model, in the primary network,
-    whether it could be tested or not. The same pairs in other networks are exploratory.
+    whether it could be tested or not. The same pairs in other networks are exploratory. An exploratory pair is left out
+    where one of its rows does not run: not all rows run on all data sets.
 
     Args:
         metrics: tidy metrics of evaluate_generation, all seeds.
@@ -108,11 +110,35 @@ def judge(metrics: Iterable[Mapping[str, Any]], rules: Rules, exploratory: Seque
     table = distances(metrics)
     listed = [tuple(pair) for pair in rules.confirmatory]
     pairs = list(dict.fromkeys([*listed, *(tuple(pair) for pair in exploratory)]))
-    found = {(space, pair): _by_seed(table[space], *pair) for space in table for pair in pairs}
+    found = {
+        (space, pair): _by_seed(rows, *pair)
+        for space, rows in table.items()
+        for pair in pairs
+        if pair in listed or rows.keys() >= set(pair)
+    }
     family = [key for key in found if key[0].network == rules.primary_network and key[1] in listed]
     adjusted = intervals.holm([intervals.p_value(list(found[key].values())) for key in family])
     corrected = dict(zip(family, adjusted, strict=True))
     return [_contrast(table[key[0]], key, by_seed, corrected.get(key), rules) for key, by_seed in found.items()]
+
+
+def second_samplers(samplings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Variant -> the row of the same network under a second sampler; variants without one are not in it.
+
+    Args:
+        samplings: row -> its `of`, the variant that is sampled, and its `correction`, none for another sampler.
+
+    Raises:
+        InputError: two such rows of one variant: which of them would judge it?
+    """
+    found: dict[str, str] = {}
+    for name, row in samplings.items():
+        if row["correction"] == "none" and (other := found.setdefault(row["of"], name)) != name:
+            raise InputError(
+                f"params.yaml: select.samplings has {other} and {name}, both of {row['of']}; a variant has one second "
+                "sampler: select one of them"
+            )
+    return found
 
 
 def distances(metrics: Iterable[Mapping[str, Any]]) -> Distances:
