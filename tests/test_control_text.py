@@ -58,6 +58,24 @@ def test_a_second_sampler_that_contradicts_is_told():
     assert "ancestral" not in text
 
 
+def test_an_arm_that_does_not_run_on_a_data_set_is_not_spoken_of_there():
+    runs, metrics = refined(CONTROLS), generation({row: FIGURES[row] for row in (*CONTROLS, "fork", "floor")})
+    shoes = generation({"baseline": 10.0, "uniform": 9.0, "fork": 10.5, "floor": 1.0})
+    metrics += [{**line, "dataset": "shoes"} for line in shoes]
+    controls = control_table.controls_of(runs)
+    found = judgement().contrasts(metrics, control_table.pairs(CONTROLS, "baseline", controls, {}))
+    rows = ROWS | {"datasets": ROWS["datasets"] | {"shoes": {"title": "Shoes"}}}
+    table = control_table.lines(found, metrics, [], runs, tables.scales(metrics, "smoke", rows))
+    titles = TITLES | {"shoes": "Shoes"}
+    text = control_text.controls_page(table, found, controls, judgement=judgement(), titles=titles)
+    on_shapes, _, on_shoes = text.partition("## Tiny DDPM on Shoes")
+    assert "- Both: it may not be said" in on_shapes
+    assert "- Both:" not in on_shoes
+    assert [line for line in on_shoes.splitlines() if line.startswith("| Both ")] == []
+    assert len([line for line in on_shoes.splitlines() if line.startswith("| Uniform ")]) == 2
+    assert "nan" not in text
+
+
 def test_listed_contrasts_are_called_confirmatory():
     text = page(CONTROLS, 6, [("both", "uniform")])
     assert "before the run (1 of these)" in text

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from selfrefine import table7, tables
+from selfrefine.control_table import Refined
 from tests.tiny_metrics import FD, PAPER, ROWS, generation, published
 from tests.tiny_refined import refined
 
@@ -37,6 +38,22 @@ def test_both_forms_and_the_papers_figure_beside_the_first():
     assert found["edge"]["map_mean"] == pytest.approx(0.1)
     assert found["edge"]["difference"] == pytest.approx(math.log(0.94))
     assert list(found["edge"]) == table7.COLUMNS
+
+
+def test_a_data_set_without_another_map_is_left_out():
+    figures = FD | {"edge": 9.4}
+    metrics, variants = generation(figures), ("baseline", "both")
+    shoes = [{**line, "dataset": "shoes"} for line in generation(FD)]
+    runs = [*refined((*variants, "edge")), *(run_on("shoes", run) for run in refined(variants))]
+    rows = ROWS | {"datasets": ROWS["datasets"] | {"shoes": {"title": "Shoes", "stands_for": "celeba_hq"}}}
+    both, stands_for = [*metrics, *shoes], dict.fromkeys(rows["datasets"], "celeba_hq")
+    whole = tables.table2(both, PAPER, JUDGEMENT, stands_for, tables.scales(both, "smoke", rows))
+    found = table7.lines(whole, [*PAPER, *SEVEN], runs, stands_for)
+    assert {(line["dataset"], line["row"]) for line in found} == {("shapes", row) for row in (*variants, "edge")}
+
+
+def run_on(dataset, run):
+    return Refined(run.config | {"names": run.config["names"] | {"dataset": dataset}}, run.refreshes)
 
 
 def test_rows_that_are_not_selected_are_not_printed():

@@ -67,8 +67,8 @@ PAPER = [
     published("table6", "tiny", "roc_auc", 1.0),
 ]
 ROWS = {
-    "datasets": {"shapes": {"title": "Shapes", "stands_for": "celeba_hq"}},
-    "models": {"tiny": {"title": "Tiny DDPM", "steps": [600, 1500]}},
+    "datasets": {"shapes": {"title": "Shapes", "stands_for": "celeba_hq", "steps": {"tiny": [600, 1500]}}},
+    "models": {"tiny": {"title": "Tiny DDPM"}},
     "variants": {"baseline": {"title": "Baseline"}, "both": {"title": "Forward + reverse"}},
 }
 # Rows of samplings: two second samplers, two untrained controls.

@@ -76,8 +76,9 @@ def _findings(
 ) -> str:
     """For each variant that has a control, whether the flaw map helps there; `alike` are rows that are no controls."""
     here, told = [contrast for contrast in found if contrast.space.network == network], []
+    arms = {contrast.variant for contrast in here}  # not all variants run on all data sets
     for arm, rows in controls.items():
-        if rows:
+        if rows and arm in arms:
             finding = contrasts.flaw_map_helps(here, arm, rows)
             verb = "it may be said" if finding.helps else "it may not be said"
             unfit = [kind for kind, row in rows.items() if row in alike]

@@ -24,7 +24,7 @@ def forms(runs: Sequence[Refined], published: Iterable[str]) -> dict[str, tuple[
     """Selected variant -> (its row in the paper's Table 7, which form); {} if none has another map than the flaw map.
 
     Args:
-        runs: of train_refined.
+        runs: of train_refined, on one data set.
         published: the paper's rows: two variants by name, the others by the name of their map.
     """
     known, found = set(published), {}
@@ -50,12 +50,16 @@ def lines(
         stands_for: data set -> the paper's data set.
     """
     published, maps = published_fid(paper, "table7"), map_statistics(runs)
-    kept = forms(runs, [row for row, _ in published])
+    kept = {
+        place: forms([run for run in runs if run.key[:2] == place], [row for row, _ in published])
+        for place in {run.key[:2] for run in runs}
+    }
     found = []
     for line in table:
-        if line["metric"] != HEADLINE or line["row"] not in kept:
+        here = kept[line["dataset"], line["model"]]
+        if line["metric"] != HEADLINE or line["row"] not in here:
             continue
-        row, form = kept[line["row"]]
+        row, form = here[line["row"]]
         statistics = maps[line["dataset"], line["model"], line["row"]]
         figure_there = published.get((row, stands_for.get(line["dataset"], "")), math.nan)
         found.append(

@@ -86,14 +86,14 @@ def scales(metrics: Sequence[Line], experiment: str, rows: Mapping[str, Any]) ->
     Args:
         metrics: tidy metrics of evaluate_generation.
         experiment: its name.
-        rows: section -> row -> its titles; a model's may have `steps`, those of the base and of the refinement phase.
+        rows: section -> row -> its titles; a data set's may have `steps`: model -> those of both phases.
     """
     words = {}
     for dataset, model in dict.fromkeys((line["dataset"], line["model"]) for line in metrics):
         data, network = rows["datasets"][dataset], rows["models"][model]
         part = [line for line in metrics if (line["dataset"], line["model"]) == (dataset, model)]
         place = f" in the place of the paper's {data['stands_for']}" if "stands_for" in data else ""
-        steps = f"{' + '.join(f'{n:,}' for n in network['steps'])} training steps, " if "steps" in network else ""
+        steps = f"{' + '.join(f'{n:,}' for n in data['steps'][model])} training steps, " if "steps" in data else ""
         seeds = len({line["seed"] for line in part})
         words[dataset, model] = (
             f"Experiment {experiment}: {network['title']} on {data['title']}{place}, {steps}"
