@@ -70,6 +70,7 @@ ROWS = {
     "datasets": {"shapes": {"title": "Shapes", "stands_for": "celeba_hq", "steps": {"tiny": [600, 1500]}}},
     "models": {"tiny": {"title": "Tiny DDPM"}},
     "variants": {"baseline": {"title": "Baseline"}, "both": {"title": "Forward + reverse"}},
+    "samplings": {},
 }
 # Rows of samplings: two second samplers, two untrained controls.
 SAMPLINGS = {
