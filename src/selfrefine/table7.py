@@ -56,7 +56,7 @@ def lines(
     }
     found = []
     for line in table:
-        here = kept[line["dataset"], line["model"]]
+        here = kept.get((line["dataset"], line["model"]), {})
         if line["metric"] != HEADLINE or line["row"] not in here:
             continue
         row, form = here[line["row"]]
