@@ -1,7 +1,10 @@
+import itertools
+
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 from selfrefine import files, plotting
 
@@ -12,16 +15,8 @@ def images(count, size=16, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
 
 
-def maps(count, size=16):
-    return np.random.default_rng(1).random((count, size, size), dtype=np.float32)
-
-
-def table(steps, values):
-    return pd.DataFrame({"step": list(steps), "loss": list(values)})
-
-
-def refreshes(steps, values):
-    return pd.DataFrame({"step": list(steps), "mean": values.mean(axis=(1, 2)), "std": values.std(axis=(1, 2))})
+def maps(count, size=16, seed=1):
+    return np.random.default_rng(seed).random((count, size, size), dtype=np.float32)
 
 
 def strip(ax):
@@ -32,43 +27,25 @@ def column_labels(ax):
     return [label.get_text() for label in ax.get_xticklabels()]
 
 
-@pytest.fixture
-def figures():
-    steps = range(60, 80, 5)
-    refined = {"Baseline": table(steps, [1.0] * 4), "Forward": table(steps, [1.5] * 4)}
-    return [
-        plotting.samples_figure({"Baseline": images(3), "Forward": images(3)}, CAPTION),
-        plotting.flaw_maps_figure(images(3), maps(3, 32), CAPTION),
-        plotting.refreshes_figure({"Forward": maps(4)}, {"Forward": refreshes(steps, maps(4))}, CAPTION),
-        plotting.refreshes_figure({"Baseline": maps(0)}, {"Baseline": refreshes([], maps(0))}, CAPTION),
-        plotting.loss_figure(table(range(0, 60, 5), [2.0] * 12), refined, CAPTION),
-    ]
+def caption_of(figure):
+    return " ".join(figure.get_supxlabel().split())
 
 
-def test_every_figure_says_scale_and_seed(figures):
-    for figure in figures:
-        assert CAPTION in " ".join(figure.get_supxlabel().split())
+def figure8():
+    return plotting.flaw_maps_figure(images(3), maps(3, 32), CAPTION)
+
+
+def test_the_figure_says_scale_and_seed():
+    assert CAPTION in caption_of(figure8())
+    assert CAPTION in caption_of(plotting.only_words(CAPTION))
 
 
 def test_equal_figures_are_equal_bytes_whatever_the_users_settings(tmp_path):
     with plotting.style():
-        files.write_figure(tmp_path / "plain.png", plotting.samples_figure({"Baseline": images(3)}, CAPTION))
+        files.write_figure(tmp_path / "plain.png", figure8())
     with mpl.rc_context({"font.size": 20, "figure.dpi": 50, "savefig.dpi": 30}), plotting.style():
-        files.write_figure(tmp_path / "own.png", plotting.samples_figure({"Baseline": images(3)}, CAPTION))
+        files.write_figure(tmp_path / "own.png", figure8())
     assert (tmp_path / "plain.png").read_bytes() == (tmp_path / "own.png").read_bytes()
-
-
-def test_samples_stand_in_columns_by_number_and_rows_by_variant():
-    samples = {"Baseline": images(3), "Forward": images(3, seed=1)}
-    figure = plotting.samples_figure(samples, CAPTION)
-    assert [ax.get_ylabel() for ax in figure.axes] == ["Baseline", "Forward"]
-    assert column_labels(figure.axes[0]) == ["0", "1", "2"]
-    for ax, shown in zip(figure.axes, samples.values(), strict=True):
-        pixels = strip(ax)
-        assert pixels.shape == (16, 3 * 16 + 2, 3)
-        for number, image in enumerate(shown):
-            assert np.array_equal(pixels[:, 17 * number : 17 * number + 16], image / 255.0)
-        assert (pixels[:, 16] == 1.0).all()
 
 
 def test_an_overlay_is_six_parts_image_and_four_parts_jet():
@@ -80,56 +57,42 @@ def test_an_overlay_is_six_parts_image_and_four_parts_jet():
     assert np.allclose(rows["Overlay"], 0.6 * rows["Image"] + 0.4 * rows["Flaw map"])
 
 
-def test_many_refreshes_are_thinned_from_the_first_to_the_last():
-    values, unused = maps(30), maps(0)
-    figure = plotting.refreshes_figure(
-        {"Baseline": unused, "Forward": values},
-        {"Baseline": refreshes([], unused), "Forward": refreshes(range(600, 750, 5), values)},
-        CAPTION,
-    )
-    rows = [ax for ax in figure.axes if ax.images]
-    assert [ax.get_ylabel() for ax in rows] == ["Forward"]
-    assert column_labels(rows[0]) == ["step 600", "620", "640", "660", "685", "705", "725", "745"]
-    last = mpl.colormaps["magma"](values[29] / values.max())[..., :3]
-    assert np.allclose(strip(rows[0])[:, -16:], last)
-    curves = next(ax for ax in figure.axes if ax.get_legend()).lines
-    assert np.allclose(curves[0].get_ydata(), values.mean(axis=(1, 2)))
-    assert np.allclose(curves[1].get_ydata(), values.std(axis=(1, 2)))
+def test_images_stand_side_by_side_and_their_labels_above_them():
+    ax, shown = Figure().subplots(), images(3)
+    plotting.draw_strip(ax, shown / 255.0, "Random maps of a kind that needs words", "red")
+    plotting.number_columns(ax, ["0", "1", "2"], 16)
+    pixels = strip(ax)
+    assert pixels.shape == (16, 3 * 16 + 2, 3)
+    for number, image in enumerate(shown):
+        assert np.array_equal(pixels[:, 17 * number : 17 * number + 16], image / 255.0)
+    assert (pixels[:, 16] == 1.0).all()
+    assert list(ax.get_xticks()) == [7.5, 24.5, 41.5]
+    assert max(map(len, ax.get_ylabel().splitlines())) <= plotting.LABEL_WIDTH
+    assert ax.yaxis.label.get_color() == "red"
 
 
-def test_few_refreshes_are_all_shown():
-    figure = plotting.refreshes_figure({"Both": maps(2)}, {"Both": refreshes([600, 625], maps(2))}, CAPTION)
-    assert column_labels(figure.axes[0]) == ["step 600", "625"]
+def test_twelve_colours_are_as_far_apart_as_those_of_okabe_and_ito():
+    """Euclidean distance in RGB; and far from the white of the paper."""
+    colours = [np.array(to_rgb(colour)) for colour in plotting.COLOURS]
+
+    def closest(some):
+        return min(np.linalg.norm(one - other) for one, other in itertools.combinations(some, 2))
+
+    assert len(colours) == 12
+    assert closest(colours) == closest(colours[:7])
+    assert min(np.linalg.norm(colour - 1.0) for colour in colours) > 0.5
 
 
-class TestLoss:
-    @pytest.fixture
-    def axes(self):
-        base = table(range(10, 610, 10), np.linspace(1.0, 0.1, 60))
-        refined = {
-            "Baseline": table(range(610, 760, 10), np.full(15, 0.1)),
-            "Forward": table(range(610, 760, 10), np.full(15, 0.1) + np.arange(15) % 3),
-        }
-        return plotting.loss_figure(base, refined, CAPTION).axes
+@pytest.mark.parametrize("count", [4, 10, 12, 24])
+def test_no_two_variants_look_the_same(count):
+    titles = [str(number) for number in range(count)]
+    looks = plotting.looks(titles, titles[4:])
+    assert list(looks) == titles
+    assert len({(look["color"], look["linestyle"]) for look in looks.values()}) == count
 
-    def test_the_fork_is_marked_in_both_panels(self, axes):
-        for ax in axes:
-            assert any(list(line.get_xdata()) == [600.0, 600.0] and line.get_linestyle() == "--" for line in ax.lines)
 
-    def test_the_raw_curve_stands_behind_its_running_mean(self, axes):
-        raw, smooth = axes[0].lines[:2]
-        assert raw.get_alpha() < 0.5
-        assert np.array_equal(raw.get_ydata(), np.linspace(1.0, 0.1, 60))
-        assert smooth.get_label() == "Base"
-        assert np.allclose(smooth.get_ydata()[3:-3], np.convolve(raw.get_ydata(), np.full(6, 1 / 6), "valid")[:54])
-
-    def test_a_variant_starts_at_the_fork_and_its_mean_looks_back(self, axes):
-        raw, smooth = (line for line in axes[0].lines if line.get_color() == plotting.COLOURS[0])
-        assert raw.get_xdata()[0] == smooth.get_xdata()[0] == 610
-        assert smooth.get_ydata()[0] > 0.1  # of base rows too
-
-    def test_differences_are_to_the_first_variant(self, axes):
-        assert axes[1].get_title() == "Loss minus that of Baseline"
-        raw = axes[1].lines[0]
-        assert raw.get_color() == plotting.COLOURS[1]
-        assert np.allclose(raw.get_ydata(), np.arange(15) % 3)
+def test_controls_are_dashed_and_variants_keep_their_colours():
+    looks = plotting.looks(["Baseline", "Both", "Uniform"], ["Uniform"])
+    assert [look["color"] for look in looks.values()] == list(plotting.COLOURS[:3])
+    assert looks["Baseline"]["linestyle"] == looks["Both"]["linestyle"] == plotting.SOLID
+    assert looks["Uniform"]["linestyle"] == plotting.DASHED
