@@ -50,6 +50,16 @@ def test_the_margin_is_shaded_and_the_scale_stands_below():
     assert "Experiment smoke: Tiny DDPM on Shapes" in " ".join(figure.get_supxlabel().split())
 
 
+def test_a_data_set_of_few_variants_gets_a_low_panel():
+    """Rows are equally high everywhere."""
+    many = list(table(CONTROLS, 1).values())
+    few = [line | {"dataset": "petals"} for line in many[:3]]
+    figure = forest_plot.forest_figure([*many, *few], margin=0.017, titles=TITLES | {"petals": "Petals"})
+    figure.draw_without_rendering()
+    tall, low = (ax.get_position().height for ax in figure.axes)
+    assert tall / low == pytest.approx(len(many) / len(few), rel=0.02)
+
+
 def test_nothing_to_compare_is_said():
     _, figure = draw(1, [])
     assert "No two variants" in figure.get_supxlabel()

@@ -13,6 +13,8 @@ from selfrefine.metrics.contrasts import CONFIRMATORY
 from selfrefine.tables import Line
 
 ROW = 0.24  # inches of one difference
+LOWEST = 2 * ROW  # inches of a panel
+AROUND = 0.45  # inches of a panel's title and ticks
 LINE_COLOURS = {True: "#d55e00", False: "#0072b2"}  # confirmatory or not
 SHADE = "0.88"
 
@@ -27,18 +29,19 @@ def forest_figure(table: Sequence[Line], *, margin: float, titles: Mapping[str, 
     """
     measured = [line for line in table if line["n_seeds"]]
     if not measured:
-        figure = Figure(figsize=(plotting.NARROWEST, 1.0), layout="constrained")
-        return plotting.captioned(figure, "No two variants are selected that can be compared.")
+        return plotting.only_words("No two variants are selected that can be compared.")
     spaces: dict[tuple[str, str, str], list[Line]] = {}
     for line in measured:
         spaces.setdefault((line["dataset"], line["model"], line["network"]), []).append(line)
     networks = list(dict.fromkeys(network for _, _, network in spaces))
     places = list(dict.fromkeys(space[:2] for space in spaces))
-    longest = max(map(len, spaces.values()))
-    height = len(places) * (longest * ROW + 0.8) + 1.4
+    longest = [max(len(part) for space, part in spaces.items() if space[:2] == place) for place in places]
+    heights = [max(LOWEST, ROW * rows) for rows in longest]
+    height = sum(heights) + AROUND * len(places) + 1.4
     figure = Figure(figsize=(4.8 + 2.9 * len(networks), height), layout="constrained")
-    figure.suptitle("Every difference, with its seeds", x=0.01, ha="left", fontweight="bold")
-    axes = figure.subplots(len(places), len(networks), squeeze=False, sharey="row", sharex="col")
+    plotting.headed(figure, "Every difference, with its seeds")
+    shape = (len(places), len(networks))
+    axes = figure.subplots(*shape, squeeze=False, sharey="row", sharex="col", height_ratios=heights)
     for (dataset, model, network), part in spaces.items():
         ax = axes[places.index((dataset, model)), networks.index(network)]
         _draw(ax, part, margin, titles)
