@@ -69,6 +69,10 @@ class TestLines:
         """More plain steps are no strength; a sampling has no run of its own."""
         assert list(lines([run("baseline"), run("both"), run("uniform", **PLAIN)])) == ["both"]
 
+    def test_a_row_without_a_seed_of_the_reference_has_no_difference_to_draw(self):
+        controls = [line | {"n_seeds": 0, "difference": math.nan} for line in table(ARMS).values()]
+        assert strength.lines(controls, [run("both")], "baseline") == []
+
     def test_direct_contrasts_are_left_out(self):
         assert len(table(ARMS)) > len(ARMS) - 1
         assert [line["reference"] for (row, _), line in table(ARMS).items() if row == "both"].count("baseline") == 1

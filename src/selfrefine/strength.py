@@ -116,6 +116,6 @@ def _explained(strengths: np.ndarray, differences: np.ndarray) -> float:
         return math.nan
     spread = strengths.std(axis=0)
     scaled = (strengths - strengths.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0)
-    design = np.column_stack([np.ones(len(differences)), scaled])
-    left = differences - design @ np.linalg.lstsq(design, differences, rcond=None)[0]
-    return float(1.0 - left.var() / differences.var())
+    centred = differences - differences.mean()
+    left = centred - scaled @ np.linalg.lstsq(scaled, centred, rcond=None)[0]
+    return float(1.0 - np.mean(left**2) / np.mean(centred**2))
