@@ -152,6 +152,7 @@ def _told(arms: Sequence[Line], names: Mapping[tuple[str, str], str], network: s
     scales = dict.fromkeys(line["scale"] for line in arms)
     return (
         f"Against the reference, features of {network}. Pale: the arm has not this process. DDPM-IP stands where its "
-        "noise is: sqrt(1 + gamma\u00b2) - 1. Correlation r of difference and strength over all arms, exploratory: "
+        "noise is: sqrt(1 + gamma\u00b2) - 1. Correlation r of difference and strength over all arms, exploratory; an "
+        "arm without the process counts as 0, so r and R\u00b2 also tell which processes are on: "
         f"{'; '.join(found)}. {'; '.join(scales)}."
     )
