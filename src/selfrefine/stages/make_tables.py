@@ -10,6 +10,7 @@ import pandas as pd
 from selfrefine import control_table, control_text, files, forest_plot, plotting, table7, table_text, tables
 from selfrefine.control_table import Refined
 from selfrefine.errors import InputError
+from selfrefine.metrics import contrasts
 from selfrefine.runtime import Job, main
 from selfrefine.tables import Judgement, Line
 
@@ -66,13 +67,18 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             f"params.yaml: make_tables.primary_network is {config.primary_network!r}; measured: {', '.join(networks)}"
         )
     judgement = tables.Judgement(
-        config.reference, config.equivalence_margin, config.minimum_seeds, config.primary_network, config.confirmatory
+        config.reference,
+        config.equivalence_margin,
+        config.minimum_seeds,
+        config.primary_network,
+        config.confirmatory,
+        contrasts.second_samplers(config.rows["samplings"]),
     )
     stands_for = {name: row.get("stands_for", "") for name, row in config.rows["datasets"].items()}
     titles = {name: row["title"] for rows in config.rows.values() for name, row in rows.items()}
     scales = tables.scales(metrics, config.experiment, config.rows)
     whole = tables.table2(metrics, paper, judgement, stands_for, scales)
-    table2 = tables.paper_rows(whole, paper, config.reference)
+    table2 = tables.paper_rows(whole, paper, judgement)
     page = table_text.table2_page(
         table2,
         highlighter,
@@ -105,7 +111,8 @@ def write_contrasts(
 ) -> None:
     """Writes every difference of two variants: as table, as page and drawn."""
     outputs, controls = job.outputs, control_table.controls_of(runs)
-    pairs = control_table.pairs(job.config.select["variants"], judgement.reference, controls)
+    variants, samplings = job.config.select["variants"], job.config.rows["samplings"]
+    pairs = control_table.pairs(variants, judgement.reference, controls, samplings)
     found = judgement.contrasts(metrics, pairs)
     table = control_table.lines(found, metrics, _read(job.inputs.readouts), runs, scales)
     files.write_table(outputs.controls_csv, pd.DataFrame(table, columns=control_table.COLUMNS))
