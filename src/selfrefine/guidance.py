@@ -19,7 +19,6 @@ from selfrefine.highlighter import Highlighter
 
 CAM_STRIDE = 16  # px of the highlighter's input behind one cell of conv5_3
 CHUNK = 64  # images sampled and explained together; bounds the memory, decides no number of the map but its last bits
-MOMENTS_CHUNK = 4096  # real images read together
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,11 +192,4 @@ class Guide:
     @cached_property
     def _moments(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of all training images at each pixel, (3, H, H) float32, in units of [-1, 1]."""
-        total = torch.zeros((2, 3, self.size, self.size), dtype=torch.float64)
-        for start in range(0, len(self.reals), MOMENTS_CHUNK):
-            images = pixels.to_float(self.reals[start : start + MOMENTS_CHUNK]).double()
-            total += torch.stack([images.sum(dim=0), images.square().sum(dim=0)])
-        mean, square = total / len(self.reals)
-        if self.horizontal_flip:  # half of the images are mirrored
-            mean, square = ((moment + moment.flip(-1)) / 2 for moment in (mean, square))
-        return mean.float(), (square - mean**2).clamp(min=0.0).sqrt().float()
+        return pixels.moments(self.reals, self.horizontal_flip)

@@ -194,7 +194,12 @@ def gaussian_center(size: int) -> Tensor:
 
 
 def edge(levels: Tensor) -> Tensor:
-    """Share of images with an edge at each pixel: the mean of Canny's edges. Method 5.6.
+    """Share of images with an edge at each pixel: the mean of `single_edges`. (H, W) float32 in [0, 1]. Method 5.6."""
+    return single_edges(levels).mean(dim=0)
+
+
+def single_edges(levels: Tensor) -> Tensor:
+    """Canny's edges of each image.
 
     # Not in paper: thresholds of 100 and 200 on the images of the refresh, because the paper gives none.
 
@@ -202,11 +207,11 @@ def edge(levels: Tensor) -> Tensor:
         levels: (N, 3, H, W), grey levels 0 ... 255.
 
     Returns:
-        (H, W) float32 in [0, 1] on the device of `levels`.
+        (N, H, W) float32, 0 or 1, on the device of `levels`.
     """
     luma = torch.tensor([0.299, 0.587, 0.114], device=levels.device).view(1, 3, 1, 1)
     grey = (levels.float() * luma).sum(dim=1).round()
-    return edges.canny(grey, low=100, high=200).float().mean(dim=0)
+    return edges.canny(grey, low=100, high=200).float()
 
 
 def moment_gap(fakes: Tensor, mean: Tensor, std: Tensor, grid: int) -> Tensor:
@@ -221,6 +226,11 @@ def moment_gap(fakes: Tensor, mean: Tensor, std: Tensor, grid: int) -> Tensor:
     Returns:
         (H, H) float32 from 0 to 1.
     """
-    gap = (fakes.mean(dim=0) - mean).abs() + (fakes.std(dim=0, correction=0) - std).abs()
-    cells = functional.adaptive_avg_pool2d(gap.mean(dim=0)[None, None], min(grid, gap.shape[-1]))[0]
-    return minmax(enlarge(cells, gap.shape[-1]))[0]
+    return gap_of_moments(fakes.mean(dim=0)[None], fakes.std(dim=0, correction=0)[None], mean, std, grid)[0]
+
+
+def gap_of_moments(fake_mean: Tensor, fake_std: Tensor, mean: Tensor, std: Tensor, grid: int) -> Tensor:
+    """`moment_gap` of several sets of images, whose moments are (N, C, H, H) each: (N, H, H)."""
+    gap = ((fake_mean - mean).abs() + (fake_std - std).abs()).mean(dim=1)
+    cells = functional.adaptive_avg_pool2d(gap[:, None], min(grid, gap.shape[-1]))[:, 0]
+    return minmax(enlarge(cells, gap.shape[-1]))

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+MOMENTS_CHUNK = 4096  # images read together
+
 
 def to_float(images: np.ndarray, channels: int = 3) -> Tensor:
     """(N, H, W, 3) uint8 to (N, channels, H, W) float32 in [-1, 1]; one channel is the first of three."""
@@ -22,3 +24,20 @@ def to_uint8(images: Tensor) -> np.ndarray:
 def quantise(images: Tensor) -> Tensor:
     """(N, C, H, W) in [-1, 1], C 1 or 3, to (N, 3, H, W): the grey levels 0 ... 255 of the stored images, float32."""
     return ((images.float() + 1.0) * 127.5).clamp(0.0, 255.0).round().expand(-1, 3, -1, -1)
+
+
+def moments(images: np.ndarray, horizontal_flip: bool) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of stored images at each pixel, (3, H, W) float32 each, in units of [-1, 1].
+
+    Args:
+        images: (N, H, W, 3) uint8, may be memory-mapped.
+        horizontal_flip: count each image mirrored, too.
+    """
+    total = torch.zeros((2, 3, *images.shape[1:3]), dtype=torch.float64)
+    for start in range(0, len(images), MOMENTS_CHUNK):
+        part = to_float(images[start : start + MOMENTS_CHUNK]).double()
+        total += torch.stack([part.sum(dim=0), part.square().sum(dim=0)])
+    mean, square = total / len(images)
+    if horizontal_flip:  # half of the images are mirrored
+        mean, square = ((moment + moment.flip(-1)) / 2 for moment in (mean, square))
+    return mean.float(), (square - mean**2).clamp(min=0.0).sqrt().float()

@@ -20,6 +20,7 @@ Purpose = Literal[
     "input_perturbation",  # xi of a training step (DDPM-IP)
     "projection",  # initial weights of the map's projection
     "control",  # what a control map is made of: permutation, phases, real images and their dither
+    "map_evidence",  # which real images are mapped beside generated ones, dither of both
     "map_noise",  # x_T, per-step noise and dither of the images behind a guidance map
     "highlighter",  # split, initial head, batches and dither of the highlighter
     "highlighter_fakes",  # x_T and per-step noise of the images that the highlighter learns from

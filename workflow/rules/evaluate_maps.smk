@@ -1,0 +1,36 @@
+# Is the flaw map a flaw map: its correlations with other maps, before any refinement.
+rule evaluate_maps:
+    input:
+        real="data/prepare_data/{experiment}/{dataset}/train/images.npy",
+        fake="data/generate_fakes/{experiment}/{dataset}/{model}/seed{seed}/images.npy",
+        highlighters=highlighters_of,
+    output:
+        metrics="results/evaluate_maps/{experiment}/{dataset}/{model}/seed{seed}/metrics.csv",
+        correlations="results/evaluate_maps/{experiment}/{dataset}/{model}/seed{seed}/correlations.csv",
+        maps="results/evaluate_maps/{experiment}/{dataset}/{model}/seed{seed}/maps.npz",
+        config="results/evaluate_maps/{experiment}/{dataset}/{model}/seed{seed}/config.json",
+    log:
+        "logs/evaluate_maps/{experiment}/{dataset}/{model}/seed{seed}.log",
+    benchmark:
+        "benchmarks/evaluate_maps/{experiment}/{dataset}/{model}/seed{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        config=config_of("evaluate_maps"),
+        code=code_of("evaluate_maps"),
+    shell:
+        """
+        python -m selfrefine.stages.evaluate_maps \
+            --config {params.config:q} --code {params.code} --record {output.config} \
+            --real {input.real} --fake {input.fake} --highlighters {input.highlighters} \
+            --metrics {output.metrics} --correlations {output.correlations} --maps {output.maps} \
+            2>&1 | tee {log}
+        """
+
+
+rule all_evaluate_maps:
+    input:
+        runs("evaluate_maps"),
