@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine import files, networks
+from selfrefine import files, highlighter, networks
 from selfrefine.errors import InputError
 from selfrefine.metrics import readouts
 from selfrefine.runtime import Job
 from selfrefine.stages.evaluate_readouts import Config, Inputs, Outputs, run
 from tests import tiny_highlighter
-from tests.tiny import NAMES, SIZE, tiny_images, tiny_pipeline, write_images
+from tests.tiny import NAMES, SIZE, tiny_images, tiny_pipeline, write_highlighter, write_images
 from tests.tiny_highlighter import one_thread  # noqa: F401
 
 VARIANTS = ("baseline", "both", "twin")  # the twin is the baseline again
@@ -23,6 +23,7 @@ MAPS = np.linspace(0.0, 0.8, 2 * SIZE * SIZE, dtype=np.float32).reshape(2, SIZE,
 CONFIG = Config(
     names=NAMES,
     device="cpu",
+    precision="float32",
     variants=VARIANTS,
     reference="baseline",
     map_of="both",
@@ -46,6 +47,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
         *(tuple(folder / variant / name for variant in VARIANTS) for name in ("pipeline", "maps.npy", "images.npy")),
         test=write_images(folder / "test.npy"),
         weights=tiny_highlighter.write_weights(folder / "vgg16.safetensors"),
+        critic=write_highlighter(folder / "critic.safetensors"),
     )
 
 
@@ -60,16 +62,18 @@ def test_every_variant_is_read_out_against_the_reference(inputs: Inputs, tmp_pat
         *("dataset", "model", "variant", "seed", "metric", "value", "low", "high", "n_images", "network", "sha256")
     ]
     found = table.set_index(["metric", "variant"])
-    assert set(found.index) == {
-        (metric, variant) for metric in ("mechanism_slope", "place_log_ratio") for variant in ("both", "twin")
-    }
-    for metric in ("mechanism_slope", "place_log_ratio"):
+    metrics = ("mechanism_slope", "place_log_ratio", "critic_logit")
+    assert set(found.index) == {(metric, variant) for metric in metrics for variant in ("both", "twin")}
+    for metric in metrics:
         assert found.loc[(metric, "twin"), "value"] == 0.0
         assert found.loc[(metric, "both"), "value"] != 0.0
     assert set(found.loc["mechanism_slope", "n_images"]) == {12}
     assert set(found.loc["place_log_ratio", "n_images"]) == {10}
     assert found.loc[("mechanism_slope", "both"), "sha256"] == files.sha256(inputs.pipelines[1])
-    assert found.loc[("place_log_ratio", "both"), "sha256"] == files.sha256(inputs.samples[1])
+    for metric in ("place_log_ratio", "critic_logit"):
+        assert found.loc[(metric, "both"), "sha256"] == files.sha256(inputs.samples[1])
+    assert set(found.loc["critic_logit", "n_images"]) == {10}
+    assert set(found.loc["critic_logit", "network"]) == {"highlighter"}
 
 
 def test_values_are_those_of_the_library(inputs: Inputs, tmp_path: Path) -> None:
@@ -88,15 +92,22 @@ def test_values_are_those_of_the_library(inputs: Inputs, tmp_path: Path) -> None
     paths = (inputs.samples[1], inputs.samples[0], inputs.test)
     sets = [readouts.features_at(network, files.read_images(path)[:10], chosen, 16) for path in paths]
     assert found["place_log_ratio", "both"] == pytest.approx(readouts.place(*sets).value, rel=1e-4)
+    critic = highlighter.load(inputs.critic, torch.device("cpu"))
+    logits = [
+        readouts.fake_logits(critic, files.read_images(path)[:10], seed=0, dtype=torch.float32)
+        for path in inputs.samples[1::-1]
+    ]
+    assert found["critic_logit", "both"] == pytest.approx(logits[0].mean() - logits[1].mean(), rel=1e-4)
 
 
-def test_a_map_that_is_the_same_everywhere_reads_nothing_out(inputs: Inputs, tmp_path: Path) -> None:
+def test_a_map_that_is_the_same_everywhere_has_no_place(inputs: Inputs, tmp_path: Path) -> None:
     flat = tmp_path / "maps.npy"
     files.write_array(flat, np.full((1, SIZE, SIZE), 0.2, np.float32))
     run(job(dataclasses.replace(inputs, maps=(flat, flat, flat)), tmp_path))
-    table = files.read_table(tmp_path / "metrics.csv")
-    assert len(table) == 4
-    assert all(math.isnan(value) for value in table["value"])
+    table = files.read_table(tmp_path / "metrics.csv").set_index("metric")
+    assert len(table) == 6
+    assert all(math.isnan(value) for value in table["value"].drop("critic_logit"))
+    assert all(math.isfinite(value) for value in table.loc["critic_logit", "value"])  # it needs no map
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,13 @@
-# Read-outs of every variant where the guidance map points: what the network learned there, what the images gained there.
+# Read-outs of every variant where the guidance map points: what the network learned there, what the images gained there;
+# and what a highlighter says of them that no refinement has used.
 rule evaluate_readouts:
     input:
-        pipelines=expand(
-            "models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/pipeline",
-            variant=selected("variants"),
-            allow_missing=True,
-        ),
-        maps=expand(
-            "models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/maps.npy",
-            variant=selected("variants"),
-            allow_missing=True,
-        ),
-        samples=expand(
-            "data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/images.npy",
-            variant=selected("variants"),
-            allow_missing=True,
-        ),
+        pipelines=of_variants("train_refined", "pipeline"),
+        maps=of_variants("train_refined", "maps.npy"),
+        samples=of_variants("generate_samples", "images.npy"),
         test="data/prepare_data/{experiment}/{dataset}/test/images.npy",
         weights="models/fetch_weights/vgg16/weights.safetensors",
+        critic="models/train_highlighter/{experiment}/{dataset}/{model}/second/seed{seed}/highlighter.safetensors",
     output:
         metrics="results/evaluate_readouts/{experiment}/{dataset}/{model}/seed{seed}/metrics.csv",
         config="results/evaluate_readouts/{experiment}/{dataset}/{model}/seed{seed}/config.json",
@@ -38,7 +28,7 @@ rule evaluate_readouts:
         python -m selfrefine.stages.evaluate_readouts \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --pipelines {input.pipelines} --maps {input.maps} --samples {input.samples} \
-            --test {input.test} --weights {input.weights} \
+            --test {input.test} --weights {input.weights} --critic {input.critic} \
             --metrics {output.metrics} \
             2>&1 | tee {log}
         """

@@ -1,4 +1,4 @@
-"""Read-outs of every variant where the guidance map points: mechanism and place."""
+"""Read-outs of every variant with more power than FD: mechanism and place where the map points, and a critic."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from selfrefine import files, networks, runtime
+from selfrefine import files, highlighter, networks, runtime
 from selfrefine.errors import InputError
 from selfrefine.metrics import readouts
 from selfrefine.metrics.intervals import Estimate
 from selfrefine.progress import Progress
 from selfrefine.runtime import Job, main
 
-SLOPE, PLACE = "mechanism_slope", "place_log_ratio"
-NETWORKS = {SLOPE: "diffusion", PLACE: "vgg16_conv4_3"}
+SLOPE, PLACE, CRITIC = "mechanism_slope", "place_log_ratio", "critic_logit"
+NETWORKS = {SLOPE: "diffusion", PLACE: "vgg16_conv4_3", CRITIC: "highlighter"}
 Readout = tuple[str, str, Estimate, Path]  # variant, metric, figure, what was measured
 
 
@@ -26,6 +26,7 @@ class Config:
 
     names: dict[str, str]
     device: str
+    precision: str
     variants: tuple[str, ...]
     reference: str
     map_of: str
@@ -38,13 +39,15 @@ class Config:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Diffusers folder, maps and samples of each variant; real test images; VGG16's weights."""
+    """Diffusers folder, maps and samples of each variant; real test images; VGG16's weights; the critic: a highlighter
+    that no refinement has used."""
 
     pipelines: tuple[Path, ...]
     maps: tuple[Path, ...]
     samples: tuple[Path, ...]
     test: Path
     weights: Path
+    critic: Path
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,11 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     guidance_map = mean_map(job.inputs.maps[config.variants.index(config.map_of)])
     names = {"dataset": config.names["dataset"], "model": config.names["model"]}
     with runtime.device(config.device) as device:
-        found = [*mechanism(job, guidance_map, device), *places(job, guidance_map, device)]
+        found = [
+            *mechanism(job, guidance_map, device),
+            *places(job, guidance_map, device),
+            *criticism(job, device),
+        ]
     rows = [
         {
             **names,
@@ -141,6 +148,24 @@ def places(job: Job[Config, Inputs, Outputs], guidance_map: np.ndarray, device: 
     with Progress(f"{job.label} place", len(samples), unit="variant", items=config.n_images) as progress:
         for done, (variant, path) in enumerate(samples.items(), 1):
             yield variant, PLACE, readouts.place(features(path), base, real), path
+            progress.update(done)
+
+
+def criticism(job: Job[Config, Inputs, Outputs], device: torch.device) -> Iterator[Readout]:
+    """Yields by how much each variant but the reference looks more like a generated image to the critic."""
+    config = job.config
+    critic = highlighter.load(job.inputs.critic, device)
+    dtype = runtime.precision(config.precision, device)
+
+    def logits(path: Path) -> np.ndarray:
+        images = first_images(path, config.n_images, "n_images")
+        return readouts.fake_logits(critic, images, seed=int(config.names["seed"]), dtype=dtype)
+
+    samples = dict(zip(config.variants, job.inputs.samples, strict=True))
+    base = logits(samples.pop(config.reference))
+    with Progress(f"{job.label} critic", len(samples), unit="variant", items=config.n_images) as progress:
+        for done, (variant, path) in enumerate(samples.items(), 1):
+            yield variant, CRITIC, readouts.mean_difference(logits(path), base), path
             progress.update(done)
 
 
