@@ -45,3 +45,14 @@ def test_images_from_a_read_only_memory_map_are_accepted(tmp_path):
     np.save(tmp_path / "images.npy", np.zeros((2, 4, 4, 3), np.uint8))
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
     assert (pixels.to_float(mapped) == -1.0).all()
+
+
+@pytest.mark.parametrize("horizontal_flip", [False, True])
+def test_moments_are_those_of_all_images_and_of_their_mirror_images(horizontal_flip, monkeypatch):
+    monkeypatch.setattr(pixels, "MOMENTS_CHUNK", 4)
+    images = np.random.default_rng(0).integers(0, 256, (10, 4, 4, 3), dtype=np.uint8)
+    counted = np.concatenate([images, images[:, :, ::-1]]) if horizontal_flip else images
+    scaled = counted.transpose(0, 3, 1, 2) / 127.5 - 1.0
+    mean, std = pixels.moments(images, horizontal_flip)
+    assert mean.numpy() == pytest.approx(scaled.mean(axis=0), abs=1e-6)
+    assert std.numpy() == pytest.approx(scaled.std(axis=0), abs=1e-6)

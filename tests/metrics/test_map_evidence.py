@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from selfrefine import maps
 from selfrefine.gradcam import enlarge
 from selfrefine.metrics import intervals, map_evidence
 from selfrefine.metrics.map_evidence import correlation, map_figures, reliability
-from selfrefine.metrics.mean_maps import FixedMap, MeanMap
+from selfrefine.metrics.mean_maps import FixedMap, MeanMap, MomentGap
 
 GRID, SIZE = 4, 12
 DRAWS = np.random.default_rng(0)
@@ -117,6 +118,26 @@ def test_a_constant_map_correlates_with_nothing(level):
     flat = MeanMap(np.full((30, SIZE**2), level, np.float32), "fake")
     found = correlation(MeanMap(single(draws, PLACE, 30), "fake"), flat)
     assert all(math.isnan(end) for end in vars(found).values())
+
+
+@pytest.mark.parametrize(("strength", "honest"), [(1.0, True), (0.05, False)])
+def test_the_gap_of_moments_has_an_honest_error_where_it_is_above_the_noise(strength, honest):
+    """And none where it is not: the limit that `MomentGap` and the page tell of."""
+    draws, size, n = torch.Generator().manual_seed(0), 12, 100
+
+    def normal(*shape):
+        return torch.randn(shape, generator=draws, dtype=torch.float64)
+
+    mean, std = torch.zeros((1, size, size)).double(), torch.full((1, size, size), 0.5).double()
+    shift, wide = strength * normal(1, size, size).abs(), 0.5 + 0.3 * strength * normal(1, size, size).abs()
+    true_map = maps.gap_of_moments(shift[None], wide[None], mean, std, 3).flatten().numpy()
+    other = true_map + 0.3 * normal(size**2).numpy()
+    truth, covered = pearson(true_map, other), []
+    for _ in range(100):
+        images = shift + wide * (0.7 * normal(n, 1, 1, 1) + 0.7 * normal(n, 1, size, size))
+        found = correlation(MomentGap(images, mean, std, 3, "fake"), FixedMap(other))
+        covered.append(found.low <= truth <= found.high)
+    assert (np.mean(covered) > 0.88) == honest
 
 
 def test_figures_of_a_mean_map():

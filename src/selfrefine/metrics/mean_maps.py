@@ -75,6 +75,8 @@ class FixedMap:
 class MomentGap:
     """`maps.moment_gap` of generated images; the moments of the real ones, of the whole training set, are held fixed.
 
+    Where the gap is not above the noise of the images, its error is understated: an absolute value has a kink at 0.
+
     Args:
         images: (n, C, H, H) float64 in [-1, 1].
         mean: of the real images, (C, H, H).
