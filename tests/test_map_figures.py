@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 
 from selfrefine import map_figures, map_table, plotting
+from selfrefine.metrics import map_sets
+from selfrefine.metrics.map_sets import FAKES
+from selfrefine.metrics.mean_maps import MeanMap
 from tests.tiny_maps import MAPS, correlations, maps
 
 TITLES = map_table.TITLES
@@ -62,6 +65,17 @@ def test_maps_are_named_and_the_scale_stands_below():
     rows = [" ".join(label.get_text().split()) for label in figure.axes[0].get_yticklabels()]
     assert rows == [TITLES[name] for name in MAPS]
     assert "Experiment smoke, seed 0." in " ".join(figure.get_supxlabel().split())
+
+
+def test_mean_maps_are_read_in_their_order():
+    singles = {
+        "flaw": MeanMap(np.ones((3, 4), np.float32), FAKES),
+        "edge": MeanMap(np.zeros((3, 4), np.float32), FAKES),
+    }
+    arrays = map_sets.arrays(singles, np.zeros((3, 2, 2, 3), np.uint8), 1)
+    found = map_figures.mean_maps(arrays)
+    assert list(found) == ["flaw", "edge"]
+    assert np.array_equal(found["flaw"], np.ones((2, 2)))
 
 
 def test_a_pair_that_was_not_measured_is_empty():

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from selfrefine import plotting
+from selfrefine.metrics.map_sets import MEAN
 from selfrefine.tables import Line
 
 CELL = 0.95  # inches
@@ -21,6 +22,11 @@ DARK = 0.6  # |r| above which a cell needs light letters
 EDGE = 0.47  # half a side of what is drawn in a cell, in cells
 LABEL_WIDTH = 15  # letters of a map's name in one line
 ABSENT = "0.93"
+
+
+def mean_maps(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Name to mean map, of the arrays of maps.npz."""
+    return {name.removeprefix(MEAN): array for name, array in arrays.items() if name.startswith(MEAN)}
 
 
 def correlation_figure(

@@ -15,6 +15,7 @@ from selfrefine.progress import Progress
 
 FLAW, REAL_MAP = "flaw", "real_map"
 FAKES, REALS = "fake", "real"
+MEAN, SINGLE = "mean/", "single/"  # before the names of arrays in maps.npz
 CAM_STRIDE = 16  # px of the highlighter's input behind one cell of conv5_3
 CHUNK = 64  # images explained together
 
@@ -109,9 +110,9 @@ def arrays(evidence: Mapping[str, Evidence], images: np.ndarray, count: int) -> 
         count: of the examples.
     """
     side = images.shape[1:3]
-    means = {f"mean/{name}": part.value.reshape(side).astype(np.float32) for name, part in evidence.items()}
+    means = {f"{MEAN}{name}": part.value.reshape(side).astype(np.float32) for name, part in evidence.items()}
     singles = {
-        f"single/{name}": part.single[:count].reshape(-1, *side)
+        f"{SINGLE}{name}": part.single[:count].reshape(-1, *side)
         for name, part in evidence.items()
         if isinstance(part, MeanMap) and part.source == FAKES
     }
