@@ -25,7 +25,8 @@ def texts(figure):
 
 
 def test_every_r_stands_in_its_cell_with_its_interval():
-    shown = texts(draw(correlations(real_map=0.812)))
+    shown = texts(draw(correlations(real_map=0.812, second=-0.004)))
+    assert shown[0, 1.92] == "+0.00"
     assert shown[0, 0.92] == "+0.81"  # the flaw map's column, the second row
     assert shown[0, 1.26] == "[0.79, 0.83]"
     assert shown[0, 2.92] == "-0.20"

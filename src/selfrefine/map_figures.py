@@ -88,7 +88,8 @@ def _draw_r(ax: Axes, row: int, column: int, line: Line | None) -> None:
         ax.text(column, row, "none", ha="center", va="center", color=plotting.GREY, fontsize=8.0)
         return
     letters = "white" if abs(line["r"]) > DARK else "black"
-    ax.text(column, row - 0.08, f"{line['r']:+.2f}", ha="center", va="center", color=letters, fontsize=11.0)
+    told = f"{round(line['r'], 2) + 0.0:+.2f}"  # no negative zero
+    ax.text(column, row - 0.08, told, ha="center", va="center", color=letters, fontsize=11.0)
     if math.isfinite(line["low"]):
         interval = f"[{line['low']:.2f}, {line['high']:.2f}]"
         ax.text(column, row + 0.26, interval, ha="center", va="center", color=letters, fontsize=6.5)
