@@ -109,9 +109,9 @@ def test_what_does_not_fit_is_told_where_it_stands(key, value, told):
             f"make_tables.confirmatory.1 names even, which is not in select.variants; known: {VARIANTS}",
         ),
         (
-            "evaluate_readouts.map_of",
+            "shared.map_of",
             "even",
-            f"evaluate_readouts.map_of names even, which is not in select.variants; known: {VARIANTS}",
+            f"shared.map_of names even, which is not in select.variants; known: {VARIANTS}",
         ),
         (
             "extract_features.networks",

@@ -61,5 +61,6 @@ def readouts(variants, seeds=1):
         for metric, value, network in (
             ("mechanism_slope", -0.009, "diffusion"),
             ("place_log_ratio", 0.03, "vgg16_conv4_3"),
+            ("critic_logit", -0.05, "highlighter"),
         )
     ]

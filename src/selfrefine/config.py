@@ -36,11 +36,12 @@ HIGHLIGHTER = ("train_highlighter", "evaluate_highlighter", "evaluate_maps")
 # Leaves of the section `shared` and the stages that read them.
 SHARED = {
     "device": (*DIFFUSION, *HIGHLIGHTER, "extract_features", "evaluate_readouts"),
-    "precision": (*DIFFUSION, *HIGHLIGHTER),
+    "precision": (*DIFFUSION, *HIGHLIGHTER, "evaluate_readouts"),
     "n_fakes": HIGHLIGHTER,
     "map_steps": ("generate_fakes", "train_refined"),
     "map_images": ("train_refined", "evaluate_maps"),
     "reference": ("evaluate_generation", "evaluate_readouts", "make_tables"),
+    "map_of": ("evaluate_readouts", "make_tables"),
 }
 # Stages that measure all selected rows of a data set at once.
 READERS = {

@@ -20,12 +20,28 @@ FLAW_MAP = "mfam"
 NOT_A_CONTROL = "not a control"
 MOST_ALIKE = 0.5  # |r| to the flaw map above which a map is no control for it (method 11.3)
 STATISTICS = ("mean", "std", "r_mfam", "r_first")  # columns of refreshes.csv that are printed
-READOUTS = {"mechanism_slope": "slope", "place_log_ratio": "place"}  # metric of evaluate_readouts -> column
+READOUTS = {
+    "mechanism_slope": "slope",
+    "place_log_ratio": "place",
+    "critic_logit": "critic",
+}  # metric of evaluate_readouts -> column
 COLUMNS = [  # of controls.csv, also where it has no line
     *("dataset", "model", "network", "row", "reference", "difference", "low", "high", "second_difference"),
     *("image_low", "image_high"),
     *("p", "p_holm", "kind", "verdict", "n_seeds", "by_seed", *(f"map_{column}" for column in STATISTICS), "map_note"),
-    *("slope", "slope_low", "slope_high", "slope_predicted", "place", "place_low", "place_high", "scale"),
+    *(
+        "slope",
+        "slope_low",
+        "slope_high",
+        "slope_predicted",
+        "place",
+        "place_low",
+        "place_high",
+        "critic",
+        "critic_low",
+        "critic_high",
+        "scale",
+    ),
 ]
 
 

@@ -63,6 +63,8 @@ def _how_to_read(judgement: Judgement) -> str:
         "minus the forward weight, times the slope of the map used on the flaw map.\n"
         "- Place: log FD where the flaw map is high minus where it is low, against the reference; below 0: more was "
         "gained where it is high.\n"
+        "- Critic: how much more a highlighter that no refinement has used calls the samples generated (mean logit), "
+        "against the reference; below 0: they look more real to it.\n"
         "- [Brackets]: 95 % interval over seeds, of one seed over images.\n"
     )
 
@@ -111,7 +113,7 @@ def _differences(part: Iterable[Line], titles: Mapping[str, str]) -> str:
 
 def _maps(part: Iterable[Line], titles: Mapping[str, str]) -> str:
     """One line for each variant that was trained, whatever it is compared with."""
-    head = ("", "Mean", "Std", "r", "r, first", "Note", "Slope", "Predicted", "Place")
+    head = ("", "Mean", "Std", "r", "r, first", "Note", "Slope", "Predicted", "Place", "Critic")
     rows = {
         line["row"]: (
             titles.get(line["row"], line["row"]),
@@ -120,9 +122,10 @@ def _maps(part: Iterable[Line], titles: Mapping[str, str]) -> str:
             _with_interval(line, "slope", "+.4f"),
             number(line["slope_predicted"], "+.4f"),
             _with_interval(line, "place", "+.3f"),
+            _with_interval(line, "critic", "+.3f"),
         )
         for line in part
-        if not all(math.isnan(line[column]) for column in ("map_mean", "slope_predicted", "slope", "place"))
+        if not all(math.isnan(line[column]) for column in ("map_mean", "slope_predicted", "slope", "place", "critic"))
     }
     return markdown_table(head, list(rows.values()))
 

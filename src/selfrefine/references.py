@@ -132,8 +132,7 @@ def _variants(params: Params) -> Iterator[Problem]:
         if config.FLAW not in config.selected(params, "highlighters", dataset):
             yield ("select", "highlighters"), f"lacks {config.FLAW}, which every refinement needs; on {dataset}"
         if config.CRITIC in config.selected(params, "highlighters", dataset):
-            map_of = params["evaluate_readouts"]["map_of"]
-            yield from _unselected(params, ("evaluate_readouts", "map_of"), [map_of], dataset)
+            yield from _unselected(params, ("shared", "map_of"), [params["shared"]["map_of"]], dataset)
         networks = Run(params, {"dataset": dataset}).value("extract_features", "networks")
         if (primary := tables["primary_network"]) not in networks:
             told = f"is {primary}, which is not in extract_features.networks{nearest(primary, networks)}"

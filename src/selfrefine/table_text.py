@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from selfrefine.config import FORK
 from selfrefine.metrics.contrasts import HEADLINE, SAMPLER_DEPENDENT
 from selfrefine.metrics.intervals import IMAGES_PER_FEATURE, NOT_ASSESSED
-from selfrefine.tables import FLOOR, Judgement, Line, highlighter_means
+from selfrefine.tables import FLOOR, Judgement, Line
 
 EMPTY = "-"
 OWN_ROWS = {FORK: "Base model at the fork", FLOOR: "Floor: real training images"}
@@ -29,26 +29,14 @@ VERDICTS = {
 }
 
 
-def table2_page(
-    table: Sequence[Line],
-    highlighter: Sequence[Line],
-    paper: Sequence[Line],
-    *,
-    judgement: Judgement,
-    primary_network: str,
-    titles: Mapping[str, str],
-    stands_for: Mapping[str, str],
-) -> str:
+def table2_page(table: Sequence[Line], *, judgement: Judgement, primary_network: str, titles: Mapping[str, str]) -> str:
     """Table 2 as Markdown.
 
     Args:
         table: from `tables.table2`.
-        highlighter: tidy metrics of evaluate_highlighter.
-        paper: paper_values.csv.
         judgement: as for the table.
         primary_network: the feature space that is shown first.
         titles: of data sets, models and variants.
-        stands_for: data set -> the paper's data set.
     """
     titles = {**titles, **OWN_ROWS}
     parts = ["# Table 2: the processes of self-refinement\n", _how_to_read(table, judgement, titles)]
@@ -60,13 +48,6 @@ def table2_page(
             role = "primary" if network == primary_network else "a second, independent feature space"
             parts += [f"### Features of `{network}` ({role})\n", _headline(space, titles, judgement)]
             parts += [_notes(space, titles), _others(space, titles)]
-        published = [
-            line
-            for line in paper
-            if (line["table"], line["row"], line["dataset"]) == ("table6", model, stands_for[dataset])
-        ]
-        means = {key[2]: mean for key, mean in highlighter_means(highlighter).items() if key[:2] == (dataset, model)}
-        parts.append(_highlighter(means, published))
     parts.append(verdict_words({line["verdict"] for line in table}, judgement, titles[judgement.reference]))
     return "\n".join(part for part in parts if part)
 
@@ -131,16 +112,6 @@ def _others(space: Iterable[Line], titles: Mapping[str, str]) -> str:
 
 def _notes(space: Iterable[Line], titles: Mapping[str, str]) -> str:
     return "".join(f"**{titles[line['row']]} {line['note']}.**\n" for line in space if line["note"])
-
-
-def _highlighter(means: Mapping[str, float], published: Iterable[Line]) -> str:
-    """What the highlighter reaches on images that it has not seen, beside the paper's Table 6."""
-    rows = [
-        (line["metric"], number(line["value"], ".3f"), number(means.get(line["metric"], math.nan), ".3f"))
-        for line in published
-    ]
-    table = markdown_table(("", "Paper, Table 6", "Ours"), rows)
-    return f"### Flaw highlighter, on images that it has not seen\n\n{table}" if rows else ""
 
 
 def verdict_words(given: Collection[str], judgement: Judgement, reference: str) -> str:

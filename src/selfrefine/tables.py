@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from selfrefine.config import FORK
+from selfrefine.config import FLAW, FORK
 from selfrefine.errors import InputError
 from selfrefine.metrics import contrasts, intervals
 from selfrefine.metrics.contrasts import HEADLINE, Contrast, Pair
 from selfrefine.metrics.intervals import Estimate
+from selfrefine.paper_values import PAPER_DATASETS
 
 Line = Mapping[str, Any]
 
@@ -92,7 +93,7 @@ def scales(metrics: Sequence[Line], experiment: str, rows: Mapping[str, Any]) ->
     for dataset, model in dict.fromkeys((line["dataset"], line["model"]) for line in metrics):
         data, network = rows["datasets"][dataset], rows["models"][model]
         part = [line for line in metrics if (line["dataset"], line["model"]) == (dataset, model)]
-        place = f" in the place of the paper's {data['stands_for']}" if "stands_for" in data else ""
+        place = f" in the place of the paper's {PAPER_DATASETS[data['stands_for']]}" if "stands_for" in data else ""
         steps = f"{' + '.join(f'{n:,}' for n in data['steps'][model])} training steps, " if "steps" in data else ""
         seeds = len({line["seed"] for line in part})
         words[dataset, model] = (
@@ -223,12 +224,12 @@ def _note(table: Cells, key: Key, judgement: Judgement) -> str:
     return f"still improving: FD {100.0 * gain:.0f} % lower than at the fork; a longer base phase is needed to judge"
 
 
-def summary(table: Iterable[Line], highlighter: Sequence[Line]) -> dict[str, Any]:
+def summary(table: Iterable[Line], highlighter: Iterable[Line]) -> dict[str, Any]:
     """Plain numbers for `dvc metrics show`: data set -> model -> row -> feature network -> metric -> value.
 
     Args:
         table: from `table2`.
-        highlighter: tidy metrics of evaluate_highlighter; means over seeds stand in the place of a row.
+        highlighter: from `table6.lines`; the figures of the flaw highlighter stand in the place of a row.
     """
     tree: dict[str, Any] = {}
     for line in table:
@@ -237,14 +238,7 @@ def summary(table: Iterable[Line], highlighter: Sequence[Line]) -> dict[str, Any
         leaves[line["metric"]] = line["value"]
         if line["metric"] == HEADLINE and math.isfinite(line["difference"]):
             leaves[f"{HEADLINE}_difference"] = line["difference"]
-    for (dataset, name, metric), value in highlighter_means(highlighter).items():
-        tree.setdefault(dataset, {}).setdefault(name, {}).setdefault("highlighter", {})[metric] = value
-    return tree
-
-
-def highlighter_means(highlighter: Sequence[Line]) -> dict[tuple[str, str, str], float]:
-    """(data set, model, metric) -> mean over seeds."""
-    values: dict[tuple[str, str, str], list[float]] = {}
     for line in highlighter:
-        values.setdefault((line["dataset"], line["model"], line["metric"]), []).append(line["value"])
-    return {key: fmean(seeds) for key, seeds in values.items()}
+        if line["row"] == FLAW:
+            tree[line["dataset"]][line["model"]].setdefault("highlighter", {})[line["metric"]] = line["value"]
+    return tree

@@ -3,6 +3,8 @@ rule make_tables:
     input:
         generation=runs("evaluate_generation", output="metrics"),
         highlighter=runs("evaluate_highlighter", output="metrics"),
+        maps=runs("evaluate_maps", output="metrics"),
+        correlations=runs("evaluate_maps", output="correlations"),
         readouts=runs("evaluate_readouts", output="metrics"),
         refined=runs("train_refined", output="config"),
         refreshes=runs("train_refined", output="refreshes"),
@@ -15,13 +17,20 @@ rule make_tables:
             labels={"table": "Table 2: distances to photographs"},
         ),
         table2_md="results/tables/{experiment}/table2.md",
-        controls_csv=report(
-            "results/tables/{experiment}/controls.csv",
-            caption="../report/controls.rst",
+        table3_csv=report(
+            "results/tables/{experiment}/table3.csv",
+            caption="../report/table3.rst",
             category="Tables",
-            labels={"table": "Controls: every difference"},
+            labels={"table": "Table 3: other data sets"},
         ),
-        controls_md="results/tables/{experiment}/controls.md",
+        table3_md="results/tables/{experiment}/table3.md",
+        table6_csv=report(
+            "results/tables/{experiment}/table6.csv",
+            caption="../report/table6.rst",
+            category="Tables",
+            labels={"table": "Table 6: the flaw highlighter"},
+        ),
+        table6_md="results/tables/{experiment}/table6.md",
         table7_csv=report(
             "results/tables/{experiment}/table7.csv",
             caption="../report/table7.rst",
@@ -29,6 +38,32 @@ rule make_tables:
             labels={"table": "Table 7: other maps"},
         ),
         table7_md="results/tables/{experiment}/table7.md",
+        maps_csv=report(
+            "results/tables/{experiment}/maps.csv",
+            caption="../report/maps.rst",
+            category="Tables",
+            labels={"table": "Maps: is it a flaw map"},
+        ),
+        maps_md="results/tables/{experiment}/maps.md",
+        controls_csv=report(
+            "results/tables/{experiment}/controls.csv",
+            caption="../report/controls.rst",
+            category="Tables",
+            labels={"table": "Controls: every difference"},
+        ),
+        controls_md="results/tables/{experiment}/controls.md",
+        strength_csv=report(
+            "results/tables/{experiment}/strength.csv",
+            caption="../report/strength.rst",
+            category="Tables",
+            labels={"table": "Strength of every variant"},
+        ),
+        strength=report(
+            "results/tables/{experiment}/strength.png",
+            caption="../report/strength.rst",
+            category="Figures",
+            labels={"figure": "FD against strength"},
+        ),
         forest=report(
             "results/tables/{experiment}/forest.png",
             caption="../report/forest.rst",
@@ -51,11 +86,16 @@ rule make_tables:
         """
         python -m selfrefine.stages.make_tables \
             --config {params.config:q} --code {params.code} --record {output.config} \
-            --generation {input.generation} --highlighter {input.highlighter} --readouts {input.readouts} \
+            --generation {input.generation} --highlighter {input.highlighter} \
+            --maps {input.maps} --correlations {input.correlations} --readouts {input.readouts} \
             --refined {input.refined} --refreshes {input.refreshes} --paper {input.paper} \
             --table2_csv {output.table2_csv} --table2_md {output.table2_md} \
-            --controls_csv {output.controls_csv} --controls_md {output.controls_md} \
+            --table3_csv {output.table3_csv} --table3_md {output.table3_md} \
+            --table6_csv {output.table6_csv} --table6_md {output.table6_md} \
             --table7_csv {output.table7_csv} --table7_md {output.table7_md} \
+            --maps_csv {output.maps_csv} --maps_md {output.maps_md} \
+            --controls_csv {output.controls_csv} --controls_md {output.controls_md} \
+            --strength_csv {output.strength_csv} --strength {output.strength} \
             --forest {output.forest} --summary {output.summary} \
             2>&1 | tee {log}
         """

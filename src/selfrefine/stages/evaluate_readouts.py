@@ -60,7 +60,7 @@ class Outputs:
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Measures every variant against the reference, all with the map of one of them."""
     config = job.config
-    for name, value in (("shared.reference", config.reference), ("evaluate_readouts.map_of", config.map_of)):
+    for name, value in (("shared.reference", config.reference), ("shared.map_of", config.map_of)):
         if value not in config.variants:
             raise InputError(f"params.yaml: {name} is {value!r}, but select.variants has {', '.join(config.variants)}")
     guidance_map = mean_map(job.inputs.maps[config.variants.index(config.map_of)])
@@ -95,7 +95,7 @@ def mean_map(path: Path) -> np.ndarray:
     """
     maps = files.read_array(path)
     if not len(maps):
-        raise InputError(f"params.yaml: evaluate_readouts.map_of names a variant without a map ({path} is empty)")
+        raise InputError(f"params.yaml: shared.map_of names a variant without a map ({path} is empty)")
     mean: np.ndarray = maps.mean(axis=0)
     return mean
 

@@ -1,13 +1,28 @@
 """Tables of an experiment: CSV, a page to read, every difference drawn, and the plain numbers for `dvc metrics`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from selfrefine import control_table, control_text, files, forest_plot, plotting, table7, table_text, tables
+from selfrefine import (
+    control_table,
+    control_text,
+    files,
+    forest_plot,
+    map_table,
+    plotting,
+    strength,
+    strength_figure,
+    table3,
+    table6,
+    table7,
+    table_text,
+    tables,
+)
 from selfrefine.control_table import Refined
 from selfrefine.errors import InputError
 from selfrefine.metrics import contrasts
@@ -25,6 +40,7 @@ class Config:
     rows: dict[str, Any]
     primary_network: str
     reference: str
+    map_of: str
     equivalence_margin: float
     minimum_seeds: int
     confirmatory: tuple[tuple[str, ...], ...]
@@ -32,11 +48,13 @@ class Config:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Tidy metrics of all data sets, models and seeds; config and refreshes of every refinement, in one order; the
-    paper's figures."""
+    """Tidy metrics of all data sets, models and seeds; correlations of their maps; config and refreshes of every
+    refinement, in one order; the paper's figures."""
 
     generation: tuple[Path, ...]
     highlighter: tuple[Path, ...]
+    maps: tuple[Path, ...]
+    correlations: tuple[Path, ...]
     readouts: tuple[Path, ...]
     refined: tuple[Path, ...]
     refreshes: tuple[Path, ...]
@@ -45,87 +63,113 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Table 2, the controls and Table 7, each twice; every difference drawn; numbers of all variants as JSON."""
+    """Each table as CSV and as page; every difference drawn, by variant and by strength; numbers of all as JSON."""
 
     table2_csv: Path
     table2_md: Path
-    controls_csv: Path
-    controls_md: Path
+    table3_csv: Path
+    table3_md: Path
+    table6_csv: Path
+    table6_md: Path
     table7_csv: Path
     table7_md: Path
+    maps_csv: Path
+    maps_md: Path
+    controls_csv: Path
+    controls_md: Path
+    strength_csv: Path
+    strength: Path
     forest: Path
     summary: Path
 
 
+class Measured:
+    """All that was measured, and the words for it."""
+
+    def __init__(self, job: Job[Config, Inputs, Outputs]) -> None:
+        config, inputs = job.config, job.inputs
+        self.metrics, self.paper = read(inputs.generation), read((inputs.paper,))
+        self.runs = [
+            Refined(files.read_json(path), read((refreshes,)))
+            for path, refreshes in zip(inputs.refined, inputs.refreshes, strict=True)
+        ]
+        self.judgement = Judgement(
+            config.reference,
+            config.equivalence_margin,
+            config.minimum_seeds,
+            config.primary_network,
+            config.confirmatory,
+            contrasts.second_samplers(config.rows["samplings"]),
+        )
+        self.stands_for = {name: row.get("stands_for", "") for name, row in config.rows["datasets"].items()}
+        self.titles = {name: row["title"] for rows in config.rows.values() for name, row in rows.items()}
+        self.scales = tables.scales(self.metrics, config.experiment, config.rows)
+
+    @cached_property
+    def whole(self) -> list[dict[str, Any]]:
+        """Every row of every data set."""
+        return tables.table2(self.metrics, self.paper, self.judgement, self.stands_for, self.scales)
+
+
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Assembles and writes the tables."""
-    config, outputs = job.config, job.outputs
-    metrics, highlighter, paper = map(_read, (job.inputs.generation, job.inputs.highlighter, (job.inputs.paper,)))
-    networks = sorted({line["network"] for line in metrics})
+    config, inputs, outputs = job.config, job.inputs, job.outputs
+    measured = Measured(job)
+    networks = sorted({line["network"] for line in measured.metrics})
     if config.primary_network not in networks:
         raise InputError(
             f"params.yaml: make_tables.primary_network is {config.primary_network!r}; measured: {', '.join(networks)}"
         )
-    judgement = tables.Judgement(
-        config.reference,
-        config.equivalence_margin,
-        config.minimum_seeds,
-        config.primary_network,
-        config.confirmatory,
-        contrasts.second_samplers(config.rows["samplings"]),
-    )
-    stands_for = {name: row.get("stands_for", "") for name, row in config.rows["datasets"].items()}
-    titles = {name: row["title"] for rows in config.rows.values() for name, row in rows.items()}
-    scales = tables.scales(metrics, config.experiment, config.rows)
-    whole = tables.table2(metrics, paper, judgement, stands_for, scales)
-    table2 = tables.paper_rows(whole, paper, judgement)
-    page = table_text.table2_page(
-        table2,
-        highlighter,
-        paper,
-        judgement=judgement,
-        primary_network=config.primary_network,
-        titles=titles,
-        stands_for=stands_for,
-    )
-    runs = [
-        Refined(files.read_json(path), _read((refreshes,)))
-        for path, refreshes in zip(job.inputs.refined, job.inputs.refreshes, strict=True)
-    ]
-    others = table7.lines(whole, paper, runs, stands_for)
-    files.write_table(outputs.table2_csv, pd.DataFrame(table2))
-    files.write_text(outputs.table2_md, page)
-    files.write_table(outputs.table7_csv, pd.DataFrame(others, columns=table7.COLUMNS))
-    files.write_text(outputs.table7_md, table7.page(others, judgement=judgement, titles=titles))
-    write_contrasts(job, metrics, runs, judgement, titles, scales)
-    files.write_json(outputs.summary, tables.summary(whole, highlighter))
+    highlighters = table6.lines(read(inputs.highlighter), measured.paper, measured.stands_for, measured.scales)
+    rows = config.rows["highlighters"]  # one of them may have the name of a variant
+    page = table6.page(highlighters, titles=measured.titles | {name: row["title"] for name, row in rows.items()})
+    write(outputs.table6_csv, highlighters, table6.COLUMNS, outputs.table6_md, page)
+    maps = map_table.lines(read(inputs.correlations), read(inputs.maps), measured.runs, config.map_of, measured.scales)
+    write(outputs.maps_csv, maps, map_table.COLUMNS, outputs.maps_md, map_table.page(maps, measured.titles))
+    write_paper_tables(outputs, measured)
+    write_contrasts(job, measured)
+    files.write_json(outputs.summary, tables.summary(measured.whole, highlighters))
 
 
-def write_contrasts(
-    job: Job[Config, Inputs, Outputs],
-    metrics: Sequence[Line],
-    runs: Sequence[Refined],
-    judgement: Judgement,
-    titles: Mapping[str, str],
-    scales: Mapping[tuple[str, str], str],
-) -> None:
+def write_paper_tables(outputs: Outputs, measured: Measured) -> None:
+    """Writes the paper's tables of generated images: processes, data sets, maps."""
+    judgement, paper, titles = measured.judgement, measured.paper, measured.titles
+    second = tables.paper_rows(measured.whole, paper, judgement)
+    page = table_text.table2_page(second, judgement=judgement, primary_network=judgement.primary_network, titles=titles)
+    write(outputs.table2_csv, second, None, outputs.table2_md, page)
+    third = table3.lines(measured.whole, paper, judgement.reference, measured.stands_for)
+    page = table3.page(third, judgement=judgement, titles=titles)
+    write(outputs.table3_csv, third, table3.COLUMNS, outputs.table3_md, page)
+    seventh = table7.lines(measured.whole, paper, measured.runs, measured.stands_for)
+    page = table7.page(seventh, judgement=judgement, titles=titles)
+    write(outputs.table7_csv, seventh, table7.COLUMNS, outputs.table7_md, page)
+
+
+def write_contrasts(job: Job[Config, Inputs, Outputs], measured: Measured) -> None:
     """Writes every difference of two variants: as table, as page and drawn."""
-    outputs, controls = job.outputs, control_table.controls_of(runs)
-    variants, samplings = job.config.select["variants"], job.config.rows["samplings"]
-    pairs = control_table.pairs(variants, judgement.reference, controls, samplings)
-    found = judgement.contrasts(metrics, pairs)
-    table = control_table.lines(found, metrics, _read(job.inputs.readouts), runs, scales)
-    files.write_table(outputs.controls_csv, pd.DataFrame(table, columns=control_table.COLUMNS))
-    files.write_text(
-        outputs.controls_md,
-        control_text.controls_page(table, found, controls, judgement=judgement, titles=titles),
-    )
+    config, outputs, judgement, titles = job.config, job.outputs, measured.judgement, measured.titles
+    controls = control_table.controls_of(measured.runs)
+    pairs = control_table.pairs(config.select["variants"], judgement.reference, controls, config.rows["samplings"])
+    found = judgement.contrasts(measured.metrics, pairs)
+    table = control_table.lines(found, measured.metrics, read(job.inputs.readouts), measured.runs, measured.scales)
+    page = control_text.controls_page(table, found, controls, judgement=judgement, titles=titles)
+    write(outputs.controls_csv, table, control_table.COLUMNS, outputs.controls_md, page)
+    arms = strength.lines(table, measured.runs, judgement.reference)
+    files.write_table(outputs.strength_csv, pd.DataFrame(arms, columns=strength.COLUMNS))
     with plotting.style():
+        figure = strength_figure.strength_figure(arms, network=judgement.primary_network, titles=titles)
+        files.write_figure(outputs.strength, figure)
         figure = forest_plot.forest_figure(table, margin=judgement.equivalence_margin, titles=titles)
         files.write_figure(outputs.forest, figure)
 
 
-def _read(paths: tuple[Path, ...]) -> list[dict[str, Any]]:
+def write(csv: Path, lines: Sequence[Line], columns: Sequence[str] | None, md: Path, page: str) -> None:
+    """Writes a table twice: its lines, with these columns even where there is none, and the page to read."""
+    files.write_table(csv, pd.DataFrame(lines, columns=None if columns is None else list(columns)))
+    files.write_text(md, page)
+
+
+def read(paths: tuple[Path, ...]) -> list[dict[str, Any]]:
     """The lines of several tables of the same columns."""
     records = [record for path in paths for record in files.read_table(path).to_dict("records")]
     return [{str(column): value for column, value in record.items()} for record in records]
