@@ -58,6 +58,14 @@ class TestPrepare:
         assert levels.std() == pytest.approx(2.0, rel=0.02)
         assert levels.mean() == pytest.approx(100.0, abs=0.05)
 
+    def test_the_levels_are_what_is_resized(self):
+        shown = pixels.to_float(tiny_highlighter.images(2, 32, striped=True))
+        guarded, plain = (Highlighter(32, shortcut_guard) for shortcut_guard in (True, False))
+        levels = guarded.levels(shown, tiny_highlighter.streams(2))
+        prepared = guarded.prepare(shown, tiny_highlighter.streams(2))  # 32 px already
+        torch.testing.assert_close(prepared, (levels / 255 - guarded.mean) / guarded.std)
+        assert torch.equal(plain.levels(shown, []), pixels.quantise(shown))
+
     def test_an_image_sees_its_own_stream_alone(self):
         model = Highlighter(32, shortcut_guard=True)
         shown = pixels.to_float(tiny_highlighter.images(3, 16, striped=True))
@@ -90,12 +98,13 @@ class TestFiles:
 
     def test_a_saved_highlighter_is_the_same_after_loading(self, tmp_path):
         model = tiny_highlighter.highlighter(32, shortcut_guard=False)
+        model.draw = 3
         model.save(tmp_path / "a")
         loaded = highlighter.load(tmp_path / "a", torch.device("cpu"))
         shown = tiny_highlighter.images(3, 16, striped=True)
         logits = [highlighter.classify(one, shown, [], torch.float32) for one in (model, loaded)]
         assert torch.equal(*logits)
-        assert (loaded.input_size, loaded.shortcut_guard) == (32, False)
+        assert (loaded.input_size, loaded.shortcut_guard, loaded.draw) == (32, False, 3)
         loaded.save(tmp_path / "b")
         assert files.sha256(tmp_path / "a") == files.sha256(tmp_path / "b")
 
@@ -108,7 +117,7 @@ class TestFiles:
         with torch.device("meta"):
             tensors = Highlighter(64, shortcut_guard=True).state_dict()
         zeros = {name: torch.zeros(value.shape) for name, value in tensors.items()}
-        files.write_tensors(tmp_path / "other", zeros, {"input_size": 32, "shortcut_guard": True})
+        files.write_tensors(tmp_path / "other", zeros, {"input_size": 32, "shortcut_guard": True, "draw": 0})
         with pytest.raises(InputError, match=r"size mismatch for head.1.weight"):
             highlighter.load(tmp_path / "other", torch.device("cpu"))
 

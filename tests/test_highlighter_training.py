@@ -6,7 +6,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from selfrefine import highlighter
 from selfrefine.errors import InputError
-from selfrefine.highlighter import REAL
+from selfrefine.highlighter import FAKE, REAL
 from selfrefine.highlighter_data import RealsAndFakes
 from selfrefine.highlighter_training import Best, HighlighterTrainer, Settings, initial_highlighter
 from tests import tiny_highlighter
@@ -54,7 +54,19 @@ def test_two_kinds_of_images_are_soon_told_apart(data, tmp_path):
     logits = highlighter.classify(trained.model, test.images, test.streams, torch.float32)
     assert torch.equal(logits.argmax(dim=1), test.labels)
     p_real = logits.softmax(dim=1)[:, REAL]
+    assert p_real[test.labels == REAL].mean() - p_real[test.labels == FAKE].mean() > 0.5
     assert p_real[test.labels == REAL].min() > p_real[test.labels != REAL].max()
+
+
+def test_from_permuted_labels_nothing_is_learned_of_the_truth(data, tmp_path):
+    """Of the same images; on how many it is right by a hair is chance, so the gap of P(real) is what counts."""
+    shuffled = RealsAndFakes(data.real, data.fake, seed=0, shuffle_labels=True)
+    trained = trainer(shuffled)
+    trained.run(tmp_path, "test")
+    test = shuffled.part("test")
+    p_real = highlighter.classify(trained.model, test.images, test.streams, torch.float32).softmax(dim=1)[:, REAL]
+    assert test.labels.tolist() == [REAL] * 3 + [FAKE] * 3
+    assert abs(p_real[:3].mean() - p_real[3:].mean()) < 0.1
 
 
 def test_the_run_ends_with_the_best_state_not_the_last(data, tmp_path):
@@ -91,3 +103,6 @@ def test_the_first_head_depends_on_the_seed_alone(tmp_path):
     again = initial_highlighter(32, True, weights, 0)
     assert torch.equal(first.head[1].weight, again.head[1].weight)
     assert not torch.equal(first.head[1].weight, other.head[1].weight)
+    second = initial_highlighter(32, True, weights, 0, draw=1)
+    assert not torch.equal(first.head[1].weight, second.head[1].weight)
+    assert (first.draw, second.draw) == (0, 1)

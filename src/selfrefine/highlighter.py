@@ -14,6 +14,7 @@ from selfrefine.randomness import image_noise
 
 # Labels and output indices (method 4): every repository of the authors labels reals 1.
 FAKE, REAL = 0, 1
+METADATA = ("input_size", "shortcut_guard", "draw")  # that the weights do not tell, as they are given
 HIDDEN_UNITS = 512
 CONV_STRIDE = 32  # five poolings by two
 
@@ -34,6 +35,7 @@ class Highlighter(nn.Module):
         input_size: px that images are resized to, a multiple of 32.
         shortcut_guard: hide what gives fakes away without being a flaw (method 11.1): black that is not exactly 0 and
             traces of quantisation.
+        draw: which of a run's highlighters this is; with the run's seed it decides which images it has not seen.
 
     Raises:
         InputError: an input size that is not a multiple of 32.
@@ -42,7 +44,7 @@ class Highlighter(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, input_size: int, shortcut_guard: bool) -> None:
+    def __init__(self, input_size: int, shortcut_guard: bool, draw: int = 0) -> None:
         super().__init__()
         if input_size < CONV_STRIDE or input_size % CONV_STRIDE:
             raise InputError(
@@ -50,6 +52,7 @@ class Highlighter(nn.Module):
             )
         self.input_size = input_size
         self.shortcut_guard = shortcut_guard
+        self.draw = draw
         cells = (input_size // CONV_STRIDE) ** 2
         self.features = vgg16_features().to(memory_format=torch.channels_last)  # 1.5 times faster on two CPU cores
         self.head = nn.Sequential(
@@ -68,12 +71,21 @@ class Highlighter(nn.Module):
         Returns:
             (N, 3, input_size, input_size) float32, standardised.
         """
-        levels = pixels.quantise(images)
-        if self.shortcut_guard:
-            dither = image_noise(streams, tuple(levels.shape[1:])).to(levels.device)
-            levels = torch.where(levels > BLACK_LEVEL, levels, 0.0) + DITHER * dither
+        levels = self.levels(images, streams)
         resized = F.interpolate(levels / 255.0, size=(self.input_size, self.input_size), mode="bilinear")
         return ((resized - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+
+    def levels(self, images: Tensor, streams: list[torch.Generator]) -> Tensor:
+        """The grey levels that it sees, before they are resized; arguments as for `prepare`.
+
+        Returns:
+            (N, 3, H, W) float32: 0 ... 255 as stored, or, behind the guard, black made equal and all dithered.
+        """
+        levels = pixels.quantise(images)
+        if not self.shortcut_guard:
+            return levels
+        dither = image_noise(streams, tuple(levels.shape[1:])).to(levels.device)
+        return torch.where(levels > BLACK_LEVEL, levels, 0.0) + DITHER * dither
 
     def forward(self, prepared: Tensor) -> Tensor:
         """Logits (N, 2) of (fake, real) for images from `prepare`."""
@@ -96,8 +108,8 @@ class Highlighter(nn.Module):
         _load(self.features, kept, path)
 
     def save(self, path: Path) -> None:
-        """Writes weights, input size and guard as safetensors."""
-        metadata = {"input_size": self.input_size, "shortcut_guard": self.shortcut_guard}
+        """Writes weights, input size, guard and draw as safetensors."""
+        metadata = {name: getattr(self, name) for name in METADATA}
         files.write_tensors(path, self.state_dict(), metadata)
 
 
@@ -134,9 +146,10 @@ def load(path: Path, device: torch.device) -> Highlighter:
         InputError: another file, or weights that do not fit.
     """
     tensors, metadata = files.read_tensors(path)
-    if not {"input_size", "shortcut_guard"} <= metadata.keys():
-        raise InputError(f"{path}: not a highlighter of ours (no input_size); train_highlighter makes one")
-    model = Highlighter(metadata["input_size"], metadata["shortcut_guard"])
+    missing = [name for name in METADATA if name not in metadata]
+    if missing:
+        raise InputError(f"{path}: not a highlighter of ours (no {missing[0]}); train_highlighter makes one")
+    model = Highlighter(*(metadata[name] for name in METADATA))
     _load(model, tensors, path)
     return model.to(device).eval()
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from selfrefine import files, pixels, runtime
 from selfrefine.errors import InputError
 from selfrefine.highlighter import FAKE, REAL, Highlighter, classify
-from selfrefine.highlighter_data import RealsAndFakes, use_seed
+from selfrefine.highlighter_data import RealsAndFakes, draw_seed, use_seed
 from selfrefine.progress import Progress
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -52,7 +52,7 @@ def _between(first: float, last: float, share: float) -> float:
     return last + (first - last) / 2.0 * (1.0 + math.cos(math.pi * share))
 
 
-def initial_highlighter(input_size: int, shortcut_guard: bool, weights: Path, seed: int) -> Highlighter:
+def initial_highlighter(input_size: int, shortcut_guard: bool, weights: Path, seed: int, draw: int = 0) -> Highlighter:
     """ImageNet's convolutions and a seeded head.
 
     Args:
@@ -60,10 +60,11 @@ def initial_highlighter(input_size: int, shortcut_guard: bool, weights: Path, se
         shortcut_guard: see `Highlighter`.
         weights: VGG16 as safetensors.
         seed: of the run.
+        draw: of several highlighters of the run; each has its own head.
     """
     with torch.random.fork_rng(devices=[]):  # layers draw their initial weights from the global generator
-        torch.manual_seed(use_seed(seed, "initial_head"))
-        model = Highlighter(input_size, shortcut_guard)
+        torch.manual_seed(use_seed(draw_seed(seed, draw), "initial_head"))
+        model = Highlighter(input_size, shortcut_guard, draw)
     model.load_imagenet(weights)
     return model
 

@@ -22,9 +22,11 @@ Purpose = Literal[
     "control",  # what a control map is made of: permutation, phases, real images and their dither
     "map_evidence",  # which real images are mapped beside generated ones, dither of both
     "map_noise",  # x_T, per-step noise and dither of the images behind a guidance map
-    "highlighter",  # split, initial head, batches and dither of the highlighter
+    "highlighter",  # split, initial head, batches, dither and permuted labels of the highlighter
+    "highlighter_draw",  # seed of another highlighter of the run
     "highlighter_fakes",  # x_T and per-step noise of the images that the highlighter learns from
     "evaluation",  # x_T and per-step noise of the images that are measured
+    "planted_flaws",  # places and strengths of planted flaws, dither of the images that bear them
     "readouts",  # t and eps of real test images whose noise is predicted, dither of samples that are classified
 ]
 

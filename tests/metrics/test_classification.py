@@ -6,6 +6,8 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
 from selfrefine.metrics import classification
 
+NOISE = np.random.default_rng(0).uniform(-0.005, 0.005, 50)
+
 
 def scores(real_mean, fake_mean, n_real=300, n_fake=200, seed=0):
     """P(real) of two overlapping classes, rounded so that some are equal."""
@@ -22,6 +24,7 @@ def test_values_equal_scikit_learns(real_mean, fake_mean):
     assert found["accuracy"].value == pytest.approx(balanced_accuracy_score(labels, p_real > 0.5))
     assert found["f1"].value == pytest.approx(f1_score(labels, p_real > 0.5))
     assert found["roc_auc"].value == pytest.approx(roc_auc_score(labels, p_real))
+    assert found["p_real_gap"].value == pytest.approx(real.mean() - fake.mean())
 
 
 def test_resampled_scores_are_those_of_the_repeated_images():
@@ -45,10 +48,18 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
 
 def test_a_perfect_score_has_no_interval():
     found = classification.measure(np.array([0.9, 0.8, 0.7]), np.array([0.1, 0.2]), seed=0)
-    for estimate in found.values():
-        assert estimate.value == 1.0
-        assert math.isnan(estimate.low)
-        assert math.isnan(estimate.high)
+    for name in ("accuracy", "f1", "roc_auc"):
+        assert found[name].value == 1.0
+        assert math.isnan(found[name].low)
+        assert math.isnan(found[name].high)
+
+
+def test_only_the_gap_tells_a_faint_difference_from_a_clear_one():
+    faint, clear = (classification.measure(0.5 + half + NOISE, 0.5 - half + NOISE, seed=0) for half in (0.01, 0.4))
+    for name in ("accuracy", "f1", "roc_auc"):
+        assert faint[name].value == clear[name].value == 1.0
+    assert faint["p_real_gap"].value == pytest.approx(0.02)
+    assert clear["p_real_gap"].value == pytest.approx(0.8)
 
 
 def test_the_seed_decides_the_interval():

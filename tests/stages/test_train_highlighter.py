@@ -1,11 +1,13 @@
 import os
 import signal
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 import torch
 
 from selfrefine import files, highlighter
+from selfrefine.errors import InputError
 from selfrefine.runtime import Job
 from selfrefine.stages import train_highlighter
 from selfrefine.stages.train_highlighter import Config, Inputs, Outputs
@@ -13,7 +15,7 @@ from tests import tiny_highlighter
 from tests.tiny_highlighter import one_thread  # noqa: F401 (a fixture)
 
 CONFIG = Config(
-    names={"dataset": "striped", "model": "ddpm", "seed": "0"},
+    names={"dataset": "striped", "model": "ddpm", "highlighter": "flaw", "seed": "0"},
     device="cpu",
     precision="float32",
     input_size=32,
@@ -23,6 +25,9 @@ CONFIG = Config(
     weight_decay=0.01,
     validate_every=2,
     shortcut_guard=True,
+    shuffle_labels=False,
+    draw=0,
+    n_fakes=20,
 )
 
 
@@ -34,8 +39,9 @@ def inputs(tmp_path_factory):
     return Inputs(folder / "real", folder / "fake", tiny_highlighter.write_weights(folder / "weights"))
 
 
-def job(inputs, folder):
-    return Job("train_highlighter", CONFIG, inputs, Outputs(folder / "highlighter.safetensors", folder / "loss.csv"))
+def job(inputs, folder, **changes):
+    config = replace(CONFIG, **changes)
+    return Job("train_highlighter", config, inputs, Outputs(folder / "highlighter.safetensors", folder / "loss.csv"))
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +59,24 @@ def test_it_leaves_a_highlighter_and_a_curve_and_no_scratch(unbroken):
     assert curve["step"].tolist() == [1, 2, 3, 4, 5]
     assert curve["accuracy"].notna().tolist() == [False, True, False, True, True]
     assert {path.name for path in unbroken.rglob("*") if path.is_file()} == {"highlighter.safetensors", "loss.csv"}
+
+
+def first_loss(folder):
+    return pd.read_csv(folder / "loss.csv")["loss"][0]
+
+
+@pytest.mark.parametrize("changes", [{"shuffle_labels": True}, {"draw": 1, "n_fakes": 10}, {"shortcut_guard": False}])
+def test_each_row_is_another_highlighter(changes, inputs, unbroken, tmp_path):
+    train_highlighter.run(job(inputs, tmp_path, steps=1, **changes))
+    model = highlighter.load(tmp_path / "highlighter.safetensors", torch.device("cpu"))
+    assert model.draw == changes.get("draw", 0)
+    assert model.shortcut_guard is changes.get("shortcut_guard", True)
+    assert first_loss(tmp_path) != first_loss(unbroken)
+
+
+def test_a_draw_beyond_the_fakes_is_refused(inputs, tmp_path):
+    with pytest.raises(InputError, match=r"generate_fakes.n_images gave 20 images; 40 needed"):
+        train_highlighter.run(job(inputs, tmp_path, draw=1))
 
 
 def kill_self(*_, **__):

@@ -1,4 +1,4 @@
-# The flaw highlighter: tells photographs from images of the base model.
+# Highlighters: each tells photographs from images of the base model, those of its own draw.
 rule train_highlighter:
     input:
         real="data/prepare_data/{experiment}/{dataset}/train/images.npy",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from selfrefine import files, runtime
-from selfrefine.highlighter_data import RealsAndFakes
+from selfrefine.highlighter_data import RealsAndFakes, fakes_of_draw
 from selfrefine.highlighter_training import HighlighterTrainer, Settings, initial_highlighter
 from selfrefine.runtime import Job, main
 
@@ -25,6 +25,9 @@ class Config:
     weight_decay: float
     validate_every: int
     shortcut_guard: bool
+    shuffle_labels: bool
+    draw: int
+    n_fakes: int
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,14 @@ class Outputs:
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Trains `steps` updates and keeps the best state."""
     config, seed = job.config, int(job.config.names["seed"])
-    data = RealsAndFakes(files.read_images(job.inputs.real), files.read_images(job.inputs.fake), seed)
+    fakes = fakes_of_draw(files.read_images(job.inputs.fake), config.draw, config.n_fakes)
+    data = RealsAndFakes(files.read_images(job.inputs.real), fakes, seed, config.draw, config.shuffle_labels)
     settings = Settings(
         config.steps, config.batch_size, config.learning_rate, config.weight_decay, config.validate_every
     )
     with job.scratch() as scratch, runtime.device(config.device) as device:
-        model = initial_highlighter(config.input_size, config.shortcut_guard, job.inputs.weights, seed).to(device)
-        trainer = HighlighterTrainer(model, data, settings, runtime.precision(config.precision, device))
+        model = initial_highlighter(config.input_size, config.shortcut_guard, job.inputs.weights, seed, config.draw)
+        trainer = HighlighterTrainer(model.to(device), data, settings, runtime.precision(config.precision, device))
         trainer.run(scratch, job.label)
         model.save(job.outputs.highlighter)
         files.write_table(job.outputs.loss, pd.DataFrame(trainer.log, columns=["step", "loss", "accuracy"]))
