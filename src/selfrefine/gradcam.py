@@ -7,13 +7,16 @@ since no image of it touches another.
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from selfrefine import pixels, runtime
 from selfrefine.backbones import VGG16_CONV5_3
 from selfrefine.highlighter import FAKE, REAL, Highlighter
 
+CELL = 16  # px of the highlighter's input that one cell of a map stands for: four poolings before conv5_3
 EPSILON = 1e-7  # of the min-max scaling, as in the package grad-cam
 AUTHORS_MEAN, AUTHORS_STD = 0.45, 0.25  # what the authors standardise by behind a map, but not in training
 
@@ -63,6 +66,30 @@ def flaw_activation_maps(
     with torch.autocast(images.device.type, enabled=False):
         cells = minmax(class_activation(model, before_relu, cam))
         return minmax(enlarge(cells, model.input_size).relu())
+
+
+def explain(
+    model: Highlighter, images: np.ndarray, streams: list[torch.Generator], dtype: torch.dtype, chunk_size: int = 64
+) -> np.ndarray:
+    """`flaw_activation_maps` of packed images, a chunk at a time.
+
+    Args:
+        model: the highlighter.
+        images: (N, H, W, 3) uint8.
+        streams: N streams, one per image.
+        dtype: what the convolutions compute in.
+        chunk_size: images at a time.
+
+    Returns:
+        (N, input_size, input_size) float32 in [0, 1].
+    """
+    device, maps = model.mean.device, []
+    for start in range(0, len(images), chunk_size):
+        chunk = slice(start, start + chunk_size)
+        with runtime.autocast(device, dtype):
+            found = flaw_activation_maps(model, pixels.to_float(images[chunk]).to(device), streams[chunk])
+        maps.append(found.cpu().numpy())
+    return np.concatenate(maps)
 
 
 def _prepare(model: Highlighter, images: Tensor, streams: list[torch.Generator], preparation: CamPreparation) -> Tensor:

@@ -58,6 +58,11 @@ class Batch:
     labels: Tensor
     streams: list[torch.Generator]
 
+    def of(self, label: int) -> "Batch":
+        """The images of one label, in their order."""
+        rows = (self.labels == label).nonzero()[:, 0].tolist()
+        return Batch(self.images[rows], self.labels[rows], [self.streams[row] for row in rows])
+
 
 class RealsAndFakes:
     """Equally many real and generated images of a seed, each split 80 : 10 : 10 into train, validation and test.

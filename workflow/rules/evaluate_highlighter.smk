@@ -1,9 +1,10 @@
-# How well the highlighter tells images apart that it never saw, and where it looks.
+# How well each highlighter tells images apart that it never saw, what it goes by, whether its maps find planted flaws.
 rule evaluate_highlighter:
     input:
         real="data/prepare_data/{experiment}/{dataset}/train/images.npy",
         fake="data/generate_fakes/{experiment}/{dataset}/{model}/seed{seed}/images.npy",
-        highlighter="models/train_highlighter/{experiment}/{dataset}/{model}/flaw/seed{seed}/highlighter.safetensors",
+        test="data/prepare_data/{experiment}/{dataset}/test/images.npy",
+        highlighters=highlighters_of,
     output:
         metrics="results/evaluate_highlighter/{experiment}/{dataset}/{model}/seed{seed}/metrics.csv",
         examples="results/evaluate_highlighter/{experiment}/{dataset}/{model}/seed{seed}/examples.npz",
@@ -24,7 +25,7 @@ rule evaluate_highlighter:
         """
         python -m selfrefine.stages.evaluate_highlighter \
             --config {params.config:q} --code {params.code} --record {output.config} \
-            --real {input.real} --fake {input.fake} --highlighter {input.highlighter} \
+            --real {input.real} --fake {input.fake} --test {input.test} --highlighters {input.highlighters} \
             --metrics {output.metrics} --examples {output.examples} \
             2>&1 | tee {log}
         """

@@ -1,83 +1,162 @@
-"""How well the highlighter tells real from generated images that it never saw, and a few of its maps."""
+"""How well each highlighter tells images that it never saw, what it may go by, and whether it finds planted flaws."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 
-from selfrefine import files, highlighter, pixels, runtime
-from selfrefine.gradcam import flaw_activation_maps
-from selfrefine.highlighter import FAKE, REAL, Highlighter
-from selfrefine.highlighter_data import Batch, RealsAndFakes
-from selfrefine.metrics import classification
+from selfrefine import files, highlighter, pixels, planted_flaws, runtime
+from selfrefine.errors import InputError
+from selfrefine.gradcam import CELL, explain
+from selfrefine.highlighter import FAKE, FLAW, REAL, UNGUARDED, Highlighter
+from selfrefine.highlighter_data import Batch, RealsAndFakes, fakes_of_draw
+from selfrefine.metrics import classification, localisation, shortcuts
+from selfrefine.metrics.intervals import Estimate
+from selfrefine.planted_flaws import FAKE_SPLICE, KINDS, Patch
 from selfrefine.runtime import Job, main
+
+Found = tuple[dict[str, Estimate], int]  # figures, and of how many images
 
 
 @dataclass(frozen=True)
 class Config:
-    """See params.yaml, evaluate_highlighter."""
+    """See params.yaml, evaluate_highlighter; `highlighters` are the selected ones, in the order of the inputs."""
 
     names: dict[str, str]
     device: str
     precision: str
+    highlighters: tuple[str, ...]
+    n_fakes: int
     n_examples: int
+    n_planted: int
+    patch_share: float
+    patch_feather: float
+    patch_blur: float
+    patch_noise: float
+    patch_warp: float
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Training images, generated images, the highlighter that was trained on other parts of both."""
+    """Training images, generated images, real test images, the highlighters."""
 
     real: Path
     fake: Path
-    highlighter: Path
+    test: Path
+    highlighters: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Tidy table of scores; generated test images with their flaw maps."""
+    """Tidy table, `variant` the highlighter; generated test images and fake splices with their flaw maps."""
 
     metrics: Path
     examples: Path
 
 
 def run(job: Job[Config, Inputs, Outputs]) -> None:
-    """Measures the test part and maps its first fakes."""
+    """Measures every highlighter, and of that behind the maps what its maps show."""
     config, seed = job.config, int(job.config.names["seed"])
-    data = RealsAndFakes(files.read_images(job.inputs.real), files.read_images(job.inputs.fake), seed)
+    paths = dict(zip(config.highlighters, job.inputs.highlighters, strict=True))
+    if FLAW not in paths:
+        raise InputError(f"params.yaml: select.highlighters has {', '.join(paths) or 'none'}; {FLAW} needed")
+    real, fake = files.read_images(job.inputs.real), files.read_images(job.inputs.fake)
+    rows = []
     with runtime.device(config.device) as device:
-        model = highlighter.load(job.inputs.highlighter, device)
         dtype = runtime.precision(config.precision, device)
-        test = data.part("test")
-        logits = highlighter.classify(model, test.images, test.streams, dtype)
-        _write_examples(job, model, data.part("test"), dtype)
-    p_real = logits.double().softmax(dim=1)[:, REAL].numpy()
-    is_real = test.labels.numpy() == REAL
-    names = {name: config.names[name] for name in ("dataset", "model")}
-    rows = [
+        models = {row: highlighter.load(path, device) for row, path in paths.items()}
+        for row, model in models.items():
+            fakes = fakes_of_draw(fake, model.draw, config.n_fakes)
+            data = RealsAndFakes(real, fakes, seed, model.draw)
+            found = [scores(model, data.part("test"), dtype, seed)]
+            if row == FLAW:
+                maps = explain(model, data.part("test").of(FAKE).images, data.part("test").of(FAKE).streams, dtype)
+                found += [shortcut(model, data, seed), *places(models, maps, data, dtype)]
+                figures, planted = plant(job, model, data, dtype)
+                found.append(figures)
+                generated = {"images": data.part("test").of(FAKE).images, "maps": maps}
+                examples = {name: array[: config.n_examples] for name, array in (generated | planted).items()}
+            rows += _lines(config, row, paths[row], found)
+    files.write_table(job.outputs.metrics, pd.DataFrame(rows))
+    files.write_arrays(job.outputs.examples, examples)
+
+
+def scores(model: Highlighter, test: Batch, dtype: torch.dtype, seed: int) -> Found:
+    """How well it tells the images of its test part."""
+    logits = highlighter.classify(model, test.images, test.streams, dtype)
+    p_real, is_real = logits.double().softmax(dim=1)[:, REAL].numpy(), test.labels.numpy() == REAL
+    return classification.measure(p_real[is_real], p_real[~is_real], seed), len(p_real)
+
+
+def shortcut(model: Highlighter, data: RealsAndFakes, seed: int) -> Found:
+    """How well three numbers of an image do, of the pixels as stored and as the highlighter sees them."""
+
+    def seen(batch: Batch) -> shortcuts.Images:
+        return shortcuts.Images(
+            model.levels(pixels.to_float(batch.images), batch.streams).numpy(), batch.labels.numpy()
+        )
+
+    def stored(batch: Batch) -> shortcuts.Images:
+        return shortcuts.Images(np.moveaxis(batch.images, 3, 1), batch.labels.numpy())
+
+    kinds = {"stored": stored, "seen": seen}
+    figures = {
+        f"shortcut_auc_{name}": shortcuts.roc_auc(of(data.part("train")), of(data.part("test")), seed)
+        for name, of in kinds.items()
+    }
+    return figures, len(data.part("test").images)
+
+
+def places(
+    models: Mapping[str, Highlighter], maps: np.ndarray, data: RealsAndFakes, dtype: torch.dtype
+) -> Iterator[Found]:
+    """How much of the maps of generated images lies on the background, and what the guard changes in them."""
+    fakes = data.part("test").of(FAKE)
+    yield shortcuts.background(maps, fakes.images), len(maps)
+    if UNGUARDED in models:  # of the same draw, so that it has seen none of these images, either
+        others = explain(models[UNGUARDED], fakes.images, fakes.streams, dtype)
+        yield {"guard_correlation": shortcuts.agreement(maps, others)}, len(maps)
+
+
+def plant(
+    job: Job[Config, Inputs, Outputs], model: Highlighter, data: RealsAndFakes, dtype: torch.dtype
+) -> tuple[Found, dict[str, np.ndarray]]:
+    """Whether the maps point at planted flaws; and the fake splices themselves, their maps and masks."""
+    config, seed, count = job.config, int(job.config.names["seed"]), job.config.n_planted
+    ground = files.read_images(job.inputs.test)
+    if len(ground) < count:
+        raise InputError(
+            f"{job.inputs.test} holds {len(ground)} images; lower evaluate_highlighter.n_planted in params.yaml, "
+            f"now {count}"
+        )
+    patch = Patch(config.patch_share, config.patch_feather, config.patch_blur, config.patch_noise, config.patch_warp)
+    planted = planted_flaws.plant(ground[:count], data.part("test").of(FAKE).images, patch, seed)
+    streams = {kind: planted_flaws.dither_streams(count, seed) for kind in KINDS}
+    maps = {kind: explain(model, planted.images[kind], streams[kind], dtype) for kind in KINDS}
+    figures = localisation.measure(maps, planted.masks, model.input_size // CELL)
+    shown = {"images": planted.images[FAKE_SPLICE], "maps": maps[FAKE_SPLICE], "masks": planted.masks}
+    return (figures, count), {f"planted_{name}": array for name, array in shown.items()}
+
+
+def _lines(config: Config, row: str, path: Path, found: list[Found]) -> list[dict[str, object]]:
+    names, sha256 = {name: config.names[name] for name in ("dataset", "model")}, files.sha256(path)
+    return [
         {
             **names,
-            "variant": "",
-            "seed": seed,
+            "variant": row,
+            "seed": int(config.names["seed"]),
             "metric": metric,
             **vars(estimate),
-            "n_images": len(p_real),
+            "n_images": n_images,
             "network": "highlighter",
-            "sha256": files.sha256(job.inputs.highlighter),
+            "sha256": sha256,
         }
-        for metric, estimate in classification.measure(p_real[is_real], p_real[~is_real], seed).items()
+        for figures, n_images in found
+        for metric, estimate in figures.items()
     ]
-    files.write_table(job.outputs.metrics, pd.DataFrame(rows))
-
-
-def _write_examples(job: Job[Config, Inputs, Outputs], model: Highlighter, test: Batch, dtype: torch.dtype) -> None:
-    """Keeps the first fakes of the test part, never picked, with their flaw maps."""
-    rows = (test.labels == FAKE).nonzero()[: job.config.n_examples, 0].tolist()
-    images = test.images[rows]
-    device = model.mean.device
-    with runtime.autocast(device, dtype):
-        maps = flaw_activation_maps(model, pixels.to_float(images).to(device), [test.streams[row] for row in rows])
-    files.write_arrays(job.outputs.examples, {"images": images, "maps": maps.cpu().numpy()})
 
 
 if __name__ == "__main__":
