@@ -14,8 +14,6 @@ from selfrefine.randomness import image_noise
 
 # Labels and output indices (method 4): every repository of the authors labels reals 1.
 FAKE, REAL = 0, 1
-# Rows of `highlighters` in params.yaml that the code knows: that behind every map, and its like without guard.
-FLAW, UNGUARDED = "flaw", "unguarded"
 METADATA = ("input_size", "shortcut_guard", "draw")  # that the weights do not tell, as they are given
 HIDDEN_UNITS = 512
 CONV_STRIDE = 32  # five poolings by two

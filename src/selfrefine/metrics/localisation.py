@@ -30,7 +30,8 @@ def measure(maps: dict[str, np.ndarray], masks: np.ndarray, side: int) -> dict[s
     Returns:
         For each reading r: hit_{r}_{kind}; hit_{r}_difference: fake less real splice, paired over images;
         hit_{r}_other_image: of a fake splice, by the map of the next image, which cannot know the place, but shares
-        what all maps have; chance_{r}: three cells at random. Each with its 95 % interval over images.
+        what all maps have; chance_{r}: three cells at random. And evidence_{kind}: the share of maps that are not
+        empty; an empty one says "real" of every place, and counts as guessing. Each with its 95 % interval over images.
     """
     covered = covered_cells(masks, side)
     found = {kind: hits(cells(own, side), covered) for kind, own in maps.items()}
@@ -43,6 +44,9 @@ def measure(maps: dict[str, np.ndarray], masks: np.ndarray, side: int) -> dict[s
         estimates[f"hit_{reading}_difference"] = mean_over_images(paired)
         blind = hits(np.zeros_like(covered, dtype=np.float64), covered)[number]
         estimates[f"chance_{reading}"] = Estimate(float(blind.mean()))  # exact for these very patches
+    for kind, own in maps.items():
+        shown = float(own.any(axis=(1, 2)).mean())
+        estimates[f"evidence_{kind}"] = intervals.share_interval(shown, len(own))
     return estimates
 
 

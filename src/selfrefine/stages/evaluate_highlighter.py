@@ -9,15 +9,17 @@ import pandas as pd
 import torch
 
 from selfrefine import files, highlighter, pixels, planted_flaws, runtime
+from selfrefine.config import FLAW
 from selfrefine.errors import InputError
 from selfrefine.gradcam import CELL, explain
-from selfrefine.highlighter import FAKE, FLAW, REAL, UNGUARDED, Highlighter
+from selfrefine.highlighter import FAKE, REAL, Highlighter
 from selfrefine.highlighter_data import Batch, RealsAndFakes, fakes_of_draw
 from selfrefine.metrics import classification, localisation, shortcuts
 from selfrefine.metrics.intervals import Estimate
 from selfrefine.planted_flaws import FAKE_SPLICE, KINDS, Patch
 from selfrefine.runtime import Job, main
 
+UNGUARDED = "unguarded"  # the row like FLAW, but without shortcut guard
 Found = tuple[dict[str, Estimate], int]  # figures, and of how many images
 
 
