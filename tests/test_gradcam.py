@@ -160,6 +160,17 @@ def test_the_authors_input_is_standardised_by_their_numbers_without_guard(model,
     torch.testing.assert_close(seen[0], ((resized - 0.45) / 0.25).expand(-1, 3, -1, -1))
 
 
+def test_packed_images_are_explained_a_chunk_at_a_time(model):
+    packed = tiny_highlighter.images(5, 16, striped=True)
+    found = gradcam.explain(model, packed, streams(5), torch.float32, chunk_size=2)
+    whole = flaw_activation_maps(model, pixels.to_float(packed), streams(5))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, whole.numpy(), atol=1e-5)
+    with torch.no_grad():
+        tap = model.features[: VGG16_CONV5_3 + 1](model.prepare(pixels.to_float(packed), streams(5)))
+    assert tap.shape[2:] == (model.input_size // gradcam.CELL,) * 2
+
+
 class TestMeanMap:
     def test_it_averages_images_then_areas(self):
         maps = torch.zeros(2, 4, 4)

@@ -55,6 +55,15 @@ def test_batches_are_balanced_keyed_by_step_and_of_the_train_part(data):
         assert set(rows(batch, label)) <= set(rows(data.part("train"), label))
 
 
+def test_the_images_of_a_label_keep_their_streams(data):
+    test = data.part("test")
+    fakes, again = test.of(FAKE), data.part("test")
+    assert fakes.images[:, 0, 0, 0].tolist() == rows(test, FAKE)
+    assert fakes.labels.tolist() == [FAKE] * 5
+    for one, other in zip(fakes.streams, again.streams[5:], strict=True):
+        assert torch.equal(torch.randn(3, generator=one), torch.randn(3, generator=other))
+
+
 def test_dither_is_fresh_at_every_step_and_fixed_in_validation(data):
     def draws(batch):
         return [torch.randn(2, generator=generator).tolist() for generator in batch.streams]

@@ -35,9 +35,9 @@ PLANTED = {
     "other_image": "Generated, by the map of another image",
 }
 READ_SCORES = (
-    "Real against generated images; 0.5 is guessing in accuracy and ROC-AUC. Gap: mean P(real) of real images less that "
-    "of generated ones. It is 0 for a highlighter that learned nothing; one that learned from shuffled labels may be "
-    "right, or wrong, in most images by a hair.\n"
+    "Real against generated images; 0.5 is guessing in accuracy and ROC-AUC. Gap: mean P(real) of real images less "
+    "that of generated ones. It is 0 for a highlighter that learned nothing; one that learned from shuffled labels may "
+    "be right, or wrong, in most images by a hair.\n"
 )
 READ_SHORTCUTS = (
     "The three numbers of an image are its share of zero pixels, its mean and its energy of high frequencies. If they "

@@ -1,61 +1,96 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
-from selfrefine import files, gradcam, highlighter, pixels
+from selfrefine import files, gradcam, highlighter, planted_flaws
+from selfrefine.errors import InputError
 from selfrefine.highlighter import FAKE, REAL
-from selfrefine.highlighter_data import RealsAndFakes
+from selfrefine.highlighter_data import RealsAndFakes, fakes_of_draw
+from selfrefine.metrics import classification, shortcuts
+from selfrefine.planted_flaws import FAKE_SPLICE
 from selfrefine.runtime import Job
 from selfrefine.stages import evaluate_highlighter
 from selfrefine.stages.evaluate_highlighter import Config, Inputs, Outputs
 from tests import tiny_highlighter
 from tests.tiny_highlighter import one_thread  # noqa: F401 (a fixture)
 
+ROWS = ("flaw", "second", "unguarded")
+SCORES = ("accuracy", "f1", "roc_auc", "p_real_gap")
+CONFIG = Config(
+    names={"dataset": "striped", "model": "ddpm", "seed": "0"},
+    device="cpu",
+    precision="float32",
+    highlighters=ROWS,
+    n_fakes=60,
+    n_examples=3,
+    n_planted=6,
+    patch_share=0.5,
+    patch_feather=0.2,
+    patch_blur=0.2,
+    patch_noise=40.0,
+    patch_warp=90.0,
+)
+
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
     folder = tmp_path_factory.mktemp("evaluate_highlighter")
-    images = tiny_highlighter.images(120, 16, striped=False)  # one kind, so that random weights cannot tell them apart
-    files.write_array(folder / "real", images[:60])
-    files.write_array(folder / "fake", images[60:])
-    model = tiny_highlighter.highlighter()
-    with torch.no_grad():
-        model.head[3].bias[REAL] -= _median_gap(model, folder)  # else all images fall to one class
-    model.save(folder / "model")
-    config = Config({"dataset": "striped", "model": "ddpm", "seed": "0"}, "cpu", "float32", n_examples=3)
-    inputs = Inputs(folder / "real", folder / "fake", folder / "model")
-    job = Job("evaluate_highlighter", config, inputs, Outputs(folder / "metrics.csv", folder / "examples.npz"))
+    images = tiny_highlighter.images(190, 16, striped=False)  # one kind, so that random weights cannot tell them apart
+    for name, part in (("real", images[:60]), ("fake", images[60:180]), ("test", images[180:])):
+        files.write_array(folder / name, part)
+    for row in ROWS:
+        model = tiny_highlighter.highlighter(shortcut_guard=row != "unguarded")
+        model.draw = int(row == "second")
+        with torch.no_grad():
+            model.head[3].bias[REAL] -= _median_gap(model, folder)  # else all images fall to one class
+        model.save(folder / row)
+    inputs = Inputs(folder / "real", folder / "fake", folder / "test", tuple(folder / row for row in ROWS))
+    job = Job("evaluate_highlighter", CONFIG, inputs, Outputs(folder / "metrics.csv", folder / "examples.npz"))
     evaluate_highlighter.run(job)
     return job
 
 
-def data(folder):
-    return RealsAndFakes(*(files.read_images(folder / name) for name in ("real", "fake")), seed=0)
+def data(folder, draw=0):
+    real, fake = (files.read_images(folder / name) for name in ("real", "fake"))
+    return RealsAndFakes(real, fakes_of_draw(fake, draw, 60), 0, draw)
 
 
 def _median_gap(model, folder):
-    test = data(folder).part("test")
+    test = data(folder, model.draw).part("test")
     logits = highlighter.classify(model, test.images, test.streams, torch.float32)
     return (logits[:, REAL] - logits[:, FAKE]).median()
 
 
-def test_scores_of_the_test_part_equal_scikit_learns(job):
-    model = highlighter.load(job.inputs.highlighter, torch.device("cpu"))
-    test = data(job.inputs.real.parent).part("test")
+def load(job, row):
+    return highlighter.load(job.inputs.real.parent / row, torch.device("cpu"))
+
+
+def values(job, row):
+    table = pd.read_csv(job.outputs.metrics)
+    part = table[table["variant"] == row]
+    return dict(zip(part["metric"], part["value"], strict=True))
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_scores_of_each_ones_own_test_part_equal_scikit_learns(job, row):
+    model = load(job, row)
+    test = data(job.inputs.real.parent, model.draw).part("test")
     p_real = highlighter.classify(model, test.images, test.streams, torch.float32).double().softmax(dim=1)[:, REAL]
     labels = test.labels.numpy()
     expected = {
         "accuracy": balanced_accuracy_score(labels, p_real > 0.5),
         "f1": f1_score(labels, p_real > 0.5),
         "roc_auc": roc_auc_score(labels, p_real),
+        "p_real_gap": float(p_real[labels == REAL].mean() - p_real[labels == FAKE].mean()),
     }
-    table = pd.read_csv(job.outputs.metrics)
-    assert dict(zip(table["metric"], table["value"], strict=True)) == pytest.approx(expected, rel=1e-8)
+    found = values(job, row)
+    assert {name: found[name] for name in SCORES} == pytest.approx(expected, rel=1e-8)
     assert 0.0 < expected["accuracy"] < 1.0
-    assert (table["low"] <= table["value"]).all()
-    assert (table["value"] <= table["high"]).all()
+    assert row == "flaw" or set(found) == set(SCORES)
 
 
 def test_the_table_is_tidy(job):
@@ -74,19 +109,92 @@ def test_the_table_is_tidy(job):
         "sha256",
     ]
     assert list(table.columns) == expected
-    assert table["n_images"].tolist() == [12] * 3
-    assert set(table["sha256"]) == {files.sha256(job.inputs.highlighter)}
+    assert not table.duplicated(["variant", "metric"]).any()
+    counts = dict(zip(table["metric"], table["n_images"], strict=True))
+    assert (counts["accuracy"], counts["shortcut_auc_seen"]) == (12, 12)
+    assert (counts["background_mass"], counts["guard_correlation"], counts["hit_cell_difference"]) == (6, 6, 6)
+    for row, part in table.groupby("variant"):
+        assert set(part["sha256"]) == {files.sha256(job.inputs.real.parent / str(row))}
+    inside = table.dropna()
+    assert (inside["low"] <= inside["value"] + 1e-12).all()
+    assert (inside["value"] <= inside["high"] + 1e-12).all()
 
 
-def test_examples_are_the_first_fakes_of_the_test_part_with_their_maps(job):
-    examples = files.read_arrays(job.outputs.examples)
-    test = data(job.inputs.real.parent).part("test")
-    fakes = (test.labels == FAKE).nonzero()[:3, 0].tolist()
-    assert np.array_equal(examples["images"], test.images[fakes])
-    assert examples["maps"].dtype == np.float32
-    model = highlighter.load(job.inputs.highlighter, torch.device("cpu"))
-    maps = gradcam.flaw_activation_maps(model, pixels.to_float(examples["images"]), [test.streams[i] for i in fakes])
-    assert np.array_equal(examples["maps"], maps.numpy())
+def test_shortcuts_are_those_of_the_pixels_as_stored_and_as_seen(job):
+    found, parts = values(job, "flaw"), data(job.inputs.real.parent)
+    model = load(job, "flaw")
+
+    def images(part, seen):
+        batch = parts.part(part)
+        stored = torch.from_numpy(batch.images).permute(0, 3, 1, 2).float()
+        levels = model.levels(stored / 127.5 - 1, batch.streams) if seen else stored
+        return shortcuts.Images(levels.numpy(), batch.labels.numpy())
+
+    for name, seen in (("stored", False), ("seen", True)):
+        expected = shortcuts.roc_auc(images("train", seen), images("test", seen), 0)
+        assert found[f"shortcut_auc_{name}"] == pytest.approx(expected.value)
+
+
+def test_the_guards_effect_is_measured_on_fakes_that_neither_has_seen(job):
+    fakes = data(job.inputs.real.parent).part("test").of(FAKE)
+    maps = gradcam.explain(load(job, "flaw"), fakes.images, fakes.streams, torch.float32)
+    others = gradcam.explain(load(job, "unguarded"), fakes.images, [], torch.float32)
+    found = values(job, "flaw")
+    assert found["guard_correlation"] == pytest.approx(shortcuts.agreement(maps, others).value)
+    assert 0.0 < found["guard_correlation"] < 1.0
+    background = shortcuts.background(maps, fakes.images)
+    assert found["background_mass"] == pytest.approx(background["background_mass"].value)
+
+
+def test_without_the_unguarded_one_nothing_is_said_of_the_guard(job, tmp_path):
+    config, inputs = (
+        replace(CONFIG, highlighters=ROWS[:1]),
+        replace(job.inputs, highlighters=job.inputs.highlighters[:1]),
+    )
+    alone = Job(job.name, config, inputs, Outputs(tmp_path / "metrics.csv", tmp_path / "examples.npz"))
+    evaluate_highlighter.run(alone)
+    expected = values(job, "flaw")
+    del expected["guard_correlation"]
+    assert values(alone, "flaw") == expected
+
+
+def test_examples_are_the_first_fakes_of_the_test_part_and_the_first_fake_splices(job):
+    examples, model = files.read_arrays(job.outputs.examples), load(job, "flaw")
+    fakes = data(job.inputs.real.parent).part("test").of(FAKE)
+    assert np.array_equal(examples["images"], fakes.images[:3])
+    assert np.array_equal(examples["maps"], gradcam.explain(model, fakes.images, fakes.streams, torch.float32)[:3])
+    patch = planted_flaws.Patch(0.5, 0.2, 0.2, 40.0, 90.0)
+    planted = planted_flaws.plant(files.read_images(job.inputs.test)[:6], fakes.images, patch, 0)
+    assert np.array_equal(examples["planted_images"], planted.images[FAKE_SPLICE][:3])
+    assert np.array_equal(examples["planted_masks"], planted.masks[:3])
+    streams = planted_flaws.dither_streams(6, 0)
+    maps = gradcam.explain(model, planted.images[FAKE_SPLICE], streams, torch.float32)
+    assert np.array_equal(examples["planted_maps"], maps[:3])
+
+
+def test_the_interval_of_each_score_is_of_its_own_images(job):
+    test = data(job.inputs.real.parent, 1).part("test")
+    logits = highlighter.classify(load(job, "second"), test.images, test.streams, torch.float32)
+    p_real = logits.double().softmax(dim=1)[:, REAL].numpy()
+    expected = classification.measure(p_real[:6], p_real[6:], 0)["roc_auc"]
+    table = pd.read_csv(job.outputs.metrics).set_index(["variant", "metric"])
+    assert table.loc[("second", "roc_auc"), "low"] == pytest.approx(expected.low)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"n_planted": 11}, r"holds 10 images; lower evaluate_highlighter\.n_planted"),
+        ({"n_fakes": 61}, r"generate_fakes\.n_images gave 120 images; 122 needed"),
+        ({"highlighters": ("other", "second", "unguarded")}, r"select\.highlighters has other, .*; flaw needed"),
+    ],
+)
+def test_what_does_not_fit_is_told_in_one_line(changes, told, job, tmp_path):
+    outputs = Outputs(tmp_path / "metrics.csv", tmp_path / "examples.npz")
+    with pytest.raises(InputError, match=told) as caught:
+        evaluate_highlighter.run(Job(job.name, replace(CONFIG, **changes), job.inputs, outputs))
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
 
 
 def test_it_says_the_same_twice(job, tmp_path):
