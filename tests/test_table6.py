@@ -36,6 +36,7 @@ def metrics(datasets=("garments",), seeds=(0,), rows=("flaw", "label_shuffled"))
                 if row == "flaw":
                     figures |= {f"shortcut_auc_{name}": (0.6, 0.55, 0.65, 204) for name in ("stored", "seen")}
                     figures |= {f"background_{name}": (0.4, 0.35, 0.45, 102) for name in ("mass", "share")}
+                    figures["evidence_generated"] = (0.98, 0.95, 0.99, 102)
                     figures |= {name: (*vars(one).values(), 128) for name, one in planted().items()}
                 for metric, (value, low, high, n_images) in figures.items():
                     line = {"dataset": dataset, "model": "ddpm", "variant": row, "seed": seed, "metric": metric}
@@ -110,6 +111,7 @@ def test_the_page_shows_every_kind_of_patch_and_what_guessing_reaches():
     assert cells(page, "Piece of a generated image")[2].startswith(f"{found['hit_any_fake_splice']['value']:.3f} [")
     assert cells(page, "**Generated less real**")[1].startswith(f"{found['hit_cell_difference']['value']:+.3f} [")
     assert cells(page, "Blurred")[3].startswith("1.00 [")
+    assert cells(page, "For comparison: whole generated images")[1:] == ["-", "-", "0.98 [0.95, 0.99]"]
     assert "a seam alone gives a patch away" in page
     assert "128 images of each kind" in page
 

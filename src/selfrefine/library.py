@@ -7,12 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 
-from selfrefine import files, folder_splits, image_folder, own_pipeline, pixels, plotting, randomness, runtime
-from selfrefine.gradcam import flaw_activation_maps
-from selfrefine.guidance import CHUNK, Refinement
+from selfrefine import files, folder_splits, image_folder, own_pipeline, plotting, randomness
+from selfrefine.gradcam import explain
+from selfrefine.guidance import Refinement
 from selfrefine.highlighter import CONV_STRIDE, Highlighter
 from selfrefine.highlighter_data import RealsAndFakes
 from selfrefine.highlighter_training import HighlighterTrainer, Settings, initial_highlighter
@@ -87,12 +86,8 @@ def flaw_maps(
     own_pipeline.check_pipeline(pipeline, map_steps)
     require(n_images > 0, f"n_images is {n_images}; 1 or more needed")
     images = own_pipeline.sample(pipeline, n_images, map_steps, "evaluation", seed)
-    shown = pixels.to_float(images).to(pipeline.unet.device)
     streams = [randomness.stream(seed, "readouts", row) for row in range(n_images)]
-    with runtime.autocast(shown.device, own_pipeline.precision(pipeline)):
-        chunks = [slice(start, start + CHUNK) for start in range(0, n_images, CHUNK)]
-        maps = [flaw_activation_maps(highlighter, shown[chunk], streams[chunk]) for chunk in chunks]
-    return images, torch.cat(maps).cpu().numpy()
+    return images, explain(highlighter, images, streams, own_pipeline.precision(pipeline))
 
 
 def show(images: np.ndarray, maps: np.ndarray, path: Path | str) -> Figure:

@@ -146,5 +146,6 @@ def _planted(flaw: Mapping[str, Line]) -> str:
     ]
     chance = [number(flaw[f"chance_{reading}"]["value"], ".3f") for reading in READINGS]
     rows.append(("Three cells at random", *chance, EMPTY))
+    rows.append(("For comparison: whole generated images", EMPTY, EMPTY, figure(flaw["evidence_generated"], ".2f")))
     told = f"{flaw[f'hit_cell_{FAKE_SPLICE}']['n_images']} images of each kind.\n"
     return f"{told}\n{markdown_table(('Patch', 'Hits of three', 'Any hit', 'Maps with evidence'), rows)}"

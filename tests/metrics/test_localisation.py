@@ -107,6 +107,15 @@ def test_the_interval_of_the_difference_is_paired():
     assert width["difference"] < 0.6 * width[FAKE_SPLICE]
 
 
+def test_the_interval_of_a_rate_ends_at_one_and_zero():
+    masks = random_patches(30)
+    maps = masks.copy()
+    maps[0] = 1.0 - maps[0]  # one miss of thirty
+    found = localisation.measure({FAKE_SPLICE: maps, REAL_SPLICE: 1.0 - maps}, masks, 4)
+    assert (found["hit_any_fake_splice"].value, found["hit_any_fake_splice"].high) == (pytest.approx(29 / 30), 1.0)
+    assert (found["hit_any_real_splice"].value, found["hit_any_real_splice"].low) == (pytest.approx(1 / 30), 0.0)
+
+
 def test_empty_maps_are_counted():
     masks = random_patches(10)
     maps = masks.copy()

@@ -111,6 +111,7 @@ class TestBackground:
         maps[0, 7] = 0.5
         found = shortcuts.background(maps, self.images)
         assert found["background_mass"].value == 1.0
+        assert found["evidence_generated"].value == 0.5
         assert math.isnan(shortcuts.background(np.zeros_like(maps), self.images)["background_mass"].value)
 
 

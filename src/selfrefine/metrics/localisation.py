@@ -39,15 +39,25 @@ def measure(maps: dict[str, np.ndarray], masks: np.ndarray, side: int) -> dict[s
     estimates = {}
     for number, reading in enumerate(READINGS):
         for kind, both in found.items():
-            estimates[f"hit_{reading}_{kind}"] = mean_over_images(both[number])
+            estimates[f"hit_{reading}_{kind}"] = _rate(both[number])
         paired = found[FAKE_SPLICE][number] - found[REAL_SPLICE][number]
         estimates[f"hit_{reading}_difference"] = mean_over_images(paired)
         blind = hits(np.zeros_like(covered, dtype=np.float64), covered)[number]
         estimates[f"chance_{reading}"] = Estimate(float(blind.mean()))  # exact for these very patches
     for kind, own in maps.items():
-        shown = float(own.any(axis=(1, 2)).mean())
-        estimates[f"evidence_{kind}"] = intervals.share_interval(shown, len(own))
+        estimates[f"evidence_{kind}"] = evidence(own)
     return estimates
+
+
+def _rate(values: np.ndarray) -> Estimate:
+    """A mean of values in [0, 1], its interval cut off there."""
+    mean = mean_over_images(values)
+    return Estimate(mean.value, *(float(end) for end in np.clip([mean.low, mean.high], 0.0, 1.0)))
+
+
+def evidence(maps: np.ndarray) -> Estimate:
+    """The share of maps (n, S, S) that are not empty."""
+    return intervals.share_interval(float(maps.any(axis=(1, 2)).mean()), len(maps))
 
 
 def cells(maps: np.ndarray, side: int) -> np.ndarray:

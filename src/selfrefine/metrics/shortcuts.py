@@ -10,7 +10,7 @@ from scipy.optimize import minimize  # type: ignore[import-untyped]
 from selfrefine.highlighter import BLACK_LEVEL, REAL
 from selfrefine.metrics import classification
 from selfrefine.metrics.intervals import Estimate
-from selfrefine.metrics.localisation import mean_over_images
+from selfrefine.metrics.localisation import evidence, mean_over_images
 
 HIGH_FREQUENCY = 0.25  # cycles per pixel, half of the highest there are, in either direction
 # Not in paper: the weights have a prior of standard deviation 1, because classes that a line tells apart have none.
@@ -101,8 +101,8 @@ def background(maps: np.ndarray, images: np.ndarray) -> dict[str, Estimate]:
         images: (N, H, W, 3) uint8, what they are of.
 
     Returns:
-        background_mass and background_share, means with their intervals over images; equal for a map that does not
-        care.
+        background_mass and background_share, means with their intervals over images, equal for a map that does not
+        care; evidence_generated: the share of maps that are not empty.
     """
     dark = torch.from_numpy((images <= BLACK_LEVEL).all(axis=3)).double()
     there = F.interpolate(dark[:, None], size=maps.shape[1:], mode="area")[:, 0].numpy()
@@ -111,6 +111,7 @@ def background(maps: np.ndarray, images: np.ndarray) -> dict[str, Estimate]:
     return {
         "background_mass": mean_over_images(on),
         "background_share": mean_over_images(dark.mean(dim=(1, 2)).numpy()),
+        "evidence_generated": evidence(maps),
     }
 
 
