@@ -18,6 +18,7 @@ from selfrefine.tables import Line
 
 CELL = 0.95  # inches
 COLOURS = "RdBu_r"  # of r
+MAP_COLOURS = "magma"
 DARK = 0.6  # |r| above which a cell needs light letters
 EDGE = 0.47  # half a side of what is drawn in a cell, in cells
 LABEL_WIDTH = 15  # letters of a map's name in one line
@@ -70,7 +71,7 @@ def correlation_figure(
 def _draw_map(ax: Axes, place: int, some_map: np.ndarray) -> None:
     """A map on the diagonal, its strength beside it."""
     spread = float(np.ptp(some_map))
-    colours = mpl.colormaps[plotting.MEAN_COLOURS]((some_map - some_map.min()) / (spread or 1.0))
+    colours = mpl.colormaps[MAP_COLOURS]((some_map - some_map.min()) / (spread or 1.0))
     if not spread:
         colours[..., :3] = float(ABSENT)
     ends = (place - EDGE, place + EDGE, place + EDGE, place - EDGE)

@@ -194,6 +194,8 @@ def _numbers(run: Run) -> Iterator[Problem]:
     yield from run.at_most(("extract_features", "n_images"), sampled)
     yield from run.at_most(("extract_features", "n_images"), ("prepare_data", "max_images"))
     yield from run.at_most(("make_figures", "n_images"), sampled)
+    yield from run.at_most(("make_figures", "n_images"), ("prepare_data", "max_images"))
+    yield from run.at_most(("evaluate_highlighter", "n_planted"), ("prepare_data", "max_images"))
     yield from _fakes(run)
     if run.has_critic:
         yield from run.at_most(("evaluate_maps", "n_images"), ("prepare_data", "max_images"))

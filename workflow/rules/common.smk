@@ -56,9 +56,9 @@ def selected(section, dataset=None):
     return job_config.selected(config, section, dataset) if section in config["select"] else list(config[section])
 
 
-def first_run():
-    """The first selected data set, model and seed."""
-    return {name: selected(f"{name}s")[:1] for name in ("dataset", "model", "seed")}
+def first_run(*names):
+    """The first selected data set, model and seed, or the first of those named."""
+    return {name: selected(f"{name}s")[:1] for name in names or ("dataset", "model", "seed")}
 
 
 def any_row(section, *others):
@@ -106,12 +106,12 @@ def idx_files(content):
     return paths
 
 
-def runs(rule, output=None, **chosen):
+def runs(rule_name, output=None, **chosen):
     """Files of the selected runs of a rule, by data set, then model, row, seed, each in the order of `select`.
 
     `output` names one of its files; `chosen` puts other values in the place of a wildcard's selected ones.
     """
-    files = getattr(rules, rule).output
+    files = getattr(rules, rule_name).output
     paths = [str(file) for file in ([files[output]] if output else files)]
     found = []
     for dataset in chosen.pop("dataset", selected("datasets")):
@@ -122,19 +122,16 @@ def runs(rule, output=None, **chosen):
             "dataset": dataset,
             "model": selected("models"),
             "highlighter": selected("highlighters", dataset),
-            "variant": selected("samplings" if rule == "generate_samples_other" else "variants", dataset),
+            "variant": selected("samplings" if rule_name == "generate_samples_other" else "variants", dataset),
             "seed": selected("seeds"),
         }
-        if rule not in NEED_CRITIC or job_config.CRITIC in wildcards["highlighter"]:
+        if rule_name not in NEED_CRITIC or job_config.CRITIC in wildcards["highlighter"]:
             found += expand(paths, **wildcards | chosen)
     return list(dict.fromkeys(found))  # what belongs to no data set is found for each
 
 
 # Stages that run on the data sets alone that have a highlighter which no refinement uses.
 NEED_CRITIC = ("evaluate_maps", "evaluate_readouts")
-
-
-# -- functions of wildcards: inputs that other rows tell ---------------------------------------------------------------
 
 
 def of_variants(stage, file):

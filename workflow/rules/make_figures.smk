@@ -1,10 +1,13 @@
-# The figures, of the first selected data set, model and seed.
+# The figures: samples of every selected data set; all else of the first one, its first model and seed.
 rule make_figures:
     input:
-        samples=runs("generate_samples", output="images", **first_run()),
+        photographs=runs("prepare_data", output="test_images"),
+        samples=runs("generate_samples", output="images", **first_run("model", "seed")),
         refined_maps=runs("train_refined", output="maps", **first_run()),
         refreshes=runs("train_refined", output="refreshes", **first_run()),
         examples=runs("evaluate_highlighter", output="examples", **first_run()),
+        correlations=runs("evaluate_maps", output="correlations", **first_run()),
+        mean_maps=runs("evaluate_maps", output="maps", **first_run()),
         losses=[*runs("train_base", output="loss", **first_run()), *runs("train_refined", output="loss", **first_run())],
     output:
         figure4=report(
@@ -18,6 +21,18 @@ rule make_figures:
             caption="../report/figure8.rst",
             category="Figures",
             labels={"figure": "Figure 8: flaw maps"},
+        ),
+        planted=report(
+            "results/figures/{experiment}/planted.png",
+            caption="../report/planted_flaws.rst",
+            category="Figures",
+            labels={"figure": "Planted flaws and their maps"},
+        ),
+        maps=report(
+            "results/figures/{experiment}/maps.png",
+            caption="../report/correlations.rst",
+            category="Figures",
+            labels={"figure": "Maps and their correlations"},
         ),
         mfam=report(
             "results/figures/{experiment}/mfam.png",
@@ -46,9 +61,11 @@ rule make_figures:
         """
         python -m selfrefine.stages.make_figures \
             --config {params.config:q} --code {params.code} --record {output.config} \
-            --samples {input.samples} --refined_maps {input.refined_maps} --refreshes {input.refreshes} \
-            --examples {input.examples} --losses {input.losses} \
-            --figure4 {output.figure4} --figure8 {output.figure8} --mfam {output.mfam} --loss {output.loss} \
+            --photographs {input.photographs} --samples {input.samples} \
+            --refined_maps {input.refined_maps} --refreshes {input.refreshes} --examples {input.examples} \
+            --correlations {input.correlations} --mean_maps {input.mean_maps} --losses {input.losses} \
+            --figure4 {output.figure4} --figure8 {output.figure8} --planted {output.planted} --maps {output.maps} \
+            --mfam {output.mfam} --loss {output.loss} \
             2>&1 | tee {log}
         """
 
