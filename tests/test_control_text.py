@@ -96,6 +96,7 @@ def test_maps_and_readouts_stand_once_for_each_row():
     assert cells == [
         *("Real_map", "0.600", "0.100", "0.800", "0.800", "not a control"),
         *("-0.0090 [-0.0110, -0.0070]", "-0.0040", "+0.030 [+0.028, +0.032]"),
+        "-0.050 [-0.052, -0.048]",
     ]
 
 

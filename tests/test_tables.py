@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from selfrefine import tables
+from selfrefine import table6, tables
 from selfrefine.errors import InputError
 from tests.tiny_metrics import AGAIN, FD, PAPER, ROWS, generation, highlighter, line
 
@@ -116,7 +116,7 @@ def test_a_baseline_far_from_its_end_is_flagged(fork, told):
 def test_scale_says_what_was_run():
     scale = headline(generation(FD, seeds=2), "both")["scale"]
     assert scale == (
-        "Experiment smoke: Tiny DDPM on Shapes in the place of the paper's celeba_hq, 600 + 1,500 training steps, "
+        "Experiment smoke: Tiny DDPM on Shapes in the place of the paper's CelebA-HQ, 600 + 1,500 training steps, "
         "100 images in each row, 2 seeds"
     )
 
@@ -134,7 +134,8 @@ def test_another_reference_is_told():
 
 
 def test_summary_holds_plain_finite_numbers():
-    tree = tables.summary(table2(generation(FD, seeds=2)).values(), highlighter(2))
+    scale = tables.scales(generation(FD, seeds=2), "smoke", ROWS)
+    tree = tables.summary(table2(generation(FD, seeds=2)).values(), table6.lines(highlighter(2), PAPER, {}, scale))
     assert tree["shapes"]["tiny"]["highlighter"]["f1"] == pytest.approx(0.8)
     both = tree["shapes"]["tiny"]["both"]["alexnet_conv5_gap"]
     assert both["fd_test"] == pytest.approx(9.0 * 1.005)

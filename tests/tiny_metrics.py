@@ -2,6 +2,10 @@
 
 import math
 
+from selfrefine import table6
+from selfrefine.metrics.localisation import READINGS
+from selfrefine.planted_flaws import KINDS
+
 
 def line(variant, metric, value, *, seed=0, network="vgg16_conv5_gap", n_images=100, **interval):
     """One line as evaluate_generation writes it."""
@@ -47,9 +51,12 @@ def _row(variant, fd, d, **where):
 
 def highlighter(seeds=1):
     """What evaluate_highlighter writes."""
-    scores = {"accuracy": 0.9, "f1": 0.8, "roc_auc": 0.95}
+    planted = [f"hit_{reading}_{kind}" for reading in READINGS for kind in table6.PLANTED]
+    planted += [f"chance_{reading}" for reading in READINGS] + [f"evidence_{kind}" for kind in KINDS]
+    others = dict.fromkeys(["p_real_gap", "evidence_generated", *planted], 0.5)
+    scores = {"accuracy": 0.9, "f1": 0.8, "roc_auc": 0.95} | others
     return [
-        line("", metric, value, seed=seed, network="highlighter")
+        line("flaw", metric, value, seed=seed, network="highlighter")
         for seed in range(seeds)
         for metric, value in scores.items()
     ]
@@ -69,6 +76,7 @@ PAPER = [
 ROWS = {
     "datasets": {"shapes": {"title": "Shapes", "stands_for": "celeba_hq", "steps": {"tiny": [600, 1500]}}},
     "models": {"tiny": {"title": "Tiny DDPM"}},
+    "highlighters": {"flaw": {"title": "Flaw highlighter"}},
     "variants": {"baseline": {"title": "Baseline"}, "both": {"title": "Forward + reverse"}},
     "samplings": {},
 }

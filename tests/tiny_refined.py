@@ -5,7 +5,15 @@ import math
 from selfrefine.control_table import Refined
 from tests.tiny_metrics import line
 
-PLAIN = {"forward": "none", "reverse": "none", "map": "mfam", "match": False, "gamma": 0.0, "forward_weight": 0.01}
+PLAIN = {
+    "forward": "none",
+    "reverse": "none",
+    "map": "mfam",
+    "match": False,
+    "gamma": 0.0,
+    "forward_weight": 0.01,
+    "map_images": 64,
+}
 BOTH = PLAIN | {"forward": "xt", "reverse": "kv"}
 # Variant -> its leaves of train_refined.
 VARIANTS = {

@@ -81,13 +81,16 @@ def cells(metrics: Iterable[Line]) -> Cells:
     return table
 
 
-def scales(metrics: Sequence[Line], experiment: str, rows: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+def scales(
+    metrics: Sequence[Line], experiment: str, rows: Mapping[str, Any], *, images: bool = True
+) -> dict[tuple[str, str], str]:
     """Words on the size of what was measured: (data set, model) -> experiment, data, steps, images, seeds.
 
     Args:
         metrics: tidy metrics of evaluate_generation.
         experiment: its name.
         rows: section -> row -> its titles; a data set's may have `steps`: model -> those of both phases.
+        images: whether all rows of the table have the number of images of these metrics.
     """
     words = {}
     for dataset, model in dict.fromkeys((line["dataset"], line["model"]) for line in metrics):
@@ -96,9 +99,10 @@ def scales(metrics: Sequence[Line], experiment: str, rows: Mapping[str, Any]) ->
         place = f" in the place of the paper's {PAPER_DATASETS[data['stands_for']]}" if "stands_for" in data else ""
         steps = f"{' + '.join(f'{n:,}' for n in data['steps'][model])} training steps, " if "steps" in data else ""
         seeds = len({line["seed"] for line in part})
+        number = f"{part[0]['n_images']:,} images in each row, " if images else ""
         words[dataset, model] = (
-            f"Experiment {experiment}: {network['title']} on {data['title']}{place}, {steps}"
-            f"{part[0]['n_images']:,} images in each row, {seeds} seed{'s' if seeds > 1 else ''}"
+            f"Experiment {experiment}: {network['title']} on {data['title']}{place}, {steps}{number}"
+            f"{seeds} seed{'s' if seeds > 1 else ''}"
         )
     return words
 

@@ -16,12 +16,13 @@ def project(tmp_path) -> Path:
     """A project after a run: a table, figures, benchmarks of two experiments."""
     texts = {
         "README.md": f"before\n{readme.BEGIN}\nold numbers\n{readme.END}\nafter\n",
-        "results/tables/embedded/table2.md": "# Table 2\n\n## DDPM\n\n| FD | 1.5 |\n",
+        **{f"results/tables/embedded/{name}.md": f"# {name}\n" for name in readme.PAGES},
+        "results/tables/embedded/table2.md": "# Table 2\n\n## DDPM\n\n### A\n\n| FD | 1.5 |\n\n### B\n\n| FD | 7 |\n",
         "benchmarks/train_base/embedded/d/m/seed0.tsv": "s\tmax_rss\n100.4\t900\n",
         "benchmarks/train_base/smoke/d/m/seed0.tsv": "s\tmax_rss\n5\t5000\n",
         "benchmarks/make_tables/embedded.tsv": "s\tmax_rss\n1.2\t80.7\n",
         "benchmarks/fetch_data/fashion_mnist.tsv": "s\tmax_rss\n7\t300\n",
-        **{f"results/figures/embedded/{name}": name for name in readme.FIGURES},
+        **{f"results/{room}/embedded/{name}": name for room, names in readme.FIGURES.items() for name in names},
     }
     for name, text in texts.items():
         path = tmp_path / name
@@ -38,7 +39,11 @@ def test_block_is_replaced_and_the_rest_kept(project):
     assert "old numbers" not in once
     assert "#### Table 2" in once
     assert "##### DDPM" in once
+    assert "| FD | 1.5 |" in once
+    assert "| FD | 7 |" not in once, "the second feature space stands in the page alone"
     assert (project / "docs" / "figure4.png").read_text() == "figure4.png"
+    assert "### B" in (project / "docs" / "table2.md").read_text()
+    assert all((project / link).is_file() for link in re.findall(r"\((docs/[^)]+)\)", once))
     readme.write(project, "embedded")
     assert (project / "README.md").read_text() == once
 

@@ -13,9 +13,12 @@ from selfrefine.stages.make_figures import Config, Inputs, Outputs
 CONFIG = Config(
     names={},
     experiment="smoke",
-    select={"datasets": ["garments"], "models": ["ddpm"], "variants": ["baseline", "both"], "seeds": [7]},
+    select={"datasets": ["garments", "hats"], "models": ["ddpm"], "variants": ["baseline", "both"], "seeds": [7]},
     rows={
-        "datasets": {"garments": {"title": "Garments"}},
+        "datasets": {
+            "garments": {"title": "Garments", "variants": ["baseline", "both"], "steps": {"ddpm": [20, 15]}},
+            "hats": {"title": "Hats", "variants": ["both"], "steps": {"ddpm": [10, 5]}},
+        },
         "models": {"ddpm": {"title": "DDPM"}},
         "variants": {"baseline": {"title": "Baseline"}, "both": {"title": "Forward + reverse"}},
     },
@@ -38,25 +41,35 @@ def inputs(tmp_path_factory):
     examples = {
         "images": draws.integers(0, 256, (2, 16, 16, 3), dtype=np.uint8),
         "maps": draws.random((2, 32, 32), dtype=np.float32),
+        "planted_images": draws.integers(0, 256, (2, 16, 16, 3), dtype=np.uint8),
+        "planted_maps": draws.random((2, 32, 32), dtype=np.float32),
+        "planted_masks": np.pad(np.ones((2, 4, 4), np.float32), ((0, 0), (3, 9), (5, 7))),
     }
     files.write_arrays(folder / "examples.npz", examples)
+    mean_maps = {f"mean/{name}": draws.random((16, 16), dtype=np.float32) for name in ("flaw", "edge")}
+    files.write_arrays(folder / "maps.npz", mean_maps)
+    line = {"one": "flaw", "other": "edge", "r": 0.3, "low": 0.2, "high": 0.4, "n_images": 9}
+    files.write_table(folder / "correlations.csv", pd.DataFrame([line]))
     variants = ("baseline", "both")
     return Inputs(
-        samples=tuple(folder / f"{name}.npy" for name in variants),
+        photographs=(folder / "baseline.npy",) * 2,
+        samples=tuple(folder / f"{name}.npy" for name in (*variants, "both")),
         refined_maps=tuple(folder / f"{name}_maps.npy" for name in variants),
         refreshes=tuple(folder / f"{name}_refreshes.csv" for name in variants),
         examples=folder / "examples.npz",
+        correlations=(folder / "correlations.csv",),
+        mean_maps=(folder / "maps.npz",),
         losses=tuple(folder / f"{name}_loss.csv" for name in ("base", *variants)),
     )
 
 
 def draw(inputs, folder, config=CONFIG):
-    names = ("figure4", "figure8", "mfam", "loss")
+    names = ("figure4", "figure8", "planted", "maps", "mfam", "loss")
     make_figures.run(Job("make_figures", config, inputs, Outputs(*(folder / f"{name}.png" for name in names))))
     return {name: folder / f"{name}.png" for name in names}
 
 
-def test_four_figures_that_are_not_blank(inputs, tmp_path):
+def test_figures_that_are_not_blank(inputs, tmp_path):
     for path in draw(inputs, tmp_path).values():
         pixels = image.imread(path)
         assert min(pixels.shape[:2]) > 200
@@ -70,10 +83,26 @@ def test_the_same_files_give_the_same_bytes(inputs, tmp_path):
 
 
 def test_the_caption_names_scale_and_seed(inputs, tmp_path):
-    assert make_figures._caption(CONFIG, 16, [20, 35]) == (
-        "Experiment smoke: Garments at 16 px, DDPM, 20 base steps and 15 of refinement, seed 7."
+    assert make_figures._caption(CONFIG, "garments", 16) == (
+        "Experiment smoke: DDPM, seed 7. Garments at 16 px, 20 base steps and 15 of refinement."
     )
     other = dataclasses.replace(CONFIG, experiment="embedded")
     ours, theirs = draw(inputs, tmp_path / "smoke"), draw(inputs, tmp_path / "embedded", other)
     for name, path in ours.items():
         assert path.read_bytes() != theirs[name].read_bytes()
+
+
+def test_each_data_set_shows_its_own_variants_below_its_photographs(inputs):
+    blocks = make_figures._blocks(Job("make_figures", CONFIG, inputs, None))
+    assert {title: list(rows) for title, rows in blocks.items()} == {
+        "Garments": ["Photographs", "Baseline", "Forward + reverse"],
+        "Hats": ["Photographs", "Forward + reverse"],
+    }
+    both = files.read_images(inputs.samples[1])[:4]
+    assert np.array_equal(blocks["Hats"]["Forward + reverse"], both)
+
+
+def test_without_a_second_highlighter_the_figure_of_maps_says_why(inputs, tmp_path):
+    none = dataclasses.replace(inputs, correlations=(), mean_maps=())
+    pixels = image.imread(draw(none, tmp_path)["maps"])
+    assert pixels.shape[0] < image.imread(draw(inputs, tmp_path / "compared")["maps"]).shape[0] / 2

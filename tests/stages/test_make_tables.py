@@ -1,5 +1,7 @@
 """Metrics, maps and configs of all runs in; tables as CSV and page, every difference drawn, and plain numbers, out."""
 
+import dataclasses
+
 import pandas as pd
 import pytest
 
@@ -7,10 +9,13 @@ from selfrefine import files
 from selfrefine.errors import InputError
 from selfrefine.runtime import Job
 from selfrefine.stages.make_tables import Config, Inputs, Outputs, run
+from tests import tiny_maps
 from tests.tiny_metrics import FD, PAPER, ROWS, generation, highlighter, line, published
 from tests.tiny_refined import readouts, refined
 
-OUTPUTS = ("table2.csv", "table2.md", "controls.csv", "controls.md", "table7.csv", "table7.md", "forest.png")
+TABLES = ("table2", "table3", "table6", "table7", "maps", "controls")
+OUTPUTS = [f"{name}.{kind}" for name in TABLES for kind in ("csv", "md")]
+OUTPUTS += ["strength.csv", "strength.png", "forest.png", "summary.json"]
 REFRESHES = ["step", "mean", "std", "mfam_mean", "mfam_std", "r_mfam", "r_first"]
 
 
@@ -23,6 +28,8 @@ def job(tmp_path):
         metrics = {
             "generation": [*generation(fd, seeds), *extra],
             "highlighter": highlighter(seeds),
+            "maps": tiny_maps.metrics(seeds),
+            "correlations": tiny_maps.correlations(seeds),
             "readouts": readouts(variants, seeds),
         }
         paths = {}
@@ -44,15 +51,19 @@ def job(tmp_path):
             "rows": ROWS | {"variants": {row: {"title": row.capitalize()} for row in variants}},
             "primary_network": "vgg16_conv5_gap",
             "reference": "baseline",
+            "map_of": "both",
             "equivalence_margin": 0.017,
             "minimum_seeds": 6,
             "confirmatory": (),
         }
         inputs = Inputs(
-            *(paths[name] for name in ("generation", "highlighter", "readouts", "config", "refreshes")),
+            *(
+                paths[name]
+                for name in ("generation", "highlighter", "maps", "correlations", "readouts", "config", "refreshes")
+            ),
             tmp_path / "paper_values.csv",
         )
-        outputs = Outputs(*(tmp_path / name for name in (*OUTPUTS, "summary.json")))
+        outputs = Outputs(*(tmp_path / name for name in OUTPUTS))
         return Job("make_tables", Config(**values | changes), inputs, outputs)
 
     return build
@@ -97,6 +108,25 @@ def test_the_papers_rows_alone_leave_files_that_say_so(job):
     assert len(files.read_table(outputs.table7_csv)) == 0
     assert "No other map of Table 7 is selected" in outputs.table7_md.read_text()
     assert outputs.forest.stat().st_size > 10_000
+
+
+def test_every_other_table_is_written(job):
+    built = job(fd=FD | {"uniform": 9.5})
+    run(built)
+    outputs = built.outputs
+    assert list(files.read_table(outputs.table3_csv)["row"]) == ["baseline", "both"] * 2
+    assert set(files.read_table(outputs.table6_csv)["metric"]) >= {"accuracy", "f1", "roc_auc", "hit_cell_difference"}
+    assert "## Tiny DDPM on Shapes" in outputs.table6_md.read_text()
+    assert {"r", "r_first"} <= set(files.read_table(outputs.maps_csv)["metric"])
+    assert set(files.read_table(outputs.strength_csv)["row"]) == {"both", "uniform"}
+    assert outputs.strength.stat().st_size > 10_000
+
+
+def test_without_compared_maps_their_page_says_so(job):
+    built = job()
+    inputs = dataclasses.replace(built.inputs, maps=(), correlations=())
+    run(dataclasses.replace(built, inputs=inputs))
+    assert set(files.read_table(built.outputs.maps_csv)["metric"]) <= {"r_first", "r_first_least"}
 
 
 def test_table_7_has_the_papers_figures(job):

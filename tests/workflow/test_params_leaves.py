@@ -16,6 +16,7 @@ PARAMS = config.merge(
     {row: {f"{name}x": EMBEDDED[row][name] for name in EMBEDDED[row]} for row in config.ROWS}
     | {"select": {"samplings": ["reverse_kept"]}},
 )
+ONLY = {name: row.pop("only") for name, row in PARAMS["datasets"].items() if "only" in row}  # has a test of its own
 
 
 def leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -43,18 +44,24 @@ def texts(tree: Mapping[str, Any]) -> dict[Planned, str]:
 
 def is_read(path: tuple[str, ...], job: Planned) -> bool:
     """Whether the design says that the job reads the leaf."""
+    of_rows = job.stage in config.READERS_OF_ROWS
     if path[0] == "shared":
         return job.stage in config.SHARED[path[1]]
-    if path[0] == "select":
-        return job.stage in config.READERS_OF_ROWS or selection_is_read(path[1], job)
+    if path == ("experiment",) or path[0] == "select":
+        return of_rows or (path[0] == "select" and selection_is_read(path[1], job))
     if path[0] in config.ROWS:
         return row_is_read(path, job)
-    told = path in (("train_base", "steps"), ("train_refined", "steps"), ("generate_samples", "correction"))
-    return (
-        job.stage == path[0]
-        or (told and job.stage in config.READERS_OF_ROWS)
-        or (path == ("experiment",) and job.stage in config.READERS_OF_ROWS)
-    )
+    return (job.stage == path[0] and not is_overridden(path, job)) or (of_rows and path in TOLD)
+
+
+TOLD = (("train_base", "steps"), ("train_refined", "steps"), ("generate_samples", "correction"))  # in words of tables
+
+
+def is_overridden(path: tuple[str, ...], job: Planned) -> bool:
+    """Whether a row of the job holds the leaf of a stage's section."""
+    names = dict(job.names)
+    rows = [PARAMS[section].get(names.get(wildcard), {}) for section, wildcard in config.ROWS.items()]
+    return any(path in list(leaves(row)) for row in rows)
 
 
 def selection_is_read(section: str, job: Planned) -> bool:
@@ -66,12 +73,9 @@ def row_is_read(path: tuple[str, ...], job: Planned) -> bool:
     """Whether a job reads a leaf of a row."""
     section, name, key = path[:3]
     selected = name in PARAMS["select"].get(section, [])
-    if key == "only":
-        listed = selection_is_read(path[3], job) and ("dataset", name) in job.names
-        return listed or (selected and job.stage in config.READERS_OF_ROWS)
     if len(path) == 3:  # titles, and words
         return selected and job.stage in config.READERS_OF_ROWS
-    told = path[2:] in (("train_base", "steps"), ("train_refined", "steps"), ("generate_samples", "correction"))
+    told = path[2:] in TOLD
     of_row = (config.ROWS[section], name) in job.names
     return (of_row and job.stage == key) or (told and selected and job.stage in config.READERS_OF_ROWS)
 
@@ -89,6 +93,21 @@ def test_one_changed_leaf_changes_exactly_the_jobs_that_read_it(path: tuple[str,
     row = path[0] in config.ROWS
     unselected = row and (path[1].endswith("x") or path[1] not in PARAMS["select"].get(path[0], PARAMS[path[0]]))
     assert changed or before.keys() != after.keys() or unselected
+
+
+@pytest.mark.parametrize("section", list(config.READERS))
+def test_what_runs_on_one_data_set_alone_changes_its_jobs_and_those_that_list_it(section: str) -> None:
+    name = "fashion_mnist_tops"
+    chosen = {other: [*ONLY[name][other], *PARAMS["select"][other][-1:]] for other in config.READERS}
+    before = texts(config.merge(PARAMS, {"datasets": {name: {"only": ONLY[name]}}}))
+    after = texts(config.merge(PARAMS, {"datasets": {name: {"only": ONLY[name] | {section: chosen[section]}}}}))
+    changed = {job for job in before.keys() & after.keys() if before[job] != after[job]}
+    assert {job.stage for job in changed} == {
+        *(stage for stage in config.READERS[section] if any(job.stage == stage for job in before.keys() & changed)),
+        *config.READERS_OF_ROWS,
+    }
+    assert changed >= {job for job in before if job.stage in config.READERS[section] and ("dataset", name) in job.names}
+    assert all(dict(job.names).get("dataset", name) == name for job in changed | (after.keys() - before.keys()))
 
 
 def test_a_further_seed_adds_its_jobs_and_leaves_those_of_others_alone() -> None:

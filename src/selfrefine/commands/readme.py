@@ -15,15 +15,30 @@ from selfrefine import files, runtime
 from selfrefine.errors import InputError
 
 BEGIN, END = "<!-- results:begin (written by `make readme`) -->", "<!-- results:end -->"
-FIGURES = ("figure4.png", "figure8.png", "mfam.png", "loss.png")
+PAGES = ("table2", "table3", "table6", "table7", "controls", "maps")
+# Where each figure is made, and which of them the README shows below its table (figure 8 stands at its top).
+FIGURES = {
+    "figures": ("figure4.png", "figure8.png", "planted.png", "maps.png", "mfam.png", "loss.png"),
+    "tables": ("strength.png", "forest.png"),
+}
+SHOWN = ("figure4.png", "maps.png", "planted.png", "strength.png", "mfam.png")
 
 
 def results_block(root: Path, experiment: str) -> str:
-    """The README's section on an experiment: its table, its figures, where its time went."""
+    """The README's section on an experiment: its first table, where the others are, figures, where its time went."""
     table = (root / "results" / "tables" / experiment / "table2.md").read_text(encoding="utf-8")
-    below = "\n".join(f"###{line}" if line.startswith("#") else line for line in table.splitlines())
-    pictures = "\n\n".join(f"![{name}](docs/{name})" for name in FIGURES if name != "figure8.png")
-    return "\n\n".join([below, pictures, time_table(root / "benchmarks", experiment)])
+    below = "\n".join(f"###{line}" if line.startswith("#") else line for line in first_space(table))
+    pages = ", ".join(f"[{name}](docs/{name}.md)" for name in PAGES)
+    told = f"All tables of this run, as they were written: {pages}. Its other figures are in [docs/](docs)."
+    pictures = "\n\n".join(f"![{name}](docs/{name})" for name in SHOWN)
+    return "\n\n".join([below, told, pictures, time_table(root / "benchmarks", experiment)])
+
+
+def first_space(page: str) -> list[str]:
+    """A page up to its second heading of a feature space: what it is, and its first table."""
+    lines = page.splitlines()
+    ends = [number for number, line in enumerate(lines) if line.startswith("### ")]
+    return lines[: ends[1]] if len(ends) > 1 else lines
 
 
 def time_table(benchmarks: Path, experiment: str) -> str:
@@ -58,7 +73,7 @@ def _benchmarks(stage: Path, experiment: str) -> Sequence[Path]:
 
 
 def write(root: Path, experiment: str) -> None:
-    """Copies the figures to docs/ and replaces the block of README.md.
+    """Copies figures and pages to docs/ and replaces the block of README.md.
 
     Raises:
         InputError: README.md has no such block.
@@ -69,8 +84,11 @@ def write(root: Path, experiment: str) -> None:
         raise InputError(f"{readme}: no block between {BEGIN} and {END}")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
     (root / "docs").mkdir(exist_ok=True)
-    for name in FIGURES:
-        shutil.copyfile(root / "results" / "figures" / experiment / name, root / "docs" / name)
+    for room, names in FIGURES.items():
+        for name in names:
+            shutil.copyfile(root / "results" / room / experiment / name, root / "docs" / name)
+    for name in PAGES:
+        shutil.copyfile(root / "results" / "tables" / experiment / f"{name}.md", root / "docs" / f"{name}.md")
     files.write_text(readme, f"{before}{BEGIN}\n{results_block(root, experiment)}\n{END}{after}")
 
 

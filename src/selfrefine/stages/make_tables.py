@@ -104,6 +104,7 @@ class Measured:
         self.stands_for = {name: row.get("stands_for", "") for name, row in config.rows["datasets"].items()}
         self.titles = {name: row["title"] for rows in config.rows.values() for name, row in rows.items()}
         self.scales = tables.scales(self.metrics, config.experiment, config.rows)
+        self.other_scales = tables.scales(self.metrics, config.experiment, config.rows, images=False)
 
     @cached_property
     def whole(self) -> list[dict[str, Any]]:
@@ -120,11 +121,13 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         raise InputError(
             f"params.yaml: make_tables.primary_network is {config.primary_network!r}; measured: {', '.join(networks)}"
         )
-    highlighters = table6.lines(read(inputs.highlighter), measured.paper, measured.stands_for, measured.scales)
+    highlighters = table6.lines(read(inputs.highlighter), measured.paper, measured.stands_for, measured.other_scales)
     rows = config.rows["highlighters"]  # one of them may have the name of a variant
     page = table6.page(highlighters, titles=measured.titles | {name: row["title"] for name, row in rows.items()})
     write(outputs.table6_csv, highlighters, table6.COLUMNS, outputs.table6_md, page)
-    maps = map_table.lines(read(inputs.correlations), read(inputs.maps), measured.runs, config.map_of, measured.scales)
+    maps = map_table.lines(
+        read(inputs.correlations), read(inputs.maps), measured.runs, config.map_of, measured.other_scales
+    )
     write(outputs.maps_csv, maps, map_table.COLUMNS, outputs.maps_md, map_table.page(maps, measured.titles))
     write_paper_tables(outputs, measured)
     write_contrasts(job, measured)
