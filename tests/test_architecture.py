@@ -20,7 +20,7 @@ LIGHT = [
     "selfrefine",
     *(
         f"selfrefine.{name}"
-        for name in ("config", "code_digest", "image_folder", "params", "references", "strict_yaml")
+        for name in ("config", "code_digest", "image_folder", "params", "references", "relations", "strict_yaml")
     ),
 ]
 HEAVY = {"torch", "numpy", "pandas", "diffusers", "matplotlib", "torch_fidelity", "torchvision", "scipy", "sklearn"}

@@ -8,7 +8,19 @@ from typing import get_args
 import pytest
 from jsonschema import Draft202012Validator
 
-from selfrefine import config, diffusion, gradcam, maps, modulation, params, photographs, sampling, sources, strict_yaml
+from selfrefine import (
+    config,
+    corrections,
+    diffusion,
+    gradcam,
+    maps,
+    modulation,
+    params,
+    photographs,
+    sampling,
+    sources,
+    strict_yaml,
+)
 from selfrefine.metrics import features
 
 ROOT = Path(__file__).parents[1]
@@ -194,6 +206,7 @@ def test_choices_are_those_of_the_code():
     assert enum("train_refined", "cam_tap") == set(get_args(gradcam.CamTap))
     assert enum("train_refined", "cam_preparation") == set(get_args(gradcam.CamPreparation))
     assert enum("generate_samples", "sampler") == set(get_args(sampling.Sampler))
+    assert enum("generate_samples", "correction") == set(get_args(corrections.Correction))
     modules = {path.stem for path in (ROOT / "src/selfrefine/networks").glob("*.py")}
     assert enum("train_base", "family") == modules - {"__init__"}
     assert enum("extract_features", "networks") == set(features.NETWORKS)

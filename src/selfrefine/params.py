@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from jsonschema import Draft202012Validator, ValidationError
 
-from selfrefine import config, references, strict_yaml
+from selfrefine import config, references, relations, strict_yaml
 from selfrefine.references import Key, Problem, nearest
 
 PARAMS = Path("params.yaml")
@@ -46,7 +46,7 @@ def check(params: Mapping[str, Any], root: Path = Path()) -> str | None:
         _violations(params, schema),
         references.selection(params),
         _missing_leaves(params, schema),
-        references.relations(params),
+        relations.relations(params),
         references.folders(params, root),
     )
     problem = next(problems, None)

@@ -1,0 +1,154 @@
+"""Relations between the values of the params: sizes, numbers and switches that must fit each other."""
+
+from collections.abc import Iterator
+from itertools import product
+
+from selfrefine import config, references
+from selfrefine.references import Params, Problem, Run, unselected
+
+
+def relations(params: Params) -> Iterator[Problem]:
+    """Values that do not fit each other; the selection must be right."""
+    yield from references.rows(params)
+    yield from references.compared(params)
+    for dataset, model in product(params["select"]["datasets"], params["select"]["models"]):
+        run = Run(params, {"dataset": dataset, "model": model})
+        yield from _network(run)
+        yield from _schedule(run)
+        yield from _numbers(run)
+        for variant in config.selected(params, "variants", dataset):
+            yield from _refinement(Run(params, {**run.names, "variant": variant}))
+        for sampling in config.selected(params, "samplings", dataset):
+            yield from _sampling(Run(params, {**run.names, "variant": sampling}))
+
+
+def _network(run: Run) -> Iterator[Problem]:
+    """Channels, levels and pixels of the U-Net."""
+    network, size = run.value("train_base", "network"), run.value("prepare_data", "size")
+    channels, attention, groups = network["block_out_channels"], network["attention"], network["norm_num_groups"]
+    head, place = network["attention_head_dim"], run.place("train_base", "network", "block_out_channels")
+    if len(attention) != len(channels):
+        told = (
+            f"has {len(attention)} entries; allowed: one for each of the {len(channels)} entries of block_out_channels"
+        )
+        yield run.place("train_base", "network", "attention"), told
+    if any(width % groups for width in channels):
+        yield place, f"is {channels}; allowed: multiples of norm_num_groups, which is {groups}"
+    # The middle block attends at the last level's width.
+    attentive = [width for width, flag in zip(channels, [*attention[:-1], True], strict=True) if flag]
+    if any(width % head for width in attentive):
+        yield (
+            place,
+            f"is {channels}; allowed: multiples of attention_head_dim, which is {head}, where there is attention",
+        )
+    if size % 2 ** (len(channels) - 1):
+        times = len(channels) - 1
+        told = f"is {size}; allowed: a multiple of {2**times}, as the network halves it {times} times"
+        yield run.place("prepare_data", "size"), told
+
+
+def _schedule(run: Run) -> Iterator[Problem]:
+    """Steps within other steps."""
+    timesteps = ("train_base", "diffusion", "timesteps")
+    yield from run.at_most(("train_base", "warmup_steps"), ("train_base", "steps"))
+    yield from run.at_most(("generate_fakes", "map_steps"), timesteps)
+    yield from run.at_most(("generate_samples", "steps"), timesteps)
+    yield from run.at_most(("train_highlighter", "validate_every"), ("train_highlighter", "steps"))
+    last = ("evaluate_readouts", "last_timestep")
+    yield from run.at_most(("evaluate_readouts", "first_timestep"), last)
+    if run.value(*last) >= run.value(*timesteps):
+        limit = f"{'.'.join(map(str, run.place(*timesteps)))}, which is {run.value(*timesteps)}"
+        yield run.place(*last), f"is {run.value(*last)}; allowed: less than {limit}"
+
+
+def _numbers(run: Run) -> Iterator[Problem]:
+    """Images within other images."""
+    sampled = ("generate_samples", "n_images")
+    yield from run.at_most(("extract_features", "n_images"), sampled)
+    yield from run.at_most(("extract_features", "n_images"), ("prepare_data", "max_images"))
+    yield from run.at_most(("make_figures", "n_images"), sampled)
+    yield from run.at_most(("make_figures", "n_images"), ("prepare_data", "max_images"))
+    yield from run.at_most(("evaluate_highlighter", "n_planted"), ("prepare_data", "max_images"))
+    yield from _fakes(run)
+    if run.has_critic:
+        yield from run.at_most(("evaluate_maps", "n_images"), ("prepare_data", "max_images"))
+        behind, explained = run.value("evaluate_maps", "map_images"), run.value("evaluate_maps", "n_images")
+        if explained < 2 * behind:
+            told = (
+                f"is {explained}; allowed: at least twice shared.map_images, which is {behind}: two mFAMs are compared"
+            )
+            yield run.place("evaluate_maps", "n_images"), told
+        yield from run.at_most(("evaluate_readouts", "mechanism_images"), ("prepare_data", "max_images"))
+        yield from run.at_most(("evaluate_readouts", "n_images"), ("prepare_data", "max_images"))
+        yield from run.at_most(("evaluate_readouts", "n_images"), sampled)
+
+
+def _fakes(run: Run) -> Iterator[Problem]:
+    """Fakes of their own for each draw of a highlighter, and others for the evaluation of their maps."""
+    names = config.selected(run.params, "highlighters", run.names["dataset"])
+    draws = 1 + max(
+        Run(run.params, {**run.names, "highlighter": name}).value("train_highlighter", "draw") for name in names
+    )
+    made, each = run.value("generate_fakes", "n_images"), run.value("train_highlighter", "n_fakes")
+    explained = run.value("evaluate_maps", "n_images") if run.has_critic else 0
+    if made < (needed := draws * each + explained):
+        told = f"is {made}; allowed: at least {needed}: shared.n_fakes, which is {each}, for each of {draws} draws"
+        more = f", and evaluate_maps.n_images, which is {explained}" if explained else ""
+        yield run.place("generate_fakes", "n_images"), f"{told}{more}"
+
+
+def _sampling(run: Run) -> Iterator[Problem]:
+    """Rows of `samplings`: the variants that they name must run, and a correction needs a map."""
+    name = run.names["variant"]
+    row = run.params["samplings"][name]
+    for leaf in ("of", "map_of"):
+        if leaf in row:
+            yield from unselected(run.params, ("samplings", name, leaf), [row[leaf]], run.names["dataset"])
+    correction = run.value("generate_samples", "correction")
+    if correction != "none" and "map_of" not in row:
+        yield ("samplings", name, "map_of"), f"is missing; the correction {correction} needs the variant of its map"
+    if correction == "none" and "map_of" in row:
+        yield ("samplings", name, "map_of"), "belongs to rows with a correction; delete it here"
+    if correction != "none" and row.get("map_of") in run.params["variants"]:
+        yield from _corrected(run, correction, row["map_of"])
+    if correction == "none":
+        twins = [other for other in _second_samplers(run) if run.params["samplings"][other]["of"] == row["of"]]
+        if len(twins) > 1:
+            yield ("select", "samplings"), f"has {' and '.join(twins)}, two other samplers of {row['of']}; delete one"
+    yield from run.at_most(("generate_samples", "steps"), ("train_base", "diffusion", "timesteps"))
+
+
+def _second_samplers(run: Run) -> list[str]:
+    """Selected rows of `samplings` that correct nothing."""
+    names = config.selected(run.params, "samplings", run.names["dataset"])
+    runs = {name: Run(run.params, {**run.names, "variant": name}) for name in names}
+    return [name for name, other in runs.items() if other.value("generate_samples", "correction") == "none"]
+
+
+def _corrected(run: Run, correction: str, map_of: str) -> Iterator[Problem]:
+    """What a correction is made of must be there: amplified noise, or keys and values scaled by the plain map."""
+    of = Run(run.params, {**run.names, "variant": map_of})
+    forward, reverse, projection = (of.value("train_refined", leaf) for leaf in ("forward", "reverse", "projection"))
+    key = ("samplings", run.names["variant"], "map_of")
+    if correction == "time_shift" and forward != "xt":
+        yield key, f"is {map_of}, whose forward is {forward}; allowed with time_shift: a variant whose forward is xt"
+    if correction != "time_shift" and (reverse == "none" or projection != "identity"):
+        told = f"is {map_of}, whose reverse is {reverse} with the projection {projection}"
+        yield key, f"{told}; allowed with {correction}: a variant with a reverse process and the projection identity"
+
+
+def _refinement(run: Run) -> Iterator[Problem]:
+    """Switches of a variant that shut each other out."""
+    forward, reverse, gamma, match, some_map, extra = (
+        run.value("train_refined", leaf) for leaf in ("forward", "reverse", "gamma", "match", "map", "extra_steps")
+    )
+    if gamma and forward != "none":
+        yield run.place("train_refined", "gamma"), f"is {gamma}; allowed: 0 where forward is {forward}, not none"
+    if match and some_map in ("uniform", "centred_plus", "centred_minus"):
+        yield run.place("train_refined", "match"), f"is true; allowed: false for {some_map}, whose strength is its own"
+    if extra and (forward, reverse) != ("none", "none"):
+        yield run.place("train_refined", "extra_steps"), f"is {extra}; allowed: 0 unless forward and reverse are none"
+    for leaf, plain in (("projection", "identity"), ("layers", "all")):
+        value = run.value("train_refined", leaf)
+        if reverse == "none" and value != plain:
+            yield run.place("train_refined", leaf), f"is {value}; allowed: {plain} where reverse is none"
