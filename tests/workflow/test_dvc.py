@@ -10,7 +10,7 @@ import yaml
 
 from tests.workflow.conftest import USERS_COMMAND
 from tests.workflow.project import ROOT, Project, jobs
-from tests.workflow.test_params_leaves import PARAMS, flipped, leaves, texts
+from tests.workflow.test_params_leaves import PARAMS, after_flip, leaves, unchanged
 
 RECORD = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # Each changes the bytes of what it reruns: after equal bytes Snakemake runs what follows in one go, but not in two.
@@ -29,10 +29,10 @@ def watched(stage: str) -> list[str]:
 
 
 def test_dvc_watches_every_leaf_that_a_stage_reads() -> None:
-    before = texts(PARAMS)
+    before = unchanged()
     unwatched = []
     for path in leaves(PARAMS):
-        after = texts(flipped(PARAMS, path))
+        after = after_flip(path)
         readers = {job.stage for job in before.keys() | after.keys() if before.get(job) != after.get(job)}
         unwatched += [(leaf, stage) for leaf in [".".join(path)] for stage in readers if not watches(stage, leaf)]
     assert not unwatched

@@ -1,5 +1,6 @@
 """One changed leaf of the params changes exactly the jobs of the stages that read it."""
 
+import functools
 import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -40,6 +41,18 @@ def flipped(tree: Any, path: tuple[str, ...]) -> Any:
 def texts(tree: Mapping[str, Any]) -> dict[Planned, str]:
     """The config of every job, as Snakemake compares it."""
     return {job: config.to_json(config.job(tree, job.stage, dict(job.names))) for job in job_list(tree)}
+
+
+@functools.cache
+def unchanged() -> dict[Planned, str]:
+    """The config of every job."""
+    return texts(PARAMS)
+
+
+@functools.cache
+def after_flip(path: tuple[str, ...]) -> dict[Planned, str]:
+    """The config of every job after one leaf has changed; kept, because two modules' tests ask for each."""
+    return texts(flipped(PARAMS, path))
 
 
 def is_read(path: tuple[str, ...], job: Planned) -> bool:
@@ -87,7 +100,7 @@ def test_there_are_many_leaves_and_jobs():
 
 @pytest.mark.parametrize("path", list(leaves(PARAMS)), ids=".".join)
 def test_one_changed_leaf_changes_exactly_the_jobs_that_read_it(path: tuple[str, ...]) -> None:
-    before, after = texts(PARAMS), texts(flipped(PARAMS, path))
+    before, after = unchanged(), after_flip(path)
     changed = {job for job in before.keys() & after.keys() if before[job] != after[job]}
     assert changed == {job for job in before.keys() & after.keys() if is_read(path, job)}
     row = path[0] in config.ROWS
@@ -111,7 +124,7 @@ def test_what_runs_on_one_data_set_alone_changes_its_jobs_and_those_that_list_it
 
 
 def test_a_further_seed_adds_its_jobs_and_leaves_those_of_others_alone() -> None:
-    before = texts(PARAMS)
+    before = unchanged()
     after = texts(config.merge(PARAMS, {"select": {"seeds": [0, 1]}}))
     assert {dict(job.names)["seed"] for job in after.keys() - before.keys()} == {"1"}
     assert {job.stage for job in before if after[job] != before[job]} == set(config.READERS_OF_ROWS)
