@@ -26,6 +26,7 @@ PARAMS = {
         "map_images": 6,
         "n_fakes": 7,
         "reference": "v",
+        "map_of": "v",
     },
     "datasets": {
         "d": {"title": "D", "train_base": {"horizontal_flip": False, "network": {"channels": 1}}},

@@ -54,7 +54,7 @@ def test_maps_stand_on_the_diagonal_from_their_least_to_their_greatest_value():
         assert ((left + right) / 2, (bottom + top) / 2) == pytest.approx((place, place))
         if np.ptp(some_map):
             scaled = (some_map - some_map.min()) / np.ptp(some_map)
-            expected = mpl.colormaps[plotting.MEAN_COLOURS](scaled)
+            expected = mpl.colormaps[map_figures.MAP_COLOURS](scaled)
             assert np.asarray(image.get_array()) == pytest.approx(expected, abs=0.01)
     flat = np.asarray(drawn[-1].get_array())
     assert flat[..., :3] == pytest.approx(float(map_figures.ABSENT), abs=0.01)

@@ -12,6 +12,7 @@ PLAIN = {
     "match": False,
     "gamma": 0.0,
     "forward_weight": 0.01,
+    "reverse_weight": 0.025,
     "map_images": 64,
 }
 BOTH = PLAIN | {"forward": "xt", "reverse": "kv"}

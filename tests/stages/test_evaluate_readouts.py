@@ -114,7 +114,7 @@ def test_a_map_that_is_the_same_everywhere_has_no_place(inputs: Inputs, tmp_path
     ("changes", "told"),
     [
         ({"map_of": "twin"}, "map_of names a variant without a map"),
-        ({"map_of": "forward"}, r"evaluate_readouts\.map_of is 'forward', but select\.variants has baseline, both"),
+        ({"map_of": "forward"}, r"shared\.map_of is 'forward', but select\.variants has baseline, both"),
         ({"reference": "forward"}, r"shared\.reference is 'forward', but"),
         ({"mechanism_images": 33}, r"test\.npy holds 32 images; lower evaluate_readouts\.mechanism_images"),
         ({"n_images": 16}, r"images\.npy holds 15 images; lower evaluate_readouts\.n_images in params\.yaml, now 16"),

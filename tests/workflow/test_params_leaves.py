@@ -64,10 +64,18 @@ def is_read(path: tuple[str, ...], job: Planned) -> bool:
         return of_rows or (path[0] == "select" and selection_is_read(path[1], job))
     if path[0] in config.ROWS:
         return row_is_read(path, job)
-    return (job.stage == path[0] and not is_overridden(path, job)) or (of_rows and path in TOLD)
+    return (job.stage == path[0] and not is_overridden(path, job)) or (
+        of_rows and path in TOLD and not sets_no_row(path)
+    )
 
 
 TOLD = (("train_base", "steps"), ("train_refined", "steps"), ("generate_samples", "correction"))  # in words of tables
+
+
+def sets_no_row(path: tuple[str, ...]) -> bool:
+    """Whether every selected row of samplings, which the tables tell this leaf of, holds a value of its own."""
+    rows = [PARAMS["samplings"][name] for name in PARAMS["select"]["samplings"]]
+    return path[0] == "generate_samples" and all(path in list(leaves(row)) for row in rows)
 
 
 def is_overridden(path: tuple[str, ...], job: Planned) -> bool:
@@ -134,8 +142,8 @@ def test_a_row_is_read_by_its_own_jobs_only() -> None:
     """Of two models, the leaf of one changes the jobs of that one."""
     two = config.merge(PARAMS, {"models": {"other": PARAMS["models"]["ddpm"]}, "select": {"models": ["ddpm", "other"]}})
     before, after = texts(two), texts(flipped(two, ("models", "other", "train_base", "network", "dropout")))
-    changed = [job for job in before if before[job] != after[job]]
-    assert [(job.stage, dict(job.names)["model"]) for job in changed] == [("train_base", "other")]
+    changed = {job for job in before if before[job] != after[job]}
+    assert {(job.stage, dict(job.names)["model"]) for job in changed} == {("train_base", "other")}
 
 
 @pytest.mark.parametrize("experiment", ["embedded", "smoke"])
