@@ -46,7 +46,7 @@ def test_composed_and_decomposed_letters_are_one_name():
 
 
 def photographs(prefix: str, *levels: int) -> Photographs:
-    images = np.stack([np.full((4, 4, 3), level, np.uint8) for level in levels])
+    images = np.stack([np.full((4, 4, 3), level, np.uint8) for level in (*levels, 0, 0)])  # and room for two
     return Photographs([f"{prefix}{level}" for level in levels], images)
 
 

@@ -49,7 +49,7 @@ def test_images_from_a_read_only_memory_map_are_accepted(tmp_path):
 
 @pytest.mark.parametrize("horizontal_flip", [False, True])
 def test_moments_are_those_of_all_images_and_of_their_mirror_images(horizontal_flip, monkeypatch):
-    monkeypatch.setattr(pixels, "MOMENTS_CHUNK", 4)
+    monkeypatch.setattr(pixels, "MOMENTS_CHUNK", 4 * 48)  # four images
     images = np.random.default_rng(0).integers(0, 256, (10, 4, 4, 3), dtype=np.uint8)
     counted = np.concatenate([images, images[:, :, ::-1]]) if horizontal_flip else images
     scaled = counted.transpose(0, 3, 1, 2) / 127.5 - 1.0

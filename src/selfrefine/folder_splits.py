@@ -27,10 +27,15 @@ class Note(NamedTuple):
 
 
 class Photographs(NamedTuple):
-    """Names of files and their images, (n, size, size, 3) uint8, in one order."""
+    """Names of files and their images in one order, at the head of (room, size, size, 3) uint8 with room for more."""
 
     names: list[str]
-    images: np.ndarray
+    buffer: np.ndarray
+
+    @property
+    def images(self) -> np.ndarray:
+        """(n, size, size, 3) uint8, one for each name; no copy."""
+        return self.buffer[: len(self.names)]
 
 
 def position(name: str, seed: int) -> float:
@@ -52,7 +57,9 @@ def split_names(names: Iterable[str], test_share: float, seed: int) -> tuple[lis
     return train, [name for place, name in ordered if place < test_share]
 
 
-def read_all(paths: Mapping[str, Path], size: int, background: str, label: str) -> tuple[Photographs, list[Note]]:
+def read_all(
+    paths: Mapping[str, Path], size: int, background: str, label: str, room: int = 0
+) -> tuple[Photographs, list[Note]]:
     """The photographs that can be read.
 
     Args:
@@ -60,11 +67,12 @@ def read_all(paths: Mapping[str, Path], size: int, background: str, label: str) 
         size: side of the images, px.
         background: what transparent pixels lie on, see `photographs.read`.
         label: what the progress lines begin with.
+        room: for how many further images; it takes no memory before it is used.
 
     Returns:
         them in the order of `paths`, and notes on files that were skipped or enlarged.
     """
-    images = np.empty((len(paths), size, size, 3), np.uint8)
+    images = np.empty((len(paths) + room, size, size, 3), np.uint8)
     names: list[str] = []
     notes: list[Note] = []
 
@@ -84,26 +92,28 @@ def read_all(paths: Mapping[str, Path], size: int, background: str, label: str) 
                 if side < size:
                     notes.append(Note(name, ENLARGED, f"from {side} to {size} px"))
             progress.update(done)
-    return Photographs(names, images[: len(names)]), notes
+    return Photographs(names, images), notes
 
 
 def move_duplicates(train: Photographs, test: Photographs) -> tuple[Photographs, Photographs, list[Note]]:
     """Moves each image of test whose very pixels train holds to the end of train: nothing learnt may be tested.
 
-    Pixels are compared after resizing, since this is what models see.
+    Pixels are compared after resizing, since this is what models see. Images are moved within the arrays that are given
+    and returned, so that no data set is held twice; that of train must have room for them.
     """
-    seen = {hashlib.sha256(image).digest(): name for name, image in zip(*train, strict=True)}
+    seen = {hashlib.sha256(image).digest(): name for name, image in zip(train.names, train.images, strict=True)}
     twins = [seen.get(hashlib.sha256(image).digest()) for image in test.images]
     moved = np.array([twin is not None for twin in twins], dtype=bool)
     if not moved.any():
         return train, test, []
     names = zip(test.names, twins, strict=True)
     notes = [Note(name, MOVED, f"same pixels as {twin}") for name, twin in names if twin is not None]
-    train = Photographs(
-        train.names + [note.source for note in notes], np.concatenate([train.images, test.images[moved]])
-    )
+    train.buffer[len(train.names) :][: len(notes)] = test.images[moved]
+    train = Photographs(train.names + [note.source for note in notes], train.buffer)
+    for place, row in enumerate(np.flatnonzero(~moved)):
+        test.buffer[place] = test.buffer[row]
     left = [name for name, twin in zip(test.names, twins, strict=True) if twin is None]
-    return train, Photographs(left, test.images[~moved]), notes
+    return train, Photographs(left, test.buffer), notes
 
 
 def labelled(photos: Photographs, classes: Sequence[str]) -> Split:
@@ -145,9 +155,10 @@ def read_folder(
         max_images: files read per split, the first ones of its order.
         label: what the progress lines begin with.
     """
-    named = [names[:max_images] for names in split_names(paths, test_share, seed)]
+    learnt, kept = (names[:max_images] for names in split_names(paths, test_share, seed))
     (train, faults), (test, more) = (
-        read_all({name: paths[name] for name in names}, size, background, label) for names in named
+        read_all({name: paths[name] for name in names}, size, background, label, room)
+        for names, room in ((learnt, len(kept)), (kept, 0))
     )
     train, test, moved = move_duplicates(train, test)
     classes = sorted({folder for name in paths if (folder := sub_folder(name))})

@@ -3,11 +3,13 @@
 Stored images always have three channels; a network of grey images sees and makes one, stored as three equal ones.
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
 
-MOMENTS_CHUNK = 4096  # images read together
+MOMENTS_CHUNK = 3 * 2**20  # bytes of images read together: 4,096 of 16 px, 16 of 256 px
 
 
 def to_float(images: np.ndarray, channels: int = 3) -> Tensor:
@@ -34,8 +36,9 @@ def moments(images: np.ndarray, horizontal_flip: bool) -> tuple[Tensor, Tensor]:
         horizontal_flip: count each image mirrored, too.
     """
     total = torch.zeros((2, 3, *images.shape[1:3]), dtype=torch.float64)
-    for start in range(0, len(images), MOMENTS_CHUNK):
-        part = to_float(images[start : start + MOMENTS_CHUNK]).double()
+    together = max(1, MOMENTS_CHUNK // math.prod(images.shape[1:]))
+    for start in range(0, len(images), together):
+        part = to_float(images[start : start + together]).double()
         total += torch.stack([part.sum(dim=0), part.square().sum(dim=0)])
     mean, square = total / len(images)
     if horizontal_flip:  # half of the images are mirrored

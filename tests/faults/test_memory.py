@@ -1,0 +1,219 @@
+"""Data sets larger than memory: every use of the training images in a process that may not hold them.
+
+The limit is on a process's own memory (RLIMIT_DATA), not on its addresses: a memory map takes addresses, but the pages
+behind it belong to the system, which takes them back when it needs them.
+"""
+
+import os
+import resource
+import sys
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+
+from selfrefine import files, folder_splits, pixels
+from selfrefine.folder_splits import Photographs
+from selfrefine.guidance import Guide, Refinement
+from selfrefine.highlighter_data import RealsAndFakes
+from selfrefine.metrics import map_sets
+from tests import tiny, tiny_highlighter
+from tests.faults.children import FORKS, PATIENCE, run_job
+from tests.tiny import SIZE, tiny_images, tiny_pipeline
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux can limit a process's own memory apart from its memory maps"
+)
+MIB = 2**20
+IMAGE = SIZE**2 * 3  # bytes
+
+
+class Ended(NamedTuple):
+    """How a child ended, and what it told of an error."""
+
+    code: int
+    told: str
+
+
+def large_set(path: Path, mebibytes: int) -> Path:
+    """A file of so many images that takes no disk: nothing is written behind its header."""
+    images = np.lib.format.open_memmap(path, "w+", np.uint8, (mebibytes * MIB // IMAGE, SIZE, SIZE, 3))
+    images[-1] = 255
+    del images
+    assert path.stat().st_size > (mebibytes - 1) * MIB
+    if path.stat().st_blocks * 512 > MIB:
+        pytest.skip("the folder for temporary files has no sparse files")
+    return path
+
+
+def own_memory() -> int:
+    """Bytes that this process holds for itself alone."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData"))
+
+
+def limit(mebibytes: int) -> None:
+    """Allows this process so much more than it holds now."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (own_memory() + mebibytes * MIB, hard))
+
+
+def limited(
+    use: Callable[[np.ndarray], object], read: Callable[[Path], np.ndarray], path: Path, mebibytes: int
+) -> Ended:
+    """Uses the images of a file in a child that may hold so much more than before it read them."""
+    log = path.with_suffix(".log")
+    process = FORKS.Process(target=_live, args=(use, read, path, mebibytes, log))
+    process.start()
+    process.join(PATIENCE)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+    assert process.exitcode is not None
+    return Ended(process.exitcode, log.read_text())
+
+
+def _live(
+    use: Callable[[np.ndarray], object], read: Callable[[Path], np.ndarray], path: Path, mebibytes: int, log: Path
+) -> None:
+    torch.set_num_threads(1)
+    log.write_text("")
+    use(tiny_images(64))  # what is loaded and built at the first time belongs to no data set
+    limit(mebibytes)
+    try:
+        use(read(path))
+    except BaseException:
+        log.write_text(traceback.format_exc())
+        os._exit(1)
+
+
+# -- what reads the training images ------------------------------------------------------------------------------------
+
+
+def train(images: np.ndarray) -> None:
+    """Updates of the diffusion network."""
+    trainer = tiny.tiny_trainer(images)
+    for _ in range(3):
+        assert torch.isfinite(trainer.update())
+
+
+def learn(images: np.ndarray) -> None:
+    """A batch and all parts of the highlighter's data."""
+    data = RealsAndFakes(images, tiny_images(64), 0)
+    assert len(data.batch(0, 8).images) == 16
+    assert sum(len(data.part(part).images) for part in ("train", "validation", "test")) > 0
+
+
+def real_map(images: np.ndarray) -> None:
+    """A refresh of the control that explains real images."""
+    pipeline = tiny_pipeline()
+    guide = Guide(
+        Refinement("xt", 0.5, "kv", 0.5, cycle=4, map_images=4, map_steps=2, map="real_map"),
+        pipeline.scheduler.alphas_cumprod,
+        tiny_highlighter.highlighter(32),
+        images,
+        seed=0,
+        dtype=torch.float32,
+        horizontal_flip=True,
+    )
+    assert torch.isfinite(guide(pipeline.unet.eval(), []).used).all()
+
+
+def moments(images: np.ndarray) -> None:
+    """Moments of all images: the control and the evaluation of maps."""
+    mean, _ = pixels.moments(images, horizontal_flip=True)
+    assert torch.isfinite(mean).all()
+
+
+def some_reals(images: np.ndarray) -> None:
+    """The real images that evaluate_maps explains."""
+    assert len(map_sets.some_reals(images, 64, 0)) == 64
+
+
+def first_ones(images: np.ndarray) -> None:
+    """What extract_features and the figures take."""
+    assert np.array(images[:32]).shape == (32, SIZE, SIZE, 3)
+
+
+def copied(images: np.ndarray) -> None:
+    """What nothing may do."""
+    assert len(np.array(images))
+
+
+USES = [  # use, mebibytes of images, mebibytes that it may hold
+    (train, 2048, 256),
+    (learn, 2048, 256),
+    (real_map, 2048, 512),
+    (moments, 320, 192),
+    (some_reals, 2048, 256),
+    (first_ones, 2048, 256),
+]
+
+
+@pytest.mark.parametrize(("use", "size", "allowed"), USES, ids=lambda value: getattr(value, "__name__", None))
+def test_images_that_do_not_fit_in_memory_are_used(use, size, allowed, tmp_path):
+    path = large_set(tmp_path / "images.npy", size)
+    assert limited(use, files.read_images, path, allowed) == Ended(0, "")
+
+
+@pytest.mark.parametrize(
+    ("use", "read"), [(first_ones, np.load), (copied, files.read_images)], ids=["loaded_whole", "copied_whole"]
+)
+@pytest.mark.parametrize(("size", "allowed"), sorted({(size, allowed) for _, size, allowed in USES}))
+def test_in_the_same_limits_they_cannot_be_held(use, read, size, allowed, tmp_path):
+    ended = limited(use, read, large_set(tmp_path / "images.npy", size), allowed)
+    assert ended.code == 1
+    assert "MemoryError" in ended.told
+
+
+# -- preparing them ----------------------------------------------------------------------------------------------------
+
+LARGE, TWINS = 256, 8  # side of the images, px; how many of test are in train, too
+
+
+def prepared(like: np.ndarray) -> tuple[Photographs, Photographs]:
+    """Two splits that share TWINS images, the first of 256 MiB where those that are given are many."""
+    count = 256 * MIB // (3 * LARGE**2) if len(like) > 64 else 2 * TWINS
+    images = np.zeros((count + TWINS, LARGE, LARGE, 3), np.uint8)
+    images[:, 0, 0, 0], images[:, 0, 0, 1] = np.arange(len(images)) % 256, np.arange(len(images)) // 256
+    train = Photographs([f"a{row}" for row in range(count)], images)
+    return train, Photographs([f"b{row}" for row in range(TWINS)], images[:TWINS].copy())
+
+
+def move_in_place(like: np.ndarray) -> None:
+    """What prepare_data does with images that are in both splits."""
+    train, test = prepared(like)
+    count = len(train.names)
+    train, test, notes = folder_splits.move_duplicates(train, test)
+    assert (len(train.images), len(test.images), len(notes)) == (count + TWINS, 0, TWINS)
+    assert np.array_equal(train.images[-TWINS:], train.images[:TWINS])
+
+
+def move_to_a_copy(like: np.ndarray) -> None:
+    """The same in a second array."""
+    train, test = prepared(like)
+    assert len(np.concatenate([train.images, test.images])) == len(train.names) + TWINS
+
+
+@pytest.mark.parametrize(("use", "code"), [(move_in_place, 0), (move_to_a_copy, 1)])
+def test_a_data_set_is_held_once_while_it_is_prepared(use, code, tmp_path):
+    path = large_set(tmp_path / "images.npy", 1)
+    ended = limited(use, files.read_images, path, 256 + 96)
+    assert ended.code == code
+    assert ("MemoryError" in ended.told) == bool(code)
+
+
+# -- a whole stage -----------------------------------------------------------------------------------------------------
+
+
+def test_a_whole_base_phase_trains_on_a_data_set_larger_than_memory(tmp_path):
+    """From the command's inputs, of which a digest is taken, to the saved model."""
+    path = large_set(tmp_path / "images.npy", 1024)
+    ended = run_job(tiny.base_job(path, tmp_path / "out"), tmp_path, partial(limit, 384))
+    assert ended.code == 0, ended
+    assert (tmp_path / "out" / "state.safetensors").is_file()
