@@ -21,6 +21,7 @@ Purpose = Literal[
     "projection",  # initial weights of the map's projection
     "control",  # what a control map is made of: permutation, phases, real images and their dither
     "map_evidence",  # which real images are mapped beside generated ones, dither of both
+    "fidelity",  # x_T and dither of the images behind the maps of a study of cheap refreshes
     "map_noise",  # x_T, per-step noise and dither of the images behind a guidance map
     "highlighter",  # split, initial head, batches, dither and permuted labels of the highlighter
     "highlighter_draw",  # seed of another highlighter of the run

@@ -1,0 +1,145 @@
+"""Studies whether the map of a cheap refresh is the same map, with the models of a finished run (method 11.6).
+
+`python -m selfrefine.commands.fidelity` after `make all` writes results/bench/fidelity.csv, .md and .png; on a laptop
+with `--reference 256x50 --pool 256 --candidates 8x50 16x50 64x50 64x10 32x10 16x10`. Killed, it goes on.
+"""
+
+import argparse
+import hashlib
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from selfrefine import (
+    config,
+    fidelity,
+    fidelity_figure,
+    fidelity_page,
+    files,
+    params,
+    plotting,
+    resume,
+    runtime,
+    strict_yaml,
+)
+from selfrefine.errors import InputError
+from selfrefine.fidelity import Size
+from selfrefine.fidelity_pools import Run, pool_sizes, study
+
+RESULTS = Path("results", "bench")
+# The authors' batch x 250, then what a refresh may cost at batch 64, 16 and 8 (design, section 8).
+REFERENCE = "1024x250"
+CANDIDATES = ("8x250", "16x250", "64x250", "64x25", "64x10", "32x10", "16x10", "14x10", "7x10")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    found = argparse.ArgumentParser(prog="python -m selfrefine.commands.fidelity", allow_abbrev=False)
+    found.add_argument("--experiment", help="whose models; that of params.yaml if left out")
+    found.add_argument("--datasets", nargs="+", help="whose models; the first selected data set if left out")
+    found.add_argument("--highlighters", nargs="+", default=[config.FLAW], help="rows of highlighters")
+    found.add_argument("--reference", default=REFERENCE, help="IMAGESxSTEPS of the map to compare with")
+    found.add_argument("--candidates", nargs="+", default=list(CANDIDATES), help="IMAGESxSTEPS of refreshes")
+    found.add_argument("--pool", type=int, default=1024, help="images of each number of steps")
+    found.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    found.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
+    return found
+
+
+def selection(experiment: str | None, datasets: Sequence[str] | None, root: Path) -> tuple[str, list[str]]:
+    """The experiment and the data sets that are looked at."""
+    tree = strict_yaml.read(root / params.PARAMS)
+    name = experiment or str(tree["experiment"])
+    tree = config.merge(tree, strict_yaml.read(root / params.overlay(name)))
+    return name, list(datasets or tree["select"]["datasets"][:1])
+
+
+def finished_runs(root: Path, experiment: str, datasets: Sequence[str], highlighters: Sequence[str]) -> Iterator[Run]:
+    """The base models of an experiment with those of the highlighters that they have, by data set, model and seed.
+
+    Raises:
+        InputError: a data set without any.
+    """
+    for dataset in datasets:
+        folder = root / "models" / "train_base" / experiment / dataset
+        found = 0
+        for pipeline in sorted(folder.glob("*/seed*/pipeline")):
+            model, seed = pipeline.parts[-3], pipeline.parts[-2]
+            place = root / "models" / "train_highlighter" / experiment / dataset / model
+            files_of = {name: place / name / seed / "highlighter.safetensors" for name in highlighters}
+            known = {name: path for name, path in files_of.items() if path.is_file()}
+            if known:
+                names = {"dataset": dataset, "model": model, "seed": seed.removeprefix("seed")}
+                found += 1
+                yield Run(names, pipeline, known)
+        if not found:
+            raise InputError(
+                f"{folder}: no finished base model with a highlighter ({', '.join(highlighters)}); "
+                f"run `make all EXPERIMENT={experiment}` first, or name others by --experiment, --datasets"
+            )
+
+
+def write(root: Path, arguments: argparse.Namespace) -> None:
+    """Makes and compares the maps, and writes table, page and figure.
+
+    Raises:
+        InputError: sizes that do not fit, or nothing to look at.
+    """
+    reference, candidates = Size.parse(arguments.reference), [Size.parse(text) for text in arguments.candidates]
+    fidelity.check(reference, candidates, arguments.pool)
+    experiment, datasets = selection(arguments.experiment, arguments.datasets, root)
+    runs = list(finished_runs(root, experiment, datasets, arguments.highlighters))
+    sizes = pool_sizes(reference, candidates, arguments.pool)
+    evaluations = sum(size.evaluations for size in sizes.values())
+    print(f"{len(runs)} base models, {evaluations} network evaluations each", flush=True)
+    with resume.scratch(root / RESULTS / "fidelity" / "pools", _key(runs, sizes, arguments)) as scratch:
+        with runtime.device(arguments.device) as device:
+            dtype = runtime.precision(arguments.precision, device)
+            models = [
+                model
+                for run in runs
+                for model in study(run, sizes, scratch / "_".join(run.names.values()), device, dtype)
+            ]
+        table = fidelity.lines(models, reference, candidates)
+        files.write_table(root / RESULTS / "fidelity.csv", pd.DataFrame(table))
+        files.write_text(root / RESULTS / "fidelity.md", fidelity_page.page(table))
+        scale = f"Experiment {experiment}, {', '.join(datasets)}; {device.type}, {_precision(dtype)}, {_machine()}."
+        with plotting.style():
+            files.write_figure(root / RESULTS / "fidelity.png", fidelity_figure.fidelity_figure(table, scale))
+
+
+def _key(runs: Sequence[Run], sizes: dict[int, Size], arguments: argparse.Namespace) -> str:
+    """Digest of all that decides the maps."""
+    inputs = [
+        [run.names, files.sha256(run.pipeline), [files.sha256(path) for path in run.highlighters.values()]]
+        for run in runs
+    ]
+    settings: list[Any] = [{str(number): str(size) for number, size in sizes.items()}, arguments.highlighters]
+    text = config.to_json([inputs, settings, arguments.device, arguments.precision])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _precision(dtype: Any) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _machine() -> str:
+    return f"{runtime.processors()} processors, {platform.system()} {platform.machine()}"
+
+
+def main() -> None:
+    """Runs the study with the words of the command line."""
+    arguments = parser().parse_args()
+    runtime.set_threads()
+    try:
+        write(Path(), arguments)
+    except (InputError, FileNotFoundError) as error:
+        sys.exit(f"fidelity: {error}")
+
+
+if __name__ == "__main__":
+    main()
