@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -30,7 +31,7 @@ def fidelity_figure(table: Sequence[Line], caption: str) -> Figure:
     (reference,) = rows(table, REFERENCE)
     candidates = rows(table, CANDIDATE)
     steps = sorted({row.size.steps for row in candidates})
-    looks = {
+    looks: dict[int, dict[str, Any]] = {
         count: {"color": plotting.COLOURS[1 + place % (len(plotting.COLOURS) - 1)], "marker": MARKS[place % len(MARKS)]}
         for place, count in enumerate(steps)
     }
@@ -51,7 +52,7 @@ def fidelity_figure(table: Sequence[Line], caption: str) -> Figure:
     return plotting.captioned(figure, f"{_told(table, reference)} {caption}")
 
 
-def _panel(ax: Axes, metric: str, candidates: Iterable[Row], looks: dict[int, dict[str, str]]) -> None:
+def _panel(ax: Axes, metric: str, candidates: Iterable[Row], looks: dict[int, dict[str, Any]]) -> None:
     """The means over models, with the spread of one refresh."""
     for row in candidates:
         found = row.figures[metric]
@@ -68,7 +69,7 @@ def _panel(ax: Axes, metric: str, candidates: Iterable[Row], looks: dict[int, di
         )
 
 
-def _single_models(ax: Axes, metric: str, table: Iterable[Line], looks: dict[int, dict[str, str]]) -> None:
+def _single_models(ax: Axes, metric: str, table: Iterable[Line], looks: dict[int, dict[str, Any]]) -> None:
     """A dot for each model, where there are several."""
     lines = [line for line in table if line["role"] == CANDIDATE and line["metric"] == metric]
     if len(lines) == len({(line["images"], line["steps"]) for line in lines}):
@@ -81,7 +82,14 @@ def _single_models(ax: Axes, metric: str, table: Iterable[Line], looks: dict[int
 def _second_axis(ax: Axes) -> None:
     """The same axis in per cent of plain training."""
     factor = 100.0 * Size(1, 1).cost(CYCLE, BATCHES[0])
-    above = ax.secondary_xaxis("top", functions=(lambda x: x * factor, lambda x: x / factor))
+
+    def cost(evaluations: Any) -> Any:
+        return evaluations * factor
+
+    def evaluations(cost: Any) -> Any:
+        return cost / factor
+
+    above = ax.secondary_xaxis("top", functions=(cost, evaluations))
     above.set_xlabel(f"% added to plain training, a refresh every {CYCLE} steps of batch {BATCHES[0]}")
 
 

@@ -1,12 +1,14 @@
 """A study of a thousand jobs is planned in seconds (design, section 10; issue of cost and speed)."""
 
+import shutil
 import time
+from pathlib import Path
 
 import pytest
 
 from selfrefine import config
 from tests.workflow.job_list import ROOT, job_list, project_params
-from tests.workflow.project import Project, jobs
+from tests.workflow.project import Project
 
 JOBS, SECONDS = 1000, 20.0
 
@@ -20,14 +22,25 @@ def enough_seeds(experiment: str) -> list[int]:
     return seeds
 
 
+@pytest.fixture
+def study(tmp_path: Path) -> Project:
+    """The workflow and the experiment small with that many seeds."""
+    for name in ("experiments", "profiles", "workflow"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("Snakefile", "params.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "src").symlink_to(ROOT / "src")
+    project = Project(tmp_path)
+    project.set("experiment", "small")
+    project.set("select.seeds", enough_seeds("small"))
+    return project
+
+
 @pytest.mark.slow
-def test_a_thousand_jobs_are_planned_in_seconds(capsys: pytest.CaptureFixture[str]) -> None:
-    seeds = enough_seeds("small")
-    selection = f"experiment=small 'select={{seeds: {seeds}}}'"
+def test_a_thousand_jobs_are_planned_in_seconds(study: Project, capsys: pytest.CaptureFixture[str]) -> None:
     began = time.monotonic()
-    told = Project(ROOT).run(f"snakemake --dry-run --forceall all --config {selection}")
+    planned = study.dry_run().total()
     seconds = time.monotonic() - began
-    planned = jobs(told).total()
     with capsys.disabled():
         print(f"\n{planned} jobs planned in {seconds:.1f} s")
     assert planned >= JOBS
