@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from selfrefine import plotting
 from selfrefine.fidelity import CANDIDATE, REFERENCE, Size
@@ -46,6 +48,7 @@ def fidelity_figure(table: Sequence[Line], caption: str) -> Figure:
             ax.axhline(levels[metric], color=plotting.GREY, linewidth=0.8, linestyle=plotting.DASHED)
         ax.set(xscale="log", xlabel="network evaluations of a refresh", ylabel=label)
         ax.grid(visible=True)
+        _plain(ax.xaxis)
         _second_axis(ax)
     handles = [Line2D([], [], **look, linestyle="none", label=f"{count} steps") for count, look in looks.items()]
     figure.legend(handles=handles, loc="outside right upper", **plotting.LEGEND)
@@ -53,20 +56,25 @@ def fidelity_figure(table: Sequence[Line], caption: str) -> Figure:
 
 
 def _panel(ax: Axes, metric: str, candidates: Iterable[Row], looks: dict[int, dict[str, Any]]) -> None:
-    """The means over models, with the spread of one refresh."""
-    for row in candidates:
+    """The means over models, with the spread of one refresh; names in turn above and below, since sizes lie close."""
+    for place, row in enumerate(sorted(candidates, key=lambda row: row.size.evaluations)):
         found = row.figures[metric]
         spread = found.spread if math.isfinite(found.spread) else 0.0
         x = row.size.evaluations
         ax.errorbar(x, found.value, yerr=spread, **looks[row.size.steps], markersize=5.0, capsize=2.5, linestyle="none")
+        side = (-1.0) ** place
         ax.annotate(
             str(row.size),
-            (x, found.value),
-            xytext=(4.0, 4.0),
+            (x, found.value + side * spread),
+            xytext=(0.0, side * 4.0),
             textcoords="offset points",
+            rotation=90.0,
+            ha="center",
+            va="bottom" if side > 0.0 else "top",
             fontsize=LABEL_SIZE,
             color=plotting.GREY,
         )
+    ax.margins(y=0.25)
 
 
 def _single_models(ax: Axes, metric: str, table: Iterable[Line], looks: dict[int, dict[str, Any]]) -> None:
@@ -90,7 +98,15 @@ def _second_axis(ax: Axes) -> None:
         return cost / factor
 
     above = ax.secondary_xaxis("top", functions=(cost, evaluations))
+    _plain(above.xaxis)
     above.set_xlabel(f"% added to plain training, a refresh every {CYCLE} steps of batch {BATCHES[0]}")
+
+
+def _plain(axis: Axis) -> None:
+    """Numbers of a logarithmic axis as they are."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _told(table: Sequence[Line], reference: Row) -> str:
