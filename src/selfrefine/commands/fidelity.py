@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from selfrefine import (
+    code_digest,
     config,
     fidelity,
     fidelity_figure,
@@ -113,13 +114,14 @@ def write(root: Path, arguments: argparse.Namespace) -> None:
 
 
 def _key(runs: Sequence[Run], sizes: dict[int, Size], arguments: argparse.Namespace) -> str:
-    """Digest of all that decides the maps."""
+    """Digest of all that decides the maps; the code is that of the stages which sample and explain as it does."""
     inputs = [
         [run.names, files.sha256(run.pipeline), [files.sha256(path) for path in run.highlighters.values()]]
         for run in runs
     ]
     settings: list[Any] = [{str(number): str(size) for number, size in sizes.items()}, arguments.highlighters]
-    text = config.to_json([inputs, settings, arguments.device, arguments.precision])
+    code = [code_digest.digest(stage) for stage in ("generate_fakes", "evaluate_maps")]
+    text = config.to_json([inputs, settings, code, arguments.device, arguments.precision])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
