@@ -4,6 +4,7 @@
 #   make pull                   data, models and results from the DVC remote instead of computing them
 #   make report                 tables, figures and provenance of the last run in one page: report.html
 #   make readme                 writes the numbers and figures of the last run into README.md
+#   make bench                  what refinement costs on this machine and how fast training and sampling are: results/bench
 
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -15,7 +16,7 @@ CONFIG := $(if $(EXPERIMENT),--config experiment=$(EXPERIMENT))
 QUIETLY = told=$$($(1) 2>&1) || { echo "$$told"; exit 1; }
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test checks unit workflow pull readme report ready ready-to-test
+.PHONY: all test checks unit workflow pull readme report bench ready ready-to-test
 .DEFAULT_GOAL := all
 
 all: ready
@@ -23,6 +24,9 @@ all: ready
 
 readme: ready
 	@python -m selfrefine.commands.readme
+
+bench: ready
+	@python -m selfrefine.commands.bench
 
 report: ready
 	@snakemake all $(CONFIG) --report report.html

@@ -1,0 +1,114 @@
+"""Measures on this machine what the method costs and how fast it is: results/bench/.
+
+`make bench`: `python -m selfrefine.commands.bench`, some minutes; let nothing else run meanwhile.
+"""
+
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from selfrefine import config, files, params, plotting, runtime, strict_yaml
+from selfrefine.benchmarks import (
+    figures,
+    page,
+    pipeline_time,
+    plain_training,
+    refresh_cost,
+    stock_sampling,
+    subject,
+    timing,
+)
+from selfrefine.errors import InputError
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much each part measures."""
+
+    refresh: refresh_cost.Sizes
+    training: plain_training.Sizes
+    sampling: stock_sampling.Sizes
+
+
+SIZES = Sizes(refresh_cost.Sizes(), plain_training.Sizes(), stock_sampling.Sizes())
+
+
+def read_params(root: Path) -> dict[str, Any]:
+    """params.yaml with the overlay of its experiment.
+
+    Raises:
+        InputError: something is wrong with it.
+    """
+    base = strict_yaml.read(root / params.PARAMS)
+    overlay = root / params.overlay(str(base.get("experiment")))
+    merged = config.merge(base, strict_yaml.read(overlay) or {} if overlay.is_file() else {})
+    if wrong := params.check(merged, root):
+        raise InputError(wrong)
+    return merged
+
+
+def bench(root: Path, values: Mapping[str, Any], sizes: Sizes) -> None:
+    """Measures, and writes tables, figures and a page below root/results/bench.
+
+    Args:
+        root: the project's folder.
+        values: the whole of its params.
+        sizes: how much.
+    """
+    out, experiment = root / "results" / "bench", values["experiment"]
+    base = config.job(values, "train_base", {"dataset": values["select"]["datasets"][0], "model": subject.MODEL})
+    with runtime.device(base["device"]) as device:
+        measured = subject.of_params(values, device)
+        clock = timing.clock_of(device)
+        costs = refresh_cost.measure(measured, sizes.refresh, clock, _tell)
+        training = plain_training.measure(measured, sizes.training, clock, _tell)
+        sampling = stock_sampling.measure(measured, sizes.sampling, clock, _tell)
+    stages = pipeline_time.stages(root / "benchmarks", experiment)
+    if not stages:
+        _tell(f"where the time goes: no run of experiment {experiment} is here; skipped")
+    for name, table in {"cost": costs, "training": training, "sampling": sampling, "pipeline": stages}.items():
+        if table:
+            files.write_table(out / f"{name}.csv", pd.DataFrame(table))
+    machine = words(measured)
+    _draw(out, machine, costs, {"Training": training, "Sampling": sampling})
+    files.write_text(out / "bench.md", page.bench_page(machine, costs, training, sampling, stages, experiment))
+    _tell(f"written: {out / 'bench.md'}")
+
+
+def words(measured: subject.Subject) -> str:
+    """Machine and network in a sentence."""
+    size, precision = measured.size, timing.name_of(measured.dtype)
+    return (
+        f"Model {subject.MODEL} of params.yaml at {size} px in {precision}; {measured.device.type}, "
+        f"{runtime.processors()} processors, {torch.get_num_threads()} threads, "
+        f"{platform.system()} {platform.machine()}, torch {torch.__version__}."
+    )
+
+
+def _draw(out: Path, machine: str, costs: Sequence[timing.Line], speeds: Mapping[str, Sequence[timing.Line]]) -> None:
+    with plotting.style():
+        files.write_figure(out / "cost.png", figures.cost_figure(costs, machine))
+        files.write_figure(out / "speed.png", figures.speed_figure(speeds, machine))
+
+
+def _tell(line: str) -> None:
+    print(f"bench: {line}", flush=True)
+
+
+def main() -> None:
+    """`python -m selfrefine.commands.bench` in the project's folder."""
+    try:
+        runtime.set_threads()
+        bench(Path(), read_params(Path()), SIZES)
+    except InputError as error:
+        sys.exit(f"make bench: {error}")
+
+
+if __name__ == "__main__":
+    main()

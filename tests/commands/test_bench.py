@@ -1,0 +1,83 @@
+"""The whole benchmark on a tiny network: every file is written and agrees with the others."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from selfrefine import config, files
+from selfrefine.benchmarks import plain_training, refresh_cost, stock_sampling
+from selfrefine.commands import bench
+from selfrefine.errors import InputError
+from tests.benchmarks.tiny_subject import SIZES
+from tests.tiny_highlighter import one_thread  # noqa: F401 (a fixture)
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = {
+    "models": {
+        "ddpm": {
+            "train_base": {
+                "network": {
+                    "block_out_channels": [8, 8],
+                    "attention": [False, True],
+                    "norm_num_groups": 4,
+                    "attention_head_dim": 4,
+                },
+                "diffusion": {"timesteps": 20},
+            }
+        }
+    },
+    "train_base": {"batch_size": 4},
+    "train_highlighter": {"input_size": 32},
+    "shared": {"device": "cpu"},
+}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> Path:
+    """results/bench of a tiny benchmark, in a project with one job's benchmark file."""
+    root = tmp_path_factory.mktemp("project")
+    (root / "benchmarks" / "train_base" / "embedded").mkdir(parents=True)
+    (root / "benchmarks" / "train_base" / "embedded" / "seed0.tsv").write_text("s\tmax_rss\n100.4\t900\n")
+    sizes = bench.Sizes(
+        SIZES, plain_training.Sizes(rounds=1, updates=1), stock_sampling.Sizes(rounds=1, images=2, steps=4)
+    )
+    bench.bench(root, config.merge(bench.read_params(ROOT), TINY), sizes)
+    return root / "results" / "bench"
+
+
+def test_tables_figures_and_page_are_there(written):
+    names = {"cost.csv", "training.csv", "sampling.csv", "pipeline.csv", "cost.png", "speed.png", "bench.md"}
+    assert {path.name for path in written.iterdir()} == names
+
+
+def test_the_page_shows_the_tables(written):
+    text = (written / "bench.md").read_text()
+    for line in files.read_table(written / "cost.csv").to_dict("records"):
+        assert f"{line['cost']:.3f}" in text
+        assert line["meets"] == (line["cost"] <= refresh_cost.LIMIT)
+    for name in ("training", "sampling"):
+        for line in files.read_table(written / f"{name}.csv").to_dict("records"):
+            assert line["case"] in text
+            assert f"{line['ratio']:.2f} [" in text
+    assert "16 px in" in text
+    assert "| train_base" in text
+
+
+def test_images_of_both_samplers_agree(written):
+    table = files.read_table(written / "sampling.csv").set_index("case")
+    assert table.loc["ours, float32", "largest_difference"] < stock_sampling.TOLERANCE
+
+
+def test_wrong_params_are_told_in_a_line(tmp_path):
+    for name in ("params.yaml", "workflow", "experiments"):
+        source = ROOT / name
+        shutil.copytree(source, tmp_path / name) if source.is_dir() else shutil.copy(source, tmp_path / name)
+    assert bench.read_params(tmp_path)["experiment"] == "embedded"
+    text = (tmp_path / "params.yaml").read_text().replace("  batch_size: 64  # images per step", "  batch_size: -1  #")
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"params.yaml: train_base.batch_size is -1"):
+        bench.read_params(tmp_path)
+    (tmp_path / "params.yaml").unlink()
+    with pytest.raises(InputError, match="no such file; run from the project's root"):
+        bench.read_params(tmp_path)
