@@ -58,6 +58,15 @@ def test_lines_of_a_machine_that_only_evaluates_are_those_of_counting():
     assert {line["meets"] for line in lines} == {True, False}
 
 
+def test_what_the_map_costs_in_an_update_is_told_apart_from_the_refresh():
+    seconds = counted_seconds()
+    seconds[REFINING, 4, 0] = [1.1 * value for value in seconds[PLAIN, 4, 0]]
+    line = next(line for line in refresh_cost.lines(seconds, SIZES) if line["batch"] == 4)
+    assert line["refining_over_plain_update"] == pytest.approx(1.1)
+    assert line["cost"] == pytest.approx(1.2)
+    assert line["refresh_alone"] == pytest.approx(1.1)
+
+
 def test_one_slow_round_moves_an_end_and_not_the_median():
     sizes = Sizes(rounds=3, batches=(4,), cycles=(10,), refreshes=((4, 3),), reduced=(), authors_steps=5)
     seconds = counted_seconds(sizes)

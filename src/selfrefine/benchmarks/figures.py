@@ -10,7 +10,7 @@ from selfrefine import plotting
 from selfrefine.benchmarks.refresh_cost import AUTHORS, LIMIT, REDUCED
 from selfrefine.benchmarks.timing import Line
 
-TICKS = (1.0, LIMIT, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)  # of a cost
+TICKS = (LIMIT, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)  # of a cost
 LINES = {AUTHORS: plotting.DASHED, REDUCED: plotting.DASH_DOTTED}
 BAR_HEIGHT = 0.42  # inches
 
@@ -44,7 +44,7 @@ def cost_figure(table: Sequence[Line], caption: str) -> Figure:
         ax.set_xticks(cycles, [str(cycle) for cycle in cycles])
         ax.grid(visible=True)
     low, high = min(line["low"] for line in table), max(line["high"] for line in table)
-    ticks = [tick for tick in TICKS if low <= tick <= high or tick in (1.0, LIMIT)]
+    ticks = [tick for tick in TICKS if low <= tick <= 1.1 * high or tick == LIMIT]
     axes[0].set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     for ax in axes:
         ax.minorticks_off()

@@ -141,7 +141,10 @@ def _authors(subject: Subject, trainer: Trainer, batch: int, steps: int) -> Call
 
 
 def lines(seconds: Seconds, sizes: Sizes) -> list[Line]:
-    """The table from the seconds of all cases by round; `cost` is the median over rounds of the ratio."""
+    """The table from the seconds of all cases by round; `cost` is the median over rounds of the ratio.
+
+    `refresh_alone` is the cost if an update with the map took as long as a plain one: 1 + refresh / (cycle x update).
+    """
     found = []
     for batch in sizes.batches:
         plain, refining = seconds[PLAIN, batch, 0], seconds[REFINING, batch, 0]
@@ -156,6 +159,10 @@ def lines(seconds: Seconds, sizes: Sizes) -> list[Line]:
                 by_round = zip(plain, refining, refresh, strict=True)
                 cost = timing.spread([phase_cost(*round_, cycle) for round_ in by_round])
                 counted = cost_by_evaluations(images, steps, batch, cycle)
+                alone = timing.spread(
+                    [phase_cost(one, one, other, cycle) for one, other in zip(plain, refresh, strict=True)]
+                )
                 line = {"cycle": cycle, "cost": cost.value, "low": cost.low, "high": cost.high}
-                found.append(told | line | {"by_evaluations": counted, "meets": cost.value <= LIMIT})
+                line |= {"refresh_alone": alone.value, "by_evaluations": counted}
+                found.append(told | line | {"meets": cost.value <= LIMIT})
     return found

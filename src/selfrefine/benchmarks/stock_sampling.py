@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import torch
 from diffusers import DDIMPipeline
@@ -65,7 +66,7 @@ class Chains:
     def __init__(self, pipeline: Pipeline, sizes: Sizes) -> None:
         pipeline.unet.eval()
         self.sizes = sizes
-        self.stock_pipeline: Any = DDIMPipeline(unet=pipeline.unet, scheduler=pipeline.scheduler)
+        self.stock_pipeline = cast(Pipeline, DDIMPipeline(unet=pipeline.unet, scheduler=pipeline.scheduler))
         self.stock_pipeline.set_progress_bar_config(disable=True)
         scheduler = self.stock_pipeline.scheduler
         scheduler.set_timesteps(sizes.steps)
@@ -104,7 +105,7 @@ def measure(subject: Subject, sizes: Sizes, clock: Clock, tell: Callable[[str], 
     differences = {name: (chains.ours(dtype) - stock).abs() for name, dtype in names.items()}
     found = {STOCK: Case(chains.stock)}
     for name, dtype in names.items():
-        found[name] = Case(lambda dtype=dtype: chains.ours(dtype))
+        found[name] = Case(partial(chains.ours, dtype))
     seconds = timing.interleaved("sampling", found, sizes.rounds, clock, tell)
     told = {name: {"largest": float(gap.max()), "mean": float(gap.mean())} for name, gap in differences.items()}
     told[STOCK] = {"largest": 0.0, "mean": 0.0}

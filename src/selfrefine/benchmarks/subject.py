@@ -100,5 +100,6 @@ def random_highlighter(input_size: int) -> Highlighter:
         for layer in model.features:
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                assert layer.bias is not None
                 nn.init.zeros_(layer.bias)
     return model.eval()
