@@ -38,7 +38,7 @@ class Sizes:
     """
 
     rounds: int = 5
-    images: int = 512
+    images: int = 320
     batches: tuple[int, ...] = (8, 16, 64)
     cycles: tuple[int, ...] = (10, 50, 100, 500, 1000)
     refreshes: tuple[tuple[int, int], ...] = ((64, 10), (64, 25), (32, 10), (16, 10))
