@@ -58,10 +58,10 @@ def test_targets_are_judged_by_the_machines_precision():
 
 
 def test_agreement_is_told_for_float32():
-    assert "- ours, float32: largest 2e-06, mean 2e-07; agrees within 0.001\n" in write()
+    assert "- ours, float32: largest 2e-06, mean 2e-07; agrees within 0.0001\n" in write()
     assert "- ours, bfloat16: largest 0.02, mean 0.002\n" in write()
     apart = [line | {"largest_difference": 0.002} for line in SAMPLING]
-    assert "largest 0.002, mean 2e-07; **does not agree** within 0.001\n" in write(sampling=apart)
+    assert "largest 0.002, mean 2e-07; **does not agree** within 0.0001\n" in write(sampling=apart)
 
 
 def test_stages_have_a_sum_and_a_missing_run_a_line():

@@ -109,7 +109,11 @@ def _agreement(table: Sequence[Line]) -> str:
             agrees = line["largest_difference"] <= stock_sampling.TOLERANCE
             told += f"; {'agrees' if agrees else '**does not agree**'} within {stock_sampling.TOLERANCE:g}"
         words.append(told + "\n")
-    return f"Difference of the images, pixels in [0, 1], same noise and timesteps:\n\n{''.join(words)}"
+    told = (
+        "Difference of the images, pixels in [0, 1], same weights, noise and timesteps. Random weights, as these are, "
+        "magnify every rounding more than trained ones do:"
+    )
+    return f"{told}\n\n{''.join(words)}"
 
 
 def _stages(table: Sequence[Line], experiment: str) -> str:
