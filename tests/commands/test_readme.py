@@ -48,6 +48,19 @@ def test_block_is_replaced_and_the_rest_kept(project):
     assert (project / "README.md").read_text() == once
 
 
+def test_pages_of_the_bench_are_linked_where_it_was_run(project):
+    readme.write(project, "embedded")
+    assert "docs/bench.md" not in (project / "README.md").read_text()
+    for name in ("bench.md", "cost.png"):
+        (project / "results" / "bench").mkdir(exist_ok=True)
+        (project / "results" / "bench" / name).write_text(name)
+    readme.write(project, "embedded")
+    text = (project / "README.md").read_text()
+    assert "[bench](docs/bench.md)" in text
+    assert "fidelity" not in text
+    assert (project / "docs" / "cost.png").read_text() == "cost.png"
+
+
 def test_time_is_that_of_the_experiment_and_of_fetching(project):
     rows = readme.time_table(project / "benchmarks", "embedded").splitlines()[-4:]
     assert rows == [

@@ -6,12 +6,10 @@
 import platform
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from selfrefine import files, runtime
+from selfrefine.benchmarks import pipeline_time
 from selfrefine.errors import InputError
 
 BEGIN, END = "<!-- results:begin (written by `make readme`) -->", "<!-- results:end -->"
@@ -21,6 +19,8 @@ FIGURES = {
     "figures": ("figure4.png", "figure8.png", "planted.png", "maps.png", "mfam.png", "loss.png"),
     "tables": ("strength.png", "forest.png"),
 }
+# Of `make bench` and of the study of cheap maps, where they were run.
+BENCH = ("bench.md", "cost.png", "speed.png", "fidelity.md", "fidelity.png")
 SHOWN = ("figure4.png", "maps.png", "planted.png", "strength.png", "mfam.png")
 
 
@@ -30,6 +30,10 @@ def results_block(root: Path, experiment: str) -> str:
     below = "\n".join(f"###{line}" if line.startswith("#") else line for line in first_space(table))
     pages = ", ".join(f"[{name}](docs/{name}.md)" for name in PAGES)
     told = f"All tables of this run, as they were written: {pages}. Its other figures are in [docs/](docs)."
+    costs = [name for name in BENCH if name.endswith(".md") and (root / "results" / "bench" / name).is_file()]
+    if costs:
+        links = ", ".join(f"[{name.removesuffix('.md')}](docs/{name})" for name in costs)
+        told += f" What refinement costs, and how true a cheap map is, on the same machine: {links}."
     pictures = "\n\n".join(f"![{name}](docs/{name})" for name in SHOWN)
     return "\n\n".join([below, told, pictures, time_table(root / "benchmarks", experiment)])
 
@@ -47,29 +51,15 @@ def time_table(benchmarks: Path, experiment: str) -> str:
     Raises:
         InputError: no benchmark of this experiment.
     """
-    rows = []
-    for stage in sorted(path for path in benchmarks.iterdir() if path.is_dir()):
-        tables = [pd.read_csv(path, sep="\t") for path in _benchmarks(stage, experiment)]
-        if tables:
-            jobs = pd.concat(tables)
-            rows.append((stage.name, len(jobs), jobs["s"].sum(), jobs["max_rss"].max()))
-    if not rows:
+    stages = pipeline_time.stages(benchmarks, experiment)
+    if not stages:
         raise InputError(f"{benchmarks}: no benchmark of experiment {experiment}; run `make all` first")
-    rows.sort(key=lambda row: -row[2])
+    rows = [(line["stage"], line["jobs"], line["seconds"], line["peak_mib"]) for line in stages]
     rows.append(("all", sum(row[1] for row in rows), sum(row[2] for row in rows), max(row[3] for row in rows)))
     machine = f"{runtime.processors()} processors, {platform.system()} {platform.machine()}"
     lines = [f"| `{name}` | {jobs} | {seconds:.0f} | {memory:.0f} |" for name, jobs, seconds, memory in rows]
     head = f"Time and memory of this run, by Snakemake's clock ({machine}):"
     return "\n".join([head, "", "| stage | jobs | seconds | peak MiB of a job |", "|---|---|---|---|", *lines])
-
-
-def _benchmarks(stage: Path, experiment: str) -> Sequence[Path]:
-    """Those of the experiment; the stages that fetch know none and belong to all."""
-    return sorted(
-        path
-        for path in stage.rglob("*.tsv")
-        if stage.name.startswith("fetch_") or experiment in path.parts or path.stem == experiment
-    )
 
 
 def write(root: Path, experiment: str) -> None:
@@ -89,6 +79,9 @@ def write(root: Path, experiment: str) -> None:
             shutil.copyfile(root / "results" / room / experiment / name, root / "docs" / name)
     for name in PAGES:
         shutil.copyfile(root / "results" / "tables" / experiment / f"{name}.md", root / "docs" / f"{name}.md")
+    for name in BENCH:
+        if (root / "results" / "bench" / name).is_file():
+            shutil.copyfile(root / "results" / "bench" / name, root / "docs" / name)
     files.write_text(readme, f"{before}{BEGIN}\n{results_block(root, experiment)}\n{END}{after}")
 
 
