@@ -87,7 +87,7 @@ def test_two_runs_at_once(project: Project) -> None:
     [
         (("\ntrain_base:\n", "\ntrain_base:\n  leaning_rate: 0.1\n"), ["leaning_rate", "learning_rate"]),
         (("  batch_size: 64  # images per step", "  batch_size: many  # images per step"), ["batch_size", "many"]),
-        (("  learning_rate: 0.001 ", "  learning_rate: 1e-3 "), ["line ", "1e-3", "0.001"]),
+        (("  learning_rate: 0.003 ", "  learning_rate: 1e-3 "), ["line ", "1e-3", "0.001"]),
         (("experiment: embedded", "experiment: embeded"), ["embeded", "embedded"]),
         (("variants: [baseline, ", "variants: [baseline, forwards, "), ["forwards", "forward"]),
     ],

@@ -189,9 +189,9 @@ def test_bad_params_end_in_one_line(asked, line):
     ("written", "instead", "told"),
     [
         (
-            "steps: 600 ",
-            "steps: 6e2 ",
-            "6e2 reads differently in YAML 1.1 (Snakemake) and YAML 1.2 (DVC); write 600.0 or ",
+            "steps: 400 ",
+            "steps: 4e2 ",
+            "4e2 reads differently in YAML 1.1 (Snakemake) and YAML 1.2 (DVC); write 400.0 or ",
         ),
         ("experiment: embedded", "experiment: [embedded", ": not YAML: "),
         ("experiment: embedded", "experiment: smoke\nexperiment: embedded", "experiment is given twice; delete one"),
