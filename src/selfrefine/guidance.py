@@ -14,10 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from selfrefine import diffusion, maps, modulation, pixels, randomness, runtime, sampling
-from selfrefine.gradcam import PAPER_CAM, Cam, flaw_activation_maps, mean_map
+from selfrefine.gradcam import CELL, PAPER_CAM, Cam, flaw_activation_maps, mean_map
 from selfrefine.highlighter import Highlighter
 
-CAM_STRIDE = 16  # px of the highlighter's input behind one cell of conv5_3
 CHUNK = 64  # images sampled and explained together; bounds the memory, decides no number of the map but its last bits
 
 
@@ -157,7 +156,7 @@ class Guide:
 
     def _map(self, mfam: Tensor, first: Tensor, images: Tensor, refresh: int) -> Tensor:
         """The variant's map before it is matched. Method 5.6 and 11.3."""
-        grid = self.highlighter.input_size // CAM_STRIDE
+        grid = self.highlighter.input_size // CELL
         match self.refinement.map:
             case "label_shuffled":
                 assert self.other is not None, "the map label_shuffled needs a second highlighter"

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from selfrefine import maps, pixels, randomness, runtime
 from selfrefine.errors import InputError
-from selfrefine.gradcam import flaw_activation_maps
+from selfrefine.gradcam import CELL, flaw_activation_maps
 from selfrefine.highlighter import Highlighter
 from selfrefine.metrics.mean_maps import Evidence, FixedMap, MeanMap, MomentGap
 from selfrefine.progress import Progress
@@ -16,7 +16,6 @@ from selfrefine.progress import Progress
 FLAW, REAL_MAP = "flaw", "real_map"
 FAKES, REALS = "fake", "real"
 MEAN, SINGLE = "mean/", "single/"  # before the names of arrays in maps.npz
-CAM_STRIDE = 16  # px of the highlighter's input behind one cell of conv5_3
 CHUNK = 64  # images explained together
 
 
@@ -60,9 +59,8 @@ def single_maps(
         label: of the lines of progress.
     """
     device, found = model.mean.device, []
-    first = 1 + (
-        source == REALS
-    )  # image 0 of FAKES has stream 1, of REALS 2, and so on in turn: no index meets another
+    # Image 0 of FAKES has stream 1, of REALS 2, and so on in turn: no index meets another.
+    first = 1 + (source == REALS)
     with Progress(label, len(images), unit="image") as progress:
         for start in range(0, len(images), CHUNK):
             shown = pixels.to_float(images[start : start + CHUNK]).to(device)
@@ -89,7 +87,7 @@ def without_highlighter(
     found = [maps.single_edges(pixels.quantise(part)).flatten(1) for part in torch.split(levels, CHUNK)]
     mean, std = (moment.double() for moment in moments)
     return {
-        "moment_gap": MomentGap(levels.double(), mean, std, input_size // CAM_STRIDE, FAKES),
+        "moment_gap": MomentGap(levels.double(), mean, std, input_size // CELL, FAKES),
         "edge": MeanMap(torch.cat(found).numpy(), FAKES),
         "gaussian_center": FixedMap(maps.gaussian_center(fakes.shape[1]).flatten().double().numpy()),
     }
