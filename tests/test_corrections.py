@@ -9,10 +9,11 @@ import torch
 from scipy.interpolate import CubicSpline
 from torch import nn
 
-from selfrefine import files
-from selfrefine.corrections import TimeShift, corrected, shifted_times
+from selfrefine import files, schedule
+from selfrefine.corrections import TimeShift, corrected, shifted_time, shifted_times
 from selfrefine.errors import InputError
 from selfrefine.modulation import modulated, self_attentions
+from selfrefine.schedule import Schedule
 from tests.tiny import SIZE, TIMESTEPS, tiny_pipeline
 
 BETAS = np.linspace(1e-4, 0.02, 1000)
@@ -42,7 +43,7 @@ class LinearDenoiser(nn.Module):
 def test_linear_denoiser_becomes_that_of_the_forward_process(t, variance, factor):
     """Method 1.3: s (1 + lf c) / (abar v + (1 - abar) (1 + lf c)^2)."""
     noisy = torch.randn(3, 1, 4, 4, generator=torch.Generator().manual_seed(0))
-    shift = TimeShift(LinearDenoiser(variance), torch.from_numpy(ABAR).float(), factor)
+    shift = TimeShift(LinearDenoiser(variance), Schedule(torch.from_numpy(ABAR).float()), factor)
     level = ABAR[t]
     slope = math.sqrt(1.0 - level) * factor / (level * variance + (1.0 - level) * factor**2)
     torch.testing.assert_close(shift(noisy, t).sample, slope * noisy, rtol=5e-4, atol=0.0)
@@ -60,6 +61,33 @@ def test_the_clock_is_off_by_about_a_step_at_most_at_the_papers_weight():
     back, _ = shifted_times(ABAR, 1.0 / 1.005)
     assert back[0] == 0.0
     assert np.interp(back[20:900], np.arange(1000), times) == pytest.approx(np.arange(20, 900), abs=0.01)
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.0, 1.005, 1.3])
+@pytest.mark.parametrize("t", [0.01, 0.3, 0.8])
+def test_a_continuous_clock_is_shifted_to_the_noise_to_signal_ratio_asked_for(t, factor):
+    def noise_to_signal(t):
+        level = math.exp(-0.1 * t - 9.95 * t**2)
+        return math.sqrt((1.0 - level) / level)
+
+    time, scale = shifted_time(999.0 * t, factor)
+    assert noise_to_signal(time / 999.0) == pytest.approx(factor * noise_to_signal(t), rel=1e-9)
+    level = math.exp(-0.1 * t - 9.95 * t**2)
+    assert scale == pytest.approx(math.hypot(math.sqrt(level), factor * math.sqrt(1.0 - level)), rel=1e-12)
+    assert shifted_time(999.0, 1.3)[0] == 999.0  # there is no later time
+
+
+def test_a_network_of_continuous_time_is_given_the_shifted_time_and_the_scaled_image():
+    seen = []
+
+    def network(noisy, time):
+        seen.append((noisy, time))
+
+    image = torch.full((1, 1, 2, 2), 0.5)
+    TimeShift(network, Schedule(torch.from_numpy(ABAR).float(), continuous=True), 1.3)(image, 400.5)
+    time, scale = shifted_time(400.5, 1.3)
+    assert float(seen[0][1]) == pytest.approx(time)
+    torch.testing.assert_close(seen[0][0], image / scale)
 
 
 @pytest.fixture(scope="module")
@@ -87,13 +115,13 @@ def source(tmp_path):
 
 
 def predicted(pipeline, noisy, correction, source, t=7):
-    levels = pipeline.scheduler.alphas_cumprod
+    levels = schedule.of(pipeline)
     with torch.no_grad(), corrected(pipeline.unet.eval(), levels, correction, source, "row") as network:
         return network(noisy, t).sample
 
 
 def test_without_correction_the_network_itself_is_sampled(pipeline):
-    with corrected(pipeline.unet, pipeline.scheduler.alphas_cumprod, "none", (), "row") as network:
+    with corrected(pipeline.unet, schedule.of(pipeline), "none", (), "row") as network:
         assert network is pipeline.unet
 
 
@@ -117,7 +145,7 @@ def test_a_weight_of_zero_is_plain_bit_for_bit(pipeline, noisy, source, correcti
 
 def test_time_shift_is_of_the_mean_over_all_refreshes(pipeline, noisy, source):
     maps = np.stack([np.full((SIZE, SIZE), value) for value in (0.1, 0.2, 0.9)])
-    expected = TimeShift(pipeline.unet, pipeline.scheduler.alphas_cumprod, 1.0 + 0.5 * 0.4)
+    expected = TimeShift(pipeline.unet, schedule.of(pipeline), 1.0 + 0.5 * 0.4)
     with torch.no_grad():
         torch.testing.assert_close(predicted(pipeline, noisy, "time_shift", source(maps)), expected(noisy, 7).sample)
 

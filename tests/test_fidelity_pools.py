@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine import files, gradcam, networks, pixels, randomness, sampling
+from selfrefine import files, gradcam, networks, pixels, randomness, sampling, schedule
 from selfrefine.errors import InputError
 from selfrefine.fidelity import Size
 from selfrefine.fidelity_pools import Run, pool_seed, pool_sizes, study
@@ -64,7 +64,7 @@ def test_images_are_those_of_a_refresh_of_these_steps_with_the_pools_noise(run, 
     pipeline = tiny.tiny_pipeline()
     streams = [randomness.stream(pool_seed(3, 2, dither=False), "fidelity", row) for row in range(POOL)]
     images = sampling.sample_chunk(
-        pipeline.unet.eval(), pipeline.scheduler.alphas_cumprod, streams, sampler="ddim", steps=2, dtype=DTYPE
+        pipeline.unet.eval(), schedule.of(pipeline), streams, sampler="ddim", steps=2, dtype=DTYPE
     )
     dithers = [randomness.stream(pool_seed(3, 2, dither=True), "map_evidence", 1 + 2 * row) for row in range(POOL)]
     cams = gradcam.flaw_activation_maps(tiny_highlighter.highlighter(32), images, dithers)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine import gradcam, pixels, sampling
+from selfrefine import gradcam, pixels, sampling, schedule
 from selfrefine.guidance import Guide, Refinement
 from selfrefine.highlighter_data import RealsAndFakes
 from selfrefine.metrics import features, map_evidence, map_sets
@@ -57,7 +57,7 @@ def guide(images, kind):
     pipeline = tiny_pipeline()
     maker = Guide(
         Refinement(**vars(REFINEMENT) | {"map": kind}),
-        pipeline.scheduler.alphas_cumprod,
+        schedule.of(pipeline),
         tiny_highlighter.highlighter(32),
         images,
         seed=0,
@@ -134,7 +134,7 @@ def test_an_image_costs_as_many_evaluations_as_steps(n, tmp_path):
     seen = rows_through(pipeline.unet)
     sampling.sample_images(
         pipeline.unet,
-        pipeline.scheduler.alphas_cumprod,
+        schedule.of(pipeline),
         tmp_path,
         label="test",
         seed=0,

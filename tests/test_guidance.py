@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine import edges, gradcam, guidance, maps, pixels, randomness, sampling
+from selfrefine import edges, gradcam, guidance, maps, pixels, randomness, sampling, schedule
 from selfrefine.guidance import Guide, Refinement
 from tests import tiny_highlighter
 from tests.tiny import tiny_images, tiny_pipeline
@@ -18,7 +18,7 @@ def guide(seed=0, flip=False, other=None, **changes):
     """A guide of maps of 8 px from a highlighter of 32 px."""
     return Guide(
         Refinement(**vars(REFINEMENT) | changes),
-        tiny_pipeline().scheduler.alphas_cumprod,
+        schedule.of(tiny_pipeline()),
         tiny_highlighter.highlighter(32),
         tiny_images(),
         seed=seed,
@@ -38,7 +38,7 @@ def samples(refresh=0):
     pipeline = tiny_pipeline()
     streams = [randomness.stream(0, "map_noise", 3 * refresh + row) for row in range(3)]
     images = sampling.sample_chunk(
-        pipeline.unet.eval(), pipeline.scheduler.alphas_cumprod, streams, sampler="ddim", steps=3, dtype=torch.float32
+        pipeline.unet.eval(), schedule.of(pipeline), streams, sampler="ddim", steps=3, dtype=torch.float32
     )
     return images, streams
 

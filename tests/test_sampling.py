@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine import randomness, sampling
+from selfrefine import randomness, sampling, schedule
 from tests.tiny import tiny_pipeline
 
 
@@ -13,7 +13,7 @@ def sample(scratch, *, n_images=10, chunk_size=4, sampler="ddim", purpose="evalu
     scratch.mkdir(exist_ok=True)
     return sampling.sample_images(
         pipeline.unet,
-        pipeline.scheduler.alphas_cumprod,
+        schedule.of(pipeline),
         scratch,
         label="test",
         seed=seed,
@@ -65,6 +65,6 @@ def test_sampling_leaves_the_global_generator_alone(tmp_path):
     pipeline = tiny_pipeline()
     torch.manual_seed(5)
     sampling.sample_chunk(
-        pipeline.unet, pipeline.scheduler.alphas_cumprod, streams, sampler="ancestral", steps=3, dtype=torch.float32
+        pipeline.unet, schedule.of(pipeline), streams, sampler="ancestral", steps=3, dtype=torch.float32
     )
     assert torch.equal(torch.rand(3), expected)

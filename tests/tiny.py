@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from selfrefine import files, networks
+from selfrefine import files, networks, schedule
 from selfrefine.runtime import Job
 from selfrefine.stages import generate_fakes, generate_samples, train_base, train_refined
 from selfrefine.trainer import Settings, Trainer
@@ -74,7 +74,7 @@ def tiny_trainer(
     """A trainer at step 0; `network` replaces leaves of NETWORK, `settings` those of `tiny_settings`."""
     data = tiny_images() if images is None else images
     pipeline = tiny_pipeline(seed, data.shape[1], **network or {})
-    levels = pipeline.scheduler.alphas_cumprod
+    levels = schedule.of(pipeline)
     return Trainer(pipeline.unet, levels, data, tiny_settings(**settings), seed=seed, dtype=dtype)
 
 

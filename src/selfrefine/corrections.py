@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from selfrefine import files
 from selfrefine.errors import InputError
 from selfrefine.modulation import modulated
+from selfrefine.schedule import LINEAR, SQUARE, TIME_SCALE, Schedule
 
 Correction = Literal[
     "none",
@@ -32,14 +33,14 @@ class TimeShift(nn.Module):
 
     Args:
         network: a diffusers network that predicts noise.
-        alphas_cumprod: (T,) float32.
+        schedule: of its pipeline.
         factor: 1 + lf c > 0 for a uniform map c; with 1 the network is what it was, bit for bit.
     """
 
-    def __init__(self, network: Any, alphas_cumprod: Tensor, factor: float) -> None:
+    def __init__(self, network: Any, schedule: Schedule, factor: float) -> None:
         super().__init__()
-        self.network = network
-        self.times, self.scales = shifted_times(alphas_cumprod.double().cpu().numpy(), factor)
+        self.network, self.factor, self.continuous = network, factor, schedule.continuous
+        self.times, self.scales = shifted_times(schedule.alphas_cumprod.double().cpu().numpy(), factor)
 
     @property
     def device(self) -> torch.device:
@@ -52,11 +53,12 @@ class TimeShift(nn.Module):
         """The network's."""
         return self.network.config
 
-    def forward(self, noisy: Tensor, t: int) -> Any:
-        """The network's output for x_t (N, C, H, W) float32 at an integer time."""
+    def forward(self, noisy: Tensor, t: float) -> Any:
+        """The network's output for x_t (N, C, H, W) float32 at a time of the schedule."""
+        shifted, scale = shifted_time(t, self.factor) if self.continuous else (self.times[int(t)], self.scales[int(t)])
         # diffusers takes a time that is no tensor for an integer
-        time = torch.tensor(self.times[t], dtype=torch.float32, device=noisy.device)
-        return self.network(noisy / float(self.scales[t]), time)
+        time = torch.tensor(shifted, dtype=torch.float32, device=noisy.device)
+        return self.network(noisy / float(scale), time)
 
 
 def shifted_times(alphas_cumprod: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
@@ -76,15 +78,29 @@ def shifted_times(alphas_cumprod: np.ndarray, factor: float) -> tuple[np.ndarray
     return times, np.sqrt(1.0 + (1.0 - alphas_cumprod) * (factor**2 - 1.0))
 
 
+def shifted_time(time: float, factor: float) -> tuple[float, float]:
+    """t' and n of one time of the VP-SDE, both times as its network is given them; t' is at most that of t = 1.
+
+    Args:
+        time: 999 t > 0.
+        factor: 1 + lf c > 0.
+    """
+    t = time / TIME_SCALE
+    depth = math.log1p(factor**2 * math.expm1(LINEAR * t + SQUARE * t**2))  # -log abar(t')
+    shifted = (math.sqrt(LINEAR**2 + 4.0 * SQUARE * depth) - LINEAR) / (2.0 * SQUARE)
+    level = math.exp(-LINEAR * t - SQUARE * t**2)
+    return TIME_SCALE * min(shifted, 1.0), math.sqrt(1.0 + (1.0 - level) * (factor**2 - 1.0))
+
+
 @contextmanager
 def corrected(
-    network: Any, alphas_cumprod: Tensor, correction: Correction, source: tuple[Path, ...], row: str
+    network: Any, schedule: Schedule, correction: Correction, source: tuple[Path, ...], row: str
 ) -> Iterator[Any]:
     """Yields what is sampled in the place of `network`, until the block ends.
 
     Args:
         network: a diffusers network that predicts noise.
-        alphas_cumprod: (T,) float32.
+        schedule: of its pipeline.
         correction: which.
         source: maps.npy and config.json of the refinement `map_of`; nothing for no correction.
         row: of samplings in params.yaml, for errors.
@@ -98,7 +114,7 @@ def corrected(
     maps, config = _refinement(correction, source, f"params.yaml: samplings.{row}.map_of")
     mean = float(maps.mean(dtype=np.float64))
     if correction == "time_shift":
-        yield TimeShift(network, alphas_cumprod, 1.0 + config["forward_weight"] * mean)
+        yield TimeShift(network, schedule, 1.0 + config["forward_weight"] * mean)
         return
     weight, kept = config["reverse_weight"], torch.from_numpy(np.array(maps[-1])).to(network.device)
     if correction == "kv_gain":

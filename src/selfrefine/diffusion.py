@@ -5,7 +5,6 @@ Notation of method.md: abar_t is the cumulative alpha, M the guidance map in [0,
 
 from typing import Literal, NamedTuple
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -95,8 +94,3 @@ def noise_loss(predicted: Tensor, target: Tensor, factor: Tensor | None = None) 
     if factor is None:
         return functional.mse_loss(predicted.float(), target)
     return (functional.mse_loss(predicted.float(), target, reduction="none") * factor).mean()
-
-
-def draw_timesteps(n: int, timesteps: int, generator: torch.Generator) -> Tensor:
-    """t ~ Uniform{0 ... T-1}, (n,) int64 on the CPU. Method 1.3."""
-    return torch.randint(timesteps, (n,), generator=generator)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from selfrefine import files, highlighter, networks, randomness, sampling
+from selfrefine import files, highlighter, networks, randomness, sampling, schedule
 from selfrefine.errors import InputError
 from selfrefine.fidelity import Model, Size
 from selfrefine.guidance import CHUNK
@@ -68,7 +68,7 @@ def study(run: Run, sizes: Mapping[int, Size], scratch: Path, device: torch.devi
         InputError: more steps than the model has timesteps.
     """
     pipeline = networks.load(run.pipeline, device)
-    longest, timesteps = max(size.steps for size in sizes.values()), len(pipeline.scheduler.alphas_cumprod)
+    longest, timesteps = max(size.steps for size in sizes.values()), len(schedule.of(pipeline).alphas_cumprod)
     if longest > timesteps:
         raise InputError(f"{run.pipeline}: {longest} steps asked for, but the model has {timesteps} timesteps")
     models = {name: highlighter.load(path, device) for name, path in run.highlighters.items()}
@@ -94,7 +94,7 @@ def _sampled(
     settings: dict[str, Any] = {"sampler": "ddim", "steps": size.steps, "chunk_size": CHUNK, "dtype": dtype}
     return sampling.sample_images(
         pipeline.unet,
-        pipeline.scheduler.alphas_cumprod,
+        schedule.of(pipeline),
         folder,
         label=f"{run.label} {size}",
         seed=pool_seed(int(run.names["seed"]), number, dither=False),

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from selfrefine import diffusion, maps, modulation, pixels, randomness, runtime, sampling
 from selfrefine.gradcam import CELL, PAPER_CAM, Cam, flaw_activation_maps, mean_map
 from selfrefine.highlighter import Highlighter
+from selfrefine.schedule import Schedule
 
 CHUNK = 64  # images sampled and explained together; bounds the memory, decides no number of the map but its last bits
 
@@ -82,7 +83,7 @@ class Guide:
 
     Args:
         refinement: which map, of how many images.
-        alphas_cumprod: (T,) float32, on the network's device.
+        schedule: of the network's pipeline.
         highlighter: on the same device; of the mFAM.
         reals: packed training images, (N, H, H, 3) uint8.
         seed: of the run.
@@ -94,7 +95,7 @@ class Guide:
     def __init__(
         self,
         refinement: Refinement,
-        alphas_cumprod: Tensor,
+        schedule: Schedule,
         highlighter: Highlighter,
         reals: np.ndarray,
         *,
@@ -103,12 +104,7 @@ class Guide:
         horizontal_flip: bool,
         other: Highlighter | None = None,
     ) -> None:
-        self.refinement, self.alphas_cumprod, self.highlighter, self.reals = (
-            refinement,
-            alphas_cumprod,
-            highlighter,
-            reals,
-        )
+        self.refinement, self.schedule, self.highlighter, self.reals = refinement, schedule, highlighter, reals
         self.seed, self.dtype, self.horizontal_flip, self.other = seed, dtype, horizontal_flip, other
         self.size = reals.shape[1]
 
@@ -134,7 +130,7 @@ class Guide:
         chunks = [
             sampling.sample_chunk(
                 network,
-                self.alphas_cumprod,
+                self.schedule,
                 streams[start : start + CHUNK],
                 sampler="ddim",
                 steps=self.refinement.map_steps,

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from diffusers import UNet2DModel
 
-from selfrefine import files, modulation, randomness, runtime, sampling, training, weights
+from selfrefine import files, modulation, randomness, runtime, sampling, schedule, training, weights
 from selfrefine.errors import InputError
 from selfrefine.guidance import CHUNK, Guide, Refinement
 from selfrefine.highlighter import Highlighter
@@ -29,7 +29,7 @@ def require(condition: bool, otherwise: str) -> None:
 
 def check_pipeline(pipeline: Pipeline, map_steps: int) -> None:
     """Raises InputError unless the pipeline is a float32 `UNet2DModel` that predicts the noise of square images."""
-    network, schedule = getattr(pipeline, "unet", None), getattr(pipeline, "scheduler", None)
+    network, scheduler = getattr(pipeline, "unet", None), getattr(pipeline, "scheduler", None)
     if not isinstance(network, UNet2DModel):
         given = type(pipeline if network is None else network).__name__
         raise InputError(f"pipeline: {given} given; one with a UNet2DModel as `unet` needed")
@@ -40,11 +40,12 @@ def check_pipeline(pipeline: Pipeline, map_steps: int) -> None:
     plain = own.class_embed_type is None and own.num_class_embeds is None
     require(plain, "pipeline: its network asks for a class; one without classes needed")
     require(dtype == torch.float32, f"pipeline: weights are {dtype}; load it with torch.float32")
-    predicts = getattr(getattr(schedule, "config", None), "prediction_type", None)
-    require(predicts == "epsilon", f"pipeline: {type(schedule).__name__} predicts {predicts}; epsilon needed")
-    levels: Any = getattr(schedule, "alphas_cumprod", ())
+    kind = type(scheduler).__name__
+    predicts = getattr(getattr(scheduler, "config", None), "prediction_type", None)
+    require(predicts == "epsilon", f"pipeline: {kind} predicts {predicts}; epsilon needed")
+    levels: Any = getattr(scheduler, "alphas_cumprod", ())
     fits = len(levels) > 0 and float(levels.min()) > 0.0
-    require(fits, f"pipeline: {type(schedule).__name__} has no alphas_cumprod above 0; a DDPM or DDIM scheduler needed")
+    require(fits, f"pipeline: {kind} has no alphas_cumprod above 0; a DDPM or DDIM scheduler needed")
     require(2 <= map_steps <= len(levels), f"map_steps is {map_steps}; 2 to {len(levels)}, the timesteps, needed")
 
 
@@ -79,7 +80,7 @@ def sample(pipeline: Pipeline, n: int, map_steps: int, purpose: randomness.Purpo
     with TemporaryDirectory() as scratch:
         images = sampling.sample_images(
             pipeline.unet,
-            pipeline.scheduler.alphas_cumprod,
+            schedule.of(pipeline),
             Path(scratch),
             label="sampling",
             seed=seed,
@@ -121,10 +122,10 @@ def refined(
 ) -> Pipeline:
     """A copy that is trained on and has the EMA of its weights; torch's random state stays as it was."""
     result = type(pipeline)(**copy.deepcopy(pipeline.components))
-    levels, dtype = result.scheduler.alphas_cumprod, precision(pipeline)
+    levels, dtype = schedule.of(result), precision(pipeline)
     trainer = Trainer(result.unet, levels, images, settings, seed=seed, dtype=dtype)
     flip = settings.horizontal_flip
-    guide = Guide(refinement, trainer.alphas_cumprod, highlighter, images, seed=seed, dtype=dtype, horizontal_flip=flip)
+    guide = Guide(refinement, trainer.schedule, highlighter, images, seed=seed, dtype=dtype, horizontal_flip=flip)
     with TemporaryDirectory() as scratch, torch.random.fork_rng():
         training.run_phase(
             trainer,

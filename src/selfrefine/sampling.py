@@ -10,46 +10,30 @@ from torch import Tensor, nn
 
 from selfrefine import files, pixels, randomness, runtime
 from selfrefine.progress import Progress
+from selfrefine.schedule import Schedule
 
 Sampler = Literal["ddim", "ancestral"]
 Streams = Sequence[torch.Generator]
 
 
-def spaced_timesteps(total: int, steps: int) -> list[int]:
-    """`steps` of the timesteps 0 ... total-1, both ends included, descending: the authors' spacing (method 3).
-
-    Args:
-        total: T of the schedule.
-        steps: at least 2.
-    """
-    return [int(t) for t in np.linspace(0, total - 1, steps).round()[::-1]]
-
-
-def _chain(alphas_cumprod: Tensor, steps: int) -> list[tuple[int, float, float]]:
-    """The steps of a respaced chain: (t, abar_t, abar of the next lower t; 1 after the last)."""
-    times = spaced_timesteps(len(alphas_cumprod), steps)
-    levels = [float(alphas_cumprod[t]) for t in times] + [1.0]
-    return list(zip(times, levels[:-1], levels[1:], strict=True))
-
-
-def _predict_images(network: nn.Module, noisy: Tensor, t: int, level: float) -> tuple[Tensor, Tensor]:
+def _predict_images(network: nn.Module, noisy: Tensor, t: float, level: float) -> tuple[Tensor, Tensor]:
     """(x_0 clipped to [-1, 1], eps re-derived from it) for x_t at abar_t = level; float32."""
     noise = network(noisy, t).sample.float()
     images = ((noisy - (1.0 - level) ** 0.5 * noise) / level**0.5).clamp(-1.0, 1.0)
     return images, (noisy - level**0.5 * images) / (1.0 - level) ** 0.5
 
 
-def ddim(network: nn.Module, alphas_cumprod: Tensor, noisy: Tensor, steps: int, _streams: Streams) -> Tensor:
+def ddim(network: nn.Module, schedule: Schedule, noisy: Tensor, steps: int, _streams: Streams) -> Tensor:
     """DDIM with eta 0: x_T (N, C, H, W) float32 to images in [-1, 1]. Song et al. 2021, Eq. 12; method 3."""
-    for t, level, lower in _chain(alphas_cumprod, steps):
+    for t, level, lower in schedule.chain(steps):
         images, noise = _predict_images(network, noisy, t, level)
         noisy = lower**0.5 * images + (1.0 - lower) ** 0.5 * noise
     return noisy
 
 
-def ancestral(network: nn.Module, alphas_cumprod: Tensor, noisy: Tensor, steps: int, streams: Streams) -> Tensor:
+def ancestral(network: nn.Module, schedule: Schedule, noisy: Tensor, steps: int, streams: Streams) -> Tensor:
     """DDPM's sampler on a respaced chain, fixed large variance: x_T to images in [-1, 1]. Ho et al. 2020, Alg. 2."""
-    for t, level, lower in _chain(alphas_cumprod, steps):
+    for t, level, lower in schedule.chain(steps):
         images, _ = _predict_images(network, noisy, t, level)
         beta = 1.0 - level / lower
         from_images = lower**0.5 * beta / (1.0 - level)
@@ -61,7 +45,7 @@ def ancestral(network: nn.Module, alphas_cumprod: Tensor, noisy: Tensor, steps: 
     return noisy
 
 
-SAMPLERS: dict[Sampler, Callable[[nn.Module, Tensor, Tensor, int, Streams], Tensor]] = {
+SAMPLERS: dict[Sampler, Callable[[nn.Module, Schedule, Tensor, int, Streams], Tensor]] = {
     "ddim": ddim,
     "ancestral": ancestral,
 }
@@ -70,7 +54,7 @@ SAMPLERS: dict[Sampler, Callable[[nn.Module, Tensor, Tensor, int, Streams], Tens
 @torch.no_grad()
 def sample_chunk(
     network: Any,
-    alphas_cumprod: Tensor,
+    schedule: Schedule,
     streams: Streams,
     *,
     sampler: Sampler,
@@ -81,7 +65,7 @@ def sample_chunk(
 
     Args:
         network: a diffusers network that predicts noise; its config tells the shape of an image.
-        alphas_cumprod: (T,) float32.
+        schedule: of its pipeline.
         streams: one generator per image; x_T and all later noise of an image come from its own.
         sampler: which sampler.
         steps: network evaluations.
@@ -90,12 +74,12 @@ def sample_chunk(
     device, shape = network.device, network.config
     noisy = randomness.image_noise(list(streams), (shape.in_channels, shape.sample_size, shape.sample_size)).to(device)
     with runtime.autocast(device, dtype):
-        return SAMPLERS[sampler](network, alphas_cumprod, noisy, steps, streams)
+        return SAMPLERS[sampler](network, schedule, noisy, steps, streams)
 
 
 def sample_images(
     network: Any,
-    alphas_cumprod: Tensor,
+    schedule: Schedule,
     scratch: Path,
     *,
     label: str,
@@ -120,7 +104,7 @@ def sample_images(
         for start, path in zip(starts, done, strict=True):
             if not path.is_file():
                 streams = [randomness.stream(seed, purpose, start + row) for row in range(chunk_size)]
-                images = sample_chunk(network, alphas_cumprod, streams, sampler=sampler, steps=steps, dtype=dtype)
+                images = sample_chunk(network, schedule, streams, sampler=sampler, steps=steps, dtype=dtype)
                 files.write_array(path, pixels.to_uint8(images))
             progress.update(min(start + chunk_size, n_images))
     return np.concatenate([files.read_array(path) for path in done])[:n_images]

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from selfrefine import diffusion, modulation, pixels, randomness, runtime
 from selfrefine.errors import InputError
 from selfrefine.guidance import Refinement
+from selfrefine.schedule import Schedule
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Trainer:
 
     Args:
         network: a diffusers network that predicts noise; trained in place.
-        alphas_cumprod: (T,) of the noise schedule.
+        schedule: of its pipeline; decides at which times it is trained.
         images: packed training images, (N, H, W, 3) uint8, memory-mapped.
         settings: how.
         seed: of the run.
@@ -67,7 +68,7 @@ class Trainer:
     def __init__(
         self,
         network: Any,
-        alphas_cumprod: Tensor,
+        schedule: Schedule,
         images: np.ndarray,
         settings: Settings,
         *,
@@ -77,7 +78,7 @@ class Trainer:
         self.network, self.images, self.settings, self.seed, self.dtype = network, images, settings, seed, dtype
         self.device = next(network.parameters()).device
         self.channels: int = network.config.in_channels
-        self.alphas_cumprod = alphas_cumprod.to(self.device)
+        self.schedule = schedule.to(self.device)
         self.parameters = dict(network.named_parameters())
         self.projectors: nn.ModuleList | None = None
         self.ema = {name: value.detach().clone() for name, value in self.parameters.items()}
@@ -124,11 +125,9 @@ class Trainer:
         """
         step, settings = self.step, self.settings
         images = self.batch(step)
-        times = diffusion.draw_timesteps(
-            len(images), len(self.alphas_cumprod), randomness.stream(self.seed, "timestep", step)
-        ).to(self.device)
+        times = self.schedule.draw(len(images), randomness.stream(self.seed, "timestep", step)).to(self.device)
         noise = self._noise(images.shape, guidance_map, refinement)
-        noisy = diffusion.diffuse(images.to(self.device), noise.injected, self.alphas_cumprod[times])
+        noisy = diffusion.diffuse(images.to(self.device), noise.injected, self.schedule.levels(times))
 
         self.network.train()
         torch.manual_seed(randomness.stream_seed(self.seed, "dropout", step))  # dropout knows no generator of its own

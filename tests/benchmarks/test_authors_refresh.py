@@ -2,7 +2,7 @@
 
 import torch
 
-from selfrefine import randomness
+from selfrefine import randomness, schedule
 from selfrefine.benchmarks import authors_refresh
 from selfrefine.guidance import Guide
 from tests import tiny_highlighter
@@ -18,7 +18,7 @@ def both_maps(dtype=torch.float32):
     """Theirs and ours of the same four images."""
     subject = tiny_subject(dtype)
     pipeline = subject.pipeline()
-    network, levels = pipeline.unet.eval(), pipeline.scheduler.alphas_cumprod
+    network, levels = pipeline.unet.eval(), schedule.of(pipeline)
     guide = Guide(
         subject.refinement, levels, subject.highlighter, subject.images, seed=0, dtype=dtype, horizontal_flip=False
     )
@@ -54,7 +54,7 @@ def test_the_network_is_left_as_it_was():
     network = pipeline.unet.train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     authors_refresh.authors_map(
-        network, pipeline.scheduler.alphas_cumprod, subject.highlighter, streams(1), steps=2, dtype=torch.float32
+        network, schedule.of(pipeline), subject.highlighter, streams(1), steps=2, dtype=torch.float32
     )
     assert network.training
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())

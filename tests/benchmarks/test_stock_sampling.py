@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from selfrefine import randomness, sampling
+from selfrefine import randomness, sampling, schedule
 from selfrefine.benchmarks import stock_sampling
 from selfrefine.benchmarks.stock_sampling import STOCK, Chains, Sizes
 from tests.benchmarks.tiny_subject import tiny_subject
@@ -26,7 +26,7 @@ def test_the_comparison_would_see_other_timesteps():
     stock = Chains(pipeline, SIZES).stock()
     streams = [randomness.stream(0, "evaluation", row) for row in range(SIZES.images)]
     other = sampling.sample_chunk(
-        pipeline.unet, pipeline.scheduler.alphas_cumprod, streams, sampler="ddim", steps=5, dtype=torch.float32
+        pipeline.unet, schedule.of(pipeline), streams, sampler="ddim", steps=5, dtype=torch.float32
     )
     gap = ((other / 2.0 + 0.5).clamp(0.0, 1.0).permute(0, 2, 3, 1) - stock).abs().max()
     assert float(gap) > 10 * stock_sampling.TOLERANCE

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine import files, folder_splits, pixels
+from selfrefine import files, folder_splits, pixels, schedule
 from selfrefine.folder_splits import Photographs
 from selfrefine.guidance import Guide, Refinement
 from selfrefine.highlighter_data import RealsAndFakes
@@ -114,7 +114,7 @@ def real_map(images: np.ndarray) -> None:
     pipeline = tiny_pipeline()
     guide = Guide(
         Refinement("xt", 0.5, "kv", 0.5, cycle=4, map_images=4, map_steps=2, map="real_map"),
-        pipeline.scheduler.alphas_cumprod,
+        schedule.of(pipeline),
         tiny_highlighter.highlighter(32),
         images,
         seed=0,

@@ -22,6 +22,7 @@ from selfrefine.metrics.readouts import (
     quarters,
     slope,
 )
+from selfrefine.schedule import Schedule
 from tests import tiny_highlighter
 from tests.tiny_highlighter import one_thread  # noqa: F401
 
@@ -53,7 +54,9 @@ def images(n=256, size=SIZE):
 
 
 def products(guidance_map=MAP, weight=0.0, count=256, seed=0):
-    return agreement(LinearDenoiser(guidance_map, weight), LEVELS, images()[:count], timesteps=TIMES, seed=seed)
+    return agreement(
+        LinearDenoiser(guidance_map, weight), Schedule(LEVELS), images()[:count], timesteps=TIMES, seed=seed
+    )
 
 
 # -- (a) mechanism -----------------------------------------------------------------------------------------------------

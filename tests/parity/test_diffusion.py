@@ -5,12 +5,12 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
-from selfrefine import diffusion, networks, randomness, sampling
+from selfrefine import diffusion, networks, randomness, sampling, schedule
 from tests.tiny import tiny_pipeline
 
 
 @pytest.fixture(scope="module")
-def schedule() -> torch.Tensor:
+def linear() -> schedule.Schedule:
     network = {
         "channels": 1,
         "block_out_channels": [8],
@@ -21,23 +21,23 @@ def schedule() -> torch.Tensor:
         "dropout": 0.0,
     }
     pipeline = networks.build("ddpm", network, {"schedule": "linear", "timesteps": 1000}, 8, seed=0)
-    return pipeline.scheduler.alphas_cumprod
+    return schedule.of(pipeline)
 
 
-def test_linear_schedule_equals_its_closed_form_in_float64(schedule):
+def test_linear_schedule_equals_its_closed_form_in_float64(linear):
     expected = np.cumprod(1 - np.linspace(1e-4, 0.02, 1000))
-    np.testing.assert_allclose(schedule.numpy(), expected, atol=1e-5, rtol=1e-4)
+    np.testing.assert_allclose(linear.alphas_cumprod.numpy(), expected, atol=1e-5, rtol=1e-4)
 
 
-def test_diffuse_equals_add_noise(schedule):
+def test_diffuse_equals_add_noise(linear):
     images, noise = torch.rand(5, 3, 4, 4), torch.randn(5, 3, 4, 4)
     times = torch.tensor([0, 10, 500, 998, 999])
     expected = DDPMScheduler(1000).add_noise(images, noise, times)
-    torch.testing.assert_close(diffusion.diffuse(images, noise, schedule[times]), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(diffusion.diffuse(images, noise, linear.levels(times)), expected, atol=1e-5, rtol=0)
 
 
 def test_spacing_is_the_authors():
-    times = sampling.spaced_timesteps(1000, 250)
+    times = schedule.spaced_timesteps(1000, 250)
     assert times[::-1][:3] == [0, 4, 8]
     assert times[:3] == [999, 995, 991]
     assert len(set(times)) == 250
@@ -46,12 +46,12 @@ def test_spacing_is_the_authors():
 def test_ddim_on_the_full_chain_equals_diffusers():
     pipeline = tiny_pipeline()
     scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, clip_sample=True, set_alpha_to_one=True)
-    total = len(pipeline.scheduler.alphas_cumprod)
+    total = pipeline.scheduler.config.num_train_timesteps
     scheduler.set_timesteps(total)
     streams = [randomness.stream(0, "evaluation", row) for row in range(2)]
     noisy = randomness.image_noise(streams, (3, 8, 8))
     with torch.no_grad():
-        ours = sampling.ddim(pipeline.unet, pipeline.scheduler.alphas_cumprod, noisy, total, streams)
+        ours = sampling.ddim(pipeline.unet, schedule.of(pipeline), noisy, total, streams)
         for t in scheduler.timesteps:
             noise = pipeline.unet(noisy, t).sample
             noisy = scheduler.step(noise, t, noisy, eta=0.0, use_clipped_model_output=True).prev_sample
@@ -61,13 +61,13 @@ def test_ddim_on_the_full_chain_equals_diffusers():
 def test_ancestral_on_a_respaced_chain_equals_diffusers():
     pipeline = tiny_pipeline()
     scheduler = DDPMScheduler.from_config(pipeline.scheduler.config)
-    times = sampling.spaced_timesteps(scheduler.config.num_train_timesteps, 7)
+    times = schedule.spaced_timesteps(scheduler.config.num_train_timesteps, 7)
     scheduler.set_timesteps(timesteps=times)
     shape = (3, 8, 8)
     ours, theirs = ([randomness.stream(0, "evaluation", row) for row in range(2)] for _ in range(2))
     with torch.no_grad():
         start = randomness.image_noise(ours, shape)
-        images = sampling.ancestral(pipeline.unet, pipeline.scheduler.alphas_cumprod, start, 7, ours)
+        images = sampling.ancestral(pipeline.unet, schedule.of(pipeline), start, 7, ours)
         noisy = randomness.image_noise(theirs, shape)
         for t in times:
             # diffusers draws one tensor for the batch: give it each image's own noise, image by image
@@ -83,9 +83,9 @@ def test_ancestral_on_a_respaced_chain_equals_diffusers():
 class GaussianScore(torch.nn.Module):
     """The exact noise predictor of data N(0, v): eps = s_t x / (abar v + 1 - abar)."""
 
-    def __init__(self, alphas_cumprod: torch.Tensor, variance: float) -> None:
+    def __init__(self, levels: torch.Tensor, variance: float) -> None:
         super().__init__()
-        self.levels, self.variance = alphas_cumprod, variance
+        self.levels, self.variance = levels, variance
 
     def forward(self, noisy, t):
         level = float(self.levels[t])
@@ -93,13 +93,11 @@ class GaussianScore(torch.nn.Module):
         return type("Output", (), {"sample": noise})
 
 
-def test_ddim_converges_to_the_probability_flow_of_a_gaussian(schedule):
+def test_ddim_converges_to_the_probability_flow_of_a_gaussian(linear):
     variance, noisy = 0.04, torch.linspace(-2, 2, 9).view(9, 1, 1, 1)
-    network = GaussianScore(schedule, variance)
-    start = float(schedule[-1])
+    network = GaussianScore(linear.alphas_cumprod, variance)
+    start = float(linear.alphas_cumprod[-1])
     exact = noisy * (variance / (start * variance + 1 - start)) ** 0.5
-    errors = [
-        float((sampling.ddim(network, schedule, noisy, steps, []) - exact).abs().max()) for steps in (25, 100, 400)
-    ]
+    errors = [float((sampling.ddim(network, linear, noisy, steps, []) - exact).abs().max()) for steps in (25, 100, 400)]
     assert errors[2] < errors[1] < errors[0]
     assert errors[2] < 0.01

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine import files, highlighter, networks
+from selfrefine import files, highlighter, networks, schedule
 from selfrefine.errors import InputError
 from selfrefine.metrics import readouts
 from selfrefine.runtime import Job
@@ -83,7 +83,7 @@ def test_values_are_those_of_the_library(inputs: Inputs, tmp_path: Path) -> None
     products = []
     for seed in (1, 0):
         pipeline = tiny_pipeline(seed)
-        levels = pipeline.scheduler.alphas_cumprod
+        levels = schedule.of(pipeline)
         products.append(readouts.agreement(pipeline.unet.eval(), levels, images, timesteps=(8, 16), seed=0))
     expected = readouts.slope(products[0], products[1], guidance_map).value
     assert found["mechanism_slope", "both"] == pytest.approx(expected, rel=1e-4)

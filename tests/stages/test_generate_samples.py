@@ -4,7 +4,7 @@ import torch
 from diffusers import UNet2DModel
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from selfrefine import files, networks, pixels, randomness, sampling
+from selfrefine import files, networks, pixels, randomness, sampling, schedule
 from selfrefine.errors import InputError
 from selfrefine.stages import generate_samples, train_base
 from tests import tiny
@@ -69,7 +69,7 @@ def test_each_image_is_sampled_from_its_own_stream_of_evaluation(pipeline, tmp_p
     for row in range(3):
         alone = sampling.sample_chunk(
             loaded.unet.eval(),
-            loaded.scheduler.alphas_cumprod,
+            schedule.of(loaded),
             [randomness.stream(0, "evaluation", row)],
             sampler=sampler,
             steps=4,

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from selfrefine import files, highlighter, networks
+from selfrefine import files, highlighter, networks, schedule
 from selfrefine.guidance import Guide
 from selfrefine.stages import train_base, train_refined
 from tests import tiny
@@ -85,7 +85,7 @@ def test_the_first_map_shows_the_flaws_of_the_averaged_weights_at_the_fork(forke
     pipeline = networks.load(forked / "base" / "pipeline", cpu)
     guide = Guide(
         config.refinement(),
-        pipeline.scheduler.alphas_cumprod,
+        schedule.of(pipeline),
         highlighter.load(forked / "highlighter", cpu),
         files.read_images(forked / "images.npy"),
         seed=0,

@@ -13,13 +13,14 @@ from torch import Tensor
 from selfrefine import gradcam, runtime, sampling
 from selfrefine.backbones import VGG16_CONV5_3
 from selfrefine.highlighter import FAKE, REAL, Highlighter
+from selfrefine.schedule import Schedule
 
 STEPS = 250  # of DDIM
 
 
 def authors_map(
     network: Any,
-    alphas_cumprod: Tensor,
+    schedule: Schedule,
     highlighter: Highlighter,
     streams: list[torch.Generator],
     *,
@@ -30,7 +31,7 @@ def authors_map(
 
     Args:
         network: with the EMA weights.
-        alphas_cumprod: (T,) float32.
+        schedule: of its pipeline.
         highlighter: on the same device.
         streams: as many as the training batch has images; x_T and dither of an image come from its own.
         steps: of DDIM.
@@ -38,7 +39,7 @@ def authors_map(
             given in updates that compute in this type.
     """
     copied = copy.deepcopy(network).eval()
-    images = sampling.sample_chunk(copied, alphas_cumprod, streams, sampler="ddim", steps=steps, dtype=dtype)
+    images = sampling.sample_chunk(copied, schedule, streams, sampler="ddim", steps=steps, dtype=dtype)
     found = [single_map(highlighter, image[None], stream, dtype) for image, stream in zip(images, streams, strict=True)]
     return gradcam.mean_map(torch.cat(found), images.shape[-1])
 

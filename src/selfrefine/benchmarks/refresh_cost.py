@@ -97,7 +97,7 @@ def _guide(subject: Subject, trainer: Trainer, images: int, steps: int) -> Guide
     refinement = dataclasses.replace(subject.refinement, map_images=images, map_steps=steps)
     return Guide(
         refinement,
-        trainer.alphas_cumprod,
+        trainer.schedule,
         subject.highlighter,
         subject.images,
         seed=SEED,
@@ -135,7 +135,7 @@ def _authors(subject: Subject, trainer: Trainer, batch: int, steps: int) -> Call
     def refresh() -> None:
         streams = [randomness.stream(SEED, "map_noise", row) for row in range(batch)]
         with trainer.ema_weights() as network:
-            authors_map(network, trainer.alphas_cumprod, subject.highlighter, streams, steps=steps, dtype=subject.dtype)
+            authors_map(network, trainer.schedule, subject.highlighter, streams, steps=steps, dtype=subject.dtype)
 
     return refresh
 

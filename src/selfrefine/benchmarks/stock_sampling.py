@@ -14,6 +14,7 @@ from selfrefine.benchmarks import timing
 from selfrefine.benchmarks.subject import SEED, Subject
 from selfrefine.benchmarks.timing import Case, Clock, Line
 from selfrefine.networks import Pipeline
+from selfrefine.schedule import Schedule
 
 STOCK = "DDIMPipeline, float32"
 TARGET = 1.5  # how many times as fast ours is to be on a CPU
@@ -72,7 +73,7 @@ class Chains:
         scheduler.set_timesteps(sizes.steps)
         times = [int(t) for t in scheduler.timesteps.flip(0)]
         self.network = Respaced(pipeline.unet, times)
-        self.alphas_cumprod = scheduler.alphas_cumprod[times].to(pipeline.device)
+        self.schedule = Schedule(scheduler.alphas_cumprod[times])
 
     def _streams(self) -> list[torch.Generator]:
         return [randomness.stream(SEED, "evaluation", row) for row in range(self.sizes.images)]
@@ -91,9 +92,7 @@ class Chains:
     def ours(self, dtype: torch.dtype) -> Tensor:
         """Images of our sampler: (n, H, H, C) in [0, 1], on the CPU as well."""
         steps, streams = self.sizes.steps, self._streams()
-        made = sampling.sample_chunk(
-            self.network, self.alphas_cumprod, streams, sampler="ddim", steps=steps, dtype=dtype
-        )
+        made = sampling.sample_chunk(self.network, self.schedule, streams, sampler="ddim", steps=steps, dtype=dtype)
         return (made / 2.0 + 0.5).clamp(0.0, 1.0).permute(0, 2, 3, 1).cpu()
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from selfrefine import config, networks, runtime
+from selfrefine import config, networks, runtime, schedule
 from selfrefine.guidance import Refinement
 from selfrefine.highlighter import Highlighter
 from selfrefine.trainer import Settings, Trainer
@@ -58,7 +58,7 @@ class Subject:
         """A new trainer with this batch and precision."""
         pipeline = self.pipeline()
         settings = dataclasses.replace(self.settings, batch_size=batch_size)
-        return Trainer(pipeline.unet, pipeline.scheduler.alphas_cumprod, self.images, settings, seed=SEED, dtype=dtype)
+        return Trainer(pipeline.unet, schedule.of(pipeline), self.images, settings, seed=SEED, dtype=dtype)
 
     def precisions(self) -> list[torch.dtype]:
         """float32, which others use, and this machine's."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from selfrefine import diffusion, files, pixels, randomness
 from selfrefine.backbones import vgg16_features
@@ -23,6 +23,7 @@ from selfrefine.errors import InputError
 from selfrefine.highlighter import FAKE, IMAGENET_MEAN, IMAGENET_STD, REAL, Highlighter, classify
 from selfrefine.metrics import frechet, intervals
 from selfrefine.metrics.intervals import Estimate
+from selfrefine.schedule import Schedule
 
 VGG16_CONV4_3 = 21  # index of the convolution; its ReLU follows
 POOLING = 8  # px of its input that one cell of conv4_3 stands for
@@ -35,7 +36,7 @@ NONE = Estimate(math.nan)
 
 @torch.no_grad()
 def agreement(
-    network: Any, alphas_cumprod: Tensor, images: np.ndarray, *, timesteps: tuple[int, int], seed: int
+    network: Any, schedule: Schedule, images: np.ndarray, *, timesteps: tuple[int, int], seed: int
 ) -> np.ndarray:
     """eps_hat * eps of each image and pixel, the mean over channels: (N, H, W) float32.
 
@@ -44,19 +45,19 @@ def agreement(
 
     Args:
         network: a diffusers network that predicts noise, in evaluation.
-        alphas_cumprod: (T,) float32.
+        schedule: of its pipeline.
         images: (N, H, W, 3) uint8; x_t is the plain one.
         timesteps: first and last t, both drawn too.
         seed: of the run.
     """
-    first, last = timesteps
+    (first, last), schedule = timesteps, schedule.to("cpu")
     products = []
     for start in range(0, len(images), CHUNK):
         clean = pixels.to_float(images[start : start + CHUNK], network.config.in_channels)
         streams = [randomness.stream(seed, "readouts", start + row) for row in range(len(clean))]
         times = torch.cat([torch.randint(first, last + 1, (1,), generator=stream) for stream in streams])
         noise = randomness.image_noise(streams, tuple(clean.shape[1:]))
-        noisy = diffusion.diffuse(clean, noise, alphas_cumprod.cpu()[times]).to(network.device)
+        noisy = diffusion.diffuse(clean, noise, schedule.levels(times)).to(network.device)
         predicted = network(noisy, times.to(network.device)).sample
         products.append((predicted.cpu() * noise).mean(dim=1).numpy())
     return np.concatenate(products)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from selfrefine import files, highlighter, networks, runtime
+from selfrefine import files, highlighter, networks, runtime, schedule
 from selfrefine.errors import InputError
 from selfrefine.metrics import readouts
 from selfrefine.metrics.intervals import Estimate
@@ -119,7 +119,7 @@ def mechanism(job: Job[Config, Inputs, Outputs], guidance_map: np.ndarray, devic
 
     def agreement(path: Path) -> np.ndarray:
         pipeline = networks.load(path, device)
-        levels, times = pipeline.scheduler.alphas_cumprod, (config.first_timestep, config.last_timestep)
+        levels, times = schedule.of(pipeline), (config.first_timestep, config.last_timestep)
         return readouts.agreement(pipeline.unet.eval(), levels, images, timesteps=times, seed=seed)
 
     folders = dict(zip(config.variants, job.inputs.pipelines, strict=True))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfrefine import files, networks, runtime, sampling
+from selfrefine import files, networks, runtime, sampling, schedule
 from selfrefine.runtime import Job, main
 
 
@@ -40,7 +40,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         pipeline = networks.load(job.inputs.pipeline, device)
         images = sampling.sample_images(
             pipeline.unet,
-            pipeline.scheduler.alphas_cumprod,
+            schedule.of(pipeline),
             scratch,
             label=job.label,
             seed=int(config.names["seed"]),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfrefine import corrections, files, networks, runtime, sampling
+from selfrefine import corrections, files, networks, runtime, sampling, schedule
 from selfrefine.runtime import Job, main
 
 
@@ -41,7 +41,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     config, row = job.config, job.config.names["variant"]
     with job.scratch() as scratch, runtime.device(config.device) as device:
         pipeline = networks.load(job.inputs.pipeline, device)
-        levels = pipeline.scheduler.alphas_cumprod
+        levels = schedule.of(pipeline)
         with corrections.corrected(pipeline.unet, levels, config.correction, job.inputs.map, row) as network:
             images = sampling.sample_images(
                 network,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from selfrefine import files, networks, runtime, training
+from selfrefine import files, networks, runtime, schedule, training
 from selfrefine.runtime import Job, main
 from selfrefine.trainer import Settings, Trainer
 
@@ -64,7 +64,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     with job.scratch() as scratch, runtime.device(config.device) as device:
         dtype = runtime.precision(config.precision, device)
         pipeline.to(device)
-        trainer = Trainer(pipeline.unet, pipeline.scheduler.alphas_cumprod, images, settings, seed=seed, dtype=dtype)
+        trainer = Trainer(pipeline.unet, schedule.of(pipeline), images, settings, seed=seed, dtype=dtype)
         training.run_phase(
             trainer,
             scratch,

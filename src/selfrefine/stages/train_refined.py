@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from selfrefine import files, highlighter, maps, modulation, networks, runtime, training
+from selfrefine import files, highlighter, maps, modulation, networks, runtime, schedule, training
 from selfrefine.diffusion import ForwardProcess
 from selfrefine.errors import InputError
 from selfrefine.gradcam import Cam, CamPreparation, CamTap, CamTarget
@@ -93,7 +93,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         dtype = runtime.precision(config.precision, device)
         pipeline = networks.load(job.inputs.base, device)
         tensors, settings, fork = read_state(job.inputs.state)
-        trainer = Trainer(pipeline.unet, pipeline.scheduler.alphas_cumprod, images, settings, seed=seed, dtype=dtype)
+        trainer = Trainer(pipeline.unet, schedule.of(pipeline), images, settings, seed=seed, dtype=dtype)
         trainer.restore(tensors, fork)
         refinement = config.refinement()
         trainer.add_projectors(
@@ -101,7 +101,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         )
         guide = Guide(
             refinement,
-            trainer.alphas_cumprod,
+            trainer.schedule,
             highlighter.load(job.inputs.flaw_highlighter, device),
             images,
             seed=seed,
