@@ -13,7 +13,7 @@ PARAMS = {
     "experiment": "tiny",
     "select": {
         "datasets": ["d", "e"],
-        "models": ["m"],
+        "models": ["m", "n"],
         "highlighters": ["flaw"],
         "variants": ["v", "w"],
         "samplings": ["kept"],
@@ -32,7 +32,7 @@ PARAMS = {
         "d": {"title": "D", "train_base": {"horizontal_flip": False, "network": {"channels": 1}}},
         "e": {
             "title": "E",
-            "only": {"variants": ["v"], "samplings": []},
+            "only": {"models": ["m"], "variants": ["v"], "samplings": []},
             "train_base": {"steps": 5},
         },
         "unselected": {"title": "U"},
@@ -42,7 +42,8 @@ PARAMS = {
             "title": "M",
             "train_base": {"network": {"width": 8}},
             "train_refined": {"cycle": 2, "steps": 3},
-        }
+        },
+        "n": {"title": "N", "only": {"variants": ["w"]}, "train_refined": {"steps": 3}},
     },
     "highlighters": {"flaw": {"title": "F"}, "second": {"title": "S", "train_highlighter": {"draw": 1}}},
     "variants": {"v": {"title": "V", "train_refined": {"cycle": 4}}, "w": {"title": "W"}},
@@ -104,9 +105,14 @@ def test_a_highlighters_row_wins():
     assert draws == [0, 1]
 
 
-@pytest.mark.parametrize(("dataset", "variants", "samplings"), [("d", ["v", "w"], ["kept"]), ("e", ["v"], [])])
-def test_what_is_selected_on_a_data_set_reaches_the_stages_that_compare_it(dataset, variants, samplings):
-    job = config.job(PARAMS, "evaluate_generation", {"dataset": dataset, "model": "m", "seed": "3"})
+@pytest.mark.parametrize(
+    ("dataset", "model", "variants", "samplings"),
+    [("d", "m", ["v", "w"], ["kept"]), ("e", "m", ["v"], []), ("d", "n", ["w"], ["kept"])],
+)
+def test_what_is_selected_on_a_data_set_with_a_model_reaches_the_stages_that_compare_it(
+    dataset, model, variants, samplings
+):
+    job = config.job(PARAMS, "evaluate_generation", {"dataset": dataset, "model": model, "seed": "3"})
     assert (job["variants"], job["samplings"]) == (variants, samplings)
     assert config.job(PARAMS, "evaluate_maps", {"dataset": dataset})["highlighters"] == ["flaw"]
 
@@ -116,12 +122,13 @@ def test_tables_read_what_is_selected_and_its_words():
     assert tables["experiment"] == "tiny"
     assert tables["select"] == PARAMS["select"]
     everything = {"highlighters": ["flaw"], "variants": ["v", "w"], "samplings": ["kept"]}
+    narrowed = {"highlighters": ["flaw"], "variants": ["w"], "samplings": ["kept"]}
     assert tables["rows"] == {
         "datasets": {
-            "d": {"title": "D", **everything, "steps": {"m": [7, 3]}},
-            "e": {"title": "E", **everything, "variants": ["v"], "samplings": [], "steps": {"m": [5, 3]}},
+            "d": {"title": "D", "models": {"m": everything | {"steps": [7, 3]}, "n": narrowed | {"steps": [7, 3]}}},
+            "e": {"title": "E", "models": {"m": everything | {"variants": ["v"], "samplings": [], "steps": [5, 3]}}},
         },
-        "models": {"m": {"title": "M"}},
+        "models": {"m": {"title": "M"}, "n": {"title": "N"}},
         "highlighters": {"flaw": {"title": "F"}},
         "variants": {"v": {"title": "V"}, "w": {"title": "W"}},
         "samplings": {"kept": {"title": "K", "of": "v", "map_of": "w", "correction": "keep_map"}},

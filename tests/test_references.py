@@ -14,6 +14,7 @@ NETWORK = "models.ddpm.train_base.network"
 CHANNELS = f"{NETWORK}.block_out_channels"
 STEPS = project_params()["train_base"]["steps"]
 HEAD = project_params()["models"]["ddpm"]["train_base"]["network"]["attention_head_dim"]
+OTHER = project_params()["models"]["ddpm"]
 TIMESTEPS = "models.ddpm.train_base.diffusion.timesteps"
 
 
@@ -211,6 +212,16 @@ def test_rows_that_are_not_selected_need_not_fit():
         (
             at("samplings.both", {"title": "x", "of": "both"}),
             "samplings.both is a row of variants, too; choose another name",
+        ),
+        (at("models.ddpm.self_refining", "frwd"), "models.ddpm.self_refining names frwd, which is not in select.var"),
+        (
+            {"models": {"ddpm": {"only": {"variants": ["baseline"]}}}},
+            "models.ddpm.self_refining names both, which is not in both select.variants and models.ddpm.only.variants",
+        ),
+        (
+            {"models": {"other": OTHER}, "select": {"models": ["other", "ddpm"]}}
+            | at("datasets.fashion_mnist_tops.only.models", ["ddpm"]),
+            "datasets.fashion_mnist_tops.only.models lacks other, the first of select.models; add it",
         ),
         (at("samplings.floor", {"title": "x", "of": "both"}), "samplings.floor is a name of ours (fork, floor, "),
         (

@@ -74,7 +74,9 @@ PAPER = [
     published("table6", "tiny", "roc_auc", 1.0),
 ]
 ROWS = {
-    "datasets": {"shapes": {"title": "Shapes", "stands_for": "celeba_hq", "steps": {"tiny": [600, 1500]}}},
+    "datasets": {
+        "shapes": {"title": "Shapes", "stands_for": "celeba_hq", "models": {"tiny": {"steps": [600, 1500]}}},
+    },
     "models": {"tiny": {"title": "Tiny DDPM"}},
     "highlighters": {"flaw": {"title": "Flaw highlighter"}},
     "variants": {"baseline": {"title": "Baseline"}, "both": {"title": "Forward + reverse"}},

@@ -82,35 +82,41 @@ def job(params: Mapping[str, Any], stage: str, wildcards: Mapping[str, str]) -> 
     config["names"] = dict(wildcards)
     for section, readers in READERS.items():
         if stage in readers:
-            config[section] = selected(params, section, wildcards.get("dataset"))
+            config[section] = selected(params, section, wildcards.get("dataset"), wildcards.get("model"))
     if stage in READERS_OF_ROWS:
         config |= {"experiment": params["experiment"], "select": copy.deepcopy(params["select"]), "rows": _rows(params)}
     return config
 
 
-def selected(params: Mapping[str, Any], section: str, dataset: str | None = None) -> list[Any]:
-    """What runs, in the order of `select`: rows of a section, or seeds; of a data set only what its row lets run."""
-    names = params["select"].get(section, [])
-    only = params["datasets"].get(dataset, {}).get("only", {}).get(section, names)
-    return [name for name in names if name in only]
+def selected(
+    params: Mapping[str, Any], section: str, dataset: str | None = None, model: str | None = None
+) -> list[Any]:
+    """What runs, in the order of `select`: rows of a section, or seeds; of a data set, of a model what its row lets."""
+    names: list[Any] = list(params["select"].get(section, []))
+    for rows, row in (("datasets", dataset), ("models", model)):
+        only = params[rows].get(row, {}).get("only", {}).get(section, names)
+        names = [name for name in names if name in only]
+    return names
 
 
 def _rows(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Words about the selected rows; of a data set also what runs on it, for how many steps."""
+    """Words about the selected rows; of a data set also which models run on it, for how many steps, with which rows."""
     rows = {
         section: {name: _titles(params[section][name]) for name in selected(params, section)}
         for section in ROWS
         if section in params["select"]
     }
     for dataset, words in rows["datasets"].items():
-        words |= {section: selected(params, section, dataset) for section in READERS}
-        words["steps"] = {
-            model: [job(params, phase, {"dataset": dataset, "model": model})["steps"] for phase in PHASES]
-            for model in selected(params, "models")
-        }
+        words["models"] = {model: _run(params, dataset, model) for model in selected(params, "models", dataset)}
     for name, words in rows["samplings"].items():
         words["correction"] = job(params, "generate_samples", {"variant": name})["correction"]
     return rows
+
+
+def _run(params: Mapping[str, Any], dataset: str, model: str) -> dict[str, Any]:
+    """Of a model on a data set: rows of each section that run, and the steps of both phases."""
+    steps = [job(params, phase, {"dataset": dataset, "model": model})["steps"] for phase in PHASES]
+    return {section: selected(params, section, dataset, model) for section in READERS} | {"steps": steps}
 
 
 def _titles(row: Mapping[str, Any]) -> dict[str, Any]:

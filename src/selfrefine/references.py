@@ -22,8 +22,9 @@ def nearest(name: object, known: Iterable[str]) -> str:
 def selection(params: Params) -> Iterator[Problem]:
     """Rows that are named and do not exist, and names that no row may have."""
     chosen: dict[Key, str] = {("select", section): section for section in params["select"] if section in config.ROWS}
-    for dataset, row in params["datasets"].items():
-        chosen |= {("datasets", dataset, "only", section): section for section in row.get("only", {})}
+    for rows in ("datasets", "models"):
+        for name, row in params[rows].items():
+            chosen |= {(rows, name, "only", section): section for section in row.get("only", {})}
     for place, section in chosen.items():
         for name in _at(params, place):
             if name not in params[section]:
@@ -69,8 +70,25 @@ class Run:
 
     @property
     def has_critic(self) -> bool:
-        """Whether maps and read-outs of this data set are evaluated."""
-        return config.CRITIC in config.selected(self.params, "highlighters", self.names["dataset"])
+        """Whether maps and read-outs of this run are evaluated."""
+        return config.CRITIC in self.selected("highlighters")
+
+    def selected(self, section: str) -> list[str]:
+        """Rows of a section that run on this data set with this model."""
+        return config.selected(self.params, section, self.names["dataset"], self.names["model"])
+
+    def unselected(self, key: Key, names: Iterable[str]) -> Iterator[Problem]:
+        """A problem for each of the names that is no variant of this run."""
+        selected = self.selected("variants")
+        narrowed = [
+            f"{rows}.{self.names[wildcard]}.only.variants"
+            for rows, wildcard in (("datasets", "dataset"), ("models", "model"))
+            if "variants" in self.params[rows][self.names[wildcard]].get("only", {})
+        ]
+        where = ("both " if narrowed else "") + " and ".join(["select.variants", *narrowed])
+        for name in names:
+            if name not in selected:
+                yield key, f"names {name}, which is not in {where}{nearest(name, selected)}"
 
     def at_most(self, small: tuple[str, ...], large: tuple[str, ...]) -> Iterator[Problem]:
         """A problem unless the leaf `small` is at most the leaf `large`."""
@@ -107,29 +125,32 @@ def folders(params: Params, root: Path) -> Iterator[Problem]:
             yield run.place("prepare_data", "folder"), told
 
 
+def runs(params: Params) -> Iterator[Run]:
+    """Every selected data set with every model that runs on it."""
+    for dataset in params["select"]["datasets"]:
+        for model in config.selected(params, "models", dataset):
+            yield Run(params, {"dataset": dataset, "model": model})
+
+
 def compared(params: Params) -> Iterator[Problem]:
     """What is compared must run, wherever it is compared, and the first feature space must be measured."""
-    tables = params["make_tables"]
-    for index, contrast in enumerate(tables["confirmatory"]):
-        yield from unselected(params, ("make_tables", "confirmatory", index), contrast)
+    tables, first = params["make_tables"], params["select"]["models"][0]
     for dataset in params["select"]["datasets"]:
-        yield from unselected(params, ("shared", "reference"), [params["shared"]["reference"]], dataset)
-        if config.FLAW not in config.selected(params, "highlighters", dataset):
-            yield ("select", "highlighters"), f"lacks {config.FLAW}, which every refinement needs; on {dataset}"
-        if config.CRITIC in config.selected(params, "highlighters", dataset):
-            yield from unselected(params, ("shared", "map_of"), [params["shared"]["map_of"]], dataset)
-        networks = Run(params, {"dataset": dataset}).value("extract_features", "networks")
+        if first not in config.selected(params, "models", dataset):
+            yield ("datasets", dataset, "only", "models"), f"lacks {first}, the first of select.models; add it"
+    for run in runs(params):
+        if run.names["model"] == first:
+            for index, contrast in enumerate(tables["confirmatory"]):
+                yield from run.unselected(("make_tables", "confirmatory", index), contrast)
+        yield from run.unselected(("shared", "reference"), [params["shared"]["reference"]])
+        model = run.names["model"]
+        yield from run.unselected(("models", model, "self_refining"), [params["models"][model]["self_refining"]])
+        if config.FLAW not in run.selected("highlighters"):
+            where = " with ".join(run.names.values())
+            yield ("select", "highlighters"), f"lacks {config.FLAW}, which every refinement needs; on {where}"
+        if run.has_critic:
+            yield from run.unselected(("shared", "map_of"), [params["shared"]["map_of"]])
+        networks = run.value("extract_features", "networks")
         if (primary := tables["primary_network"]) not in networks:
             told = f"is {primary}, which is not in extract_features.networks{nearest(primary, networks)}"
             yield ("make_tables", "primary_network"), told
-
-
-def unselected(params: Params, key: Key, names: Iterable[str], dataset: str | None = None) -> Iterator[Problem]:
-    """A problem for each of the names that is no selected variant, on a data set."""
-    selected = config.selected(params, "variants", dataset)
-    where = "select.variants"
-    if len(selected) < len(params["select"]["variants"]):
-        where = f"both select.variants and datasets.{dataset}.only.variants"
-    for name in names:
-        if name not in selected:
-            yield key, f"names {name}, which is not in {where}{nearest(name, selected)}"

@@ -1,24 +1,22 @@
 """Relations between the values of the params: sizes, numbers and switches that must fit each other."""
 
 from collections.abc import Iterator
-from itertools import product
 
-from selfrefine import config, references
-from selfrefine.references import Params, Problem, Run, unselected
+from selfrefine import references
+from selfrefine.references import Params, Problem, Run
 
 
 def relations(params: Params) -> Iterator[Problem]:
     """Values that do not fit each other; the selection must be right."""
     yield from references.rows(params)
     yield from references.compared(params)
-    for dataset, model in product(params["select"]["datasets"], params["select"]["models"]):
-        run = Run(params, {"dataset": dataset, "model": model})
+    for run in references.runs(params):
         yield from _network(run)
         yield from _schedule(run)
         yield from _numbers(run)
-        for variant in config.selected(params, "variants", dataset):
+        for variant in run.selected("variants"):
             yield from _refinement(Run(params, {**run.names, "variant": variant}))
-        for sampling in config.selected(params, "samplings", dataset):
+        for sampling in run.selected("samplings"):
             yield from _sampling(Run(params, {**run.names, "variant": sampling}))
 
 
@@ -85,7 +83,7 @@ def _numbers(run: Run) -> Iterator[Problem]:
 
 def _fakes(run: Run) -> Iterator[Problem]:
     """Fakes of their own for each draw of a highlighter, and others for the evaluation of their maps."""
-    names = config.selected(run.params, "highlighters", run.names["dataset"])
+    names = run.selected("highlighters")
     draws = 1 + max(
         Run(run.params, {**run.names, "highlighter": name}).value("train_highlighter", "draw") for name in names
     )
@@ -103,7 +101,7 @@ def _sampling(run: Run) -> Iterator[Problem]:
     row = run.params["samplings"][name]
     for leaf in ("of", "map_of"):
         if leaf in row:
-            yield from unselected(run.params, ("samplings", name, leaf), [row[leaf]], run.names["dataset"])
+            yield from run.unselected(("samplings", name, leaf), [row[leaf]])
     correction = run.value("generate_samples", "correction")
     if correction != "none" and "map_of" not in row:
         yield ("samplings", name, "map_of"), f"is missing; the correction {correction} needs the variant of its map"
@@ -120,7 +118,7 @@ def _sampling(run: Run) -> Iterator[Problem]:
 
 def _second_samplers(run: Run) -> list[str]:
     """Selected rows of `samplings` that correct nothing."""
-    names = config.selected(run.params, "samplings", run.names["dataset"])
+    names = run.selected("samplings")
     runs = {name: Run(run.params, {**run.names, "variant": name}) for name in names}
     return [name for name, other in runs.items() if other.value("generate_samples", "correction") == "none"]
 

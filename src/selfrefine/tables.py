@@ -89,7 +89,7 @@ def scales(
     Args:
         metrics: tidy metrics of evaluate_generation.
         experiment: its name.
-        rows: section -> row -> its titles; a data set's may have `steps`: model -> those of both phases.
+        rows: section -> row -> its titles; a data set's may have `models`: model -> its `steps`, those of both phases.
         images: whether all rows of the table have the number of images of these metrics.
     """
     words = {}
@@ -97,7 +97,8 @@ def scales(
         data, network = rows["datasets"][dataset], rows["models"][model]
         part = [line for line in metrics if (line["dataset"], line["model"]) == (dataset, model)]
         place = f" in the place of the paper's {PAPER_DATASETS[data['stands_for']]}" if "stands_for" in data else ""
-        steps = f"{' + '.join(f'{n:,}' for n in data['steps'][model])} training steps, " if "steps" in data else ""
+        phases = data.get("models", {}).get(model, {}).get("steps", ())
+        steps = f"{' + '.join(f'{n:,}' for n in phases)} training steps, " if phases else ""
         seeds = len({line["seed"] for line in part})
         number = f"{part[0]['n_images']:,} images in each row, " if images else ""
         words[dataset, model] = (

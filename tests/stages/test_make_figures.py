@@ -16,8 +16,11 @@ CONFIG = Config(
     select={"datasets": ["garments", "hats"], "models": ["ddpm"], "variants": ["baseline", "both"], "seeds": [7]},
     rows={
         "datasets": {
-            "garments": {"title": "Garments", "variants": ["baseline", "both"], "steps": {"ddpm": [20, 15]}},
-            "hats": {"title": "Hats", "variants": ["both"], "steps": {"ddpm": [10, 5]}},
+            "garments": {
+                "title": "Garments",
+                "models": {"ddpm": {"variants": ["baseline", "both"], "steps": [20, 15]}},
+            },
+            "hats": {"title": "Hats", "models": {"ddpm": {"variants": ["both"], "steps": [10, 5]}}},
         },
         "models": {"ddpm": {"title": "DDPM"}},
         "variants": {"baseline": {"title": "Baseline"}, "both": {"title": "Forward + reverse"}},

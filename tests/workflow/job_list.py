@@ -38,19 +38,20 @@ def wildcards(stage: str) -> set[tuple[str, ...]]:
     return {tuple(name for name in re.findall(r"{(\w+)}", path) if name != "experiment") for path in paths}
 
 
-def values(tree: Mapping[str, Any], stage: str, wildcard: str, dataset: str) -> list[str]:
-    """What a wildcard stands for in turn, on a data set."""
-    select, row = tree["select"], tree["datasets"][dataset]
+def values(tree: Mapping[str, Any], stage: str, wildcard: str, dataset: str, model: str) -> list[str]:
+    """What a wildcard stands for in turn, on a data set with a model."""
+    select, limits = tree["select"], [tree["datasets"][dataset].get("only", {}), tree["models"][model].get("only", {})]
     chosen = {
-        section: [name for name in select[section] if name in row.get("only", {}).get(section, [name])]
+        section: [name for name in select[section] if all(name in only.get(section, [name]) for only in limits)]
         for section in ("highlighters", "variants", "samplings")
     }
     others = [*chosen["samplings"], config.FORK] if stage == "generate_samples" else []
+    prepared = tree["datasets"][dataset]["prepare_data"]
     return {
-        "source": [row["prepare_data"]["source"]] if "source" in row["prepare_data"] else [],
+        "source": [prepared["source"]] if "source" in prepared else [],
         "weights": list(tree["weights"]),
         "dataset": [dataset],
-        "model": select["models"],
+        "model": [model],
         "highlighter": chosen["highlighters"],
         "variant": [*chosen["variants"], *others],
         "seed": [str(seed) for seed in select["seeds"]],
@@ -63,8 +64,9 @@ def job_list(tree: Mapping[str, Any]) -> list[Planned]:
     jobs = [
         Planned(stage, tuple(zip(names, chosen, strict=True)))
         for dataset in tree["select"]["datasets"]
+        for model in tree["datasets"][dataset].get("only", {}).get("models", tree["select"]["models"])
         for stage, names in kinds
-        if stage not in NEED_CRITIC or config.CRITIC in values(tree, stage, "highlighter", dataset)
-        for chosen in itertools.product(*(values(tree, stage, name, dataset) for name in names))
+        if stage not in NEED_CRITIC or config.CRITIC in values(tree, stage, "highlighter", dataset, model)
+        for chosen in itertools.product(*(values(tree, stage, name, dataset, model) for name in names))
     ]
     return list(dict.fromkeys(jobs))

@@ -48,12 +48,19 @@ def current_experiment():
     return config["experiment"]
 
 
-def selected(section, dataset=None):
-    """What runs, on a data set: selected rows or seeds, in the order of the params. Sources and weights follow from them."""
+def selected(section, dataset=None, model=None):
+    """What runs, on a data set, with a model: selected rows or seeds, in the order of the params. Sources and weights follow from them."""
     if section == "sources":
         sections = [preparation(name) for name in config["select"]["datasets"]]
         return sorted({section["source"] for section in sections if "source" in section})
-    return job_config.selected(config, section, dataset) if section in config["select"] else list(config[section])
+    return (
+        job_config.selected(config, section, dataset, model) if section in config["select"] else list(config[section])
+    )
+
+
+def selected_here(section, wildcards):
+    """What runs on a job's data set with its model."""
+    return selected(section, wildcards.dataset, wildcards.model)
 
 
 def first_run(*names):
@@ -114,15 +121,17 @@ def runs(rule_name, output=None, **chosen):
     files = getattr(rules, rule_name).output
     paths = [str(file) for file in ([files[output]] if output else files)]
     found = []
-    for dataset in chosen.pop("dataset", selected("datasets")):
+    datasets, models = (chosen.pop(name, selected(f"{name}s")) for name in ("dataset", "model"))
+    pairs = [(dataset, model) for dataset in datasets for model in selected("models", dataset) if model in models]
+    for dataset, model in pairs:
         wildcards = {
             "experiment": current_experiment(),
             "source": selected("sources"),
             "weights": selected("weights"),
             "dataset": dataset,
-            "model": selected("models"),
-            "highlighter": selected("highlighters", dataset),
-            "variant": selected("samplings" if rule_name == "generate_samples_other" else "variants", dataset),
+            "model": model,
+            "highlighter": selected("highlighters", dataset, model),
+            "variant": selected("samplings" if rule_name == "generate_samples_other" else "variants", dataset, model),
             "seed": selected("seeds"),
         }
         if rule_name not in NEED_CRITIC or job_config.CRITIC in wildcards["highlighter"]:
@@ -138,7 +147,7 @@ def of_variants(stage, file):
     """The file that the stage makes of each selected variant of the job's data set."""
 
     def paths(wildcards):
-        return [output_of(stage, file, wildcards, name) for name in selected("variants", wildcards.dataset)]
+        return [output_of(stage, file, wildcards, name) for name in selected_here("variants", wildcards)]
 
     return paths
 
@@ -152,7 +161,7 @@ def output_of(stage, file, wildcards, variant):
 
 def samples_of_rows(wildcards):
     """Images of all rows that are measured: variants, samplings and the base model at the fork."""
-    rows = [*selected("variants", wildcards.dataset), *selected("samplings", wildcards.dataset), job_config.FORK]
+    rows = [*selected_here("variants", wildcards), *selected_here("samplings", wildcards), job_config.FORK]
     return [output_of("generate_samples", "images.npy", wildcards, row) for row in rows]
 
 
@@ -169,7 +178,7 @@ def map_of_sampling(wildcards):
 
 def highlighters_of(wildcards):
     """The selected highlighters of the job's data set."""
-    return [highlighter_file(wildcards, name) for name in selected("highlighters", wildcards.dataset)]
+    return [highlighter_file(wildcards, name) for name in selected_here("highlighters", wildcards)]
 
 
 def highlighter_of_map(wildcards):

@@ -100,8 +100,14 @@ def _draw_compared_maps(job: Job[Config, Inputs, Outputs], caption: str) -> None
 
 
 def _titles(config: Config, dataset: str) -> list[str]:
-    """Of the variants that run on a data set."""
-    return [config.rows["variants"][row]["title"] for row in config.rows["datasets"][dataset]["variants"]]
+    """Of the variants that run on a data set, of its first model."""
+    return [config.rows["variants"][row]["title"] for row in _first_run(config, dataset)["variants"]]
+
+
+def _first_run(config: Config, dataset: str) -> dict[str, Any]:
+    """Steps and rows of the first selected model on a data set."""
+    found: dict[str, Any] = config.rows["datasets"][dataset]["models"][config.select["models"][0]]
+    return found
 
 
 def _by(titles: list[str], values: list[T]) -> dict[str, T]:
@@ -116,9 +122,9 @@ def _scale(config: Config) -> str:
 
 def _caption(config: Config, dataset: str, size: int) -> str:
     """Scale and seed, for under a figure of one data set."""
-    row, model = config.rows["datasets"][dataset], config.select["models"][0]
-    base, refined = row["steps"][model]
-    return f"{_scale(config)} {row['title']} at {size} px, {base} base steps and {refined} of refinement."
+    base, refined = _first_run(config, dataset)["steps"]
+    title = config.rows["datasets"][dataset]["title"]
+    return f"{_scale(config)} {title} at {size} px, {base} base steps and {refined} of refinement."
 
 
 if __name__ == "__main__":
