@@ -70,7 +70,7 @@ class Run:
 
     @property
     def has_critic(self) -> bool:
-        """Whether maps and read-outs of this run are evaluated."""
+        """Whether read-outs of this run are evaluated."""
         return config.CRITIC in self.selected("highlighters")
 
     def selected(self, section: str) -> list[str]:

@@ -68,14 +68,12 @@ def _numbers(run: Run) -> Iterator[Problem]:
     yield from run.at_most(("make_figures", "n_images"), ("prepare_data", "max_images"))
     yield from run.at_most(("evaluate_highlighter", "n_planted"), ("prepare_data", "max_images"))
     yield from _fakes(run)
+    yield from run.at_most(("evaluate_maps", "n_images"), ("prepare_data", "max_images"))
+    behind, explained = run.value("evaluate_maps", "map_images"), run.value("evaluate_maps", "n_images")
+    if explained < 2 * behind:
+        told = f"is {explained}; allowed: at least twice shared.map_images, which is {behind}: two mFAMs are compared"
+        yield run.place("evaluate_maps", "n_images"), told
     if run.has_critic:
-        yield from run.at_most(("evaluate_maps", "n_images"), ("prepare_data", "max_images"))
-        behind, explained = run.value("evaluate_maps", "map_images"), run.value("evaluate_maps", "n_images")
-        if explained < 2 * behind:
-            told = (
-                f"is {explained}; allowed: at least twice shared.map_images, which is {behind}: two mFAMs are compared"
-            )
-            yield run.place("evaluate_maps", "n_images"), told
         yield from run.at_most(("evaluate_readouts", "mechanism_images"), ("prepare_data", "max_images"))
         yield from run.at_most(("evaluate_readouts", "n_images"), ("prepare_data", "max_images"))
         yield from run.at_most(("evaluate_readouts", "n_images"), sampled)
@@ -88,11 +86,13 @@ def _fakes(run: Run) -> Iterator[Problem]:
         Run(run.params, {**run.names, "highlighter": name}).value("train_highlighter", "draw") for name in names
     )
     made, each = run.value("generate_fakes", "n_images"), run.value("train_highlighter", "n_fakes")
-    explained = run.value("evaluate_maps", "n_images") if run.has_critic else 0
+    explained = run.value("evaluate_maps", "n_images")
     if made < (needed := draws * each + explained):
-        told = f"is {made}; allowed: at least {needed}: shared.n_fakes, which is {each}, for each of {draws} draws"
-        more = f", and evaluate_maps.n_images, which is {explained}" if explained else ""
-        yield run.place("generate_fakes", "n_images"), f"{told}{more}"
+        told = (
+            f"is {made}; allowed: at least {needed}: shared.n_fakes, which is {each}, for each of {draws} draws, "
+            f"and evaluate_maps.n_images, which is {explained}"
+        )
+        yield run.place("generate_fakes", "n_images"), told
 
 
 def _sampling(run: Run) -> Iterator[Problem]:

@@ -60,8 +60,8 @@ def inputs(tmp_path_factory):
         refined_maps=tuple(folder / f"{name}_maps.npy" for name in variants),
         refreshes=tuple(folder / f"{name}_refreshes.csv" for name in variants),
         examples=folder / "examples.npz",
-        correlations=(folder / "correlations.csv",),
-        mean_maps=(folder / "maps.npz",),
+        correlations=folder / "correlations.csv",
+        mean_maps=folder / "maps.npz",
         losses=tuple(folder / f"{name}_loss.csv" for name in ("base", *variants)),
     )
 
@@ -103,9 +103,3 @@ def test_each_data_set_shows_its_own_variants_below_its_photographs(inputs):
     }
     both = files.read_images(inputs.samples[1])[:4]
     assert np.array_equal(blocks["Hats"]["Forward + reverse"], both)
-
-
-def test_without_a_second_highlighter_the_figure_of_maps_says_why(inputs, tmp_path):
-    none = dataclasses.replace(inputs, correlations=(), mean_maps=())
-    pixels = image.imread(draw(none, tmp_path)["maps"])
-    assert pixels.shape[0] < image.imread(draw(inputs, tmp_path / "compared")["maps"]).shape[0] / 2

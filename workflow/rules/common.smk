@@ -134,13 +134,10 @@ def runs(rule_name, output=None, **chosen):
             "variant": selected("samplings" if rule_name == "generate_samples_other" else "variants", dataset, model),
             "seed": selected("seeds"),
         }
-        if rule_name not in NEED_CRITIC or job_config.CRITIC in wildcards["highlighter"]:
+        # read-outs need a highlighter that no refinement has used
+        if rule_name != "evaluate_readouts" or job_config.CRITIC in wildcards["highlighter"]:
             found += expand(paths, **wildcards | chosen)
     return list(dict.fromkeys(found))  # what belongs to no data set is found for each
-
-
-# Stages that run on the data sets alone that have a highlighter which no refinement uses.
-NEED_CRITIC = ("evaluate_maps", "evaluate_readouts")
 
 
 def of_variants(stage, file):

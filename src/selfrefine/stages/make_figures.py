@@ -10,7 +10,6 @@ from selfrefine import files, map_figures, map_table, phase_figures, planted_fig
 from selfrefine.runtime import Job, main
 
 T = TypeVar("T")
-NO_MAPS = "No maps are compared: that needs the highlighter `second` on the first data set."
 PROCESSES = ("baseline", "forward", "reverse", "both")  # rows of the paper's Table 2; all others are drawn dashed
 
 
@@ -28,15 +27,15 @@ class Config:
 @dataclass(frozen=True)
 class Inputs:
     """Real test images of each data set and, by data set, samples of its variants; of the first data set: a file for
-    each variant, `losses` beginning with the base's, and examples and correlations of maps, if any were compared."""
+    each variant, `losses` beginning with the base's, and examples, correlations and means of maps."""
 
     photographs: tuple[Path, ...]
     samples: tuple[Path, ...]
     refined_maps: tuple[Path, ...]
     refreshes: tuple[Path, ...]
     examples: Path
-    correlations: tuple[Path, ...]
-    mean_maps: tuple[Path, ...]
+    correlations: Path
+    mean_maps: Path
     losses: tuple[Path, ...]
 
 
@@ -87,15 +86,13 @@ def _blocks(job: Job[Config, Inputs, Outputs]) -> dict[str, dict[str, np.ndarray
 
 
 def _draw_compared_maps(job: Job[Config, Inputs, Outputs], caption: str) -> None:
-    """Draws the mean maps and their correlations, or says why there are none."""
-    figure = plotting.only_words(NO_MAPS)
-    for correlations, arrays in zip(job.inputs.correlations, job.inputs.mean_maps, strict=True):
-        lines = [
-            {str(column): value for column, value in line.items()}
-            for line in files.read_table(correlations).to_dict("records")
-        ]
-        maps = map_figures.mean_maps(files.read_arrays(arrays))
-        figure = map_figures.correlation_figure(lines, maps, map_table.TITLES, caption)
+    """Draws the mean maps and their correlations."""
+    lines = [
+        {str(column): value for column, value in line.items()}
+        for line in files.read_table(job.inputs.correlations).to_dict("records")
+    ]
+    maps = map_figures.mean_maps(files.read_arrays(job.inputs.mean_maps))
+    figure = map_figures.correlation_figure(lines, maps, map_table.TITLES, caption)
     files.write_figure(job.outputs.maps, figure)
 
 
