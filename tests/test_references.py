@@ -223,6 +223,10 @@ def test_rows_that_are_not_selected_need_not_fit():
             | at("datasets.fashion_mnist_tops.only.models", ["ddpm"]),
             "datasets.fashion_mnist_tops.only.models lacks other, the first of select.models; add it",
         ),
+        (
+            at("evaluate_maps.n_images", 0),
+            "evaluate_maps.n_images is 0; allowed: more where maps are drawn, on the first",
+        ),
         (at("samplings.floor", {"title": "x", "of": "both"}), "samplings.floor is a name of ours (fork, floor, "),
         (
             {"select": {"samplings": ["reverse_kept"], "variants": ["baseline", "both"]}},
@@ -245,8 +249,8 @@ def test_rows_that_are_not_selected_need_not_fit():
             "draws, and evaluate_maps.n_images, which is 1024",
         ),
         (
-            at("datasets.fashion_mnist_shoes.generate_fakes.n_images", 1279),
-            "datasets.fashion_mnist_shoes.generate_fakes.n_images is 1279; allowed: at least 1280: shared.n_fakes, "
+            at("datasets.fashion_mnist_shoes.generate_fakes.n_images", 1023),
+            "datasets.fashion_mnist_shoes.generate_fakes.n_images is 1023; allowed: at least 1024: shared.n_fakes, "
             "which is 1024, for each of 1 draws",
         ),
     ],

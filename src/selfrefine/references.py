@@ -73,6 +73,11 @@ class Run:
         """Whether read-outs of this run are evaluated."""
         return config.CRITIC in self.selected("highlighters")
 
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the run that the figures show: the first data set and model."""
+        return self.names == {name: self.params["select"][f"{name}s"][0] for name in self.names}
+
     def selected(self, section: str) -> list[str]:
         """Rows of a section that run on this data set with this model."""
         return config.selected(self.params, section, self.names["dataset"], self.names["model"])

@@ -70,7 +70,9 @@ def _numbers(run: Run) -> Iterator[Problem]:
     yield from _fakes(run)
     yield from run.at_most(("evaluate_maps", "n_images"), ("prepare_data", "max_images"))
     behind, explained = run.value("evaluate_maps", "map_images"), run.value("evaluate_maps", "n_images")
-    if explained < 2 * behind:
+    if run.is_first and not explained:
+        yield run.place("evaluate_maps", "n_images"), "is 0; allowed: more where maps are drawn, on the first data set"
+    if 0 < explained < 2 * behind:
         told = f"is {explained}; allowed: at least twice shared.map_images, which is {behind}: two mFAMs are compared"
         yield run.place("evaluate_maps", "n_images"), told
     if run.has_critic:

@@ -10,7 +10,6 @@ from selfrefine import config, params, strict_yaml
 
 ROOT = Path(__file__).parents[2]
 STAGES = [path.stem for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")) if path.stem != "common"]
-NEEDS_CRITIC = "evaluate_readouts"  # it runs only where there is a highlighter that no refinement uses
 
 
 class Planned(NamedTuple):
@@ -65,7 +64,8 @@ def job_list(tree: Mapping[str, Any]) -> list[Planned]:
         for dataset in tree["select"]["datasets"]
         for model in tree["datasets"][dataset].get("only", {}).get("models", tree["select"]["models"])
         for stage, names in kinds
-        if stage != NEEDS_CRITIC or config.CRITIC in values(tree, stage, "highlighter", dataset, model)
+        if stage != "evaluate_readouts" or config.CRITIC in values(tree, stage, "highlighter", dataset, model)
+        if stage != "evaluate_maps" or config.job(tree, stage, {"dataset": dataset, "model": model})["n_images"]
         for chosen in itertools.product(*(values(tree, stage, name, dataset, model) for name in names))
     ]
     return list(dict.fromkeys(jobs))
