@@ -108,6 +108,24 @@ def test_a_model_without_other_highlighters_still_shows_its_change():
     assert text.count("### Correlation with the flaw map") == 1
 
 
+def test_each_model_has_its_own_maps_and_its_own_noise():
+    """Two mFAMs of the other model are less alike: what is change in one is noise in the other."""
+    runs = [refined([1.0, 0.8, 0.8], model=model) for model in ("tiny", "other")]
+    theirs = [line | {"model": "other"} for line in metrics()]
+    theirs = [line | {"value": 0.7} if line["metric"] == map_table.RELIABILITY else line for line in theirs]
+    r = [line | {"model": "other"} for line in correlations(real_map=0.95)]
+    alone = map_table.lines(correlations(), metrics(), runs[:1], "both", SCALE)
+    found = map_table.lines([*r, *correlations()], [*theirs, *metrics()], [runs[1], runs[0]], "both", SCALE)
+    parts = {model: [line for line in found if line["model"] == model] for model in ("tiny", "other")}
+    assert repr(parts["tiny"]) == repr(alone)  # repr: NaN equals itself
+    told = {(line["row"], line["metric"]): line["finding"] for line in parts["other"] if line["finding"]}
+    assert told == {("real_map", "r"): NOT_OF_FAKES, ("both", "r_first"): ONLY_NOISE}
+    assert not [line for line in parts["tiny"] if line["finding"]]
+    text = map_table.page(found, TITLES)
+    assert text.index("## Other DDPM on Shapes") < text.index("## Tiny DDPM on Shapes")
+    assert text.count("### Correlation with the flaw map") == 2
+
+
 def test_page():
     found = map_table.lines(correlations(real_map=0.95), metrics(), RUNS, "both", SCALE)
     text = map_table.page(found, TITLES)

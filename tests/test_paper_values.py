@@ -1,4 +1,4 @@
-"""The paper's data sets and its Table 3."""
+"""The paper's data sets, its families and its Table 3."""
 
 import csv
 import math
@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from selfrefine import tables
-from selfrefine.paper_values import PAPER_DATASETS
+from selfrefine.paper_values import PAPER_DATASETS, PAPER_FAMILIES
 
 WORKFLOW = Path(__file__).parents[1] / "workflow"
 
@@ -34,3 +34,21 @@ def test_table_3_gives_the_reductions_that_the_paper_claims(paper, dataset, clai
     fid = tables.published_fid(paper, "table3")
     reduction = 100.0 * (1.0 - fid["both", dataset] / fid["baseline", dataset])
     assert math.isclose(reduction, claimed, abs_tol=0.05)
+
+
+def test_every_family_has_both_rows_of_table_1_and_its_row_of_table_6(paper):
+    first = {line["row"] for line in paper if line["table"] == "table1"}
+    assert first == {f"{family}/{row}" for family in PAPER_FAMILIES for row in ("baseline", "self_refining")}
+    sixth = {line["row"] for line in paper if (line["table"], line["dataset"]) == ("table6", "celeba_hq")}
+    assert sixth == PAPER_FAMILIES.keys()
+
+
+def test_the_first_family_is_that_of_table_2(paper):
+    one, two = tables.published_fid(paper, "table1"), tables.published_fid(paper, "table2")
+    for row, variant in (("baseline", "baseline"), ("self_refining", "both")):
+        assert one[f"ddpm/{row}", "celeba_hq"] == two[variant, "celeba_hq"]
+
+
+def test_no_figure_stands_twice(paper):
+    keys = [(line["table"], line["row"], line["dataset"], line["metric"]) for line in paper]
+    assert len(set(keys)) == len(keys)

@@ -1,0 +1,45 @@
+"""Which lines are of which model: Table 1 is of all, Tables 2, 3 and 7 and the controls are of one, as in the paper."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from selfrefine import tables
+from selfrefine.tables import Judgement, Line
+
+
+def of_model(lines: Iterable[Line], model: str) -> list[dict[str, Any]]:
+    """The lines of one model, of tidy metrics or of a table."""
+    return [dict(line) for line in lines if line["model"] == model]
+
+
+def every_model(
+    metrics: Sequence[Line],
+    paper: Sequence[Line],
+    judgement: Judgement,
+    first: str,
+    stands_for: Mapping[str, str],
+    scale: Mapping[tuple[str, str], str],
+) -> list[dict[str, Any]]:
+    """Lines as of `tables.table2` for every model, each judged by itself: no other model changes a line of one.
+
+    The paper's Table 2 and the confirmatory contrasts are of the first model; the contrasts of others are exploratory.
+
+    Args:
+        metrics: tidy metrics of evaluate_generation, all data sets, models and seeds.
+        paper: paper_values.csv.
+        judgement: of the first model.
+        first: the first of select.models.
+        stands_for: data set -> the paper's data set.
+        scale: from `tables.scales`.
+
+    Raises:
+        InputError: rows of different numbers of images, or that were compared with another reference.
+    """
+    tables.cells(metrics)  # refuses different numbers of images of two models, too
+    others = dataclasses.replace(judgement, confirmatory=())
+    found = []
+    for model in dict.fromkeys(line["model"] for line in metrics):
+        figures, rules = (paper, judgement) if model == first else ((), others)
+        found += tables.table2(of_model(metrics, model), figures, rules, stands_for, scale)
+    return found

@@ -1,0 +1,116 @@
+"""Lines of one model do not depend on which other models were run."""
+
+import dataclasses
+import math
+
+import pytest
+
+from selfrefine import control_table, families, strength, table3, table7, tables
+from selfrefine.control_table import Refined
+from selfrefine.errors import InputError
+from tests.tiny_metrics import FD, PAPER, ROWS, generation, line, of_models, published
+from tests.tiny_refined import readouts, refined
+
+VARIANTS = ["baseline", "both", "uniform", "edge"]
+FIGURES = FD | {"uniform": 9.5, "edge": 9.6}
+STANDS_FOR = {"shapes": "celeba_hq"}
+PRINTED = [
+    *PAPER,
+    published("table3", "both", "fid", 8.369),
+    published("table7", "edge", "fid", 8.739),
+    published("table7", "both", "fid", 8.369),
+]
+JUDGEMENT = tables.Judgement(
+    "baseline", 0.017, 6, "vgg16_conv5_gap", confirmatory=(("both", "baseline"), ("both", "uniform"))
+)
+BOTH_MODELS = ROWS | {
+    "datasets": {"shapes": ROWS["datasets"]["shapes"] | {"steps": {"tiny": [600, 1500], "other": [60, 150]}}},
+    "models": ROWS["models"] | {"other": {"title": "Other family", "self_refining": "both"}},
+}
+
+
+def measured(models, seeds=6):
+    """Metrics of models, the first of which has all variants; and their runs."""
+    metrics = [
+        found for found in of_models(models, FIGURES, seeds) if found["model"] == "tiny" or found["variant"] in FD
+    ]
+    runs = [
+        Refined(run.config | {"names": run.config["names"] | {"model": model}, "steps": steps}, run.refreshes)
+        for model, steps in zip(models, (600, 60), strict=False)
+        for run in refined(VARIANTS if model == "tiny" else ["baseline", "both"], seeds)
+    ]
+    return metrics, runs
+
+
+def whole(metrics):
+    scale = tables.scales(metrics, "smoke", BOTH_MODELS)
+    return families.every_model(metrics, PRINTED, JUDGEMENT, "tiny", STANDS_FOR, scale)
+
+
+def assembled(metrics, runs):
+    """Every table that is of one model, as lines."""
+    mine = families.of_model(whole(metrics), "tiny")
+    first, of_first = families.of_model(metrics, "tiny"), [run for run in runs if run.key[1] == "tiny"]
+    pairs = control_table.pairs(VARIANTS, "baseline", control_table.controls_of(of_first), {})
+    found = JUDGEMENT.contrasts(first, pairs)
+    scale = tables.scales(first, "smoke", BOTH_MODELS)
+    controls = control_table.lines(found, first, readouts(VARIANTS, 6), of_first, scale)
+    return {
+        "table2": tables.paper_rows(mine, PRINTED, JUDGEMENT),
+        "table3": table3.lines(mine, PRINTED, "baseline", STANDS_FOR),
+        "table7": table7.lines(mine, PRINTED, of_first, STANDS_FOR),
+        "controls": controls,
+        "strength": strength.lines(controls, of_first, "baseline"),
+    }
+
+
+def test_a_second_model_changes_nothing_in_the_tables_of_the_first():
+    alone, beside = assembled(*measured(["tiny"])), assembled(*measured(["tiny", "other"]))
+    for name, lines in alone.items():
+        assert lines, name
+        assert repr(beside[name]) == repr(lines), name  # repr: NaN equals itself
+
+
+def test_a_second_model_would_change_the_correction_of_the_first_if_it_were_judged_with_it():
+    """What `every_model` is for: Holm's family would grow by contrasts that nobody listed."""
+
+    def corrected(metrics):
+        found = JUDGEMENT.contrasts(metrics, ())
+        return {one.space: one.p_holm for one in found if (one.variant, one.reference) == ("both", "baseline")}
+
+    # The same variant with seeds that scatter, so that p is not 0.
+    def scattered(models):
+        return [
+            found | {"value": found["value"] * (1.0 + 0.05 * math.sin(7 * found["seed"]))}
+            if found["variant"] == "both"
+            else found
+            for found in measured(models)[0]
+        ]
+
+    space = ("shapes", "tiny", "vgg16_conv5_gap")
+    alone, together = corrected(scattered(["tiny"])), corrected(scattered(["tiny", "other"]))
+    assert together[space] > alone[space] > 0.0
+    assert corrected(families.of_model(scattered(["tiny", "other"]), "tiny"))[space] == alone[space]
+
+
+def test_the_papers_table_2_is_of_the_first_model():
+    lines = whole(measured(["tiny", "other"])[0])
+    printed = {(line["model"], line["row"]) for line in lines if not math.isnan(line["paper"])}
+    assert printed == {("tiny", "baseline"), ("tiny", "both")}
+
+
+def test_the_second_model_is_judged_too_but_explored():
+    lines = whole(measured(["tiny", "other"])[0])
+    verdicts = {(line["model"], line["network"]): line["verdict"] for line in lines if line["verdict"]}
+    assert verdicts["other", "vgg16_conv5_gap"] == "better"
+    explored = dataclasses.replace(JUDGEMENT, confirmatory=())
+    metrics = families.of_model(measured(["tiny", "other"])[0], "other")
+    scale = tables.scales(metrics, "smoke", BOTH_MODELS)
+    expected = tables.table2(metrics, (), explored, STANDS_FOR, scale)
+    assert repr(families.of_model(lines, "other")) == repr(expected)
+
+
+def test_models_of_different_numbers_of_images_do_not_compare():
+    metrics = [*generation(FD), line("late", "fd_test", 1.0, n_images=50) | {"model": "other"}]
+    with pytest.raises(InputError, match="rows of 50 and 100 images"):
+        whole(metrics)
