@@ -20,8 +20,8 @@ COLUMNS = [  # of table1.csv
     *("paper_difference", *FIGURES, *COPIED, "verdict", "n_images", "n_seeds", "scale", "note"),
 ]
 READ = (
-    "Two rows for each model family: trained without and with self-refinement from the same base model. Figures, "
-    "changes and intervals as in Table 2. The paper's FID and our FD do not compare, nor do the FDs of two families, "
+    "Two rows for each model family: its base model, trained on without and with self-refinement. Figures, changes "
+    "and intervals as in Table 2. The paper's FID and our FD do not compare, nor do the FDs of two families, "
     "which differ in size and cost: only the changes within a family do. +- is printed in the paper, which does not "
     "say of what. The verdict on the first family is that of Table 2, those on the others are exploratory.\n"
 )
