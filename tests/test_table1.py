@@ -22,8 +22,8 @@ def rows(models, stands_for="celeba_hq"):
     data = {"title": "Shapes", "size": 16} | ({"stands_for": stands_for} if stands_for else {})
     return {
         "datasets": {
-            "shapes": data | {"steps": dict.fromkeys(models, (400, 100))},
-            "petals": {"title": "Petals", "stands_for": "flowers", "size": 16, "steps": dict.fromkeys(models, (4, 1))},
+            "shapes": data | {"models": {model: {"steps": [400, 100]} for model in models}},
+            "petals": {"title": "Petals", "models": {model: {"steps": [4, 1]} for model in models}},
         },
         "models": {model: {"title": MODELS[model][0], "self_refining": MODELS[model][1]} for model in models},
     }

@@ -84,7 +84,12 @@ PAPER = [
 ]
 ROWS = {
     "datasets": {
-        "shapes": {"title": "Shapes", "stands_for": "celeba_hq", "size": 16, "models": {"tiny": {"steps": [600, 1500]}}},
+        "shapes": {
+            "title": "Shapes",
+            "stands_for": "celeba_hq",
+            "size": 16,
+            "models": {"tiny": {"steps": [600, 1500]}},
+        },
     },
     "models": {"tiny": {"title": "Tiny DDPM", "self_refining": "both"}},
     "highlighters": {"flaw": {"title": "Flaw highlighter"}},

@@ -48,8 +48,8 @@ def lines(
         paper: paper_values.csv.
         reference: the variant that differences are taken to; it is the baseline.
         dataset: the first of select.datasets.
-        rows: section -> row -> words about it: data sets their `stands_for`, models their `self_refining`, the
-            variant that stands beside the reference.
+        rows: section -> row -> words about it: data sets their `stands_for` and the `models` that run on them, models
+            their `self_refining`, the variant that stands beside the reference.
     """
     place = rows["datasets"][dataset].get("stands_for", "")
     printed = {
@@ -63,7 +63,7 @@ def lines(
         if (line["dataset"], line["metric"]) == (dataset, HEADLINE)
     }
     published = [model for model in PAPER_FAMILIES if f"{model}/{BASELINE}" in printed]
-    models = dict.fromkeys([*published, *rows["models"]])
+    models = dict.fromkeys([*published, *rows["datasets"][dataset]["models"]])
     found = []
     for network in dict.fromkeys(network for _, network, _ in measured):
         for model in models:
@@ -110,16 +110,16 @@ def page(
         table: from `lines`.
         judgement: as for Table 2.
         titles: of data sets, models and variants.
-        rows: as for `lines`; the data set also with `size`, in px, and `steps`: model -> those of both phases.
+        rows: as for `lines`; the data set also with its `size` in px.
     """
     titles = {model: family.title for model, family in PAPER_FAMILIES.items()} | dict(titles)
-    parts = ["# Table 1: model families\n", READ]
+    parts = ["# Table 1: model families\n", READ, f"## {titles[table[0]['dataset']]}\n"]
     if max(line["n_seeds"] for line in table) == 1:
         parts.append(ONE_SEED)
     parts.append("".join(f"- {words}\n" for words in _families(table, titles, rows)))
     for network in sorted({line["network"] for line in table}, key=lambda n: (n != judgement.primary_network, n)):
         space = [line for line in table if line["network"] == network]
-        parts += [f"## Features of `{network}`\n", _rows(space, titles)]
+        parts += [f"### Features of `{network}`\n", _rows(space, titles)]
         parts += [
             f"**{titles[line['model']]}: {titles[line['variant']]} {line['note']}.**\n"
             for line in space
