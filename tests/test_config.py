@@ -29,9 +29,14 @@ PARAMS = {
         "map_of": "v",
     },
     "datasets": {
-        "d": {"title": "D", "train_base": {"horizontal_flip": False, "network": {"channels": 1}}},
+        "d": {
+            "title": "D",
+            "prepare_data": {"size": 16},
+            "train_base": {"horizontal_flip": False, "network": {"channels": 1}},
+        },
         "e": {
             "title": "E",
+            "prepare_data": {"size": 8},
             "only": {"models": ["m"], "variants": ["v"], "samplings": []},
             "train_base": {"steps": 5},
         },
@@ -81,7 +86,7 @@ def test_a_variants_row_wins_over_its_models_and_the_fork_has_none(variant, cycl
 
 
 def test_shared_leaves_go_to_their_readers_only():
-    assert config.job(PARAMS, "prepare_data", {"dataset": "d"}) == {"names": {"dataset": "d"}}
+    assert config.job(PARAMS, "prepare_data", {"dataset": "d"}) == {"size": 16, "names": {"dataset": "d"}}
     assert config.job(PARAMS, "train_highlighter", {"highlighter": "flaw"}) == {
         "device": "cpu",
         "precision": "float32",
@@ -125,8 +130,16 @@ def test_tables_read_what_is_selected_and_its_words():
     narrowed = {"highlighters": ["flaw"], "variants": ["w"], "samplings": ["kept"]}
     assert tables["rows"] == {
         "datasets": {
-            "d": {"title": "D", "models": {"m": everything | {"steps": [7, 3]}, "n": narrowed | {"steps": [7, 3]}}},
-            "e": {"title": "E", "models": {"m": everything | {"variants": ["v"], "samplings": [], "steps": [5, 3]}}},
+            "d": {
+                "title": "D",
+                "size": 16,
+                "models": {"m": everything | {"steps": [7, 3]}, "n": narrowed | {"steps": [7, 3]}},
+            },
+            "e": {
+                "title": "E",
+                "size": 8,
+                "models": {"m": everything | {"variants": ["v"], "samplings": [], "steps": [5, 3]}},
+            },
         },
         "models": {"m": {"title": "M"}, "n": {"title": "N"}},
         "highlighters": {"flaw": {"title": "F"}},

@@ -40,7 +40,7 @@ SHARED = {
     "n_fakes": HIGHLIGHTER,
     "map_steps": ("generate_fakes", "train_refined"),
     "map_images": ("train_refined", "evaluate_maps"),
-    "reference": ("evaluate_generation", "evaluate_readouts", "make_tables"),
+    "reference": ("evaluate_generation", "evaluate_readouts", "make_tables", "make_figures"),
     "map_of": ("evaluate_readouts", "make_tables"),
 }
 # Stages that measure all selected rows of a data set at once.
@@ -100,13 +100,14 @@ def selected(
 
 
 def _rows(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Words about the selected rows; of a data set also which models run on it, for how many steps, with which rows."""
+    """Words about the selected rows; of a data set also its size, and which models run on it, how long, with what."""
     rows = {
         section: {name: _titles(params[section][name]) for name in selected(params, section)}
         for section in ROWS
         if section in params["select"]
     }
     for dataset, words in rows["datasets"].items():
+        words["size"] = job(params, "prepare_data", {"dataset": dataset})["size"]
         words["models"] = {model: _run(params, dataset, model) for model in selected(params, "models", dataset)}
     for name, words in rows["samplings"].items():
         words["correction"] = job(params, "generate_samples", {"variant": name})["correction"]

@@ -18,13 +18,15 @@ CONFIG = Config(
         "datasets": {
             "garments": {
                 "title": "Garments",
+                "size": 16,
                 "models": {"ddpm": {"variants": ["baseline", "both"], "steps": [20, 15]}},
             },
-            "hats": {"title": "Hats", "models": {"ddpm": {"variants": ["both"], "steps": [10, 5]}}},
+            "hats": {"title": "Hats", "size": 16, "models": {"ddpm": {"variants": ["both"], "steps": [10, 5]}}},
         },
-        "models": {"ddpm": {"title": "DDPM"}},
+        "models": {"ddpm": {"title": "DDPM", "self_refining": "both"}},
         "variants": {"baseline": {"title": "Baseline"}, "both": {"title": "Forward + reverse"}},
     },
+    reference="baseline",
     n_images=4,
 )
 
@@ -57,6 +59,7 @@ def inputs(tmp_path_factory):
     return Inputs(
         photographs=(folder / "baseline.npy",) * 2,
         samples=tuple(folder / f"{name}.npy" for name in (*variants, "both")),
+        families=tuple(folder / f"{name}.npy" for name in variants),
         refined_maps=tuple(folder / f"{name}_maps.npy" for name in variants),
         refreshes=tuple(folder / f"{name}_refreshes.csv" for name in variants),
         examples=folder / "examples.npz",
@@ -67,7 +70,7 @@ def inputs(tmp_path_factory):
 
 
 def draw(inputs, folder, config=CONFIG):
-    names = ("figure4", "figure8", "planted", "maps", "mfam", "loss")
+    names = ("figure4", "figure5", "figure8", "planted", "maps", "mfam", "loss")
     make_figures.run(Job("make_figures", config, inputs, Outputs(*(folder / f"{name}.png" for name in names))))
     return {name: folder / f"{name}.png" for name in names}
 
@@ -103,3 +106,29 @@ def test_each_data_set_shows_its_own_variants_below_its_photographs(inputs):
     }
     both = files.read_images(inputs.samples[1])[:4]
     assert np.array_equal(blocks["Hats"]["Forward + reverse"], both)
+
+
+def test_each_family_shows_its_reference_and_the_row_that_it_names(inputs):
+    row = CONFIG.rows["models"]["ddpm"]
+    variants = CONFIG.rows["variants"] | {"reverse": {"title": "Reverse"}}
+    models = {"ddpm": row, "uvit": {"title": "U-ViT", "self_refining": "reverse"}}
+    datasets = {"garments": {"title": "Garments", "models": dict.fromkeys(models)}}
+    rows = CONFIG.rows | {"datasets": datasets, "models": models, "variants": variants}
+    config = dataclasses.replace(CONFIG, rows=rows, select=CONFIG.select | {"models": ["ddpm", "uvit"]})
+    one, two = inputs.families
+    blocks = make_figures._families(
+        Job("make_figures", config, dataclasses.replace(inputs, families=(one, two, two, one)), None)
+    )
+    assert {title: list(rows) for title, rows in blocks.items()} == {
+        "Garments": ["Photographs"],
+        "DDPM": ["Baseline", "Forward + reverse"],
+        "U-ViT": ["Baseline", "Reverse"],
+    }
+    assert np.array_equal(blocks["U-ViT"]["Reverse"], files.read_images(one)[:4])
+    assert np.array_equal(blocks["DDPM"]["Forward + reverse"], files.read_images(two)[:4])
+
+
+def test_the_caption_of_families_names_the_steps_of_each():
+    assert make_figures._scale_of_families(CONFIG) == (
+        "Experiment smoke: Garments at 16 px, seed 7. Steps of DDPM: 20 + 15."
+    )

@@ -10,10 +10,10 @@ from selfrefine.errors import InputError
 from selfrefine.runtime import Job
 from selfrefine.stages.make_tables import Config, Inputs, Outputs, run
 from tests import tiny_maps
-from tests.tiny_metrics import FD, PAPER, ROWS, generation, highlighter, line, published
+from tests.tiny_metrics import FD, PAPER, ROWS, generation, highlighter, line, of_models, published
 from tests.tiny_refined import readouts, refined
 
-TABLES = ("table2", "table3", "table6", "table7", "maps", "controls")
+TABLES = ("table1", "table2", "table3", "table6", "table7", "maps", "controls")
 OUTPUTS = [f"{name}.{kind}" for name in TABLES for kind in ("csv", "md")]
 OUTPUTS += ["strength.csv", "strength.png", "forest.png", "summary.json"]
 REFRESHES = ["step", "mean", "std", "mfam_mean", "mfam_std", "r_mfam", "r_first"]
@@ -47,7 +47,7 @@ def job(tmp_path):
         values = {
             "names": {},
             "experiment": "smoke",
-            "select": {"variants": variants, "seeds": list(range(seeds))},
+            "select": {"datasets": ["shapes"], "models": ["tiny"], "variants": variants, "seeds": list(range(seeds))},
             "rows": ROWS | {"variants": {row: {"title": row.capitalize()} for row in variants}},
             "primary_network": "vgg16_conv5_gap",
             "reference": "baseline",
@@ -123,6 +123,40 @@ def test_every_other_table_is_written(job):
     assert outputs.strength.stat().st_size > 10_000
 
 
+TWO_MODELS = ROWS | {
+    "datasets": {
+        "shapes": ROWS["datasets"]["shapes"]
+        | {"models": {"tiny": {"steps": [600, 1500]}, "uvit": {"steps": [60, 150]}}},
+    },
+    "models": ROWS["models"] | {"uvit": {"title": "U-ViT", "self_refining": "both"}},
+    "variants": {row: {"title": row.capitalize()} for row in FD},
+}
+
+
+def test_a_second_model_stands_in_table_1_and_changes_no_table_of_the_first(job):
+    select = {"datasets": ["shapes"], "variants": ["baseline", "both"], "seeds": [0, 1]}
+    confirmatory = (("both", "baseline"),)
+    run(job(rows=TWO_MODELS, select=select | {"models": ["tiny"]}, confirmatory=confirmatory))
+    outputs = job().outputs
+    of_first = [path for name, path in vars(outputs).items() if name[:6] not in ("table1", "summar")]
+    alone = {path: path.read_bytes() for path in of_first}
+    families = files.read_table(outputs.table1_csv).set_index(["network", "model", "row"])
+    theirs = [found for found in of_models(["tiny", "uvit"], FD, 2) if found["model"] == "uvit"]
+    built = job(theirs, rows=TWO_MODELS, select=select | {"models": ["tiny", "uvit"]}, confirmatory=confirmatory)
+    (uniform,) = refined(["uniform"])  # a control that the first model has not
+    config = built.inputs.refined[0].with_name("uvit.json")
+    files.write_json(config, uniform.config | {"names": uniform.config["names"] | {"model": "uvit"}})
+    refreshes = (*built.inputs.refreshes, built.inputs.refreshes[-1])
+    inputs = dataclasses.replace(built.inputs, refined=(*built.inputs.refined, config), refreshes=refreshes)
+    run(dataclasses.replace(built, inputs=inputs))
+    assert {path.name for path in of_first if path.read_bytes() != alone[path]} == set()
+    both = files.read_table(outputs.table1_csv).set_index(["network", "model", "row"])
+    pd.testing.assert_frame_equal(both.xs("tiny", level="model"), families.xs("tiny", level="model"), check_dtype=False)
+    assert list(both.loc[("vgg16_conv5_gap", "uvit"), "value"]) == pytest.approx([20.1, 18.09])
+    assert "- Experiment smoke: U-ViT on Shapes" in outputs.table1_md.read_text()
+    assert files.read_json(outputs.summary)["shapes"]["uvit"]["both"]["vgg16_conv5_gap"]["fd_test"] > 18.0
+
+
 def test_without_compared_maps_their_page_says_so(job):
     built = job()
     inputs = dataclasses.replace(built.inputs, maps=(), correlations=())
@@ -147,7 +181,7 @@ def test_equal_metrics_are_equal_bytes(job):
 
 
 def test_a_data_set_of_nobodys_paper_has_no_figures_beside(job):
-    run(job(rows=ROWS | {"datasets": {"shapes": {"title": "Shapes"}}}))
+    run(job(rows=ROWS | {"datasets": {"shapes": {"title": "Shapes", "size": 16, "models": {"tiny": {}}}}}))
     assert files.read_table(job().outputs.table2_csv)["paper"].isna().all()
     text = job().outputs.table2_md.read_text()
     assert "in the place of" not in text

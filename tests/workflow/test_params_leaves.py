@@ -69,7 +69,10 @@ def is_read(path: tuple[str, ...], job: Planned) -> bool:
     )
 
 
-TOLD = (("train_base", "steps"), ("train_refined", "steps"), ("generate_samples", "correction"))  # in words of tables
+TOLD = (  # in words of tables and figures
+    *(("prepare_data", "size"), ("train_base", "steps"), ("train_refined", "steps")),
+    ("generate_samples", "correction"),
+)
 
 
 def sets_no_row(path: tuple[str, ...]) -> bool:

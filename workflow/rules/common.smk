@@ -148,6 +148,17 @@ def is_evaluated(stage, dataset, model):
     return True
 
 
+def samples_of_families():
+    """Samples of the two rows of Table 1 of each selected model, on the first data set and seed."""
+    first = first_run("dataset", "seed")
+    rows = [
+        {"model": [model], "variant": [variant]}
+        for model in selected("models", first["dataset"][0])
+        for variant in (config["shared"]["reference"], config["models"][model]["self_refining"])
+    ]
+    return [path for row in rows for path in runs("generate_samples", output="images", **first, **row)]
+
+
 def of_variants(stage, file):
     """The file that the stage makes of each selected variant of the job's data set."""
 

@@ -3,6 +3,7 @@ rule make_figures:
     input:
         photographs=runs("prepare_data", output="test_images"),
         samples=runs("generate_samples", output="images", **first_run("model", "seed")),
+        families=samples_of_families(),
         refined_maps=runs("train_refined", output="maps", **first_run()),
         refreshes=runs("train_refined", output="refreshes", **first_run()),
         examples=runs("evaluate_highlighter", output="examples", **first_run()),
@@ -15,6 +16,12 @@ rule make_figures:
             caption="../report/figure4.rst",
             category="Figures",
             labels={"figure": "Figure 4: samples of all variants"},
+        ),
+        figure5=report(
+            "results/figures/{experiment}/figure5.png",
+            caption="../report/figure5.rst",
+            category="Figures",
+            labels={"figure": "Figure 5: samples of all model families"},
         ),
         figure8=report(
             "results/figures/{experiment}/figure8.png",
@@ -61,10 +68,10 @@ rule make_figures:
         """
         python -m selfrefine.stages.make_figures \
             --config {params.config:q} --code {params.code} --record {output.config} \
-            --photographs {input.photographs} --samples {input.samples} \
+            --photographs {input.photographs} --samples {input.samples} --families {input.families} \
             --refined_maps {input.refined_maps} --refreshes {input.refreshes} --examples {input.examples} \
             --correlations {input.correlations} --mean_maps {input.mean_maps} --losses {input.losses} \
-            --figure4 {output.figure4} --figure8 {output.figure8} --planted {output.planted} --maps {output.maps} \
+            --figure4 {output.figure4} --figure5 {output.figure5} --figure8 {output.figure8} --planted {output.planted} --maps {output.maps} \
             --mfam {output.mfam} --loss {output.loss} \
             2>&1 | tee {log}
         """

@@ -1,4 +1,4 @@
-"""Figures: samples of every data set; maps, planted flaws and curves of the first one, its first model and seed."""
+"""Figures: samples of every data set and model; maps, flaws and curves of the first data set, model and seed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,16 +21,19 @@ class Config:
     experiment: str
     select: dict[str, Any]
     rows: dict[str, Any]
+    reference: str
     n_images: int
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Real test images of each data set and, by data set, samples of its variants; of the first data set: a file for
-    each variant, `losses` beginning with the base's, and examples, correlations and means of maps."""
+    """Real test images of each data set and, by data set, samples of its variants; of the first data set: samples of
+    each model's two rows of Table 1; a file for each variant, `losses` beginning with the base's; and examples,
+    correlations and means of maps."""
 
     photographs: tuple[Path, ...]
     samples: tuple[Path, ...]
+    families: tuple[Path, ...]
     refined_maps: tuple[Path, ...]
     refreshes: tuple[Path, ...]
     examples: Path
@@ -41,9 +44,10 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Samples, flaw maps, planted flaws, compared maps, mFAM over the refreshes, loss curves."""
+    """Samples of variants and of families, flaw maps, planted flaws, compared maps, mFAM over the refreshes, loss."""
 
     figure4: Path
+    figure5: Path
     figure8: Path
     planted: Path
     maps: Path
@@ -65,6 +69,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     with plotting.style():
         samples = sample_figures.samples_figure(_blocks(job), _scale(config))
         files.write_figure(outputs.figure4, samples)
+        families = sample_figures.families_figure(_families(job), _scale_of_families(config))
+        files.write_figure(outputs.figure5, families)
         files.write_figure(outputs.figure8, plotting.flaw_maps_figure(examples["images"], examples["maps"], caption))
         planted = {name: examples[f"planted_{name}"] for name in ("images", "maps", "masks")}
         files.write_figure(outputs.planted, planted_figure.planted_flaws_figure(**planted, caption=caption))
@@ -83,6 +89,20 @@ def _blocks(job: Job[Config, Inputs, Outputs]) -> dict[str, dict[str, np.ndarray
         title = config.rows["datasets"][dataset]["title"]
         blocks[title] = {row: files.read_images(path)[: config.n_images] for row, path in rows.items()}
     return blocks
+
+
+def _families(job: Job[Config, Inputs, Outputs]) -> dict[str, dict[str, np.ndarray]]:
+    """Title of the first data set -> photographs, then title of each model -> its reference and self-refining row."""
+    config, samples, rows = job.config, iter(job.inputs.families), job.config.rows
+    blocks = {_first_data(config)["title"]: {sample_figures.PHOTOGRAPHS: job.inputs.photographs[0]}}
+    for model in _models(config):
+        row = rows["models"][model]
+        titles = [rows["variants"][name]["title"] for name in (config.reference, row["self_refining"])]
+        blocks[row["title"]] = {title: next(samples) for title in titles}
+    return {
+        block: {row: files.read_images(path)[: config.n_images] for row, path in paths.items()}
+        for block, paths in blocks.items()
+    }
 
 
 def _draw_compared_maps(job: Job[Config, Inputs, Outputs], caption: str) -> None:
@@ -115,6 +135,27 @@ def _scale(config: Config) -> str:
     """Experiment, model and seed."""
     model, seed = (config.select[section][0] for section in ("models", "seeds"))
     return f"Experiment {config.experiment}: {config.rows['models'][model]['title']}, seed {seed}."
+
+
+def _scale_of_families(config: Config) -> str:
+    """Experiment, data, seed, and the steps of both phases of each model."""
+    data, steps = _first_data(config), []
+    for model in _models(config):
+        base, refined = data["models"][model]["steps"]
+        steps.append(f"{config.rows['models'][model]['title']}: {base} + {refined}")
+    place = f"{data['title']} at {data['size']} px, seed {config.select['seeds'][0]}"
+    return f"Experiment {config.experiment}: {place}. Steps of {'; '.join(steps)}."
+
+
+def _first_data(config: Config) -> dict[str, Any]:
+    """Words about the first data set."""
+    found: dict[str, Any] = config.rows["datasets"][config.select["datasets"][0]]
+    return found
+
+
+def _models(config: Config) -> list[str]:
+    """What runs on the first data set, in the order of `select`."""
+    return [model for model in config.select["models"] if model in _first_data(config)["models"]]
 
 
 def _caption(config: Config, dataset: str, size: int) -> str:

@@ -11,12 +11,14 @@ import pandas as pd
 from selfrefine import (
     control_table,
     control_text,
+    families,
     files,
     forest_plot,
     map_table,
     plotting,
     strength,
     strength_figure,
+    table1,
     table3,
     table6,
     table7,
@@ -65,6 +67,8 @@ class Inputs:
 class Outputs:
     """Each table as CSV and as page; every difference drawn, by variant and by strength; numbers of all as JSON."""
 
+    table1_csv: Path
+    table1_md: Path
     table2_csv: Path
     table2_md: Path
     table3_csv: Path
@@ -84,11 +88,12 @@ class Outputs:
 
 
 class Measured:
-    """All that was measured, and the words for it."""
+    """All that was measured, and the words for it; `first` is the model that all tables but 1, 6 and maps are of."""
 
     def __init__(self, job: Job[Config, Inputs, Outputs]) -> None:
         config, inputs = job.config, job.inputs
         self.metrics, self.paper = read(inputs.generation), read((inputs.paper,))
+        self.first = config.select["models"][0]
         self.runs = [
             Refined(files.read_json(path), read((refreshes,)))
             for path, refreshes in zip(inputs.refined, inputs.refreshes, strict=True)
@@ -108,8 +113,18 @@ class Measured:
 
     @cached_property
     def whole(self) -> list[dict[str, Any]]:
-        """Every row of every data set."""
-        return tables.table2(self.metrics, self.paper, self.judgement, self.stands_for, self.scales)
+        """Every row of every data set and model."""
+        return families.every_model(self.metrics, self.paper, self.judgement, self.first, self.stands_for, self.scales)
+
+    @property
+    def of_first(self) -> list[dict[str, Any]]:
+        """Every row of every data set, of the first model."""
+        return families.of_model(self.whole, self.first)
+
+    @property
+    def runs_of_first(self) -> list[Refined]:
+        """The refinements of the first model."""
+        return [run for run in self.runs if run.key[1] == self.first]
 
 
 def run(job: Job[Config, Inputs, Outputs]) -> None:
@@ -129,21 +144,32 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         read(inputs.correlations), read(inputs.maps), measured.runs, config.map_of, measured.other_scales
     )
     write(outputs.maps_csv, maps, map_table.COLUMNS, outputs.maps_md, map_table.page(maps, measured.titles))
+    write_families(job, measured)
     write_paper_tables(outputs, measured)
     write_contrasts(job, measured)
     files.write_json(outputs.summary, tables.summary(measured.whole, highlighters))
 
 
+def write_families(job: Job[Config, Inputs, Outputs], measured: Measured) -> None:
+    """Writes the paper's table of model families."""
+    config, judgement = job.config, measured.judgement
+    dataset = config.select["datasets"][0]
+    table = table1.lines(measured.whole, measured.paper, judgement.reference, dataset, config.rows)
+    page = table1.page(table, judgement=judgement, titles=measured.titles, rows=config.rows)
+    write(job.outputs.table1_csv, table, table1.COLUMNS, job.outputs.table1_md, page)
+
+
 def write_paper_tables(outputs: Outputs, measured: Measured) -> None:
     """Writes the paper's tables of generated images: processes, data sets, maps."""
     judgement, paper, titles = measured.judgement, measured.paper, measured.titles
-    second = tables.paper_rows(measured.whole, paper, judgement)
+    of_first = measured.of_first
+    second = tables.paper_rows(of_first, paper, judgement)
     page = table_text.table2_page(second, judgement=judgement, primary_network=judgement.primary_network, titles=titles)
     write(outputs.table2_csv, second, None, outputs.table2_md, page)
-    third = table3.lines(measured.whole, paper, judgement.reference, measured.stands_for)
+    third = table3.lines(of_first, paper, judgement.reference, measured.stands_for)
     page = table3.page(third, judgement=judgement, titles=titles)
     write(outputs.table3_csv, third, table3.COLUMNS, outputs.table3_md, page)
-    seventh = table7.lines(measured.whole, paper, measured.runs, measured.stands_for)
+    seventh = table7.lines(of_first, paper, measured.runs_of_first, measured.stands_for)
     page = table7.page(seventh, judgement=judgement, titles=titles)
     write(outputs.table7_csv, seventh, table7.COLUMNS, outputs.table7_md, page)
 
@@ -151,13 +177,14 @@ def write_paper_tables(outputs: Outputs, measured: Measured) -> None:
 def write_contrasts(job: Job[Config, Inputs, Outputs], measured: Measured) -> None:
     """Writes every difference of two variants: as table, as page and drawn."""
     config, outputs, judgement, titles = job.config, job.outputs, measured.judgement, measured.titles
-    controls = control_table.controls_of(measured.runs)
+    metrics, runs = families.of_model(measured.metrics, measured.first), measured.runs_of_first
+    controls = control_table.controls_of(runs)
     pairs = control_table.pairs(config.select["variants"], judgement.reference, controls, config.rows["samplings"])
-    found = judgement.contrasts(measured.metrics, pairs)
-    table = control_table.lines(found, measured.metrics, read(job.inputs.readouts), measured.runs, measured.scales)
+    found = judgement.contrasts(metrics, pairs)
+    table = control_table.lines(found, metrics, read(job.inputs.readouts), runs, measured.scales)
     page = control_text.controls_page(table, found, controls, judgement=judgement, titles=titles)
     write(outputs.controls_csv, table, control_table.COLUMNS, outputs.controls_md, page)
-    arms = strength.lines(table, measured.runs, judgement.reference)
+    arms = strength.lines(table, runs, judgement.reference)
     files.write_table(outputs.strength_csv, pd.DataFrame(arms, columns=strength.COLUMNS))
     with plotting.style():
         figure = strength_figure.strength_figure(arms, network=judgement.primary_network, titles=titles)
