@@ -3,7 +3,7 @@
 Notation of method.md: abar_t is the cumulative alpha, M the guidance map in [0, 1], lf its forward weight.
 """
 
-from typing import Literal, NamedTuple
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 from torch import Tensor
 from torch.nn import functional
@@ -11,6 +11,9 @@ from torch.nn import functional
 # How the guidance map enters the forward process (method 1.2): not at all; in x_t (paper mode); in x_t and the target;
 # added to the target (the authors' U-ViT); added to x_t; as weights of the loss.
 ForwardProcess = Literal["none", "xt", "both", "tgt_add", "xt_add", "loss_weight"]
+
+
+Number = TypeVar("Number", float, Tensor)
 
 
 class Noise(NamedTuple):
@@ -94,3 +97,33 @@ def noise_loss(predicted: Tensor, target: Tensor, factor: Tensor | None = None) 
     if factor is None:
         return functional.mse_loss(predicted.float(), target)
     return (functional.mse_loss(predicted.float(), target, reduction="none") * factor).mean()
+
+
+def noise_of(output: Tensor, channels: int) -> Tensor:
+    """eps_theta, the first C channels of a network's output; those of a learned variance may follow.
+
+    Args:
+        output: (N, C, H, W) or (N, 2C, H, W).
+        channels: C.
+    """
+    return output if output.shape[1] == channels else output[:, :channels]
+
+
+class Posterior(NamedTuple, Generic[Number]):
+    """q(x_t-1 | x_t, x_0): mean from_images x_0 + from_noisy x_t. Ho et al. 2020, Eq. 7."""
+
+    from_images: Number
+    from_noisy: Number
+    variance: Number  # beta~
+    beta: Number  # variance of q(x_t | x_t-1)
+
+
+def posterior(level: Number, lower: Number) -> Posterior[Number]:
+    """The reverse step of the forward process from abar_t = level to abar = lower, the next of a respaced chain."""
+    beta = 1.0 - level / lower
+    return Posterior(
+        from_images=lower**0.5 * beta / (1.0 - level),
+        from_noisy=(1.0 - beta) ** 0.5 * (1.0 - lower) / (1.0 - level),
+        variance=beta * (1.0 - lower) / (1.0 - level),
+        beta=beta,
+    )

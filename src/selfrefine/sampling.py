@@ -1,5 +1,6 @@
 """Samplers and the sampling of many images: fixed chunks, one stream of random numbers per image, resumable."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -8,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from selfrefine import files, pixels, randomness, runtime
+from selfrefine import diffusion, files, pixels, randomness, runtime, variational
 from selfrefine.progress import Progress
 from selfrefine.schedule import Schedule
 
@@ -16,33 +17,43 @@ Sampler = Literal["ddim", "ancestral"]
 Streams = Sequence[torch.Generator]
 
 
-def _predict_images(network: nn.Module, noisy: Tensor, t: float, level: float) -> tuple[Tensor, Tensor]:
-    """(x_0 clipped to [-1, 1], eps re-derived from it) for x_t at abar_t = level; float32."""
-    noise = network(noisy, t).sample.float()
-    images = ((noisy - (1.0 - level) ** 0.5 * noise) / level**0.5).clamp(-1.0, 1.0)
-    return images, (noisy - level**0.5 * images) / (1.0 - level) ** 0.5
+def _images(output: Tensor, noisy: Tensor, level: float) -> Tensor:
+    """x_0 clipped to [-1, 1], from a network's output for x_t at abar_t = level."""
+    noise = diffusion.noise_of(output, noisy.shape[1])
+    images: Tensor = (noisy - (1.0 - level) ** 0.5 * noise) / level**0.5
+    return images.clamp(-1.0, 1.0)
 
 
 def ddim(network: nn.Module, schedule: Schedule, noisy: Tensor, steps: int, _streams: Streams) -> Tensor:
     """DDIM with eta 0: x_T (N, C, H, W) float32 to images in [-1, 1]. Song et al. 2021, Eq. 12; method 3."""
     for t, level, lower in schedule.chain(steps):
-        images, noise = _predict_images(network, noisy, t, level)
+        images = _images(network(noisy, t).sample.float(), noisy, level)
+        noise = (noisy - level**0.5 * images) / (1.0 - level) ** 0.5  # once more: x_0 was clipped
         noisy = lower**0.5 * images + (1.0 - lower) ** 0.5 * noise
     return noisy
 
 
 def ancestral(network: nn.Module, schedule: Schedule, noisy: Tensor, steps: int, streams: Streams) -> Tensor:
-    """DDPM's sampler on a respaced chain, fixed large variance: x_T to images in [-1, 1]. Ho et al. 2020, Alg. 2."""
+    """DDPM's sampler on a respaced chain: x_T to images in [-1, 1]. Ho et al. 2020, Alg. 2.
+
+    The variance of a step is the large one, or as learned between the bounds of that step of the chain.
+    """
     for t, level, lower in schedule.chain(steps):
-        images, _ = _predict_images(network, noisy, t, level)
-        beta = 1.0 - level / lower
-        from_images = lower**0.5 * beta / (1.0 - level)
-        from_noisy = (1.0 - beta) ** 0.5 * (1.0 - lower) / (1.0 - level)
-        noisy = from_images * images + from_noisy * noisy
+        output, step = network(noisy, t).sample.float(), diffusion.posterior(level, lower)
+        noisy = step.from_images * _images(output, noisy, level) + step.from_noisy * noisy
         if lower < 1.0:
             fresh = randomness.image_noise(list(streams), tuple(noisy.shape[1:]))
-            noisy = noisy + beta**0.5 * fresh.to(noisy.device)
+            noisy = noisy + _deviation(output, step, schedule.learned_variance) * fresh.to(noisy.device)
     return noisy
+
+
+def _deviation(output: Tensor, step: diffusion.Posterior[float], learned: bool) -> Tensor | float:
+    """The standard deviation of a reverse step, as learned (N, C, H, W) or the large one."""
+    if not learned:
+        large: float = step.beta**0.5
+        return large
+    _, v = output.chunk(2, dim=1)
+    return torch.exp(0.5 * variational.log_variance(v, math.log(step.variance), math.log(step.beta)))
 
 
 SAMPLERS: dict[Sampler, Callable[[nn.Module, Schedule, Tensor, int, Streams], Tensor]] = {

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from selfrefine import diffusion, modulation, pixels, randomness, runtime
+from selfrefine import diffusion, modulation, pixels, randomness, runtime, variational
 from selfrefine.errors import InputError
 from selfrefine.guidance import Refinement
 from selfrefine.schedule import Schedule
@@ -79,6 +79,7 @@ class Trainer:
         self.device = next(network.parameters()).device
         self.channels: int = network.config.in_channels
         self.schedule = schedule.to(self.device)
+        self.bound = variational.Bound(self.schedule) if schedule.learned_variance else None
         self.parameters = dict(network.named_parameters())
         self.projectors: nn.ModuleList | None = None
         self.ema = {name: value.detach().clone() for name, value in self.parameters.items()}
@@ -124,17 +125,20 @@ class Trainer:
             refinement: how M is used.
         """
         step, settings = self.step, self.settings
-        images = self.batch(step)
+        images = self.batch(step).to(self.device)
         times = self.schedule.draw(len(images), randomness.stream(self.seed, "timestep", step)).to(self.device)
         noise = self._noise(images.shape, guidance_map, refinement)
-        noisy = diffusion.diffuse(images.to(self.device), noise.injected, self.schedule.levels(times))
+        noisy = diffusion.diffuse(images, noise.injected, self.schedule.levels(times))
 
         self.network.train()
         torch.manual_seed(randomness.stream_seed(self.seed, "dropout", step))  # dropout knows no generator of its own
         attention, autocast = runtime.training_attention(self.device), runtime.autocast(self.device, self.dtype)
         with self._modulated(guidance_map, refinement), attention, autocast:
-            predicted = self.network(noisy, times).sample
+            output = self.network(noisy, times).sample
+        predicted = diffusion.noise_of(output, self.channels)
         loss = diffusion.noise_loss(predicted, noise.target, noise.loss_factor)
+        if self.bound is not None:
+            loss = loss + self.bound.loss(output, images, noisy, times)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.parameters.values(), settings.max_gradient_norm)
         for group in self.optimiser.param_groups:

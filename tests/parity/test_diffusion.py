@@ -6,7 +6,7 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
 from selfrefine import diffusion, networks, randomness, sampling, schedule
-from tests.tiny import tiny_pipeline
+from tests.tiny import NETWORK, SIZE, TIMESTEPS, tiny_pipeline
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +43,21 @@ def test_spacing_is_the_authors():
     assert len(set(times)) == 250
 
 
-def test_ddim_on_the_full_chain_equals_diffusers():
-    pipeline = tiny_pipeline()
+def improved_pipeline():
+    diffusion_params = {"schedule": "squaredcos_cap_v2", "timesteps": TIMESTEPS, "learned_variance": True}
+    return networks.build("improved_ddpm", NETWORK, diffusion_params, SIZE, seed=0)
+
+
+def test_cosine_schedule_equals_its_closed_form_in_float64():
+    """cos^2 with offset 0.008, betas of at most 0.999 (Nichol & Dhariwal 2021, Eq. 17)."""
+    levels = np.cos((np.linspace(0, 1, TIMESTEPS + 1) + 0.008) / 1.008 * np.pi / 2) ** 2
+    expected = np.cumprod(1 - np.minimum(1 - levels[1:] / levels[:-1], 0.999))
+    np.testing.assert_allclose(schedule.of(improved_pipeline()).alphas_cumprod.numpy(), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("make", [tiny_pipeline, improved_pipeline])
+def test_ddim_on_the_full_chain_equals_diffusers(make):
+    pipeline = make()
     scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, clip_sample=True, set_alpha_to_one=True)
     total = pipeline.scheduler.config.num_train_timesteps
     scheduler.set_timesteps(total)
@@ -53,13 +66,15 @@ def test_ddim_on_the_full_chain_equals_diffusers():
     with torch.no_grad():
         ours = sampling.ddim(pipeline.unet, schedule.of(pipeline), noisy, total, streams)
         for t in scheduler.timesteps:
-            noise = pipeline.unet(noisy, t).sample
+            noise = pipeline.unet(noisy, t).sample[:, :3]
             noisy = scheduler.step(noise, t, noisy, eta=0.0, use_clipped_model_output=True).prev_sample
     torch.testing.assert_close(ours, noisy, atol=1e-5, rtol=0)
 
 
-def test_ancestral_on_a_respaced_chain_equals_diffusers():
-    pipeline = tiny_pipeline()
+@pytest.mark.parametrize("make", [tiny_pipeline, improved_pipeline])
+def test_ancestral_on_a_respaced_chain_equals_diffusers(make):
+    """With the large variance, and with one learned between the bounds of the respaced chain."""
+    pipeline = make()
     scheduler = DDPMScheduler.from_config(pipeline.scheduler.config)
     times = schedule.spaced_timesteps(scheduler.config.num_train_timesteps, 7)
     scheduler.set_timesteps(timesteps=times)
@@ -71,9 +86,9 @@ def test_ancestral_on_a_respaced_chain_equals_diffusers():
         noisy = randomness.image_noise(theirs, shape)
         for t in times:
             # diffusers draws one tensor for the batch: give it each image's own noise, image by image
-            noise = pipeline.unet(noisy, t).sample
+            output = pipeline.unet(noisy, t).sample
             steps = [
-                scheduler.step(noise[row : row + 1], t, noisy[row : row + 1], generator=theirs[row]).prev_sample
+                scheduler.step(output[row : row + 1], t, noisy[row : row + 1], generator=theirs[row]).prev_sample
                 for row in range(2)
             ]
             noisy = torch.cat(steps)

@@ -58,7 +58,7 @@ def agreement(
         times = torch.cat([torch.randint(first, last + 1, (1,), generator=stream) for stream in streams])
         noise = randomness.image_noise(streams, tuple(clean.shape[1:]))
         noisy = diffusion.diffuse(clean, noise, schedule.levels(times)).to(network.device)
-        predicted = network(noisy, times.to(network.device)).sample
+        predicted = diffusion.noise_of(network(noisy, times.to(network.device)).sample, clean.shape[1])
         products.append((predicted.cpu() * noise).mean(dim=1).numpy())
     return np.concatenate(products)
 
