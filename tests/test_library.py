@@ -144,6 +144,19 @@ def test_another_scheduler_and_grey_images(pipeline: networks.Pipeline, highligh
     assert maps.max() == pytest.approx(1.0, abs=1e-4)
 
 
+def test_a_pipeline_that_learns_its_variances_is_refined_with_them(pipeline: networks.Pipeline, highlighter: Any):
+    scheduler = DDPMScheduler.from_config(pipeline.scheduler.config, variance_type="learned_range")
+    wide = own(pipeline, scheduler, out_channels=6)
+    refined = library.refine(wide, tiny.tiny_images(), highlighter, **QUICK)
+    weights_of_variance = [made.unet.conv_out.weight[3:] for made in (wide, refined)]
+    assert not torch.equal(*weights_of_variance)
+    assert refined(num_inference_steps=2, output_type="np").images.shape == (1, tiny.SIZE, tiny.SIZE, 3)
+
+
+def learned_range(pipeline: networks.Pipeline) -> networks.Pipeline:
+    return own(pipeline, DDPMScheduler.from_config(pipeline.scheduler.config, variance_type="learned_range"))
+
+
 def velocity(pipeline: networks.Pipeline) -> networks.Pipeline:
     return own(pipeline, DDPMScheduler.from_config(pipeline.scheduler.config, prediction_type="v_prediction"))
 
@@ -157,7 +170,8 @@ def zero_snr(pipeline: networks.Pipeline) -> networks.Pipeline:
     [
         (velocity, "predicts v_prediction; epsilon needed"),
         (zero_snr, "no alphas_cumprod above 0"),
-        (lambda given: own(given, out_channels=6), "(3, 6) channels in and out"),
+        (lambda given: own(given, out_channels=6), "(3, 6) channels in and out; (1, 1) or (3, 3) needed"),
+        (learned_range, "(3, 3) channels in and out; (1, 2) or (3, 6) needed"),
         (lambda given: own(given, num_class_embeds=2), "asks for a class"),
         (lambda given: own(given, sample_size=(8, 16)), "sample_size is (8, 16)"),
         (lambda given: given.to(torch.float16), "weights are torch.float16"),

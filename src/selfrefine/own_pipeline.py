@@ -35,7 +35,9 @@ def check_pipeline(pipeline: Pipeline, map_steps: int) -> None:
         raise InputError(f"pipeline: {given} given; one with a UNet2DModel as `unet` needed")
     own, dtype = pipeline.unet.config, pipeline.unet.dtype
     channels, size = (own.in_channels, own.out_channels), own.sample_size
-    require(channels in ((1, 1), (3, 3)), f"pipeline: {channels} channels in and out; (1, 1) or (3, 3) needed")
+    learned = getattr(getattr(scheduler, "config", None), "variance_type", None) == "learned_range"
+    allowed = ((1, 2), (3, 6)) if learned else ((1, 1), (3, 3))
+    require(channels in allowed, f"pipeline: {channels} channels in and out; {allowed[0]} or {allowed[1]} needed")
     require(isinstance(size, int), f"pipeline: sample_size is {size}; one number, the side of square images, needed")
     plain = own.class_embed_type is None and own.num_class_embeds is None
     require(plain, "pipeline: its network asks for a class; one without classes needed")
