@@ -6,6 +6,7 @@ from selfrefine import config
 from tests.test_params import at, line_about, project_params
 
 DATASETS = ", ".join(project_params()["datasets"])
+MODELS = ", ".join(project_params()["models"])
 VARIANTS = ", ".join(project_params()["select"]["variants"])
 ROWS = ", ".join(project_params()["variants"])
 SAMPLES = project_params()["generate_samples"]["n_images"]
@@ -39,7 +40,7 @@ def test_a_source_that_does_not_exist():
             ["fashion"],
             f"names fashion, which is no row of datasets; did you mean fashion_mnist? known: {DATASETS}",
         ),
-        ("select.models", ["uvit"], "names uvit, which is no row of models; known: ddpm"),
+        ("select.models", ["ddmp"], f"names ddmp, which is no row of models; did you mean ddpm? known: {MODELS}"),
         (
             "select.variants",
             ["baseline", "bothh"],

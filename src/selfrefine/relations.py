@@ -11,7 +11,7 @@ def relations(params: Params) -> Iterator[Problem]:
     yield from references.rows(params)
     yield from references.compared(params)
     for run in references.runs(params):
-        yield from _network(run)
+        yield from _family(run)
         yield from _schedule(run)
         yield from _numbers(run)
         for variant in run.selected("variants"):
@@ -20,7 +20,24 @@ def relations(params: Params) -> Iterator[Problem]:
             yield from _sampling(Run(params, {**run.names, "variant": sampling}))
 
 
-def _network(run: Run) -> Iterator[Problem]:
+# Family -> the leaf without which its network is another kind's.
+BUILT_OF = {"ddpm": "block_out_channels", "improved_ddpm": "block_out_channels"}
+
+
+def _family(run: Run) -> Iterator[Problem]:
+    """Leaves of one family in the row of another; then the network's own relations."""
+    family, leaf = run.value("train_base", "family"), "learned_variance"
+    learns = leaf in run.value("train_base", "diffusion")
+    if learns != (family == "improved_ddpm"):
+        told = f"belongs to the family improved_ddpm, not to {family}; delete it here" if learns else "is missing"
+        yield run.place("train_base", "diffusion", leaf), told
+    if BUILT_OF[family] in run.value("train_base", "network"):
+        yield from _unet(run)
+    else:
+        yield run.place("train_base", "network", BUILT_OF[family]), f"is missing; the family {family} is built of it"
+
+
+def _unet(run: Run) -> Iterator[Problem]:
     """Channels, levels and pixels of the U-Net."""
     network, size = run.value("train_base", "network"), run.value("prepare_data", "size")
     channels, attention, groups = network["block_out_channels"], network["attention"], network["norm_num_groups"]

@@ -17,7 +17,9 @@ PARAMS = config.merge(
     {row: {f"{name}x": EMBEDDED[row][name] for name in EMBEDDED[row]} for row in config.ROWS}
     | {"select": {"samplings": ["reverse_kept"]}},
 )
-ONLY = {name: row.pop("only") for name, row in PARAMS["datasets"].items() if "only" in row}  # has a test of its own
+ONLY = {  # has a test of its own
+    name: row.pop("only") for rows in ("datasets", "models") for name, row in PARAMS[rows].items() if "only" in row
+}
 
 
 def leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -88,6 +90,14 @@ def is_overridden(path: tuple[str, ...], job: Planned) -> bool:
     return any(path in list(leaves(row)) for row in rows)
 
 
+def is_overridden_later(path: tuple[str, ...], job: Planned) -> bool:
+    """Whether a later row of the job holds the leaf of a row."""
+    names, sections = dict(job.names), list(config.ROWS)
+    later = sections[sections.index(path[0]) + 1 :]
+    rows = [PARAMS[section].get(names.get(config.ROWS[section]), {}) for section in later]
+    return any(path[2:] in list(leaves(row)) for row in rows)
+
+
 def selection_is_read(section: str, job: Planned) -> bool:
     """Whether a job lists what is selected of a section."""
     return job.stage in config.READERS.get(section, ())
@@ -100,7 +110,7 @@ def row_is_read(path: tuple[str, ...], job: Planned) -> bool:
     if len(path) == 3:  # titles, and words
         return selected and job.stage in config.READERS_OF_ROWS
     told = path[2:] in TOLD
-    of_row = (config.ROWS[section], name) in job.names
+    of_row = (config.ROWS[section], name) in job.names and not is_overridden_later(path, job)
     return (of_row and job.stage == key) or (told and selected and job.stage in config.READERS_OF_ROWS)
 
 
@@ -120,18 +130,21 @@ def test_one_changed_leaf_changes_exactly_the_jobs_that_read_it(path: tuple[str,
 
 
 @pytest.mark.parametrize("section", list(config.READERS))
-def test_what_runs_on_one_data_set_alone_changes_its_jobs_and_those_that_list_it(section: str) -> None:
-    name = "fashion_mnist_tops"
-    chosen = {other: [*ONLY[name][other], *PARAMS["select"][other][-1:]] for other in config.READERS}
-    before = texts(config.merge(PARAMS, {"datasets": {name: {"only": ONLY[name]}}}))
-    after = texts(config.merge(PARAMS, {"datasets": {name: {"only": ONLY[name] | {section: chosen[section]}}}}))
+@pytest.mark.parametrize(("rows", "name"), [("datasets", "fashion_mnist_tops"), ("models", "improved_ddpm")])
+def test_what_runs_in_one_place_alone_changes_its_jobs_and_those_that_list_it(
+    rows: str, name: str, section: str
+) -> None:
+    chosen = [*ONLY[name][section], *PARAMS["select"][section][-1:]]
+    before = texts(config.merge(PARAMS, {rows: {name: {"only": ONLY[name]}}}))
+    after = texts(config.merge(PARAMS, {rows: {name: {"only": ONLY[name] | {section: chosen}}}}))
     changed = {job for job in before.keys() & after.keys() if before[job] != after[job]}
     assert {job.stage for job in changed} == {
         *(stage for stage in config.READERS[section] if any(job.stage == stage for job in before.keys() & changed)),
         *config.READERS_OF_ROWS,
     }
-    assert changed >= {job for job in before if job.stage in config.READERS[section] and ("dataset", name) in job.names}
-    assert all(dict(job.names).get("dataset", name) == name for job in changed | (after.keys() - before.keys()))
+    wildcard = config.ROWS[rows]
+    assert changed >= {job for job in before if job.stage in config.READERS[section] and (wildcard, name) in job.names}
+    assert all(dict(job.names).get(wildcard, name) == name for job in changed | (after.keys() - before.keys()))
 
 
 def test_a_further_seed_adds_its_jobs_and_leaves_those_of_others_alone() -> None:
