@@ -34,9 +34,8 @@ def build(family: str, network: dict[str, Any], diffusion: dict[str, Any], size:
     Raises:
         InputError: an unknown family, or params that its network does not take.
     """
-    known = [module.name for module in pkgutil.iter_modules(__path__)]
-    if family not in known:
-        raise InputError(f"params.yaml: train_base.family is {family}; known families: {', '.join(sorted(known))}")
+    if family not in _families():
+        raise InputError(f"params.yaml: train_base.family is {family}; known families: {', '.join(_families())}")
     module = importlib.import_module(f"{__name__}.{family}")
     with torch.random.fork_rng():
         torch.manual_seed(randomness.stream_seed(seed, "weights", 0))
@@ -60,6 +59,8 @@ def load(folder: Path, device: torch.device) -> Pipeline:
     Raises:
         InputError: a folder that is missing, changed since it was made, or no pipeline.
     """
+    for family in _families():  # a folder names the module of a network of ours; diffusers wants it imported before
+        importlib.import_module(f"{__name__}.{family}")
     try:
         pipeline = DiffusionPipeline.from_pretrained(
             files.check_folder(folder), local_files_only=True, low_cpu_mem_usage=False
@@ -67,3 +68,8 @@ def load(folder: Path, device: torch.device) -> Pipeline:
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}: not a diffusers pipeline: {' '.join(str(error).split())}") from error
     return pipeline.to(device)
+
+
+def _families() -> list[str]:
+    """The modules of this package."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
