@@ -6,6 +6,7 @@ from diffusers import UNet2DModel
 
 from selfrefine import modulation
 from selfrefine.errors import InputError
+from tests import tiny_uvit
 
 
 @pytest.fixture
@@ -217,3 +218,65 @@ def test_the_map_is_projected_at_its_own_resolution_and_then_resized(network):
     with torch.no_grad():
         factors = modulation.token_factors(projectors[0](some_map), 64, 0.5)
         torch.testing.assert_close(scaled, block.to_k(tokens) * factors)
+
+
+# -- U-ViT: one linear makes queries, keys and values, and the time comes before the image -----------------------------
+
+
+@pytest.fixture
+def transformer() -> torch.nn.Module:
+    network = tiny_uvit.tiny_pipeline(channels=1, patch_size=2).unet.eval()
+    with torch.no_grad():
+        for value in network.parameters():  # the initial ones are so small that attention hardly matters
+            value.normal_(0.0, 0.3, generator=torch.Generator().manual_seed(value.numel()))
+    return network
+
+
+def test_all_blocks_of_a_transformer_or_the_authors_twelve():
+    network = tiny_uvit.tiny_pipeline(depth=12).unet
+    every, outer = modulation.self_attentions(network), modulation.self_attentions(network, "no_mid")
+    assert (len(every), len(outer)) == (13, 12)
+    assert [block for block in every if not any(block is other for other in outer)] == [network.mid_block.attn]
+
+
+def test_a_transformer_without_map_or_weight_is_plain_bit_for_bit(transformer, noisy):
+    keys, plain = list(transformer.state_dict()), output(transformer, noisy)
+    assert torch.equal(output(transformer, noisy, torch.rand(8, 8), 0.0), plain)
+    assert torch.equal(output(transformer, noisy, torch.zeros(8, 8), 0.5), plain)
+    changed = [output(transformer, noisy, torch.rand(8, 8), 0.5, process=process) for process in ("k", "v", "kv")]
+    changed.append(output(transformer, noisy, torch.rand(8, 8), 0.5, layers="no_mid"))
+    assert not any(torch.equal(one, plain) for one in changed)
+    assert torch.equal(output(transformer, noisy), plain)
+    assert list(transformer.state_dict()) == keys
+
+
+def test_the_time_keeps_its_key_and_value_and_patches_follow_the_map_row_by_row(transformer):
+    some_map = torch.rand(4, 4)
+    for block in modulation.self_attentions(transformer):
+        tokens = torch.randn(2, 17, 16)
+        with torch.no_grad(), modulation.modulated(transformer, some_map, 0.5):
+            keys, values = block.to_k(tokens), block.to_v(tokens)
+        assert torch.equal(keys[:, 0], tokens[:, 0])
+        assert torch.equal(keys[:, 1:], tokens[:, 1:] * (1 + 0.5 * some_map.view(16, 1)))
+        assert torch.equal(values, keys)
+
+
+def test_each_block_of_a_transformer_may_have_its_own_projection(transformer, noisy):
+    some_map = torch.rand(8, 8)
+    same = modulation.build_projectors(transformer, "conv_residual", "no_mid", seed=0)
+    found = output(transformer, noisy, some_map, 0.5, layers="no_mid", projectors=same)
+    assert torch.equal(found, output(transformer, noisy, some_map, 0.5, layers="no_mid"))
+    projectors = modulation.build_projectors(transformer, "conv3", "all", seed=0)
+    with modulation.modulated(transformer, some_map, 0.5, projectors=projectors):
+        transformer(noisy, 3).sample.square().sum().backward()
+    assert len(projectors) == 3
+    assert all(float(list(projector.parameters())[-1].grad.abs().sum()) > 0 for projector in projectors)
+
+
+def test_keys_of_a_transformer_are_rounded_once(transformer):
+    block, some_map = modulation.self_attentions(transformer)[0], torch.rand(4, 4)
+    keys = torch.randn(2, 17, 16).bfloat16()
+    with torch.no_grad(), modulation.modulated(transformer, some_map, 0.025):
+        scaled = block.to_k(keys)
+    assert scaled.dtype == torch.bfloat16
+    assert torch.equal(scaled[:, 1:], (keys[:, 1:].float() * (1 + 0.025 * some_map.view(16, 1))).bfloat16())

@@ -39,7 +39,9 @@ def modulated(
     Without a map, or with weight 0, nothing is done at all: plain attention, bit for bit.
 
     Args:
-        network: any network whose self-attentions are diffusers `Attention` modules (linear `to_k` and `to_v`).
+        network: any network whose self-attentions make keys and values (N, tokens, channels) by `to_k` and `to_v`, as
+            diffusers' do. If they name `extra_tokens`, so many tokens come before the image's and keep their keys and
+            values (method 2.2).
         guidance_map: M, (H, W) float32, on the network's device.
         weight: lr >= 0.
         process: what is scaled.
@@ -53,11 +55,11 @@ def modulated(
         yield
         return
     attentions = self_attentions(network, layers)
-    hooks = _hooks(guidance_map.float(), weight, len(attentions), projectors)
+    hooks = _hooks(guidance_map.float(), weight, attentions, projectors)
     handles = [
-        linear.register_forward_hook(hook)
+        layer.register_forward_hook(hook)
         for block, hook in zip(attentions, hooks, strict=True)
-        for name, linear in (("k", block.to_k), ("v", block.to_v))
+        for name, layer in (("k", block.to_k), ("v", block.to_v))
         if name in process
     ]
     try:
@@ -68,7 +70,7 @@ def modulated(
 
 
 def self_attentions(network: nn.Module, layers: Layers = "all") -> list[Any]:
-    """The self-attention modules of a diffusers network, in order; cross-attention has no token grid.
+    """The self-attention modules of a network, in order; cross-attention has no token grid.
 
     Raises:
         InputError: there is none.
@@ -155,24 +157,30 @@ def token_factors(guidance_map: Tensor, tokens: int, weight: float) -> Tensor:
 Hook = Callable[[nn.Module, Any, Tensor], Tensor]
 
 
-def _hooks(guidance_map: Tensor, weight: float, count: int, projectors: nn.ModuleList | None) -> list[Hook]:
-    """One hook for each attention; without projections all share the one whose factors are made once."""
+def _hooks(guidance_map: Tensor, weight: float, attentions: list[Any], projectors: nn.ModuleList | None) -> list[Hook]:
+    """One hook for each attention; without projections all alike share one, whose factors are made once."""
+    extras: list[int] = [getattr(block, "extra_tokens", 0) for block in attentions]
     if projectors is None:
-        return [_scaling(guidance_map, weight)] * count
+        shared = {extra: _scaling(guidance_map, weight, extra) for extra in set(extras)}
+        return [shared[extra] for extra in extras]
     with torch.autocast(guidance_map.device.type, enabled=False):
-        return [_scaling(projector(guidance_map), weight) for projector in projectors]
+        projected = [projector(guidance_map) for projector in projectors]
+    return [_scaling(one, weight, extra) for one, extra in zip(projected, extras, strict=True)]
 
 
-def _scaling(guidance_map: Tensor, weight: float) -> Hook:
-    """A forward hook that scales a linear layer's output (N, tokens, channels): after its bias, before head split."""
+def _scaling(guidance_map: Tensor, weight: float, extra: int) -> Hook:
+    """A forward hook that scales a layer's output (N, tokens, channels): after its bias, before the head split.
+
+    The first `extra` tokens have factor 1.
+    """
     factors: dict[int, Tensor] = {}
 
     def scale(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
         tokens = output.shape[1]
         if tokens not in factors:
-            factors[tokens] = token_factors(guidance_map, tokens, weight)
-        # The product is float32 and rounded once: in bfloat16 the factor itself would have two to four levels.
-        with torch.autocast(output.device.type, enabled=False):
-            return (output.float() * factors[tokens]).to(output.dtype)
+            of_image = token_factors(guidance_map, tokens - extra, weight)
+            factors[tokens] = functional.pad(of_image, (0, 0, extra, 0), value=1.0)
+        # The factors are float32, hence the product; it is rounded once: in bfloat16 a factor has two to four levels.
+        return (output * factors[tokens]).to(output.dtype)
 
     return scale

@@ -6,6 +6,7 @@ from diffusers.models.attention_processor import Attention
 from torch.nn import functional
 
 from selfrefine import modulation
+from selfrefine.networks import uvit
 
 HEADS, WIDTH, SIDE = 2, 8, 4
 
@@ -90,3 +91,49 @@ def test_cross_attention_is_left_alone(tokens, some_map):
     plain = cross(tokens, encoder_hidden_states=text)
     with modulation.modulated(both, some_map, 0.7):
         assert torch.equal(cross(tokens, encoder_hidden_states=text), plain)
+
+
+# -- U-ViT's attention: one token before the image's -------------------------------------------------------------------
+
+
+def explicit(block, tokens, factors, temperature=1.0, gain=1.0):
+    """softmax(temperature Q K'^T / sqrt d) gain V' head by head, K' = K * factors, V' = V * factors."""
+    queries, keys, values = (tokens @ part.T for part in block.qkv.weight.split(WIDTH))
+    mixed = []
+    for own in torch.arange(WIDTH).split(WIDTH // HEADS):
+        logits = temperature * queries[..., own] @ (keys * factors)[..., own].transpose(1, 2)
+        weights = (logits / (WIDTH // HEADS) ** 0.5).softmax(dim=-1)
+        mixed.append(weights @ (gain * values * factors)[..., own])
+    return block.proj(torch.cat(mixed, dim=-1))
+
+
+@pytest.fixture
+def with_time() -> tuple[uvit.Attention, torch.Tensor]:
+    torch.manual_seed(0)
+    return uvit.Attention(WIDTH, HEADS), 3 * torch.randn(3, 1 + SIDE * SIDE, WIDTH)
+
+
+@torch.no_grad()
+def test_one_token_before_the_image_equals_an_explicit_softmax_with_factor_1_there(with_time, some_map):
+    block, tokens = with_time
+    with modulation.modulated(block, some_map, 0.7):
+        ours = block(tokens)
+    factors = torch.cat([torch.ones(1), 1 + 0.7 * some_map.flatten()]).view(-1, 1)
+    torch.testing.assert_close(ours, explicit(block, tokens, factors), atol=1e-6, rtol=1e-5)
+    everywhere = torch.cat([1 + 0.7 * some_map.flatten()[:1], 1 + 0.7 * some_map.flatten()]).view(-1, 1)
+    assert not torch.allclose(ours, explicit(block, tokens, everywhere), atol=1e-3)
+
+
+@torch.no_grad()
+def test_uniform_map_beside_a_token_that_it_leaves_alone(with_time):
+    """The image's tokens alone feel temperature and gain: mixed attention to both parts, in closed form."""
+    block, tokens = with_time
+    for process, temperature, gain in (("k", 1.2, 1.0), ("v", 1.0, 1.2), ("kv", 1.2, 1.2)):
+        with modulation.modulated(block, torch.full((SIDE, SIDE), 0.5), 0.4, process):
+            ours = block(tokens)
+        queries, keys, values = (heads(part) for part in block.qkv(tokens).chunk(3, dim=-1))
+        shares = (queries @ keys.transpose(-1, -2) / (WIDTH // HEADS) ** 0.5).exp()  # before they are normalised
+        time, image = shares[..., :1], shares[..., 1:] ** temperature
+        mixed = (time * values[..., :1, :] + gain * image @ values[..., 1:, :]) / (time + image.sum(-1, keepdim=True))
+        expected = block.proj(mixed.transpose(1, 2).reshape(3, -1, WIDTH))
+        torch.testing.assert_close(ours, expected, atol=1e-6, rtol=1e-4)
