@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from selfrefine import randomness, sampling, schedule
+from tests import tiny_uvit
 from tests.tiny import tiny_pipeline
 
 
 def sample(scratch, *, n_images=10, chunk_size=4, sampler="ddim", purpose="evaluation", seed=0):
-    pipeline = tiny_pipeline()
+    pipeline = tiny_uvit.tiny_pipeline() if sampler.startswith("euler") else tiny_pipeline()
     scratch.mkdir(exist_ok=True)
     return sampling.sample_images(
         pipeline.unet,
@@ -26,14 +27,14 @@ def sample(scratch, *, n_images=10, chunk_size=4, sampler="ddim", purpose="evalu
     )
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "ancestral"])
+@pytest.mark.parametrize("sampler", list(sampling.SAMPLERS))
 def test_bytes_do_not_depend_on_how_many_images_are_asked_for(tmp_path, sampler):
     few, many = (sample(tmp_path / str(n), n_images=n, sampler=sampler) for n in (6, 10))
     assert few.shape == (6, 8, 8, 3)
     assert np.array_equal(few, many[:6])
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "ancestral"])
+@pytest.mark.parametrize("sampler", list(sampling.SAMPLERS))
 def test_another_chunk_size_changes_last_bits_only(tmp_path, sampler):
     one, other = (sample(tmp_path / str(size), chunk_size=size, sampler=sampler).astype(int) for size in (4, 7))
     assert np.abs(one - other).max() <= 1

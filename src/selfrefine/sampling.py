@@ -1,7 +1,7 @@
 """Samplers and the sampling of many images: fixed chunks, one stream of random numbers per image, resumable."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from selfrefine import diffusion, files, pixels, randomness, runtime, variational
+from selfrefine import diffusion, files, pixels, randomness, runtime, variational, vp_sde
 from selfrefine.progress import Progress
 from selfrefine.schedule import Schedule
+from selfrefine.vp_sde import Streams
 
-Sampler = Literal["ddim", "ancestral"]
-Streams = Sequence[torch.Generator]
+Sampler = Literal["ddim", "ancestral", "euler_ode", "euler_sde"]  # the last two for networks of continuous time
 
 
 def _images(output: Tensor, noisy: Tensor, level: float) -> Tensor:
@@ -59,6 +59,8 @@ def _deviation(output: Tensor, step: diffusion.Posterior[float], learned: bool) 
 SAMPLERS: dict[Sampler, Callable[[nn.Module, Schedule, Tensor, int, Streams], Tensor]] = {
     "ddim": ddim,
     "ancestral": ancestral,
+    "euler_ode": vp_sde.euler_ode,
+    "euler_sde": vp_sde.euler_sde,
 }
 
 
