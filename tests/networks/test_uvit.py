@@ -1,4 +1,4 @@
-"""U-ViT: the official names, what it computes, its saved folder (method 7)."""
+"""U-ViT: the official names, times, its saved folder, its training (method 7); what it computes: tests/parity."""
 
 import sys
 
@@ -6,9 +6,12 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline
 
-from selfrefine import networks
+from selfrefine import networks, schedule
 from selfrefine.errors import InputError
+from selfrefine.guidance import Refinement
 from selfrefine.networks import uvit
+from selfrefine.trainer import Trainer
+from tests.tiny import tiny_images, tiny_settings
 from tests.tiny_uvit import DIFFUSION, NETWORK, SIZE, tiny_pipeline
 
 BLOCK = {  # what a block of U-ViT-S holds in the authors' checkpoints
@@ -130,3 +133,53 @@ def test_stock_diffusers_names_the_import_that_is_missing(tmp_path, monkeypatch)
     monkeypatch.delitem(sys.modules, "selfrefine.networks.uvit")
     with pytest.raises(ValueError, match=r"import selfrefine\.networks\.uvit before calling"):
         DiffusionPipeline.from_pretrained(tmp_path / "pipeline")
+
+
+# -- in training -------------------------------------------------------------------------------------------------------
+
+BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4, map_images=4, map_steps=2)
+NOTHING = Refinement("xt", 0.0, "kv", 0.0, cycle=4, map_images=4, map_steps=2)
+MAP = torch.rand((SIZE, SIZE), generator=torch.Generator().manual_seed(1))
+
+
+def trainer(kind="vp_sde", dtype=torch.float32):
+    pipeline = tiny_pipeline(schedule=kind)
+    return Trainer(pipeline.unet, schedule.of(pipeline), tiny_images(), tiny_settings(), seed=0, dtype=dtype)
+
+
+def same(one, other):
+    left, right = one.tensors(), other.tensors()
+    return all(torch.equal(left[name], right[name]) for name in left.keys() | right.keys())
+
+
+@pytest.mark.parametrize("kind", ["vp_sde", "linear"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_zero_weights_and_zero_map_are_plain_training_bit_for_bit(kind, dtype):
+    plain, *others = (trainer(kind, dtype) for _ in range(4))
+    losses = [float(plain.update()) for _ in range(3)]
+    updates = ((MAP, NOTHING), (torch.zeros(SIZE, SIZE), BOTH), (MAP, BOTH))
+    found = [[float(other.update(*given)) for _ in range(3)] for other, given in zip(others, updates, strict=True)]
+    assert [one == losses for one in found] == [True, True, False]
+    assert [same(plain, other) for other in others] == [True, True, False]
+
+
+def test_a_restored_training_goes_on_bit_equal():
+    unbroken, half, resumed = trainer(), trainer(), trainer()
+    losses = [float(unbroken.update(MAP, BOTH)) for _ in range(6)]
+    for _ in range(3):
+        half.update(MAP, BOTH)
+    resumed.restore({name: value.clone() for name, value in half.tensors().items()}, 3)
+    assert [float(resumed.update(MAP, BOTH)) for _ in range(3)] == losses[3:]
+    assert same(unbroken, resumed)
+
+
+@pytest.mark.parametrize(("kind", "whole"), [("vp_sde", False), ("linear", True)])
+def test_the_network_sees_the_times_of_its_schedule(kind, whole):
+    trained, seen = trainer(kind), []
+    trained.network.register_forward_pre_hook(lambda _module, given: seen.append(given[1].double()))
+    for _ in range(20):
+        trained.update()
+    times = torch.cat(seen)
+    assert 0 <= float(times.min()) < 100
+    assert 900 < float(times.max()) <= 999
+    assert bool((times == times.round()).all()) is whole
