@@ -55,6 +55,7 @@ def tiny_settings(**changes: Any) -> Settings:
         "warmup_steps": 4,
         "decay_at": 0.7,
         "decay_factor": 0.3,
+        "betas": (0.9, 0.999),
         "max_gradient_norm": 1.0,
         "ema_decay": 0.9,
         "horizontal_flip": True,

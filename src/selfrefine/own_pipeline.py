@@ -108,6 +108,7 @@ def settings(steps: int, batch_size: int, learning_rate: float, ema_decay: float
         warmup_steps=WARMUP_STEPS,
         decay_at=1.0,
         decay_factor=1.0,
+        betas=(0.9, 0.999),
         max_gradient_norm=1.0,
         ema_decay=ema_decay,
         horizontal_flip=horizontal_flip,

@@ -20,8 +20,13 @@ def relations(params: Params) -> Iterator[Problem]:
             yield from _sampling(Run(params, {**run.names, "variant": sampling}))
 
 
-# Family -> the leaf without which its network is another kind's.
-BUILT_OF = {"ddpm": "block_out_channels", "improved_ddpm": "block_out_channels"}
+# Family -> the leaf without which its network is another kind's, and its schedules.
+BUILT_OF = {"ddpm": "block_out_channels", "improved_ddpm": "block_out_channels", "uvit": "patch_size"}
+SCHEDULES = {
+    "ddpm": ("linear", "squaredcos_cap_v2"),
+    "improved_ddpm": ("linear", "squaredcos_cap_v2"),
+    "uvit": ("linear", "vp_sde"),
+}
 
 
 def _family(run: Run) -> Iterator[Problem]:
@@ -31,8 +36,11 @@ def _family(run: Run) -> Iterator[Problem]:
     if learns != (family == "improved_ddpm"):
         told = f"belongs to the family improved_ddpm, not to {family}; delete it here" if learns else "is missing"
         yield run.place("train_base", "diffusion", leaf), told
+    if (schedule := run.value("train_base", "diffusion", "schedule")) not in SCHEDULES[family]:
+        told = f"is {schedule}; allowed with the family {family}: {', '.join(SCHEDULES[family])}"
+        yield run.place("train_base", "diffusion", "schedule"), told
     if BUILT_OF[family] in run.value("train_base", "network"):
-        yield from _unet(run)
+        yield from _uvit(run) if family == "uvit" else _unet(run)
     else:
         yield run.place("train_base", "network", BUILT_OF[family]), f"is missing; the family {family} is built of it"
 
@@ -62,12 +70,28 @@ def _unet(run: Run) -> Iterator[Problem]:
         yield run.place("prepare_data", "size"), told
 
 
+def _uvit(run: Run) -> Iterator[Problem]:
+    """Patches and channels of U-ViT."""
+    network, size = run.value("train_base", "network"), run.value("prepare_data", "size")
+    if size % network["patch_size"]:
+        told = f"is {network['patch_size']}; allowed: a divisor of the images' {size} px"
+        yield run.place("train_base", "network", "patch_size"), told
+    if network["dim"] % network["heads"]:
+        told = f"is {network['dim']}; allowed: a multiple of heads, which is {network['heads']}"
+        yield run.place("train_base", "network", "dim"), told
+    timesteps = run.value("train_base", "diffusion", "timesteps")
+    if run.value("train_base", "diffusion", "schedule") == "vp_sde" and timesteps != 1000:
+        told = f"is {timesteps}; allowed with vp_sde: 1000, of which its times are shares"
+        yield run.place("train_base", "diffusion", "timesteps"), told
+
+
 def _schedule(run: Run) -> Iterator[Problem]:
     """Steps within other steps."""
     timesteps = ("train_base", "diffusion", "timesteps")
     yield from run.at_most(("train_base", "warmup_steps"), ("train_base", "steps"))
     yield from run.at_most(("generate_fakes", "map_steps"), timesteps)
     yield from run.at_most(("generate_samples", "steps"), timesteps)
+    yield from _sampler(run)
     yield from run.at_most(("train_highlighter", "validate_every"), ("train_highlighter", "steps"))
     last = ("evaluate_readouts", "last_timestep")
     yield from run.at_most(("evaluate_readouts", "first_timestep"), last)
@@ -133,6 +157,15 @@ def _sampling(run: Run) -> Iterator[Problem]:
         if len(twins) > 1:
             yield ("select", "samplings"), f"has {' and '.join(twins)}, two other samplers of {row['of']}; delete one"
     yield from run.at_most(("generate_samples", "steps"), ("train_base", "diffusion", "timesteps"))
+    yield from _sampler(run)
+
+
+def _sampler(run: Run) -> Iterator[Problem]:
+    """Euler's method needs the equation that it solves."""
+    sampler, schedule = run.value("generate_samples", "sampler"), run.value("train_base", "diffusion", "schedule")
+    if sampler in ("euler_ode", "euler_sde") and schedule != "vp_sde":
+        told = f"is {sampler}; allowed where train_base.diffusion.schedule is {schedule}: ddim, ancestral"
+        yield run.place("generate_samples", "sampler"), told
 
 
 def _second_samplers(run: Run) -> list[str]:

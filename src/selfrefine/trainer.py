@@ -27,6 +27,7 @@ class Settings:
         batch_size: images per step.
         learning_rate: of AdamW, after the warm-up.
         weight_decay: of AdamW.
+        betas: of AdamW's two moments.
         warmup_steps: the rate rises linearly over these first steps.
         decay_at: share of the base phase after which the rate is multiplied by decay_factor; constant from there on.
         decay_factor: that factor.
@@ -39,6 +40,7 @@ class Settings:
     batch_size: int
     learning_rate: float
     weight_decay: float
+    betas: tuple[float, ...]
     warmup_steps: int
     decay_at: float
     decay_factor: float
@@ -83,8 +85,13 @@ class Trainer:
         self.parameters = dict(network.named_parameters())
         self.projectors: nn.ModuleList | None = None
         self.ema = {name: value.detach().clone() for name, value in self.parameters.items()}
+        first, second = settings.betas
         self.optimiser = torch.optim.AdamW(
-            self.parameters.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+            self.parameters.values(),
+            lr=settings.learning_rate,
+            betas=(first, second),
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
         self.step = 0
         self.log: list[tuple[int, float, float]] = []

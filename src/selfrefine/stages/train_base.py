@@ -26,6 +26,7 @@ class Config:
     batch_size: int
     learning_rate: float
     weight_decay: float
+    betas: tuple[float, ...]
     warmup_steps: int
     decay_at: float
     decay_factor: float
