@@ -126,7 +126,7 @@ ROWS_OF_A_RUN = "datasets.fashion_mnist and models.ddpm"
         ),
         (
             "models.ddpm.train_base.network.dropout",
-            f"train_base.network.dropout is missing; looked for in the section train_base and {ROWS_OF_A_RUN}",
+            "models.ddpm.train_base.network.dropout is missing; block_out_channels needs it beside it",
         ),
         (
             "variants.both.train_refined",

@@ -54,6 +54,45 @@ def test_rows_and_numbers_that_cannot_be_measured(changed, line):
     assert told is None if line is None else told.startswith(f"params.yaml: {line}")
 
 
+UVIT, DIFFUSION = "models.uvit.train_base.network", "models.uvit.train_base.diffusion"
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        (at(f"{UVIT}.patch_size", 3), f"{UVIT}.patch_size is 3; allowed: a divisor of the images' 16 px"),
+        (at(f"{UVIT}.heads", 3), f"{UVIT}.dim is 128; allowed: a multiple of heads, which is 3"),
+        (at(f"{UVIT}.dropout", 0.1), f"{UVIT}.dropout belongs to another kind of row; delete it here"),
+        (at(f"{UVIT}.block_out_channels", [8]), f"{UVIT}.depth belongs to another kind of row; delete it here"),
+        (at(f"{DIFFUSION}.timesteps", 999), f"{DIFFUSION}.timesteps is 999; allowed with vp_sde: 1000, of which its"),
+        (
+            at(f"{DIFFUSION}.schedule", "squaredcos_cap_v2"),
+            f"{DIFFUSION}.schedule is squaredcos_cap_v2; allowed with the family uvit: linear, vp_sde",
+        ),
+        (
+            at(f"{DIFFUSION}.learned_variance", True),
+            f"{DIFFUSION}.learned_variance belongs to the family improved_ddpm, not to uvit; delete it here",
+        ),
+        (
+            at("models.uvit.train_base.family", "ddpm"),
+            f"{DIFFUSION}.schedule is vp_sde; allowed with the family ddpm: linear, squaredcos_cap_v2",
+        ),
+        (
+            at("models.ddpm.train_base.family", "uvit"),
+            "train_base.network.patch_size is missing; the family uvit is built of it",
+        ),
+        (at("models.uvit.generate_samples", {"sampler": "euler_sde"}), None),
+        (
+            at("generate_samples.sampler", "euler_ode"),
+            "generate_samples.sampler is euler_ode; allowed where train_base.diffusion.schedule is linear: ddim, ",
+        ),
+    ],
+)
+def test_a_family_has_its_own_leaves(changed, line):
+    told = line_about(changed)
+    assert told is None if line is None else told.startswith(f"params.yaml: {line}")
+
+
 @pytest.mark.parametrize(
     ("row", "told"),
     [

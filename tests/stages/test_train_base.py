@@ -42,7 +42,7 @@ def test_the_pipeline_holds_the_moving_average_of_the_state(trained):
 
 def test_the_state_tells_step_and_settings(trained):
     _, metadata = files.read_tensors(trained / "state.safetensors")
-    assert metadata == {"step": tiny.STEPS, "settings": vars(tiny.tiny_settings())}
+    assert metadata == {"step": tiny.STEPS, "settings": vars(tiny.tiny_settings()) | {"betas": [0.9, 0.999]}}
 
 
 def test_the_state_holds_the_moments_of_every_weight(trained):

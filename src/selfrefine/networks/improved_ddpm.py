@@ -17,5 +17,11 @@ def build(network: dict[str, Any], diffusion: dict[str, Any], size: int) -> DDPM
         size: px.
     """
     learned: bool = diffusion["learned_variance"]
-    unet = ddpm.unet(network, size, outputs=2 if learned else 1, resnet_time_scale_shift="scale_shift")
+    unet = ddpm.unet(
+        network,
+        size,
+        outputs=2 if learned else 1,
+        resnet_time_scale_shift="scale_shift",
+        attn_norm_num_groups=network["norm_num_groups"],  # without it the middle attention would have no norm
+    )
     return DDPMPipeline(unet=unet, scheduler=ddpm.scheduler(diffusion, "learned_range" if learned else "fixed_large"))

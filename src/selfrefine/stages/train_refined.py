@@ -136,7 +136,8 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], Settings, int]:
     tensors, metadata = files.read_tensors(path)
     if not {"settings", "step"} <= metadata.keys():
         raise InputError(f"{path}: not the training state of a base phase; train_base makes one")
-    return tensors, Settings(**metadata["settings"]), metadata["step"]
+    settings = metadata["settings"] | {"betas": tuple(metadata["settings"]["betas"])}  # JSON knows no tuples
+    return tensors, Settings(**settings), metadata["step"]
 
 
 def write_maps(outputs: Outputs, phase: training.Phase, size: int) -> None:
