@@ -1,0 +1,122 @@
+"""Tells what an experiment would take before anything starts: jobs, FLOPs, time, disk and memory of each stage.
+
+`make plan EXPERIMENT=paper`: `python -m selfrefine.commands.plan --experiment paper`. Without `--tflops` this machine
+is measured for about a minute; the experiment's images need not be there yet.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from selfrefine import config, files, params, references, runtime, strict_yaml
+from selfrefine.benchmarks import timing
+from selfrefine.errors import InputError
+from selfrefine.plan import calibration, estimate, jobs, table
+from selfrefine.plan.work import Load
+
+SECONDS = 2.0  # that each kind of work is measured
+
+
+def read_params(root: Path, experiment: str | None) -> tuple[dict[str, Any], list[str]]:
+    """params.yaml with the experiment's overlay, and in a line each the folders of images that are not there yet.
+
+    Args:
+        root: the project's folder.
+        experiment: a file of experiments/; None for the one that params.yaml names.
+
+    Raises:
+        InputError: something else is wrong with it.
+    """
+    base = strict_yaml.read(root / params.PARAMS)
+    name = experiment or str(base.get("experiment"))
+    known = sorted(path.stem for path in (root / "experiments").glob("*.yaml"))
+    if name not in known:
+        raise InputError(f"{name} is no file of experiments/{references.nearest(name, known)}")
+    values = config.merge(base, strict_yaml.read(root / params.overlay(name)) or {}) | {"experiment": name}
+    wrong = params.check(values, root)
+    absent = [f"{'.'.join(map(str, key))} {told}" for key, told in references.folders(values, root)] if wrong else []
+    if wrong and not any(wrong.endswith(line) for line in absent):  # folders are looked at when all else is right
+        raise InputError(wrong)
+    return values, absent
+
+
+def plan(root: Path, values: Mapping[str, Any], tflops: float | None, seconds: float) -> list[estimate.Line]:
+    """Works out the plan and prints it.
+
+    Args:
+        root: the project's folder.
+        values: the whole of its params.
+        tflops: the rate that is assumed, 10^12 FLOPs per second; None measures this machine.
+        seconds: how long each kind of work is measured.
+    """
+    asked = estimate.loads(values, jobs.of_params(values, root))
+    starts = calibration.starts(dict.fromkeys(job.stage for job in asked), _tell)
+    with runtime.device(values["shared"]["device"]) as device:
+        dtype = runtime.precision(values["shared"]["precision"], device)
+        if tflops is None:
+            machine = calibration.Machine(device, dtype, timing.clock_of(device))
+            every = [load for given in asked.values() for load in given]
+            measured = calibration.rates(every, machine, seconds, _tell)
+
+    def work_seconds(loads: Sequence[Load]) -> float:
+        if tflops is None:
+            return calibration.seconds_of(loads, measured)
+        return sum(load.flops for load in loads) / (tflops * 1e12)
+
+    found = estimate.lines(values, asked, dtype, starts, work_seconds, root / "benchmarks")
+    rate = (
+        f"at {tflops:g} TFLOP/s" if tflops else f"at the rates measured here ({device.type}, {timing.name_of(dtype)})"
+    )
+    print(f"Plan of experiment {values['experiment']}, {rate}, one job after another:\n")
+    print(table.text(found, recorded=any(line.recorded_seconds is not None for line in found)), end="\n\n")
+    print("\n".join(table.LEGEND))
+    print(_sharing(*estimate.shared(values, asked)))
+    return found
+
+
+def _sharing(bases: int, forks: int, saved: float) -> str:
+    """What is trained once for several jobs."""
+    return (
+        f"Shared: {bases} base model{'s' if bases > 1 else ''} behind {forks} refinements, which would else train "
+        f"{table.scaled(saved)}FLOPs more; fakes, highlighters and features of photographs are made once for all."
+    )
+
+
+def _tell(line: str) -> None:
+    print(f"plan: {line}", file=sys.stderr, flush=True)
+
+
+def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m selfrefine.commands.plan", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--experiment", help="a file of experiments/; else the one that params.yaml names")
+    parser.add_argument(
+        "--tflops", type=float, help="assume so many 10^12 FLOPs per second; measure nothing but start-up"
+    )
+    parser.add_argument("--csv", type=Path, help="also write the table there, in plain numbers")
+    arguments = parser.parse_args(given)
+    if arguments.tflops is not None and not arguments.tflops > 0:
+        raise InputError(f"--tflops is {arguments.tflops:g}; allowed: more than 0")
+    return arguments
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    """`python -m selfrefine.commands.plan` in the project's folder."""
+    try:
+        arguments = _arguments(given)
+        values, absent = read_params(Path(), arguments.experiment)
+        runtime.set_threads()
+        found = plan(Path(), values, arguments.tflops, SECONDS)
+        for line in absent:
+            print(f"Not there yet: {line}")
+        if arguments.csv:
+            files.write_table(arguments.csv, pd.DataFrame(table.columns(found)))
+    except InputError as error:
+        sys.exit(f"make plan: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""How fast this machine is, measured in seconds: each network at each kind of work, and the start-up of each stage."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from selfrefine import runtime
+from selfrefine.benchmarks.timing import Clock
+from selfrefine.errors import InputError
+from selfrefine.plan.networks import Network, count
+from selfrefine.plan.work import TRAINING, Kind, Load
+
+# Work of one call on a CPU, at most: a paper's batch would take minutes there. A larger network uses it as well as a
+# larger batch of a small one does.
+LARGEST = 1e12
+FEWEST = 3  # calls of a measurement
+# Prints what a process took up to its first line of work: seconds of a processor, and the bytes that it holds.
+START = "import {module}, psutil; own = psutil.Process(); print(sum(own.cpu_times()[:2]), own.memory_info().rss)"
+
+
+class Key(NamedTuple):
+    """What has a rate of its own."""
+
+    kind: Kind
+    network: Network
+    batch: int
+
+
+class Start(NamedTuple):
+    """Seconds that a process needs before it works, and the bytes that it then holds."""
+
+    seconds: float
+    held: int
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where is measured.
+
+    Args:
+        device: what the networks run on.
+        dtype: what they compute in.
+        clock: waits for the device.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    clock: Clock
+
+
+def key(load: Load) -> Key:
+    """The rate that a load needs."""
+    return Key(load.kind, load.network, load.batch)
+
+
+def rates(loads: Iterable[Load], machine: Machine, seconds: float, tell: Callable[[str], None]) -> dict[Key, float]:
+    """FLOPs per second of each kind of load.
+
+    Args:
+        loads: of all jobs.
+        machine: this one.
+        seconds: how long each kind is measured, after a first call.
+        tell: takes a progress line.
+    """
+    found: dict[Key, float] = {}
+    for case in dict.fromkeys(map(key, loads)):
+        found[case] = _rate(case, machine, seconds)
+        name = getattr(case.network, "family", getattr(case.network, "name", ""))
+        tell(f"{case.kind} {name} at {case.network.size} px, {case.batch} images: {found[case] / 1e9:.0f} GFLOP/s")
+    return found
+
+
+def _rate(case: Key, machine: Machine, seconds: float) -> float:
+    each = count(case.network).flops * (TRAINING if case.kind == "train" else 1)
+    batch = case.batch if machine.device.type != "cpu" else max(1, min(case.batch, int(LARGEST / each)))
+    network: nn.Module = case.network.build().to(machine.device)
+    call = (_training if case.kind == "train" else _evaluation)(case, network, batch, machine)
+    call()
+    began, taken = machine.clock(), list[float]()
+    while len(taken) < FEWEST or machine.clock() - began < seconds:
+        start = machine.clock()
+        call()
+        taken.append(machine.clock() - start)
+    # The fastest: what else runs on the machine only slows.
+    return each * batch / min(taken)
+
+
+def _training(case: Key, network: nn.Module, batch: int, machine: Machine) -> Callable[[], None]:
+    """An update as Trainer and HighlighterTrainer make it, of random images."""
+    inputs = case.network.inputs(network, batch, machine.device)
+    parameters: list[Tensor] = list(network.train().parameters())
+    ema = [parameter.detach().clone() for parameter in parameters]
+    optimiser = torch.optim.AdamW(parameters, lr=1e-6, fused=True)
+
+    def update() -> None:
+        with runtime.training_attention(machine.device), runtime.autocast(machine.device, machine.dtype):
+            output = _tensor(network(*inputs))
+        output.float().square().mean().backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            torch._foreach_lerp_(ema, parameters, 0.01)
+
+    return update
+
+
+def _evaluation(case: Key, network: nn.Module, batch: int, machine: Machine) -> Callable[[], None]:
+    """One evaluation without gradients."""
+    inputs = case.network.inputs(network, batch, machine.device)
+    dtype = torch.float32 if case.kind == "measure" else machine.dtype
+    network.eval()
+
+    def evaluate() -> None:
+        with torch.no_grad(), runtime.autocast(machine.device, dtype):
+            network(*inputs)
+
+    return evaluate
+
+
+def _tensor(output: Any) -> Tensor:
+    """What a network returns: diffusers' networks wrap it."""
+    tensor: Tensor = getattr(output, "sample", output)
+    return tensor
+
+
+def starts(stages: Iterable[str], tell: Callable[[str], None]) -> dict[str, Start]:
+    """The start-up of a job of each stage: a new process that imports the stage. Counted by processor, not by clock,
+    since other programs delay it, but are no part of it.
+
+    Raises:
+        InputError: a stage that cannot be imported.
+    """
+    names = list(stages)
+    with ThreadPoolExecutor(runtime.processors()) as side_by_side:
+        found = dict(zip(names, side_by_side.map(_start, names), strict=True))
+    tell(f"start of a job: {min(found.values()).seconds:.1f} to {max(found.values()).seconds:.1f} s")
+    return found
+
+
+def _start(stage: str) -> Start:
+    command = [sys.executable, "-c", START.format(module=f"selfrefine.stages.{stage}")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise InputError(f"{stage} does not start (exit {done.returncode}): {' '.join(done.stderr.split()[-20:])}")
+    seconds, held = done.stdout.split()
+    return Start(float(seconds), int(held))
+
+
+def seconds_of(loads: Iterable[Load], measured: Mapping[Key, float]) -> float:
+    """How long the loads take at the measured rates."""
+    return sum(load.flops / measured[key(load)] for load in loads)

@@ -1,0 +1,140 @@
+"""The networks that jobs evaluate, as names: each builds the real one, on the meta device for counting.
+
+A plan never loads weights: neither FLOPs nor bytes depend on them.
+"""
+
+import functools
+import json
+import weakref
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+from selfrefine import networks
+from selfrefine.backbones import vgg16_features
+from selfrefine.highlighter import Highlighter
+from selfrefine.metrics import features
+from selfrefine.metrics.readouts import VGG16_CONV4_3
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """A diffusion network.
+
+    Args:
+        family: a module of `selfrefine.networks`.
+        network, diffusion: of train_base, as JSON: a name must be hashable.
+        size: px of the images.
+    """
+
+    family: str
+    network: str
+    diffusion: str
+    size: int
+
+    def build(self) -> nn.Module:
+        """The untrained network."""
+        pipeline = networks.build(self.family, json.loads(self.network), json.loads(self.diffusion), self.size, seed=0)
+        unet: nn.Module = pipeline.unet
+        return unet
+
+    def inputs(self, network: Any, batch: int, device: torch.device) -> tuple[Tensor, ...]:
+        """Noisy images and times."""
+        shape = (batch, network.config.in_channels, network.config.sample_size, network.config.sample_size)
+        return torch.randn(shape, device=device), torch.zeros(batch, device=device)
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """The highlighter, or a part of an ImageNet network.
+
+    Args:
+        name: "highlighter", "vgg16_conv4_3", or a feature space of extract_features.
+        size: px that images are enlarged to.
+    """
+
+    name: str
+    size: int
+
+    def build(self) -> nn.Module:
+        """The untrained network."""
+        if self.name == "highlighter":
+            return Highlighter(self.size, shortcut_guard=False)
+        layers = (
+            vgg16_features()[: VGG16_CONV4_3 + 2]
+            if self.name == "vgg16_conv4_3"
+            else features.NETWORKS[self.name][1].build()
+        )
+        return layers.to(memory_format=torch.channels_last)
+
+    def inputs(self, network: nn.Module, batch: int, device: torch.device) -> tuple[Tensor, ...]:
+        """Standardised images."""
+        images = torch.randn((batch, 3, self.size, self.size), device=device)
+        return (images.contiguous(memory_format=torch.channels_last),)
+
+
+Network = Diffusion | Classifier
+
+
+class Count(NamedTuple):
+    """What a network costs.
+
+    Args:
+        flops: of one image forward; 2 for each multiplication and addition (method 8).
+        parameters: how many.
+        trained_bytes: of one image in float32, the most that lives at a time while gradients are wanted.
+        evaluated_bytes: the same without gradients.
+    """
+
+    flops: int
+    parameters: int
+    trained_bytes: int
+    evaluated_bytes: int
+
+
+class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own class is untyped
+    """Adds up the bytes of all tensors that are made inside it and are still there; `peak` is the most at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.peak = self.now = 0
+        self.known: dict[int, weakref.ref[torch.UntypedStorage]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(made):
+            if isinstance(tensor, Tensor):
+                self._add(tensor.untyped_storage())
+        return made
+
+    def _add(self, storage: torch.UntypedStorage) -> None:
+        key, size = storage._cdata, storage.nbytes()
+        if key in self.known:
+            return
+
+        def freed(_: object) -> None:
+            del self.known[key]
+            self.now -= size
+
+        self.known[key] = weakref.ref(storage, freed)
+        self.now += size
+        self.peak = max(self.peak, self.now)
+
+
+@functools.cache
+def count(network: Network) -> Count:
+    """Counts one image with torch's own counter, on the meta device: nothing is computed."""
+    with torch.device("meta"):
+        module = network.build()
+        inputs = network.inputs(module, 1, torch.device("meta"))
+        with FlopCounterMode(display=False) as counter, LiveBytes() as trained:
+            module.train()(*inputs)
+        with LiveBytes() as evaluated, torch.no_grad():
+            module.eval()(*inputs)
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    return Count(counter.get_total_flops(), parameters, trained.peak, evaluated.peak)

@@ -1,0 +1,169 @@
+"""What each job asks of its networks: how many images pass which one, in what batches, with or without training.
+
+One function for each stage that computes on a device; they follow the stages' own loops.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, Literal
+
+from selfrefine import config, guidance
+from selfrefine.metrics.features import INPUT_SIZE
+from selfrefine.metrics.readouts import CHUNK
+from selfrefine.plan.jobs import Planned
+from selfrefine.plan.networks import Classifier, Diffusion, Network, count
+from selfrefine.planted_flaws import KINDS
+
+Kind = Literal["train", "evaluate", "measure"]  # measure: without gradients like evaluate, but always in float32
+TRAINING = 3  # passes of a training step: one forward, and the backward pass is two
+EXPLAINED = 64  # images that the highlighter sees together
+Params = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Load:
+    """Images that pass a network.
+
+    Args:
+        kind: how.
+        network: which.
+        batch: images at a time.
+        images: how many in all; an image counts once for each evaluation.
+    """
+
+    kind: Kind
+    network: Network
+    batch: int
+    images: int
+
+    @property
+    def flops(self) -> float:
+        """Of all images."""
+        return float(self.images * count(self.network).flops * (TRAINING if self.kind == "train" else 1))
+
+
+class Run:
+    """The configs behind one job."""
+
+    def __init__(self, params: Params, names: Mapping[str, str]) -> None:
+        self.params, self.names = params, dict(names)
+
+    def of(self, stage: str, **names: str) -> dict[str, Any]:
+        """The config of a stage in this job's run."""
+        return config.job(self.params, stage, self.names | names)
+
+    def selected(self, section: str) -> list[str]:
+        """Rows that run on the job's data set."""
+        return config.selected(self.params, section, self.names["dataset"])
+
+    def network(self) -> Diffusion:
+        """The diffusion network."""
+        base = self.of("train_base")
+        network, diffusion = (config.to_json(base[leaf]) for leaf in ("network", "diffusion"))
+        return Diffusion(base["family"], network, diffusion, self.of("prepare_data")["size"])
+
+    def highlighter(self, name: str = config.FLAW) -> Classifier:
+        """A highlighter."""
+        return Classifier("highlighter", self.of("train_highlighter", highlighter=name)["input_size"])
+
+    def tenth(self) -> int:
+        """Images of each class in the validation or the test part of a highlighter."""
+        return int(self.params["shared"]["n_fakes"]) // 10
+
+
+def of_job(params: Params, job: Planned) -> list[Load]:
+    """What a job asks of networks; nothing if its stage computes on no device."""
+    stage = STAGES.get(job.stage)
+    return list(stage(Run(params, dict(job.names)))) if stage else []
+
+
+def refreshes(first: int, steps: int, cycle: int) -> int:
+    """How often the map is made anew from update `first` on: then, and at every multiple of the cycle (method 3)."""
+    return 1 + (first + steps - 1) // cycle - first // cycle if steps else 0
+
+
+def _train_base(run: Run) -> Iterator[Load]:
+    base = run.of("train_base")
+    yield Load("train", run.network(), base["batch_size"], base["batch_size"] * base["steps"])
+
+
+def _sampled(run: Run, n_images: int, chunk: int, steps: int) -> Load:
+    """Sampling in whole chunks."""
+    return Load("evaluate", run.network(), chunk, ceil(n_images / chunk) * chunk * steps)
+
+
+def _generate_fakes(run: Run) -> Iterator[Load]:
+    fakes = run.of("generate_fakes")
+    yield _sampled(run, fakes["n_images"], fakes["chunk_size"], fakes["map_steps"])
+
+
+def _generate_samples(run: Run) -> Iterator[Load]:
+    samples = run.of("generate_samples")
+    yield _sampled(run, samples["n_images"], samples["chunk_size"], samples["steps"])
+
+
+def _train_highlighter(run: Run) -> Iterator[Load]:
+    values, network = run.of("train_highlighter"), run.highlighter(run.names["highlighter"])
+    batch = 2 * values["batch_size"]
+    yield Load("train", network, batch, batch * values["steps"])
+    yield Load("evaluate", network, EXPLAINED, 2 * run.tenth() * ceil(values["steps"] / values["validate_every"]))
+
+
+def _train_refined(run: Run) -> Iterator[Load]:
+    values, base = run.of("train_refined"), run.of("train_base")
+    steps = values["steps"] + round(values["extra_steps"] * values["steps"])
+    yield Load("train", run.network(), base["batch_size"], base["batch_size"] * steps)
+    if (values["forward"], values["reverse"]) != ("none", "none"):
+        made = values["map_images"] * refreshes(base["steps"], steps, values["cycle"])
+        chunk = min(values["map_images"], guidance.CHUNK)
+        yield Load("evaluate", run.network(), chunk, made * values["map_steps"])
+        explained = 2 * made if values["map"] in ("label_shuffled", "real_map") else made  # beside the mFAM, always
+        yield Load("evaluate", run.highlighter(), chunk, explained)
+
+
+def _evaluate_highlighter(run: Run) -> Iterator[Load]:
+    planted = run.of("evaluate_highlighter")["n_planted"]
+    for name in run.selected("highlighters"):
+        yield Load("evaluate", run.highlighter(name), EXPLAINED, 2 * run.tenth())
+    maps = 1 + ("unguarded" in run.selected("highlighters"))
+    yield Load("evaluate", run.highlighter(), EXPLAINED, maps * run.tenth() + len(KINDS) * planted)
+
+
+def _evaluate_maps(run: Run) -> Iterator[Load]:
+    images = run.of("evaluate_maps")["n_images"]
+    for name in run.selected("highlighters"):
+        yield Load("evaluate", run.highlighter(name), EXPLAINED, images * (2 if name == config.FLAW else 1))
+
+
+def _evaluate_readouts(run: Run) -> Iterator[Load]:
+    values, variants = run.of("evaluate_readouts"), len(run.selected("variants"))
+    yield Load("measure", run.network(), CHUNK, variants * values["mechanism_images"])
+    place = Classifier("vgg16_conv4_3", values["input_size"])
+    yield Load("measure", place, CHUNK, (variants + 1) * values["n_images"])  # and the photographs
+    yield Load("evaluate", run.highlighter(config.CRITIC), EXPLAINED, variants * values["n_images"])
+
+
+def feature_rows(run: Run) -> int:
+    """Image sets that have features: variants, samplings, the fork, photographs of both splits."""
+    return len(run.selected("variants")) + len(run.selected("samplings")) + 3
+
+
+def _extract_features(run: Run) -> Iterator[Load]:
+    values = run.of("extract_features")
+    for name in values["networks"]:
+        images = feature_rows(run) * values["n_images"]
+        yield Load("measure", Classifier(name, INPUT_SIZE), values["batch_size"], images)
+
+
+STAGES: dict[str, Callable[[Run], Iterator[Load]]] = {
+    "train_base": _train_base,
+    "generate_fakes": _generate_fakes,
+    "train_highlighter": _train_highlighter,
+    "evaluate_highlighter": _evaluate_highlighter,
+    "evaluate_maps": _evaluate_maps,
+    "train_refined": _train_refined,
+    "generate_samples": _generate_samples,
+    "extract_features": _extract_features,
+    "evaluate_readouts": _evaluate_readouts,
+}
