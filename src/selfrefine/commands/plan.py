@@ -5,6 +5,7 @@ is measured for about a minute; the experiment's images need not be there yet.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from selfrefine.plan import calibration, estimate, jobs, table
 from selfrefine.plan.work import Load
 
 SECONDS = 2.0  # that each kind of work is measured
+BUSY = 0.5  # processes that want to run, from which on what is measured is not the machine's own speed
 
 
 def read_params(root: Path, experiment: str | None) -> tuple[dict[str, Any], list[str]]:
@@ -54,10 +56,13 @@ def plan(root: Path, values: Mapping[str, Any], tflops: float | None, seconds: f
         seconds: how long each kind of work is measured.
     """
     asked = estimate.loads(values, jobs.of_params(values, root))
-    starts = calibration.starts(dict.fromkeys(job.stage for job in asked), _tell)
+    trains = {job.stage: any(load.kind == "train" for load in given) for job, given in asked.items()}
+    starts = calibration.starts(trains, _tell)
     with runtime.device(values["shared"]["device"]) as device:
         dtype = runtime.precision(values["shared"]["precision"], device)
         if tflops is None:
+            if os.getloadavg()[0] > BUSY:
+                _tell(f"other programs run here (load {os.getloadavg()[0]:.1f}): what is measured is too slow")
             machine = calibration.Machine(device, dtype, timing.clock_of(device))
             every = [load for given in asked.values() for load in given]
             measured = calibration.rates(every, machine, seconds, _tell)

@@ -21,7 +21,10 @@ from selfrefine.plan.work import TRAINING, Kind, Load
 LARGEST = 1e12
 FEWEST = 3  # calls of a measurement
 # Prints what a process took up to its first line of work: seconds of a processor, and the bytes that it holds.
-START = "import {module}, psutil; own = psutil.Process(); print(sum(own.cpu_times()[:2]), own.memory_info().rss)"
+START = "import {module}; {more}; import psutil; own = psutil.Process(); " + (
+    "print(sum(own.cpu_times()[:2]), own.memory_info().rss)"
+)
+OPTIMISER = "import torch; torch.optim.AdamW([torch.ones(1, requires_grad=True)])"  # torch loads more for its first one
 
 
 class Key(NamedTuple):
@@ -30,6 +33,13 @@ class Key(NamedTuple):
     kind: Kind
     network: Network
     batch: int
+
+
+class Rate(NamedTuple):
+    """FLOPs per second, and the seconds that a process's first call takes longer than the others."""
+
+    flops: float
+    first: float
 
 
 class Start(NamedTuple):
@@ -59,8 +69,8 @@ def key(load: Load) -> Key:
     return Key(load.kind, load.network, load.batch)
 
 
-def rates(loads: Iterable[Load], machine: Machine, seconds: float, tell: Callable[[str], None]) -> dict[Key, float]:
-    """FLOPs per second of each kind of load.
+def rates(loads: Iterable[Load], machine: Machine, seconds: float, tell: Callable[[str], None]) -> dict[Key, Rate]:
+    """How fast each kind of load is.
 
     Args:
         loads: of all jobs.
@@ -68,27 +78,28 @@ def rates(loads: Iterable[Load], machine: Machine, seconds: float, tell: Callabl
         seconds: how long each kind is measured, after a first call.
         tell: takes a progress line.
     """
-    found: dict[Key, float] = {}
+    found: dict[Key, Rate] = {}
     for case in dict.fromkeys(map(key, loads)):
         found[case] = _rate(case, machine, seconds)
         name = getattr(case.network, "family", getattr(case.network, "name", ""))
-        tell(f"{case.kind} {name} at {case.network.size} px, {case.batch} images: {found[case] / 1e9:.0f} GFLOP/s")
+        tell(
+            f"{case.kind} {name} at {case.network.size} px, {case.batch} images: {found[case].flops / 1e9:.0f} GFLOP/s"
+        )
     return found
 
 
-def _rate(case: Key, machine: Machine, seconds: float) -> float:
+def _rate(case: Key, machine: Machine, seconds: float) -> Rate:
     each = count(case.network).flops * (TRAINING if case.kind == "train" else 1)
     batch = case.batch if machine.device.type != "cpu" else max(1, min(case.batch, int(LARGEST / each)))
     network: nn.Module = case.network.build().to(machine.device)
     call = (_training if case.kind == "train" else _evaluation)(case, network, batch, machine)
-    call()
-    began, taken = machine.clock(), list[float]()
-    while len(taken) < FEWEST or machine.clock() - began < seconds:
+    taken: list[float] = []
+    while len(taken) <= FEWEST or sum(taken[1:]) < seconds:
         start = machine.clock()
         call()
         taken.append(machine.clock() - start)
-    # The fastest: what else runs on the machine only slows.
-    return each * batch / min(taken)
+    fastest = min(taken[1:])  # what else runs on the machine only slows
+    return Rate(each * batch / fastest, taken[0] - fastest)
 
 
 def _training(case: Key, network: nn.Module, batch: int, machine: Machine) -> Callable[[], None]:
@@ -130,29 +141,34 @@ def _tensor(output: Any) -> Tensor:
     return tensor
 
 
-def starts(stages: Iterable[str], tell: Callable[[str], None]) -> dict[str, Start]:
+def starts(stages: Mapping[str, bool], tell: Callable[[str], None]) -> dict[str, Start]:
     """The start-up of a job of each stage: a new process that imports the stage. Counted by processor, not by clock,
     since other programs delay it, but are no part of it.
+
+    Args:
+        stages: name -> whether it trains.
+        tell: takes a progress line.
 
     Raises:
         InputError: a stage that cannot be imported.
     """
-    names = list(stages)
     with ThreadPoolExecutor(runtime.processors()) as side_by_side:
-        found = dict(zip(names, side_by_side.map(_start, names), strict=True))
+        found = dict(zip(stages, side_by_side.map(_start, *zip(*stages.items(), strict=True)), strict=True))
     tell(f"start of a job: {min(found.values()).seconds:.1f} to {max(found.values()).seconds:.1f} s")
     return found
 
 
-def _start(stage: str) -> Start:
-    command = [sys.executable, "-c", START.format(module=f"selfrefine.stages.{stage}")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def _start(stage: str, trains: bool) -> Start:
+    code = START.format(module=f"selfrefine.stages.{stage}", more=OPTIMISER if trains else "pass")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if done.returncode:
         raise InputError(f"{stage} does not start (exit {done.returncode}): {' '.join(done.stderr.split()[-20:])}")
     seconds, held = done.stdout.split()
     return Start(float(seconds), int(held))
 
 
-def seconds_of(loads: Iterable[Load], measured: Mapping[Key, float]) -> float:
-    """How long the loads take at the measured rates."""
-    return sum(load.flops / measured[key(load)] for load in loads)
+def seconds_of(loads: Iterable[Load], measured: Mapping[Key, Rate]) -> float:
+    """How long one job's loads take at the measured rates."""
+    given = list(loads)
+    firsts = sum(measured[case].first for case in {key(load) for load in given})
+    return firsts + sum(load.flops / measured[key(load)].flops for load in given)

@@ -14,7 +14,7 @@ from selfrefine.plan.jobs import Planned
 from selfrefine.plan.work import Load
 
 Params = Mapping[str, Any]
-# Seconds that loads take: at a given rate, or at measured ones.
+# Seconds that the loads of one job take: at a given rate, or at measured ones.
 Seconds = Callable[[Sequence[Load]], float]
 
 
@@ -70,22 +70,21 @@ def lines(
         asked: what each job asks of networks.
         dtype: what networks compute in.
         starts: the start-up of a job of each stage.
-        seconds: how long loads take.
+        seconds: how long the loads of a job take.
         records: the folder of Snakemake's benchmark files.
     """
     recorded = {line["stage"]: line for line in pipeline_time.stages(records, params["experiment"])}
     found = []
     for stage in dict.fromkeys(job.stage for job in asked):
         own = {job: given for job, given in asked.items() if job.stage == stage}
-        every = [load for given in own.values() for load in given]
         line = recorded.get(stage)
         found.append(
             Line(
                 stage=stage,
                 jobs=len(own),
-                flops=sum(load.flops for load in every),
+                flops=sum(load.flops for given in own.values() for load in given),
                 start_seconds=starts[stage].seconds * len(own),
-                work_seconds=seconds(every),
+                work_seconds=sum(seconds(given) for given in own.values()),
                 recorded_seconds=line["seconds"] / line["jobs"] * len(own) if line else None,
                 disk_bytes=sum(storage.disk(params, job) for job in own),
                 process_bytes=starts[stage].held,

@@ -6,6 +6,7 @@ A plan never loads weights: neither FLOPs nor bytes depend on them.
 import functools
 import json
 import weakref
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -98,11 +99,16 @@ class Count(NamedTuple):
 
 
 class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own class is untyped
-    """Adds up the bytes of all tensors that are made inside it and are still there; `peak` is the most at a time."""
+    """Adds up the bytes of all tensors that are made inside it and are still there; `peak` is the most at a time.
 
-    def __init__(self) -> None:
+    Args:
+        others: tensors that were there before, of which it may see views.
+    """
+
+    def __init__(self, others: Iterable[Tensor] = ()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.peak = self.now = 0
+        self.others = {tensor.untyped_storage()._cdata for tensor in others}
         self.known: dict[int, weakref.ref[torch.UntypedStorage]] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -114,7 +120,7 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's 
 
     def _add(self, storage: torch.UntypedStorage) -> None:
         key, size = storage._cdata, storage.nbytes()
-        if key in self.known:
+        if key in self.known or key in self.others:
             return
 
         def freed(_: object) -> None:
@@ -132,9 +138,10 @@ def count(network: Network) -> Count:
     with torch.device("meta"):
         module = network.build()
         inputs = network.inputs(module, 1, torch.device("meta"))
-        with FlopCounterMode(display=False) as counter, LiveBytes() as trained:
+        given = [*module.parameters(), *module.buffers(), *inputs]
+        with FlopCounterMode(display=False) as counter, LiveBytes(given) as trained:
             module.train()(*inputs)
-        with LiveBytes() as evaluated, torch.no_grad():
+        with LiveBytes(given) as evaluated, torch.no_grad():
             module.eval()(*inputs)
     parameters = sum(parameter.numel() for parameter in module.parameters())
     return Count(counter.get_total_flops(), parameters, trained.peak, evaluated.peak)

@@ -1,0 +1,100 @@
+"""The command, on the project as it stands: words, file, refusals."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from selfrefine import files
+from selfrefine.commands import plan
+from selfrefine.errors import InputError
+from selfrefine.plan import calibration, estimate, jobs
+from selfrefine.plan.calibration import Start
+
+ROOT = Path(__file__).resolve().parents[2]
+START = Start(2.0, 500 * 2**20)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    """Starts of known length: those of real processes are tested beside `calibration`."""
+    monkeypatch.setattr(calibration, "starts", lambda stages, _tell: dict.fromkeys(stages, START))
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="module")
+def smoke():
+    return plan.read_params(ROOT, "smoke")[0]
+
+
+def test_the_plan_at_a_given_rate_in_words_and_as_a_file(tmp_path, capsys):
+    plan.main(["--experiment", "smoke", "--tflops", "0.5", "--csv", str(tmp_path / "plan.csv")])
+    told, written = capsys.readouterr().out, files.read_table(tmp_path / "plan.csv")
+    assert "Plan of experiment smoke, at 0.5 TFLOP/s" in told
+    for line in written.to_dict("records"):
+        assert re.search(rf"^{line['stage']} +{line['jobs']} ", told, re.MULTILINE)
+        assert line["start_seconds"] == 2.0 * line["jobs"]
+        assert line["work_seconds"] == pytest.approx(line["flops"] / 0.5e12)
+    assert "1 base model behind 2 refinements" in told
+    assert "recorded" not in re.search(r"^stage .*$", told, re.MULTILINE)[0] or (ROOT / "benchmarks").is_dir()
+
+
+def test_a_measured_plan_has_times_of_every_stage_that_computes(smoke, monkeypatch):
+    monkeypatch.setattr(calibration, "LARGEST", 1e9)
+    monkeypatch.setattr(calibration, "FEWEST", 1)
+    found = plan.plan(ROOT, smoke, None, 0.0)
+    assert {line.stage for line in found if line.work_seconds > 0.0} == {line.stage for line in found if line.flops}
+
+
+def test_sharing_is_what_the_other_refinements_would_train_again(smoke):
+    asked = estimate.loads(smoke, jobs.of_params(smoke, ROOT))
+    bases, forks, saved = estimate.shared(smoke, asked)
+    base = sum(load.flops for job, given in asked.items() if job.stage == "train_base" for load in given)
+    assert (bases, forks, saved) == (1, 2, base)
+
+
+def test_records_of_earlier_runs_are_scaled_to_the_jobs_of_the_plan(smoke, tmp_path):
+    folder = tmp_path / "train_refined" / "smoke"
+    folder.mkdir(parents=True)
+    (folder / "a.tsv").write_text("s\tmax_rss\n30.0\t900\n")
+    asked = estimate.loads(smoke, jobs.of_params(smoke, ROOT))
+    starts = {job.stage: START for job in asked}
+    lines = estimate.lines(smoke, asked, torch.float32, starts, lambda _given: 0.0, tmp_path)
+    recorded = {line.stage: line.recorded_seconds for line in lines}
+    assert recorded.pop("train_refined") == 2 * 30.0
+    assert set(recorded.values()) == {None}
+
+
+def test_a_folder_that_is_not_there_is_no_reason_not_to_plan(tmp_path):
+    for name in ("experiments", "workflow"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("Snakefile", "params.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "experiments" / "mine.yaml").write_text("select: {datasets: [my_images]}\n")
+    values, (absent,) = plan.read_params(tmp_path, "mine")
+    assert values["select"]["datasets"] == ["my_images"]
+    assert absent.startswith("datasets.my_images.prepare_data.folder is downloads/my_images, which is no folder")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--experiment", "smok"], "make plan: smok is no file of experiments/; did you mean smoke?"),
+        (["--tflops", "0"], "make plan: --tflops is 0; allowed: more than 0"),
+        (["--tflops", "nan"], "make plan: --tflops is nan; allowed: more than 0"),
+    ],
+)
+def test_what_is_wrong_is_one_line(given, told):
+    with pytest.raises(SystemExit, match=re.escape(told)):
+        plan.main(given)
+
+
+def test_wrong_params_are_refused(tmp_path):
+    for name in ("experiments", "workflow"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    text = (ROOT / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text.replace("  batch_size: 64 ", "  batchsize: 64 ", 1))
+    with pytest.raises(InputError, match=r"train_base\.batchsize is not known"):
+        plan.read_params(tmp_path, "embedded")

@@ -1,0 +1,98 @@
+"""The paper's networks on the meta device: parameters and FLOPs of method 8; and one training step of the largest
+candidate on a fake CUDA device, where a tensor on the wrong one is an error."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from diffusers import UNet2DModel
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from selfrefine import diffusion, modulation, networks
+
+SCHEDULE = {"schedule": "linear", "timesteps": 1000}
+# What guided-diffusion has and the family ddpm has no leaf for: times scale and shift the normalised features; and
+# diffusers' middle attention then has a normalisation only if its groups are named.
+GUIDED = {"resnet_time_scale_shift": "scale_shift", "attn_norm_num_groups": 32}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network of method 8, with its figures there."""
+
+    size: int
+    channels: tuple[int, ...]
+    attentive: tuple[int, ...]  # px of the levels that attend
+    parameters: float  # 10^6
+    gflops: float | None  # of one image forward
+    layers: int = 2
+    head: int = 64
+    guided: bool = False
+
+    def build(self) -> UNet2DModel:
+        """Through the family, as a job builds it."""
+        levels = [self.size >> level for level in range(len(self.channels))]
+        network = {
+            "channels": 3,
+            "block_out_channels": list(self.channels),
+            "attention": [level in self.attentive for level in levels],
+            "layers_per_block": self.layers,
+            "norm_num_groups": 32,
+            "attention_head_dim": self.head,
+            "dropout": 0.0,
+        }
+        unet = networks.build("ddpm", network, SCHEDULE, self.size, seed=0).unet
+        return UNet2DModel.from_config(unet.config, **GUIDED) if self.guided else unet
+
+
+CANDIDATES = {
+    "D1": Candidate(128, (128, 128, 256, 384, 512), (16, 8), 94.998, 132.85, guided=True),
+    "D1-64": Candidate(64, (128, 256, 384, 512), (16, 8), 92.026, 60.61, guided=True),
+    "D2": Candidate(128, (128, 128, 256, 384, 512), (16, 8), 125.067, 176.92, layers=3, guided=True),
+    "D3": Candidate(128, (128, 128, 256, 256, 512), (16,), 71.437, 124.03, head=256),
+    "D3b": Candidate(128, (128, 128, 256, 256, 512, 512), (16,), 109.733, 124.43, head=256),
+    "Ho 256": Candidate(256, (128, 128, 256, 256, 512, 512), (16,), 113.673, None, head=512),
+    "Ho 64": Candidate(64, (128, 256, 256, 256), (16,), 35.746, 46.74, head=256),
+}
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_parameters_and_flops_are_those_of_the_specification(name):
+    candidate = CANDIDATES[name]
+    with torch.device("meta"), torch.no_grad():
+        unet = candidate.build()
+        with FlopCounterMode(display=False) as counter:
+            unet(torch.empty(1, 3, candidate.size, candidate.size), torch.zeros(1, dtype=torch.int64))
+    parameters = sum(parameter.numel() for parameter in unet.parameters())
+    assert parameters / 1e6 == pytest.approx(candidate.parameters, abs=0.0005)
+    if candidate.gflops is not None:
+        assert counter.get_total_flops() / 1e9 == pytest.approx(candidate.gflops, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["D1", "D1-64"])
+@pytest.mark.parametrize("refined", [False, True], ids=["plain", "refined"])
+def test_forward_and_loss_on_a_fake_gpu(name, refined):
+    """The paper's batch through q(x_t | x_0), the modulated network and the loss: nothing is left on the CPU."""
+    candidate, cuda = CANDIDATES[name], torch.device("cuda")
+    with FakeTensorMode(), cuda:
+        unet, levels = candidate.build(), torch.linspace(0.99, 0.0001, 1000)
+        shape = (8, 3, candidate.size, candidate.size)
+        noise = diffusion.Noise(torch.randn(shape), torch.randn(shape))
+        some_map = torch.rand(shape[2:]) if refined else None
+        if refined:
+            noise = diffusion.steer(noise.target, some_map, "xt", 0.01)
+        times = torch.randint(1000, (8,))
+        noisy = diffusion.diffuse(torch.randn(shape), noise.injected, levels[times])
+        with modulation.modulated(unet, some_map, 0.025, "kv" if refined else "none"):
+            predicted = unet(noisy, times).sample
+        loss = diffusion.noise_loss(predicted, noise.target, noise.loss_factor)
+    assert (predicted.shape, predicted.device.type) == (torch.Size(shape), "cuda")
+    assert (loss.shape, loss.device.type) == (torch.Size(()), "cuda")
+
+
+def test_a_tensor_that_was_left_on_the_cpu_is_an_error_there():
+    with FakeTensorMode(), torch.device("cuda"):
+        unet = CANDIDATES["Ho 64"].build()
+        with pytest.raises(RuntimeError, match=r"[Dd]evice"):
+            unet(torch.randn(1, 3, 64, 64, device="cpu"), torch.zeros(1, dtype=torch.int64))

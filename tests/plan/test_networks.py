@@ -1,0 +1,82 @@
+"""FLOPs and bytes of networks whose figures follow on paper."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from selfrefine.plan import networks
+from tests import tiny
+
+
+class Plain:
+    """A convolution, a ReLU and a linear layer, in the place of a network."""
+
+    size = 8
+
+    def build(self):
+        return nn.Sequential(nn.Conv2d(3, 5, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(5 * 64, 7))
+
+    def inputs(self, _network, batch, device):
+        return (torch.randn((batch, 3, 8, 8), device=device),)
+
+
+def tiny_network(**changes):
+    return networks.Diffusion("ddpm", json.dumps(tiny.NETWORK | changes), json.dumps(tiny.DIFFUSION), tiny.SIZE)
+
+
+def test_two_flops_for_each_multiplication_and_addition():
+    counted = networks.count(Plain())
+    assert counted.flops == 2 * (5 * 3 * 3 * 3 * 64 + 5 * 64 * 7)
+    assert counted.parameters == (5 * 27 + 5) + (5 * 64 * 7 + 7)
+
+
+def test_bytes_that_live_at_a_time():
+    """What the convolution and the ReLU give, together, before the first is let go; a backward pass needs the second
+    to the end, and weights are counted apart."""
+    counted = networks.count(Plain())
+    assert counted.evaluated_bytes == counted.trained_bytes == 2 * 4 * 5 * 64
+
+
+def test_a_backward_pass_needs_what_an_evaluation_lets_go():
+    layers = nn.Sequential(*(nn.Sequential(nn.Linear(50, 50, bias=False), nn.Sigmoid()) for _ in range(8)))
+    given, peaks = torch.randn(1, 50), {}
+    for gradients in (True, False):
+        with networks.LiveBytes([given, *layers.parameters()]) as live, torch.set_grad_enabled(gradients):
+            layers(given)
+        peaks[gradients] = live.peak
+    assert peaks == {True: (8 + 1) * 200, False: 3 * 200}, "8 sigmoids and a product; a layer's input, product, sigmoid"
+
+
+def test_live_bytes_forget_what_is_gone():
+    with networks.LiveBytes() as live:
+        for _ in range(3):
+            torch.ones(100)
+    assert (live.peak, live.now) == (400, 0)
+
+
+def test_a_view_is_no_second_tensor():
+    with networks.LiveBytes() as live:
+        kept = torch.ones(100)
+        _views = [kept.view(10, 10), kept[3:]]
+    assert live.peak == 400
+
+
+def test_a_family_counts_like_its_real_network():
+    named, real = tiny_network(), tiny.tiny_pipeline().unet
+    assert networks.count(named).parameters == sum(parameter.numel() for parameter in real.parameters())
+    wider = networks.count(tiny_network(block_out_channels=[16, 16]))
+    assert 3.0 < wider.flops / networks.count(named).flops < 4.0, "convolutions grow with the square of their width"
+
+
+@pytest.mark.parametrize(("size", "gflops"), [(64, 2.51), (128, 10.03), (256, 40.12)])
+def test_the_highlighter_costs_what_the_specification_says(size, gflops):
+    """Method 8, FH VGG16."""
+    counted = networks.count(networks.Classifier("highlighter", size))
+    assert counted.flops / 1e9 == pytest.approx(gflops, abs=0.005)
+
+
+def test_a_feature_space_is_its_extractors_network():
+    counted = networks.count(networks.Classifier("vgg16_conv5_gap", 64))
+    assert counted.parameters == 14_714_688  # torchvision's VGG16 without its classifier

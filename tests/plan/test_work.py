@@ -1,0 +1,81 @@
+"""What jobs ask of networks, against the stages' own loops and sums on paper."""
+
+from pathlib import Path
+
+import pytest
+
+from selfrefine import config
+from selfrefine.commands.plan import read_params
+from selfrefine.guidance import Refinement
+from selfrefine.plan import jobs, networks, work
+from selfrefine.plan.jobs import Planned
+
+ROOT = Path(__file__).parents[2]
+SMOKE, _ = read_params(ROOT, "smoke")
+NAMES = {"dataset": "fashion_mnist", "model": "ddpm", "seed": "0"}
+
+
+def loads(stage, changes=None, **names):
+    params = config.merge(SMOKE, changes or {})
+    return work.of_job(params, Planned(stage, tuple((NAMES | names).items())))
+
+
+@pytest.mark.parametrize("first", [0, 7, 20])
+@pytest.mark.parametrize("cycle", [1, 3, 20, 50])
+@pytest.mark.parametrize("steps", [0, 1, 41])
+def test_refreshes_are_those_of_the_loop(first, cycle, steps):
+    rule = Refinement("xt", 0.01, "kv", 0.025, cycle, map_images=1, map_steps=2)
+    due = sum(rule.due(step, first) for step in range(first, first + steps))
+    assert work.refreshes(first, steps, cycle) == due
+
+
+def test_a_training_step_is_three_forward_passes_of_its_batch():
+    (load,) = loads("train_base")
+    assert (load.kind, load.images) == ("train", 8 * 16), "steps and batch of smoke"
+    assert load.flops == 3 * 8 * 16 * networks.count(load.network).flops
+
+
+def test_sampling_is_whole_chunks_times_steps():
+    (load,) = loads("generate_samples", {"generate_samples": {"n_images": 65}}, variant="both")
+    assert (load.kind, load.batch, load.images) == ("evaluate", 32, 3 * 32 * 2)
+    (other,) = loads("generate_samples", {"generate_samples": {"n_images": 65}}, variant="both_ancestral")
+    assert other.images == 3 * 32 * 100, "a sampling's own steps"
+
+
+def test_a_refinement_trains_samples_and_explains():
+    trained, sampled, explained = loads("train_refined", variant="both")
+    assert trained.images == 4 * 16
+    assert sampled.images == 2 * 8 * 2, "refreshes at steps 8 and 10, of 8 images in 2 steps"
+    assert (explained.network, explained.images) == (networks.Classifier("highlighter", 64), 2 * 8)
+
+
+def test_a_baseline_only_trains_and_may_train_longer():
+    (plain,) = loads("train_refined", variant="baseline")
+    (longer,) = loads("train_refined", variant="baseline_equal_cost")
+    assert longer.images - plain.images == 16 * round(0.8333 * 4)
+
+
+@pytest.mark.parametrize("variant", ["label_shuffled", "real_map"])
+def test_maps_of_other_images_or_highlighters_are_explained_beside_the_mfam(variant):
+    assert loads("train_refined", variant=variant)[2].images == 2 * loads("train_refined", variant="both")[2].images
+
+
+def test_validations_of_a_highlighter_are_those_of_its_loop():
+    values = {"train_highlighter": {"steps": 7, "validate_every": 3, "batch_size": 8}, "shared": {"n_fakes": 40}}
+    trained, validated = loads("train_highlighter", values, highlighter="flaw")
+    assert trained.images == 7 * 2 * 8
+    assert validated.images == 3 * 2 * 4, "after 3, 6 and 7 steps, a tenth of each class"
+
+
+def test_features_are_those_of_all_rows():
+    vgg, alexnet = loads("extract_features")
+    rows = 2 + 1 + 1 + 2  # variants, samplings, the fork, both splits of photographs
+    assert vgg.images == alexnet.images == rows * 64
+    assert vgg.kind == "measure"
+
+
+def test_every_stage_that_computes_on_a_device_is_counted_and_no_other():
+    assert set(work.STAGES) == set(config.SHARED["device"])
+    planned = jobs.of_params(SMOKE, ROOT)
+    counted = {job.stage for job in planned if sum(load.flops for load in work.of_job(SMOKE, job)) > 0}
+    assert counted == set(work.STAGES)
