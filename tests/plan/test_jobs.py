@@ -44,11 +44,20 @@ def test_a_seed_more_is_a_run_more_of_everything_but_data_and_tables():
     }
 
 
-def test_a_data_set_without_critic_has_neither_maps_nor_readouts_to_evaluate():
+def test_a_data_set_without_critic_has_no_readouts():
     values, _ = read_params(ROOT, "smoke")
     without = config.merge(values, {"select": {"highlighters": ["flaw"]}})
     gone = set(stages_of(jobs.of_params(values, ROOT))) - set(stages_of(jobs.of_params(without, ROOT)))
-    assert gone == {"evaluate_maps", "evaluate_readouts"}
+    assert gone == {"evaluate_readouts"}
+
+
+def test_a_model_runs_where_its_data_set_lets_it():
+    values, _ = read_params(ROOT, "smoke")
+    second = {"models": {"other": values["models"]["ddpm"] | {"only": {"variants": ["baseline"]}}}}
+    both = config.merge(values, second | {"select": {"models": ["ddpm", "other"]}})
+    narrow = config.merge(both, {"datasets": {"fashion_mnist": {"only": {"models": ["ddpm"]}}}})
+    assert stages_of(jobs.of_params(both, ROOT)).count("train_refined") == 2 + 1
+    assert jobs.of_params(narrow, ROOT) == jobs.of_params(values, ROOT)
 
 
 def test_a_folder_of_images_is_not_fetched():

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 from selfrefine import config, files
 
 RULES = Path("workflow", "rules")
-# Stages with jobs only where there is a highlighter that no refinement uses.
-NEED_CRITIC = ("evaluate_maps", "evaluate_readouts")
+NEEDS_CRITIC = "evaluate_readouts"  # it runs only where there is a highlighter that no refinement uses
 
 
 class Planned(NamedTuple):
@@ -36,8 +35,9 @@ def of_params(params: Mapping[str, Any], root: Path) -> list[Planned]:
         Planned(stage, tuple(zip(names, chosen, strict=True)))
         for stage, names in kinds
         for dataset in params["select"]["datasets"]
-        if stage not in NEED_CRITIC or config.CRITIC in config.selected(params, "highlighters", dataset)
-        for chosen in itertools.product(*(_values(params, stage, name, dataset) for name in names))
+        for model in config.selected(params, "models", dataset)
+        if stage != NEEDS_CRITIC or config.CRITIC in config.selected(params, "highlighters", dataset, model)
+        for chosen in itertools.product(*(_values(params, stage, name, dataset, model) for name in names))
     ]
     return list(dict.fromkeys(found))  # what belongs to no data set is found for each
 
@@ -48,21 +48,24 @@ def wildcards(stage: str, root: Path) -> list[tuple[str, ...]]:
     return sorted({tuple(name for name in re.findall(r"{(\w+)}", path) if name != "experiment") for path in paths})
 
 
-def _values(params: Mapping[str, Any], stage: str, wildcard: str, dataset: str) -> list[str]:
-    """What a wildcard stands for in turn, on a data set."""
+def _values(params: Mapping[str, Any], stage: str, wildcard: str, dataset: str, model: str) -> list[str]:
+    """What a wildcard stands for in turn, on a data set with a model."""
+
+    def selected(section: str) -> list[str]:
+        return [str(name) for name in config.selected(params, section, dataset, model)]
+
     match wildcard:
         case "source":
             prepared = config.job(params, "prepare_data", {"dataset": dataset})
             return [prepared["source"]] if "source" in prepared else []
         case "weights":
             return list(params["weights"])
-        case "dataset":
-            return [dataset]
+        case "dataset" | "model":
+            return [{"dataset": dataset, "model": model}[wildcard]]
         case "variant" if stage == "generate_samples":
-            rows = ("variants", "samplings")
-            return [*(name for section in rows for name in config.selected(params, section, dataset)), config.FORK]
+            return [*selected("variants"), *selected("samplings"), config.FORK]
         case _:
-            return [str(name) for name in config.selected(params, f"{wildcard}s", dataset)]
+            return selected(f"{wildcard}s")
 
 
 def _text(path: Path) -> str:

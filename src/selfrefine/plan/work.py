@@ -54,8 +54,8 @@ class Run:
         return config.job(self.params, stage, self.names | names)
 
     def selected(self, section: str) -> list[str]:
-        """Rows that run on the job's data set."""
-        return config.selected(self.params, section, self.names["dataset"])
+        """Rows that run on the job's data set with its model."""
+        return config.selected(self.params, section, self.names["dataset"], self.names["model"])
 
     def network(self) -> Diffusion:
         """The diffusion network."""
