@@ -1,5 +1,6 @@
 """How fast this machine is, measured in seconds: each network at each kind of work, and the start-up of each stage."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -20,10 +21,8 @@ from selfrefine.plan.work import TRAINING, Kind, Load
 # larger batch of a small one does.
 LARGEST = 1e12
 FEWEST = 3  # calls of a measurement
-# Prints what a process took up to its first line of work: seconds of a processor, and the bytes that it holds.
-START = "import {module}; {more}; import psutil; own = psutil.Process(); " + (
-    "print(sum(own.cpu_times()[:2]), own.memory_info().rss)"
-)
+# Prints the bytes that a process holds before it works.
+START = "import {module}; {more}; import psutil; print(psutil.Process().memory_info().rss)"
 OPTIMISER = "import torch; torch.optim.AdamW([torch.ones(1, requires_grad=True)])"  # torch loads more for its first one
 
 
@@ -43,7 +42,7 @@ class Rate(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Seconds that a process needs before it works, and the bytes that it then holds."""
+    """Seconds that a process needs to start and to end, and the bytes that it holds before it works."""
 
     seconds: float
     held: int
@@ -142,8 +141,8 @@ def _tensor(output: Any) -> Tensor:
 
 
 def starts(stages: Mapping[str, bool], tell: Callable[[str], None]) -> dict[str, Start]:
-    """The start-up of a job of each stage: a new process that imports the stage. Counted by processor, not by clock,
-    since other programs delay it, but are no part of it.
+    """The start-up and end of a job of each stage: a new process that imports the stage and ends. Counted by processor,
+    not by clock, since other programs delay it, but are no part of it.
 
     Args:
         stages: name -> whether it trains.
@@ -160,11 +159,15 @@ def starts(stages: Mapping[str, bool], tell: Callable[[str], None]) -> dict[str,
 
 def _start(stage: str, trains: bool) -> Start:
     code = START.format(module=f"selfrefine.stages.{stage}", more=OPTIMISER if trains else "pass")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise InputError(f"{stage} does not start (exit {done.returncode}): {' '.join(done.stderr.split()[-20:])}")
-    seconds, held = done.stdout.split()
-    return Start(float(seconds), int(held))
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        told = process.stdout.read().split()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise InputError(f"{stage} does not start (exit {process.returncode}): {' '.join(told[-20:])}")
+    return Start(used.ru_utime + used.ru_stime, int(told[-1]))
 
 
 def seconds_of(loads: Iterable[Load], measured: Mapping[Key, Rate]) -> float:

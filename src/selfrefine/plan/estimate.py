@@ -26,7 +26,7 @@ class Line:
         stage: its name.
         jobs: how many.
         flops: of all.
-        start_seconds: of all, one after another, until each works.
+        start_seconds: of all, one after another, to start and to end.
         work_seconds: of all, in networks.
         recorded_seconds: what as many jobs took in earlier runs on this machine; None without any.
         disk_bytes: what all leave.
