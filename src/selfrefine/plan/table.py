@@ -8,9 +8,9 @@ from selfrefine.plan.estimate import Line
 
 HEAD = ("stage", "jobs", "FLOPs", "start", "work", "together", "recorded", "disk", "process", "networks")
 LEGEND = (
-    "start, work: of all jobs one after another, processes that start and end, and networks; recorded: what as many jobs",
-    "took in earlier runs here. disk: what stays; a job in training holds its checkpoint beside it. Memory of one job:",
-    "its process, and what networks add on the device (on a CPU in the same memory).",
+    "start, work: of all jobs one after another, processes that start and end, and networks; recorded: what as many",
+    "jobs took in earlier runs here. disk: what stays; a job in training holds its checkpoint beside it. Memory of one",
+    "job: its process, and what networks add on the device (on a CPU in the same memory).",
 )
 
 
