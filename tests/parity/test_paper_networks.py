@@ -12,9 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from selfrefine import diffusion, modulation, networks
 
 SCHEDULE = {"schedule": "linear", "timesteps": 1000}
-# What guided-diffusion has and the family ddpm has no leaf for: times scale and shift the normalised features; and
-# diffusers' middle attention then has a normalisation only if its groups are named.
-GUIDED = {"resnet_time_scale_shift": "scale_shift", "attn_norm_num_groups": 32}
+# guided-diffusion has the networks of the family improved_ddpm, but also a normalisation before the middle attention,
+# which diffusers leaves out beside scale-shift norm unless its groups are named.
+GUIDED = {"attn_norm_num_groups": 32}
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,18 @@ class Candidate:
             "attention_head_dim": self.head,
             "dropout": 0.0,
         }
-        unet = networks.build("ddpm", network, SCHEDULE, self.size, seed=0).unet
-        return UNet2DModel.from_config(unet.config, **GUIDED) if self.guided else unet
+        if not self.guided:
+            return networks.build("ddpm", network, SCHEDULE, self.size, seed=0).unet
+        schedule = SCHEDULE | {"learned_variance": False}
+        unet = networks.build("improved_ddpm", network, schedule, self.size, seed=0).unet
+        return UNet2DModel.from_config(unet.config, **GUIDED)
 
 
 CANDIDATES = {
     "D1": Candidate(128, (128, 128, 256, 384, 512), (16, 8), 94.998, 132.85, guided=True),
     "D1-64": Candidate(64, (128, 256, 384, 512), (16, 8), 92.026, 60.61, guided=True),
     "D2": Candidate(128, (128, 128, 256, 384, 512), (16, 8), 125.067, 176.92, layers=3, guided=True),
+    "iDDPM-64": Candidate(64, (128, 256, 384, 512), (16, 8), 121.060, 79.44, layers=3, guided=True),
     "D3": Candidate(128, (128, 128, 256, 256, 512), (16,), 71.437, 124.03, head=256),
     "D3b": Candidate(128, (128, 128, 256, 256, 512, 512), (16,), 109.733, 124.43, head=256),
     "Ho 256": Candidate(256, (128, 128, 256, 256, 512, 512), (16,), 113.673, None, head=512),

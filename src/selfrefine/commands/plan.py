@@ -55,14 +55,14 @@ def plan(root: Path, values: Mapping[str, Any], tflops: float | None, seconds: f
         tflops: the rate that is assumed, 10^12 FLOPs per second; None measures this machine.
         seconds: how long each kind of work is measured.
     """
+    if tflops is None and (load := os.getloadavg()[0]) > BUSY:
+        _tell(f"other programs run here (load {load:.1f}): what is measured is too slow")
     asked = estimate.loads(values, jobs.of_params(values, root))
     trains = {job.stage: any(load.kind == "train" for load in given) for job, given in asked.items()}
     starts = calibration.starts(trains, _tell)
     with runtime.device(values["shared"]["device"]) as device:
         dtype = runtime.precision(values["shared"]["precision"], device)
         if tflops is None:
-            if os.getloadavg()[0] > BUSY:
-                _tell(f"other programs run here (load {os.getloadavg()[0]:.1f}): what is measured is too slow")
             machine = calibration.Machine(device, dtype, timing.clock_of(device))
             every = [load for given in asked.values() for load in given]
             measured = calibration.rates(every, machine, seconds, _tell)
