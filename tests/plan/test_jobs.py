@@ -11,6 +11,7 @@ from selfrefine.plan import jobs
 from tests.workflow.project import Project
 
 ROOT = Path(__file__).parents[2]
+SMOKE = config.merge(read_params(ROOT, "smoke")[0], {"select": {"models": ["ddpm"]}})
 
 
 def stages_of(planned):
@@ -34,9 +35,8 @@ def test_they_are_snakemakes(experiment):
 
 
 def test_a_seed_more_is_a_run_more_of_everything_but_data_and_tables():
-    values, _ = read_params(ROOT, "smoke")
     one, two = (
-        stages_of(jobs.of_params(config.merge(values, {"select": {"seeds": seeds}}), ROOT)) for seeds in ([3], [3, 8])
+        stages_of(jobs.of_params(config.merge(SMOKE, {"select": {"seeds": seeds}}), ROOT)) for seeds in ([3], [3, 8])
     )
     once = {"fetch_data", "fetch_weights", "prepare_data", "make_tables", "make_figures"}
     assert {stage: two.count(stage) for stage in two} == {
@@ -45,23 +45,26 @@ def test_a_seed_more_is_a_run_more_of_everything_but_data_and_tables():
 
 
 def test_a_data_set_without_critic_has_no_readouts():
-    values, _ = read_params(ROOT, "smoke")
-    without = config.merge(values, {"select": {"highlighters": ["flaw"]}})
-    gone = set(stages_of(jobs.of_params(values, ROOT))) - set(stages_of(jobs.of_params(without, ROOT)))
+    without = config.merge(SMOKE, {"select": {"highlighters": ["flaw"]}})
+    gone = set(stages_of(jobs.of_params(SMOKE, ROOT))) - set(stages_of(jobs.of_params(without, ROOT)))
     assert gone == {"evaluate_readouts"}
 
 
+def test_without_images_no_maps_are_evaluated():
+    without = config.merge(SMOKE, {"evaluate_maps": {"n_images": 0}})
+    gone = set(stages_of(jobs.of_params(SMOKE, ROOT))) - set(stages_of(jobs.of_params(without, ROOT)))
+    assert gone == {"evaluate_maps"}
+
+
 def test_a_model_runs_where_its_data_set_lets_it():
-    values, _ = read_params(ROOT, "smoke")
-    second = {"models": {"other": values["models"]["ddpm"] | {"only": {"variants": ["baseline"]}}}}
-    both = config.merge(values, second | {"select": {"models": ["ddpm", "other"]}})
+    second = {"models": {"other": SMOKE["models"]["ddpm"] | {"only": {"variants": ["baseline"]}}}}
+    both = config.merge(SMOKE, second | {"select": {"models": ["ddpm", "other"]}})
     narrow = config.merge(both, {"datasets": {"fashion_mnist": {"only": {"models": ["ddpm"]}}}})
     assert stages_of(jobs.of_params(both, ROOT)).count("train_refined") == 2 + 1
-    assert jobs.of_params(narrow, ROOT) == jobs.of_params(values, ROOT)
+    assert jobs.of_params(narrow, ROOT) == jobs.of_params(SMOKE, ROOT)
 
 
 def test_a_folder_of_images_is_not_fetched():
-    values, _ = read_params(ROOT, "smoke")
-    mine = config.merge(values, {"select": {"datasets": ["my_images"]}})
-    assert "fetch_data" in stages_of(jobs.of_params(values, ROOT))
+    mine = config.merge(SMOKE, {"select": {"datasets": ["my_images"]}})
+    assert "fetch_data" in stages_of(jobs.of_params(SMOKE, ROOT))
     assert "fetch_data" not in stages_of(jobs.of_params(mine, ROOT))
