@@ -4,6 +4,7 @@
 #   make pull                   data, models and results from the DVC remote instead of computing them
 #   make report                 tables, figures and provenance of the last run in one page: report.html
 #   make readme                 writes the numbers and figures of the last run into README.md
+#   make plan EXPERIMENT=small  jobs, hours, disk and memory that an experiment takes, before anything starts
 #   make bench                  what refinement costs on this machine and how fast training and sampling are: results/bench
 
 SHELL := /bin/bash
@@ -16,7 +17,7 @@ CONFIG := $(if $(EXPERIMENT),--config experiment=$(EXPERIMENT))
 QUIETLY = told=$$($(1) 2>&1) || { echo "$$told"; exit 1; }
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test checks unit workflow pull readme report bench ready ready-to-test
+.PHONY: all test checks unit workflow pull readme report plan bench ready ready-to-test
 .DEFAULT_GOAL := all
 
 all: ready
@@ -24,6 +25,10 @@ all: ready
 
 readme: ready
 	@python -m selfrefine.commands.readme
+
+# TFLOPS=100 assumes a rate; without it this machine is measured.
+plan: ready
+	@python -m selfrefine.commands.plan $(if $(EXPERIMENT),--experiment $(EXPERIMENT)) $(if $(TFLOPS),--tflops $(TFLOPS))
 
 bench: ready
 	@python -m selfrefine.commands.bench
@@ -47,8 +52,7 @@ checks: ready-to-test
 	@mypy --no-error-summary
 	@$(call QUIETLY,snakefmt --check Snakefile workflow)
 	@$(call QUIETLY,snakemake --lint)
-	@for file in experiments/*.yaml; do \
-	  name=$$(basename "$$file" .yaml); \
+	@for name in embedded smoke small; do \
 	  $(call QUIETLY,snakemake --dry-run --config experiment=$$name all); \
 	done
 

@@ -99,6 +99,15 @@ def selected(
     return names
 
 
+def is_evaluated(params: Mapping[str, Any], stage: str, dataset: str, model: str) -> bool:
+    """Whether a stage has jobs of a model on a data set, where both run."""
+    if stage == "evaluate_readouts":  # they need a highlighter that no refinement has used
+        return CRITIC in selected(params, "highlighters", dataset, model)
+    if stage == "evaluate_maps":
+        return bool(job(params, stage, {"dataset": dataset, "model": model})["n_images"] > 0)
+    return True
+
+
 def _rows(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Words about the selected rows; of a data set also its size, and which models run on it, how long, with what."""
     rows = {

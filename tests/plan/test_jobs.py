@@ -1,14 +1,10 @@
-"""The jobs of a plan are those that Snakemake would run."""
+"""The jobs of a plan; that they are Snakemake's is tested in tests/workflow/test_rules.py."""
 
-import re
 from pathlib import Path
-
-import pytest
 
 from selfrefine import config
 from selfrefine.commands.plan import read_params
 from selfrefine.plan import jobs
-from tests.workflow.project import Project
 
 ROOT = Path(__file__).parents[2]
 SMOKE = config.merge(read_params(ROOT, "smoke")[0], {"select": {"models": ["ddpm"]}})
@@ -16,22 +12,6 @@ SMOKE = config.merge(read_params(ROOT, "smoke")[0], {"select": {"models": ["ddpm
 
 def stages_of(planned):
     return [job.stage for job in planned]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("experiment", ["smoke", "embedded"])
-def test_they_are_snakemakes(experiment):
-    told = Project(ROOT).run(f"snakemake -n --forceall all --config experiment={experiment}")
-    found = re.findall(r"^(?:local)?rule (\w+):\n(?:    .*\n)*?    wildcards: (.*)$", told, re.MULTILINE)
-    values, _ = read_params(ROOT, experiment)
-    planned = jobs.of_params(values, ROOT)
-    theirs = set()
-    for rule, text in found:
-        names = dict(name.split("=") for name in text.split(", "))
-        names.pop("experiment", None)
-        theirs.add((next(stage for stage in stages_of(planned) if rule.startswith(stage)), frozenset(names.items())))
-    assert {(job.stage, frozenset(job.names)) for job in planned} == theirs
-    assert len(planned) == len(found)
 
 
 def test_a_seed_more_is_a_run_more_of_everything_but_data_and_tables():

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from selfrefine import config
-from tests.workflow.job_list import STAGES, Planned, job_list, project_params
+from selfrefine.plan.jobs import Planned
+from tests.workflow.job_list import STAGES, job_list, project_params
 
 EMBEDDED = project_params("embedded")
 # Every row has a twin that is not selected, so that a changed name still names a row; one sampling runs.

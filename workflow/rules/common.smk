@@ -134,18 +134,9 @@ def runs(rule_name, output=None, **chosen):
             "variant": selected("samplings" if rule_name == "generate_samples_other" else "variants", dataset, model),
             "seed": selected("seeds"),
         }
-        if is_evaluated(rule_name, dataset, model):
+        if job_config.is_evaluated(config, rule_name, dataset, model):
             found += expand(paths, **wildcards | chosen)
     return list(dict.fromkeys(found))  # what belongs to no data set is found for each
-
-
-def is_evaluated(stage, dataset, model):
-    """Whether the stage has jobs of a model on a data set."""
-    if stage == "evaluate_readouts":  # they need a highlighter that no refinement has used
-        return job_config.CRITIC in selected("highlighters", dataset, model)
-    if stage == "evaluate_maps":
-        return job_config.job(config, stage, {"dataset": dataset, "model": model})["n_images"] > 0
-    return True
 
 
 def samples_of_families():

@@ -35,19 +35,10 @@ def of_params(params: Mapping[str, Any], root: Path) -> list[Planned]:
         for stage, names in kinds
         for dataset in params["select"]["datasets"]
         for model in config.selected(params, "models", dataset)
-        if _is_evaluated(params, stage, dataset, model)
+        if config.is_evaluated(params, stage, dataset, model)
         for chosen in itertools.product(*(_values(params, stage, name, dataset, model) for name in names))
     ]
     return list(dict.fromkeys(found))  # what belongs to no data set is found for each
-
-
-def _is_evaluated(params: Mapping[str, Any], stage: str, dataset: str, model: str) -> bool:
-    """Whether the stage has jobs of a model on a data set, as in common.smk."""
-    if stage == "evaluate_readouts":  # they need a highlighter that no refinement has used
-        return config.CRITIC in config.selected(params, "highlighters", dataset, model)
-    if stage == "evaluate_maps":
-        return bool(config.job(params, stage, {"dataset": dataset, "model": model})["n_images"] > 0)
-    return True
 
 
 def wildcards(stage: str, root: Path) -> list[tuple[str, ...]]:
