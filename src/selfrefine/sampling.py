@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from selfrefine import diffusion, files, pixels, randomness, runtime, variational, vp_sde
 from selfrefine.progress import Progress
-from selfrefine.schedule import Schedule
+from selfrefine.schedule import Schedule, Step
 from selfrefine.vp_sde import Streams
 
 Sampler = Literal["ddim", "ancestral", "euler_ode", "euler_sde"]  # the last two for networks of continuous time
@@ -34,17 +34,30 @@ def ddim(network: nn.Module, schedule: Schedule, noisy: Tensor, steps: int, _str
 
 
 def ancestral(network: nn.Module, schedule: Schedule, noisy: Tensor, steps: int, streams: Streams) -> Tensor:
-    """DDPM's sampler on a respaced chain: x_T to images in [-1, 1]. Ho et al. 2020, Alg. 2.
-
-    The variance of a step is the large one, or as learned between the bounds of that step of the chain.
-    """
-    for t, level, lower in schedule.chain(steps):
-        output, step = network(noisy, t).sample.float(), diffusion.posterior(level, lower)
-        noisy = step.from_images * _images(output, noisy, level) + step.from_noisy * noisy
-        if lower < 1.0:
-            fresh = randomness.image_noise(list(streams), tuple(noisy.shape[1:]))
-            noisy = noisy + _deviation(output, step, schedule.learned_variance) * fresh.to(noisy.device)
+    """DDPM's sampler on a respaced chain: x_T to images in [-1, 1]. Ho et al. 2020, Alg. 2."""
+    for step in schedule.chain(steps):
+        noisy = ancestral_step(network, schedule, noisy, step, streams)
     return noisy
+
+
+def ancestral_step(network: nn.Module, schedule: Schedule, noisy: Tensor, step: Step, streams: Streams) -> Tensor:
+    """One reverse step of a respaced chain, x_t to x_t-1; the last gives x_0, clipped to [-1, 1].
+
+    Its variance is the large one, or as learned between the bounds of that step of the chain.
+
+    Args:
+        network, schedule: as in `sample_chunk`.
+        noisy: x_t, (N, C, H, W) float32.
+        step: of `Schedule.chain`.
+        streams: one generator per image, for the noise of the step; the last step draws none.
+    """
+    t, level, lower = step
+    output, posterior = network(noisy, t).sample.float(), diffusion.posterior(level, lower)
+    mean = posterior.from_images * _images(output, noisy, level) + posterior.from_noisy * noisy
+    if lower == 1.0:
+        return mean
+    fresh = randomness.image_noise(list(streams), tuple(noisy.shape[1:]))
+    return mean + _deviation(output, posterior, schedule.learned_variance) * fresh.to(noisy.device)
 
 
 def _deviation(output: Tensor, step: diffusion.Posterior[float], learned: bool) -> Tensor | float:
