@@ -30,7 +30,7 @@ Purpose = Literal[
     "planted_flaws",  # places and strengths of planted flaws, dither of the images that bear them
     "masks",  # which part of an image is to be inpainted
     "inpainting",  # x_T and per-step noise of an inpainted image
-    "known_pixels",  # noise of its known pixels at each step; a stream of its own, so that without any it is plain sampling
+    "known_pixels",  # noise of its known pixels: a stream of its own, so that an image without any is a plain sample
     "readouts",  # t and eps of real test images whose noise is predicted, dither of samples that are classified
 ]
 
