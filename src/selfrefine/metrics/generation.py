@@ -52,7 +52,7 @@ def measure(sample: ImageSet, real: RealImages) -> dict[str, Estimate]:
     share = neighbours.nearest_in_train(sample.features, real.train.features, real.test.features)
     return {
         **compare(sample, real.test),
-        "fd_train": _distance(sample, real.train),
+        "fd_train": distance(sample, real.train),
         "nearest_in_train": intervals.share_interval(share, len(sample.features)),
     }
 
@@ -63,7 +63,7 @@ def compare(sample: ImageSet, test: ImageSet) -> dict[str, Estimate]:
     With the training images as the sample it is the floor: what a perfect generator would show at this n.
     """
     return {
-        "fd_test": _distance(sample, test),
+        "fd_test": distance(sample, test),
         "kid_test": intervals.normal(*kernel_distance(sample.pool, test.pool)),
         "precision": Estimate(neighbours.coverage(sample.features, test.features, test.radii)),
         "recall": Estimate(neighbours.coverage(test.features, sample.features, sample.radii)),
@@ -78,18 +78,19 @@ def log_difference(sample: ImageSet, reference: ImageSet, test: ImageSet) -> Est
         reference: of the row that it is compared with; image i of both comes from the same noise.
         test: real test images.
     """
-    distance = frechet.frechet_distance(sample.gaussian, test.gaussian)
+    own = frechet.frechet_distance(sample.gaussian, test.gaussian)
     other = frechet.frechet_distance(reference.gaussian, test.gaussian)
     if not intervals.enough_images(*sample.features.shape):
-        return Estimate(math.log(distance / other))
-    return intervals.log_ratio_interval(distance, other, _influence(sample, test), _influence(reference, test))
+        return Estimate(math.log(own / other))
+    return intervals.log_ratio_interval(own, other, _influence(sample, test), _influence(reference, test))
 
 
-def _distance(sample: ImageSet, real: ImageSet) -> Estimate:
-    distance = frechet.frechet_distance(sample.gaussian, real.gaussian)
+def distance(sample: ImageSet, real: ImageSet) -> Estimate:
+    """FD of two sets, with its interval over images where there are enough of them."""
+    found = frechet.frechet_distance(sample.gaussian, real.gaussian)
     if not intervals.enough_images(*sample.features.shape):
-        return Estimate(distance)
-    return intervals.distance_interval(distance, _influence(sample, real))
+        return Estimate(found)
+    return intervals.distance_interval(found, _influence(sample, real))
 
 
 def _influence(sample: ImageSet, real: ImageSet) -> np.ndarray:

@@ -1,0 +1,78 @@
+"""Test images with a hole, filled by RePaint: every variant gets the same masks and noise, and no map."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfrefine import files, inpainting, masks, networks, runtime, schedule
+from selfrefine.errors import InputError
+from selfrefine.inpainting import Resampling
+from selfrefine.runtime import Job, main
+
+
+@dataclass(frozen=True)
+class Config:
+    """See params.yaml, inpaint_images; kind and resolution are those of a row of `masks`."""
+
+    names: dict[str, str]
+    device: str
+    precision: str
+    kind: masks.Kind
+    resolution: masks.Resolution
+    n_images: int
+    steps: int
+    jump_length: int
+    jump_samples: int
+    step_samples: int
+    chunk_size: int
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A diffusers folder; real test images, which no training has seen."""
+
+    pipeline: Path
+    photographs: Path
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Results with the known pixels pasted back, and as the network made them, (n_images, H, W, 3) uint8; the masks,
+    (n_images, H, W) uint8, 255 where a pixel is known."""
+
+    images: Path
+    raw: Path
+    masks: Path
+
+
+def run(job: Job[Config, Inputs, Outputs]) -> None:
+    """Inpaints test images 0 ... n_images-1."""
+    config, outputs = job.config, job.outputs
+    photographs = files.read_images(job.inputs.photographs)
+    if len(photographs) < config.n_images:
+        raise InputError(
+            f"{job.inputs.photographs} holds {len(photographs)} images; lower inpaint_images.n_images in params.yaml, "
+            f"now {config.n_images}"
+        )
+    images, seed = photographs[: config.n_images], int(config.names["seed"])
+    known = masks.first_masks(config.kind, config.resolution, images.shape[1], len(images), seed)
+    with job.scratch() as scratch, runtime.device(config.device) as device:
+        pipeline = networks.load(job.inputs.pipeline, device)
+        raw = inpainting.inpaint_images(
+            pipeline.unet,
+            schedule.of(pipeline),
+            images,
+            known,
+            scratch,
+            label=job.label,
+            seed=seed,
+            resampling=Resampling(config.steps, config.jump_length, config.jump_samples, config.step_samples),
+            chunk_size=config.chunk_size,
+            dtype=runtime.precision(config.precision, device),
+        )
+        files.write_array(outputs.masks, known)
+        files.write_array(outputs.raw, raw)
+        files.write_array(outputs.images, inpainting.paste(images, raw, known))
+
+
+if __name__ == "__main__":
+    main(run, Config, Inputs, Outputs)

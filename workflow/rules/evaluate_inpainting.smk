@@ -1,0 +1,38 @@
+# How near the inpainted images of a model come to the photographs, for each kind of mask.
+rule evaluate_inpainting:
+    input:
+        images=inpainted("images.npy"),
+        raw=inpainted("raw.npy"),
+        masks=inpainted("masks.npy"),
+        photographs="data/prepare_data/{experiment}/{dataset}/test/images.npy",
+        weights=expand("models/fetch_weights/{weights}/weights.safetensors", weights=["vgg16", "alexnet"]),
+    output:
+        metrics="results/evaluate_inpainting/{experiment}/{dataset}/{model}/seed{seed}/metrics.csv",
+        by_image="results/evaluate_inpainting/{experiment}/{dataset}/{model}/seed{seed}/images.csv",
+        config="results/evaluate_inpainting/{experiment}/{dataset}/{model}/seed{seed}/config.json",
+    log:
+        "logs/evaluate_inpainting/{experiment}/{dataset}/{model}/seed{seed}.log",
+    benchmark:
+        "benchmarks/evaluate_inpainting/{experiment}/{dataset}/{model}/seed{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        config=config_of("evaluate_inpainting"),
+        code=code_of("evaluate_inpainting"),
+    shell:
+        """
+        python -m selfrefine.stages.evaluate_inpainting \
+            --config {params.config:q} --code {params.code} --record {output.config} \
+            --images {input.images} --raw {input.raw} --masks {input.masks} \
+            --photographs {input.photographs} --weights {input.weights} \
+            --metrics {output.metrics} --by_image {output.by_image} \
+            2>&1 | tee {log}
+        """
+
+
+rule all_evaluate_inpainting:
+    input:
+        runs("evaluate_inpainting"),
