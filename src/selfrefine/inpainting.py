@@ -18,8 +18,8 @@ from selfrefine import files, pixels, randomness, runtime, sampling
 from selfrefine.errors import InputError
 from selfrefine.masks import KNOWN
 from selfrefine.progress import Progress
-from selfrefine.sampling import Streams
 from selfrefine.schedule import Schedule
+from selfrefine.vp_sde import Streams
 
 PURPOSES: Sequence[randomness.Purpose] = ("inpainting", "known_pixels")  # the two streams of an image
 
