@@ -30,12 +30,12 @@ def read(path: Path, size: int, background: str) -> tuple[np.ndarray, int]:
     Raises:
         InputError: what is wrong with the file, without its name.
     """
-    square = centre_square(pixels(_decode(path), background))
+    square = centre_square(pixels(decode(path), background))
     resized = np.stack([datasets.resize(square[..., channel], size) for channel in range(3)], axis=-1)
     return resized, len(square)
 
 
-def _decode(path: Path) -> Image.Image:
+def decode(path: Path) -> Image.Image:
     """The first frame, upright, in its own mode or, where that is neither 16-bit nor float, as RGB or RGBA."""
     try:
         image: Image.Image = Image.open(io.BytesIO(files.read_bytes(path)), formats=FORMATS)
