@@ -194,3 +194,10 @@ def test_smallest_effect_that_six_seeds_show():
     """80 % power at 1.4 paired standard deviations (method 11.5)."""
     differences = np.random.default_rng(7).normal(-1.4, 1.0, (2000, 6))
     assert np.mean([p_value(d) < 0.05 for d in differences]) == pytest.approx(0.8, abs=0.05)
+
+
+def test_the_interval_of_a_mean_covers_it():
+    draws = np.random.default_rng(0).normal(2.0, 1.0, (500, 50))
+    found = [intervals.mean_interval(row) for row in draws]
+    covered = np.mean([estimate.low < 2.0 < estimate.high for estimate in found])
+    assert 0.91 < covered < 0.97

@@ -7,7 +7,7 @@ import torch
 from selfrefine import files
 from selfrefine.backbones import alexnet_features
 from selfrefine.errors import InputError
-from selfrefine.metrics import features, frechet, inpainting
+from selfrefine.metrics import features, frechet, perceptual, similarity
 from selfrefine.runtime import Job
 from selfrefine.stages.evaluate_inpainting import Config, Inputs, Outputs, run
 from tests import tiny
@@ -73,7 +73,7 @@ def test_figures_are_those_of_the_images(job):
     table = files.read_table(job.outputs.metrics).set_index(["mask", "variant", "pixels", "metric"])
     photographs = tiny.tiny_images(10, 16)[:N]
     for kind, pixels in (("images", "composited"), ("raw", "raw")):
-        own, other = (inpainting.psnr(result("wide", variant, kind), photographs) for variant in ("both", "baseline"))
+        own, other = (similarity.psnr(result("wide", variant, kind), photographs) for variant in ("both", "baseline"))
         assert table.loc[("wide", "both", pixels, "psnr"), "value"] == pytest.approx(own.mean())
         difference = table.loc[("wide", "both", pixels, "psnr_difference")]
         assert difference["value"] == pytest.approx((own - other).mean())
@@ -91,7 +91,7 @@ def test_figures_are_those_of_the_images(job):
 
 def test_less_noise_is_better_in_every_figure(job):
     table = files.read_table(job.outputs.metrics)
-    for metric, higher in inpainting.HIGHER_IS_BETTER.items():
+    for metric, higher in perceptual.HIGHER_IS_BETTER.items():
         differences = table[table["metric"] == f"{metric}_difference"]["value"]
         assert ((differences > 0) == higher).all(), metric
     assert (table[table["metric"] == "fd_test_log_difference"]["value"] < 0).all()
@@ -103,7 +103,7 @@ def test_there_is_a_line_for_each_image(job):
     assert len(table) == 2 * 2 * 2 * N
     assert set(table[table["mask"] == "wide"]["hole"]) == {0.25}
     one = table.set_index(["mask", "variant", "pixels", "image"]).loc[("narrow", "baseline", "raw", 3)]
-    expected = inpainting.ssim(result("narrow", "baseline", "raw"), tiny.tiny_images(10, 16)[:N])[3]
+    expected = similarity.ssim(result("narrow", "baseline", "raw"), tiny.tiny_images(10, 16)[:N])[3]
     assert one["ssim"] == pytest.approx(expected, rel=1e-6)
 
 

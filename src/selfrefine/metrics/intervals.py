@@ -34,6 +34,11 @@ def normal(value: float, standard_error: float) -> Estimate:
     return Estimate(value, value - Z * standard_error, value + Z * standard_error)
 
 
+def mean_interval(values: np.ndarray) -> Estimate:
+    """The mean of one number for each image, (N,)."""
+    return normal(float(np.mean(values)), _standard_error(values))
+
+
 def enough_images(n_images: int, n_features: int) -> bool:
     """Whether FD's influence function gives an interval: n >= 8 d, else none (method 11.5)."""
     return n_images >= IMAGES_PER_FEATURE * n_features

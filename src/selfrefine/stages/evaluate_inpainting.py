@@ -10,7 +10,7 @@ import torch
 
 from selfrefine import files, runtime
 from selfrefine.errors import InputError
-from selfrefine.metrics import feature_sets, features, generation, inpainting
+from selfrefine.metrics import feature_sets, features, generation, intervals, perceptual, similarity
 from selfrefine.metrics.generation import ImageSet
 from selfrefine.metrics.intervals import Estimate
 from selfrefine.runtime import Job, main
@@ -106,14 +106,14 @@ class Measure:
         if "alexnet" not in weights:
             raise InputError(f"LPIPS needs the weights alexnet; given: {', '.join(weights) or 'none'}")
         self.batch_size, self.device, self.label = config.batch_size, device, label
-        self.perceptual = inpainting.Perceptual(weights["alexnet"], device, config.lpips_size)
+        self.perceptual = perceptual.Perceptual(weights["alexnet"], device, config.lpips_size)
         self.extractors = {name: features.extractor(name, weights) for name in config.networks}
 
     def figures(self, images: np.ndarray, photographs: np.ndarray) -> dict[str, np.ndarray]:
         """Metric -> figure of each image, (N,)."""
         return {
-            "psnr": inpainting.psnr(images, photographs),
-            "ssim": inpainting.ssim(images, photographs),
+            "psnr": similarity.psnr(images, photographs),
+            "ssim": similarity.ssim(images, photographs),
             **self.perceptual.of_stored(images, photographs, self.batch_size),
         }
 
@@ -154,11 +154,11 @@ def _estimates(
     result: Result, other: Result | None, real: dict[str, np.ndarray]
 ) -> Iterator[tuple[str, str, Estimate]]:
     """Yields (network, metric, estimate): means, paired differences, FD to the photographs and its log difference."""
-    for metric in inpainting.HIGHER_IS_BETTER:
+    for metric in perceptual.HIGHER_IS_BETTER:
         network, values = PERCEPTUAL if metric.startswith("lpips") else PIXELS, result.figures[metric]
-        yield network, metric, inpainting.mean(values)
+        yield network, metric, intervals.mean_interval(values)
         if other is not None:
-            yield network, metric + DIFFERENCE, inpainting.mean(values - other.figures[metric])
+            yield network, metric + DIFFERENCE, intervals.mean_interval(values - other.figures[metric])
     for network, found in result.features.items():
         sample, test = ImageSet(found, 1), ImageSet(real[network], 1)
         yield network, "fd_test", generation.distance(sample, test)
@@ -169,7 +169,7 @@ def _estimates(
 def _by_image(result: Result) -> pd.DataFrame:
     """A line for each image: mask, variant, pasted or not, share of unknown pixels, figures."""
     names = {"mask": result.mask, "variant": result.variant, "pixels": result.pixels}
-    figures = {name: result.figures[name] for name in ("hole", *inpainting.HIGHER_IS_BETTER)}
+    figures = {name: result.figures[name] for name in ("hole", *perceptual.HIGHER_IS_BETTER)}
     return pd.DataFrame(names | {"image": np.arange(len(figures["hole"]))} | figures)
 
 

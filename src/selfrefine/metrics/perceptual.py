@@ -1,9 +1,8 @@
-"""How near inpainted images come to the photographs: PSNR, SSIM and LPIPS of each image, paired over images.
+"""How near inpainted images come to the photographs, as a network sees them: LPIPS of each image.
 
 Import this module only where images are measured: lpips brings torchvision with it.
 """
 
-import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,67 +10,13 @@ from pathlib import Path
 import lpips
 import numpy as np
 import torch
-from scipy import ndimage  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
 from selfrefine import files, pixels
 from selfrefine.errors import InputError
-from selfrefine.metrics.intervals import Estimate, normal
 
-WINDOW = 7  # px of SSIM's uniform window (scikit-image's default; method 5.4)
-STABILISERS = (0.01**2, 0.03**2)  # Wang et al. 2004, of images in [0, 1]
 SIDE_OF_ALEXNET = 31  # px; below, nothing is left after its second pooling
 HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "lpips": False, "lpips_unit": False}
-
-
-def psnr(images: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Peak signal-to-noise ratio of each pair, dB, (N,) float64.
-
-    Not in paper: equal images get what one grey level in one value would give, because infinity has no mean.
-
-    Args:
-        images, others: (N, H, W, 3) uint8.
-    """
-    error = ((_unit(images) - _unit(others)) ** 2).mean(axis=(1, 2, 3))
-    least = (1.0 / 255.0) ** 2 / math.prod(images.shape[1:])
-    found: np.ndarray = -10.0 * np.log10(np.maximum(error, least))
-    return found
-
-
-def ssim(images: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Structural similarity of each pair, (N,) float64: mean over windows and channels, as scikit-image's defaults.
-
-    Args:
-        images, others: (N, H, W, 3) uint8, of at least 7 px.
-
-    Raises:
-        InputError: smaller images.
-    """
-    if min(images.shape[1:3]) < WINDOW:
-        raise InputError(f"images of {images.shape[2]} x {images.shape[1]} px; SSIM needs {WINDOW} px or more")
-    return np.array([_ssim(_unit(one), _unit(other)) for one, other in zip(images, others, strict=True)])
-
-
-def _ssim(one: np.ndarray, other: np.ndarray) -> float:
-    """Of one pair, (H, W, 3) in [0, 1]; windows that reach over the border are left out."""
-    inside = slice(WINDOW // 2, -(WINDOW // 2))
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        averaged: np.ndarray = ndimage.uniform_filter(values, size=(WINDOW, WINDOW, 1))[inside, inside]
-        return averaged
-
-    unbiased = WINDOW**2 / (WINDOW**2 - 1)
-    own, its = mean(one), mean(other)
-    variances = unbiased * (mean(one**2) - own**2 + mean(other**2) - its**2)
-    covariance = unbiased * (mean(one * other) - own * its)
-    small, large = STABILISERS
-    similar = (2.0 * own * its + small) * (2.0 * covariance + large)
-    return float((similar / ((own**2 + its**2 + small) * (variances + large))).mean())
-
-
-def _unit(images: np.ndarray) -> np.ndarray:
-    """Stored images in [0, 1], float64."""
-    return np.asarray(images, dtype=np.float64) / 255.0
 
 
 class Perceptual:
@@ -150,13 +95,3 @@ class Perceptual:
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             found: Tensor = self.network(*pair)
         return found.flatten().cpu()
-
-
-def mean(values: np.ndarray) -> Estimate:
-    """The mean over images with its 95 % interval; of differences, paired: image i of both has the same noise.
-
-    Args:
-        values: (N,), one figure or difference of each image.
-    """
-    error = float(np.std(values, ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-    return normal(float(np.mean(values)), error)

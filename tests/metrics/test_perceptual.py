@@ -1,4 +1,4 @@
-"""PSNR, SSIM and LPIPS against closed forms, against plain loops, and against their packages."""
+"""LPIPS against the equation written out, and against its package."""
 
 import lpips
 import numpy as np
@@ -7,17 +7,10 @@ import torch
 
 from selfrefine import backbones, files, pixels
 from selfrefine.errors import InputError
-from selfrefine.metrics import inpainting
-from tests.tiny import tiny_images
+from selfrefine.metrics import perceptual
+from tests.metrics.test_similarity import pairs
 
 CPU = torch.device("cpu")
-
-
-def pairs(n=4, size=16):
-    draws = np.random.default_rng(0)
-    images = tiny_images(n, size)
-    noise = draws.normal(0, 30, images.shape)
-    return images, (images + noise).clip(0, 255).round().astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -28,51 +21,6 @@ def weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "alexnet.safetensors"
     files.write_tensors(path, tensors)
     return path
-
-
-@pytest.mark.parametrize("levels", [1, 5, 51])
-def test_psnr_of_a_known_error(levels):
-    images = np.full((2, 8, 8, 3), 100, np.uint8)
-    assert inpainting.psnr(images, images + np.uint8(levels)) == pytest.approx(20 * np.log10(255 / levels))
-
-
-def test_psnr_of_equal_images_is_that_of_the_least_error():
-    images, other = tiny_images(2), tiny_images(2)
-    equal = inpainting.psnr(images, images)
-    other[:, 0, 0, 0] ^= 1
-    assert equal == pytest.approx(inpainting.psnr(images, other))
-    assert equal == pytest.approx(10 * np.log10(255**2 * 8 * 8 * 3))
-
-
-def test_ssim_equals_a_loop_over_windows():
-    images, others = pairs()
-    for one, other, found in zip(images / 255, others / 255, inpainting.ssim(images, others), strict=True):
-        windows = []
-        for top in range(16 - 6):
-            for left in range(16 - 6):
-                for channel in range(3):
-                    a, b = (x[top : top + 7, left : left + 7, channel].ravel() for x in (one, other))
-                    (va, cov), (_, vb) = np.cov(a, b)
-                    top_part = (2 * a.mean() * b.mean() + 1e-4) * (2 * cov + 9e-4)
-                    windows.append(top_part / ((a.mean() ** 2 + b.mean() ** 2 + 1e-4) * (va + vb + 9e-4)))
-        assert found == pytest.approx(np.mean(windows), abs=1e-9)
-    assert inpainting.ssim(images, images) == pytest.approx(1.0)
-
-
-def test_psnr_and_ssim_equal_scikit_image():
-    measures = pytest.importorskip("skimage.metrics")
-    images, others = pairs()
-    for row in range(len(images)):
-        one, other = images[row] / 255, others[row] / 255
-        expected = measures.peak_signal_noise_ratio(one, other, data_range=1)
-        assert inpainting.psnr(images, others)[row] == pytest.approx(expected)
-        expected = measures.structural_similarity(one, other, data_range=1, channel_axis=-1)
-        assert inpainting.ssim(images, others)[row] == pytest.approx(expected, abs=1e-9)
-
-
-def test_ssim_of_images_below_its_window_is_one_line():
-    with pytest.raises(InputError, match="6 x 6 px; SSIM needs 7"):
-        inpainting.ssim(tiny_images(1, 6), tiny_images(1, 6))
 
 
 def head(number):
@@ -98,7 +46,7 @@ def test_lpips_is_the_weighted_distance_of_normalised_activations(weights):
                 expected += (apart * head(count)).sum(dim=1).mean(dim=(1, 2))
                 count += 1
     assert count == 5
-    measured = inpainting.Perceptual(weights, CPU, 40)
+    measured = perceptual.Perceptual(weights, CPU, 40)
     found = measured.distance(pixels.to_float(images), pixels.to_float(others))
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-4)
     stored = measured.of_stored(images, others, batch_size=3)
@@ -112,29 +60,22 @@ def test_lpips_is_the_weighted_distance_of_normalised_activations(weights):
 
 def test_small_images_are_enlarged(weights):
     images, others = pairs(size=16)
-    found = inpainting.Perceptual(weights, CPU, 32).of_stored(images, others, 4)["lpips"]
+    found = perceptual.Perceptual(weights, CPU, 32).of_stored(images, others, 4)["lpips"]
     large = [torch.nn.functional.interpolate(pixels.to_float(p), (32, 32), mode="bilinear") for p in (images, others)]
-    expected = inpainting.Perceptual(weights, CPU, 32).distance(*large)
+    expected = perceptual.Perceptual(weights, CPU, 32).distance(*large)
     np.testing.assert_allclose(found, expected.numpy(), atol=1e-6)
     with pytest.raises(InputError, match="lpips_size is 16; AlexNet needs 31"):
-        inpainting.Perceptual(weights, CPU, 16)
+        perceptual.Perceptual(weights, CPU, 16)
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(0.5, 0.5), (127.5, 127.5), (1.1, 0.0)])
 def test_lpips_of_a_wrong_range_raises(weights, scale, shift):
     one, other = (pixels.to_float(part) * scale + shift for part in pairs(size=32))
     with pytest.raises(InputError, match=r"\[-1, 1\] needed"):
-        inpainting.Perceptual(weights, CPU, 32).distance(one, other)
+        perceptual.Perceptual(weights, CPU, 32).distance(one, other)
 
 
 def test_weights_of_another_network_are_one_line(tmp_path):
     files.write_tensors(tmp_path / "vgg.safetensors", {"features.0.weight": torch.zeros(1)})
     with pytest.raises(InputError, match=r"vgg\.safetensors: weights of another network than AlexNet"):
-        inpainting.Perceptual(tmp_path / "vgg.safetensors", CPU, 32)
-
-
-def test_the_interval_of_a_mean_covers_it():
-    draws = np.random.default_rng(0).normal(2.0, 1.0, (500, 50))
-    found = [inpainting.mean(row) for row in draws]
-    covered = np.mean([estimate.low < 2.0 < estimate.high for estimate in found])
-    assert 0.91 < covered < 0.97
+        perceptual.Perceptual(tmp_path / "vgg.safetensors", CPU, 32)
