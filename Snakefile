@@ -22,6 +22,7 @@ wildcard_constraints:
     model=any_row("models"),
     highlighter=any_row("highlighters"),
     variant=any_row("variants"),
+    mask=any_row("masks"),
     seed="0|[1-9][0-9]*",
 
 
@@ -41,6 +42,8 @@ include: "workflow/rules/generate_samples.smk"
 include: "workflow/rules/extract_features.smk"
 include: "workflow/rules/evaluate_generation.smk"
 include: "workflow/rules/evaluate_readouts.smk"
+include: "workflow/rules/inpaint_images.smk"
+include: "workflow/rules/evaluate_inpainting.smk"
 include: "workflow/rules/make_tables.smk"
 include: "workflow/rules/make_figures.smk"
 

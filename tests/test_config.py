@@ -126,8 +126,8 @@ def test_tables_read_what_is_selected_and_its_words():
     tables = config.job(PARAMS, "make_tables", {})
     assert tables["experiment"] == "tiny"
     assert tables["select"] == PARAMS["select"]
-    everything = {"highlighters": ["flaw"], "variants": ["v", "w"], "samplings": ["kept"]}
-    narrowed = {"highlighters": ["flaw"], "variants": ["w"], "samplings": ["kept"]}
+    everything = {"highlighters": ["flaw"], "variants": ["v", "w"], "samplings": ["kept"], "masks": []}
+    narrowed = {"highlighters": ["flaw"], "variants": ["w"], "samplings": ["kept"], "masks": []}
     assert tables["rows"] == {
         "datasets": {
             "d": {

@@ -95,6 +95,7 @@ ROWS = {
     "highlighters": {"flaw": {"title": "Flaw highlighter"}},
     "variants": {"baseline": {"title": "Baseline"}, "both": {"title": "Forward + reverse"}},
     "samplings": {},
+    "masks": {"wide": {"title": "Wide"}},
 }
 # Rows of samplings: two second samplers, two untrained controls.
 SAMPLINGS = {

@@ -28,19 +28,21 @@ ROWS = {
     "highlighters": "highlighter",
     "variants": "variant",
     "samplings": "variant",
+    "masks": "mask",
 }
 
 PHASES = ("train_base", "train_refined")
 DIFFUSION = ("train_base", "generate_fakes", "train_refined", "generate_samples")
+INPAINTING = ("inpaint_images", "evaluate_inpainting")
 HIGHLIGHTER = ("train_highlighter", "evaluate_highlighter", "evaluate_maps")
 # Leaves of the section `shared` and the stages that read them.
 SHARED = {
-    "device": (*DIFFUSION, *HIGHLIGHTER, "extract_features", "evaluate_readouts"),
-    "precision": (*DIFFUSION, *HIGHLIGHTER, "evaluate_readouts"),
+    "device": (*DIFFUSION, *HIGHLIGHTER, *INPAINTING, "extract_features", "evaluate_readouts"),
+    "precision": (*DIFFUSION, *HIGHLIGHTER, "evaluate_readouts", "inpaint_images"),
     "n_fakes": HIGHLIGHTER,
     "map_steps": ("generate_fakes", "train_refined"),
     "map_images": ("train_refined", "evaluate_maps"),
-    "reference": ("evaluate_generation", "evaluate_readouts", "make_tables", "make_figures"),
+    "reference": ("evaluate_generation", "evaluate_readouts", "evaluate_inpainting", "make_tables", "make_figures"),
     "map_of": ("evaluate_readouts", "make_tables"),
 }
 # Stages that measure all selected rows of a data set at once.
@@ -48,6 +50,7 @@ READERS = {
     "highlighters": ("evaluate_highlighter", "evaluate_maps"),
     "variants": ("extract_features", "evaluate_generation", "evaluate_readouts"),
     "samplings": ("extract_features", "evaluate_generation"),
+    "masks": ("evaluate_inpainting",),
 }
 # Stages that read what is selected and the titles of the rows.
 READERS_OF_ROWS = ("make_tables", "make_figures")
@@ -83,6 +86,8 @@ def job(params: Mapping[str, Any], stage: str, wildcards: Mapping[str, str]) -> 
     for section, readers in READERS.items():
         if stage in readers:
             config[section] = selected(params, section, wildcards.get("dataset"), wildcards.get("model"))
+    if stage == "evaluate_inpainting":
+        config["variants"] = inpainted(params, wildcards.get("model"))
     if stage in READERS_OF_ROWS:
         config |= {"experiment": params["experiment"], "select": copy.deepcopy(params["select"]), "rows": _rows(params)}
     return config
@@ -99,10 +104,18 @@ def selected(
     return names
 
 
+def inpainted(params: Mapping[str, Any], model: str | None) -> list[str]:
+    """The variants of a model that inpaint, as in Table 5: the reference and the model's self-refining one."""
+    row = params["models"].get(model, {})
+    return [params["shared"]["reference"], *(row[word] for word in ("self_refining",) if word in row)]
+
+
 def is_evaluated(params: Mapping[str, Any], stage: str, dataset: str, model: str) -> bool:
     """Whether a stage has jobs of a model on a data set, where both run."""
     if stage == "evaluate_readouts":  # they need a highlighter that no refinement has used
         return CRITIC in selected(params, "highlighters", dataset, model)
+    if stage in INPAINTING:
+        return bool(selected(params, "masks", dataset, model))
     if stage == "evaluate_maps":
         return bool(job(params, stage, {"dataset": dataset, "model": model})["n_images"] > 0)
     return True

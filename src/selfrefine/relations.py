@@ -16,6 +16,8 @@ def relations(params: Params) -> Iterator[Problem]:
         yield from _numbers(run)
         for variant in run.selected("variants"):
             yield from _refinement(Run(params, {**run.names, "variant": variant}))
+        for mask in run.selected("masks"):
+            yield from _inpainting(Run(params, {**run.names, "mask": mask}))
         for sampling in run.selected("samplings"):
             yield from _sampling(Run(params, {**run.names, "variant": sampling}))
 
@@ -185,6 +187,17 @@ def _corrected(run: Run, correction: str, map_of: str) -> Iterator[Problem]:
     if correction != "time_shift" and (reverse == "none" or projection != "identity"):
         told = f"is {map_of}, whose reverse is {reverse} with the projection {projection}"
         yield key, f"{told}; allowed with {correction}: a variant with a reverse process and the projection identity"
+
+
+def _inpainting(run: Run) -> Iterator[Problem]:
+    """A model that inpaints: its masks, chain and images."""
+    size, images = run.value("prepare_data", "size"), ("inpaint_images", "n_images")
+    yield from run.at_most(("inpaint_images", "steps"), ("train_base", "diffusion", "timesteps"))
+    yield from run.at_most(images, ("prepare_data", "max_images"))
+    yield from run.at_most(("make_figures", "n_images"), images)
+    if run.value("inpaint_images", "resolution") == "box256" and 256 % size:
+        told = f"is box256; allowed where images are {size} px: native, since 256 is no multiple of it"
+        yield run.place("inpaint_images", "resolution"), told
 
 
 def _refinement(run: Run) -> Iterator[Problem]:

@@ -19,12 +19,13 @@ CONFIG = Config(
             "garments": {
                 "title": "Garments",
                 "size": 16,
-                "models": {"ddpm": {"variants": ["baseline", "both"], "steps": [20, 15]}},
+                "models": {"ddpm": {"variants": ["baseline", "both"], "masks": ["wide"], "steps": [20, 15]}},
             },
             "hats": {"title": "Hats", "size": 16, "models": {"ddpm": {"variants": ["both"], "steps": [10, 5]}}},
         },
         "models": {"ddpm": {"title": "DDPM", "self_refining": "both"}},
         "variants": {"baseline": {"title": "Baseline"}, "both": {"title": "Forward + reverse"}},
+        "masks": {"wide": {"title": "Wide"}},
     },
     reference="baseline",
     n_images=4,
@@ -55,6 +56,7 @@ def inputs(tmp_path_factory):
     files.write_arrays(folder / "maps.npz", mean_maps)
     line = {"one": "flaw", "other": "edge", "r": 0.3, "low": 0.2, "high": 0.4, "n_images": 9}
     files.write_table(folder / "correlations.csv", pd.DataFrame([line]))
+    files.write_array(folder / "masks.npy", 255 * draws.integers(0, 2, (6, 16, 16), dtype=np.uint8))
     variants = ("baseline", "both")
     return Inputs(
         photographs=(folder / "baseline.npy",) * 2,
@@ -66,11 +68,13 @@ def inputs(tmp_path_factory):
         correlations=folder / "correlations.csv",
         mean_maps=folder / "maps.npz",
         losses=tuple(folder / f"{name}_loss.csv" for name in ("base", *variants)),
+        inpainted=tuple(folder / f"{name}.npy" for name in variants),
+        masks=(folder / "masks.npy",) * 2,
     )
 
 
 def draw(inputs, folder, config=CONFIG):
-    names = ("figure4", "figure5", "figure8", "planted", "maps", "mfam", "loss")
+    names = ("figure4", "figure5", "figure7", "figure8", "planted", "maps", "mfam", "loss")
     make_figures.run(Job("make_figures", config, inputs, Outputs(*(folder / f"{name}.png" for name in names))))
     return {name: folder / f"{name}.png" for name in names}
 
@@ -132,3 +136,9 @@ def test_the_caption_of_families_names_the_steps_of_each():
     assert make_figures._scale_of_families(CONFIG) == (
         "Experiment smoke: Garments at 16 px, seed 7. Steps of DDPM: 20 + 15."
     )
+
+
+def test_without_masks_figure7_says_why(inputs, tmp_path):
+    none = dataclasses.replace(inputs, inpainted=(), masks=())
+    pixels = image.imread(draw(none, tmp_path)["figure7"])
+    assert pixels.shape[0] < image.imread(draw(inputs, tmp_path / "inpainted")["figure7"]).shape[0] / 2

@@ -9,11 +9,11 @@ from selfrefine import files
 from selfrefine.errors import InputError
 from selfrefine.runtime import Job
 from selfrefine.stages.make_tables import Config, Inputs, Outputs, run
-from tests import tiny_maps
+from tests import test_table5, tiny_maps
 from tests.tiny_metrics import FD, PAPER, ROWS, generation, highlighter, line, of_models, published
 from tests.tiny_refined import readouts, refined
 
-TABLES = ("table1", "table2", "table3", "table6", "table7", "maps", "controls")
+TABLES = ("table1", "table2", "table3", "table5", "table6", "table7", "maps", "controls")
 OUTPUTS = [f"{name}.{kind}" for name in TABLES for kind in ("csv", "md")]
 OUTPUTS += ["strength.csv", "strength.png", "forest.png", "summary.json"]
 REFRESHES = ["step", "mean", "std", "mfam_mean", "mfam_std", "r_mfam", "r_first"]
@@ -31,6 +31,7 @@ def job(tmp_path):
             "maps": tiny_maps.metrics(seeds),
             "correlations": tiny_maps.correlations(seeds),
             "readouts": readouts(variants, seeds),
+            "inpainting": [one | {"mask": "wide"} for one in test_table5.metrics(range(seeds))],
         }
         paths = {}
         for name, lines in metrics.items():
@@ -57,10 +58,7 @@ def job(tmp_path):
             "confirmatory": (),
         }
         inputs = Inputs(
-            *(
-                paths[name]
-                for name in ("generation", "highlighter", "maps", "correlations", "readouts", "config", "refreshes")
-            ),
+            *(paths[name] for name in (*metrics, "config", "refreshes")),
             tmp_path / "paper_values.csv",
         )
         outputs = Outputs(*(tmp_path / name for name in OUTPUTS))

@@ -109,7 +109,8 @@ def row_is_read(path: tuple[str, ...], job: Planned) -> bool:
     section, name, key = path[:3]
     selected = name in PARAMS["select"].get(section, [])
     if len(path) == 3:  # titles, and words
-        return selected and job.stage in config.READERS_OF_ROWS
+        pairs = key == "self_refining" and job.stage == "evaluate_inpainting" and ("model", name) in job.names
+        return pairs or (selected and job.stage in config.READERS_OF_ROWS)
     told = path[2:] in TOLD
     of_row = (config.ROWS[section], name) in job.names and not is_overridden_later(path, job)
     return (of_row and job.stage == key) or (told and selected and job.stage in config.READERS_OF_ROWS)
@@ -135,7 +136,7 @@ def test_one_changed_leaf_changes_exactly_the_jobs_that_read_it(path: tuple[str,
 def test_what_runs_in_one_place_alone_changes_its_jobs_and_those_that_list_it(
     rows: str, name: str, section: str
 ) -> None:
-    chosen = [*ONLY[name][section], *PARAMS["select"][section][-1:]]
+    chosen = [*ONLY[name].get(section, []), *PARAMS["select"][section][-1:]]
     before = texts(config.merge(PARAMS, {rows: {name: {"only": ONLY[name]}}}))
     after = texts(config.merge(PARAMS, {rows: {name: {"only": ONLY[name] | {section: chosen}}}}))
     changed = {job for job in before.keys() & after.keys() if before[job] != after[job]}

@@ -132,8 +132,11 @@ def runs(rule_name, output=None, **chosen):
             "model": model,
             "highlighter": selected("highlighters", dataset, model),
             "variant": selected("samplings" if rule_name == "generate_samples_other" else "variants", dataset, model),
+            "mask": selected("masks", dataset, model),
             "seed": selected("seeds"),
         }
+        if rule_name == "inpaint_images":
+            wildcards["variant"] = job_config.inpainted(config, model)
         if job_config.is_evaluated(config, rule_name, dataset, model):
             found += expand(paths, **wildcards | chosen)
     return list(dict.fromkeys(found))  # what belongs to no data set is found for each
@@ -170,6 +173,28 @@ def samples_of_rows(wildcards):
     """Images of all rows that are measured: variants, samplings and the base model at the fork."""
     rows = [*selected_here("variants", wildcards), *selected_here("samplings", wildcards), job_config.FORK]
     return [output_of("generate_samples", "images.npy", wildcards, row) for row in rows]
+
+
+def first_inpainted(output):
+    """A file of each mask and variant that inpaints, by mask, of the first model and data set that do, and seed."""
+    first = first_run("seed")
+    for dataset, model in [(d, m) for d in selected("datasets") for m in selected("models", d)]:
+        run = {"dataset": [dataset], "model": [model], **first}
+        if masks := selected("masks", dataset, model):
+            return [path for mask in masks for path in runs("inpaint_images", output=output, mask=[mask], **run)]
+    return []
+
+
+def inpainted(file):
+    """A function of wildcards: a file of each mask and variant that inpaints, by mask."""
+
+    def paths(wildcards):
+        folder = f"data/inpaint_images/{wildcards.experiment}/{wildcards.dataset}/{wildcards.model}"
+        variants = job_config.inpainted(config, wildcards.model)
+        pairs = [(mask, variant) for mask in selected_here("masks", wildcards) for variant in variants]
+        return [f"{folder}/{variant}/{mask}/seed{wildcards.seed}/{file}" for mask, variant in pairs]
+
+    return paths
 
 
 def network_of_sampling(wildcards):

@@ -10,6 +10,8 @@ rule make_figures:
         correlations=runs("evaluate_maps", output="correlations", **first_run()),
         mean_maps=runs("evaluate_maps", output="maps", **first_run()),
         losses=[*runs("train_base", output="loss", **first_run()), *runs("train_refined", output="loss", **first_run())],
+        inpainted=first_inpainted("images"),
+        masks=first_inpainted("masks"),
     output:
         figure4=report(
             "results/figures/{experiment}/figure4.png",
@@ -22,6 +24,12 @@ rule make_figures:
             caption="../report/figure5.rst",
             category="Figures",
             labels={"figure": "Figure 5: samples of all model families"},
+        ),
+        figure7=report(
+            "results/figures/{experiment}/figure7.png",
+            caption="../report/figure7.rst",
+            category="Figures",
+            labels={"figure": "Figure 7: inpainted images"},
         ),
         figure8=report(
             "results/figures/{experiment}/figure8.png",
@@ -71,8 +79,9 @@ rule make_figures:
             --photographs {input.photographs} --samples {input.samples} --families {input.families} \
             --refined_maps {input.refined_maps} --refreshes {input.refreshes} --examples {input.examples} \
             --correlations {input.correlations} --mean_maps {input.mean_maps} --losses {input.losses} \
-            --figure4 {output.figure4} --figure5 {output.figure5} --figure8 {output.figure8} --planted {output.planted} --maps {output.maps} \
-            --mfam {output.mfam} --loss {output.loss} \
+            --inpainted {input.inpainted} --masks {input.masks} \
+            --figure4 {output.figure4} --figure5 {output.figure5} --figure7 {output.figure7} --figure8 {output.figure8} \
+            --planted {output.planted} --maps {output.maps} --mfam {output.mfam} --loss {output.loss} \
             2>&1 | tee {log}
         """
 

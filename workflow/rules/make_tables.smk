@@ -6,6 +6,7 @@ rule make_tables:
         maps=runs("evaluate_maps", output="metrics"),
         correlations=runs("evaluate_maps", output="correlations"),
         readouts=runs("evaluate_readouts", output="metrics"),
+        inpainting=runs("evaluate_inpainting", output="metrics"),
         refined=runs("train_refined", output="config"),
         refreshes=runs("train_refined", output="refreshes"),
         paper="workflow/resources/paper_values.csv",
@@ -31,6 +32,13 @@ rule make_tables:
             labels={"table": "Table 3: other data sets"},
         ),
         table3_md="results/tables/{experiment}/table3.md",
+        table5_csv=report(
+            "results/tables/{experiment}/table5.csv",
+            caption="../report/table5.rst",
+            category="Tables",
+            labels={"table": "Table 5: inpainting"},
+        ),
+        table5_md="results/tables/{experiment}/table5.md",
         table6_csv=report(
             "results/tables/{experiment}/table6.csv",
             caption="../report/table6.rst",
@@ -95,10 +103,12 @@ rule make_tables:
             --config {params.config:q} --code {params.code} --record {output.config} \
             --generation {input.generation} --highlighter {input.highlighter} \
             --maps {input.maps} --correlations {input.correlations} --readouts {input.readouts} \
+            --inpainting {input.inpainting} \
             --refined {input.refined} --refreshes {input.refreshes} --paper {input.paper} \
             --table1_csv {output.table1_csv} --table1_md {output.table1_md} \
             --table2_csv {output.table2_csv} --table2_md {output.table2_md} \
             --table3_csv {output.table3_csv} --table3_md {output.table3_md} \
+            --table5_csv {output.table5_csv} --table5_md {output.table5_md} \
             --table6_csv {output.table6_csv} --table6_md {output.table6_md} \
             --table7_csv {output.table7_csv} --table7_md {output.table7_md} \
             --maps_csv {output.maps_csv} --maps_md {output.maps_md} \

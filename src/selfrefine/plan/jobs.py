@@ -61,6 +61,8 @@ def _values(params: Mapping[str, Any], stage: str, wildcard: str, dataset: str, 
             return list(params["weights"])
         case "dataset" | "model":
             return [{"dataset": dataset, "model": model}[wildcard]]
+        case "variant" if stage == "inpaint_images":
+            return config.inpainted(params, model)
         case "variant" if stage == "generate_samples":
             return [*selected("variants"), *selected("samplings"), config.FORK]
         case _:

@@ -90,4 +90,5 @@ STAGES: dict[str, Callable[[Run], int]] = {
     "train_refined": _train_refined,
     "generate_samples": lambda run: _packed(run, run.of("generate_samples")["n_images"]),
     "extract_features": _extract_features,
+    "inpaint_images": lambda run: 3 * _packed(run, run.of("inpaint_images")["n_images"]),  # masks count as images
 }

@@ -9,6 +9,7 @@ from math import ceil
 from typing import Any, Literal
 
 from selfrefine import config, guidance
+from selfrefine.inpainting import Resampling
 from selfrefine.metrics.features import INPUT_SIZE
 from selfrefine.metrics.readouts import CHUNK
 from selfrefine.plan.jobs import Planned
@@ -156,6 +157,21 @@ def _extract_features(run: Run) -> Iterator[Load]:
         yield Load("measure", Classifier(name, INPUT_SIZE), values["batch_size"], images)
 
 
+def _inpaint_images(run: Run) -> Iterator[Load]:
+    values = run.of("inpaint_images")
+    chain = Resampling(values["steps"], values["jump_length"], values["jump_samples"], values["step_samples"])
+    yield _sampled(run, values["n_images"], values["chunk_size"], chain.evaluations())
+
+
+def _evaluate_inpainting(run: Run) -> Iterator[Load]:
+    values, n_images = run.of("evaluate_inpainting"), run.of("inpaint_images")["n_images"]
+    results = 2 * len(run.selected("masks")) * len(values["variants"])  # with and without the known pixels pasted
+    for name in values["networks"]:
+        yield Load("measure", Classifier(name, INPUT_SIZE), values["batch_size"], (results + 1) * n_images)
+    perceptual = Classifier("alexnet_conv5_gap", values["lpips_size"])  # LPIPS has the same convolutions
+    yield Load("measure", perceptual, values["batch_size"], 4 * results * n_images)  # both images, in both ranges
+
+
 STAGES: dict[str, Callable[[Run], Iterator[Load]]] = {
     "train_base": _train_base,
     "generate_fakes": _generate_fakes,
@@ -166,4 +182,6 @@ STAGES: dict[str, Callable[[Run], Iterator[Load]]] = {
     "generate_samples": _generate_samples,
     "extract_features": _extract_features,
     "evaluate_readouts": _evaluate_readouts,
+    "inpaint_images": _inpaint_images,
+    "evaluate_inpainting": _evaluate_inpainting,
 }

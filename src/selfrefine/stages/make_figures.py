@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from selfrefine import files, map_figures, map_table, phase_figures, planted_figure, plotting, sample_figures
+from selfrefine.inpainting_figure import Block, inpainting_figure
 from selfrefine.runtime import Job, main
 
 T = TypeVar("T")
@@ -29,7 +31,7 @@ class Config:
 class Inputs:
     """Real test images of each data set and, by data set, samples of its variants; of the first data set: samples of
     each model's two rows of Table 1; a file for each variant, `losses` beginning with the base's; and examples,
-    correlations and means of maps."""
+    correlations and means of maps. Of the first model that inpaints: results of each mask and row, masks likewise."""
 
     photographs: tuple[Path, ...]
     samples: tuple[Path, ...]
@@ -40,14 +42,18 @@ class Inputs:
     correlations: Path
     mean_maps: Path
     losses: tuple[Path, ...]
+    inpainted: tuple[Path, ...]
+    masks: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Samples of variants and of families, flaw maps, planted flaws, compared maps, mFAM over the refreshes, loss."""
+    """Samples of variants and of families, inpainted images, flaw maps, planted flaws, compared maps, mFAM over the
+    refreshes, loss."""
 
     figure4: Path
     figure5: Path
+    figure7: Path
     figure8: Path
     planted: Path
     maps: Path
@@ -71,6 +77,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         files.write_figure(outputs.figure4, samples)
         families = sample_figures.families_figure(_families(job), _scale_of_families(config))
         files.write_figure(outputs.figure5, families)
+        files.write_figure(outputs.figure7, _inpainting(job))
         files.write_figure(outputs.figure8, plotting.flaw_maps_figure(examples["images"], examples["maps"], caption))
         planted = {name: examples[f"planted_{name}"] for name in ("images", "maps", "masks")}
         files.write_figure(outputs.planted, planted_figure.planted_flaws_figure(**planted, caption=caption))
@@ -103,6 +110,29 @@ def _families(job: Job[Config, Inputs, Outputs]) -> dict[str, dict[str, np.ndarr
         block: {row: files.read_images(path)[: config.n_images] for row, path in paths.items()}
         for block, paths in blocks.items()
     }
+
+
+def _inpainting(job: Job[Config, Inputs, Outputs]) -> Figure:
+    """The first test images with each kind of hole, and what the first model that inpaints makes of them."""
+    config, inputs, rows = job.config, job.inputs, job.config.rows
+    if not inputs.inpainted:
+        return plotting.only_words("Nothing is inpainted: select.masks in params.yaml names the kinds of holes.")
+    dataset, model = next(
+        (dataset, model)
+        for dataset in config.select["datasets"]
+        for model in config.select["models"]
+        if rows["datasets"][dataset]["models"].get(model, {}).get("masks")
+    )
+    variants = [config.reference, rows["models"][model]["self_refining"]]
+    results, known, blocks = iter(inputs.inpainted), iter(inputs.masks), {}
+    for mask in rows["datasets"][dataset]["models"][model]["masks"]:
+        shown = {rows["variants"][variant]["title"]: files.read_images(next(results)) for variant in variants}
+        here = [files.read_array(next(known)) for _ in variants]  # equal in all rows
+        blocks[rows["masks"][mask]["title"]] = Block(here[0], shown)
+    photographs = files.read_images(inputs.photographs[config.select["datasets"].index(dataset)])[: config.n_images]
+    title = f"{rows['models'][model]['title']} on {rows['datasets'][dataset]['title']}"
+    caption = f"Experiment {config.experiment}: {title}, seed {config.select['seeds'][0]}."
+    return inpainting_figure(photographs, blocks, caption)
 
 
 def _draw_compared_maps(job: Job[Config, Inputs, Outputs], caption: str) -> None:

@@ -20,6 +20,7 @@ from selfrefine import (
     strength_figure,
     table1,
     table3,
+    table5,
     table6,
     table7,
     table_text,
@@ -58,6 +59,7 @@ class Inputs:
     maps: tuple[Path, ...]
     correlations: tuple[Path, ...]
     readouts: tuple[Path, ...]
+    inpainting: tuple[Path, ...]
     refined: tuple[Path, ...]
     refreshes: tuple[Path, ...]
     paper: Path
@@ -73,6 +75,8 @@ class Outputs:
     table2_md: Path
     table3_csv: Path
     table3_md: Path
+    table5_csv: Path
+    table5_md: Path
     table6_csv: Path
     table6_md: Path
     table7_csv: Path
@@ -146,6 +150,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     write(outputs.maps_csv, maps, map_table.COLUMNS, outputs.maps_md, map_table.page(maps, measured.titles))
     write_families(job, measured)
     write_paper_tables(outputs, measured)
+    write_inpainting(job, measured)
     write_contrasts(job, measured)
     files.write_json(outputs.summary, tables.summary(measured.whole, highlighters))
 
@@ -172,6 +177,15 @@ def write_paper_tables(outputs: Outputs, measured: Measured) -> None:
     seventh = table7.lines(of_first, paper, measured.runs_of_first, measured.stands_for)
     page = table7.page(seventh, judgement=judgement, titles=titles)
     write(outputs.table7_csv, seventh, table7.COLUMNS, outputs.table7_md, page)
+
+
+def write_inpainting(job: Job[Config, Inputs, Outputs], measured: Measured) -> None:
+    """Writes the paper's table of inpainting."""
+    judgement, outputs = measured.judgement, job.outputs
+    metrics = read(job.inputs.inpainting)
+    fifth = table5.lines(metrics, measured.paper, judgement, measured.stands_for, measured.other_scales)
+    page = table5.page(fifth, judgement=judgement, titles=measured.titles)
+    write(outputs.table5_csv, fifth, table5.COLUMNS, outputs.table5_md, page)
 
 
 def write_contrasts(job: Job[Config, Inputs, Outputs], measured: Measured) -> None:
