@@ -38,6 +38,7 @@ NOT_DATA = {
     "selfrefine.photographs": {"open", "Image.open"},  # decodes bytes that `files` read
     "selfrefine.weights": {"torch.load"},  # torchvision's own format
     "selfrefine.networks": {"from_pretrained", "save_pretrained"},  # diffusers folders
+    "selfrefine.first_stage": {"from_pretrained", "save_pretrained"},  # the same, of autoencoders
 }
 
 
