@@ -1,0 +1,97 @@
+"""First stage of a latent family: trained on the data set, or taken from a folder; how well it reproduces images."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from selfrefine import files, first_stage, first_stage_training, runtime
+from selfrefine.errors import InputError
+from selfrefine.first_stage_training import FirstStageTrainer, Settings
+from selfrefine.runtime import Job, main
+
+CURVE = ("step", "loss", "latent_term", "learning_rate")
+
+
+@dataclass(frozen=True)
+class Config:
+    """See params.yaml, train_autoencoder; with a folder nothing is trained."""
+
+    names: dict[str, str]
+    device: str
+    precision: str
+    folder: str
+    kind: first_stage.Kind
+    network: dict[str, Any]
+    unit_variance: bool
+    n_images: int
+    steps: int
+    batch_size: int
+    learning_rate: float
+    warmup_steps: int
+    max_gradient_norm: float
+    latent_weight: float
+    checkpoint_every: int
+    log_every: int
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Packed images: those of training, and held-out ones; config and weights of a given autoencoder, or nothing."""
+
+    images: Path
+    test: Path
+    given: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Diffusers folder of the autoencoder, loss curve (empty if nothing is trained), round trip of held-out images."""
+
+    autoencoder: Path
+    loss: Path
+    metrics: Path
+
+
+def run(job: Job[Config, Inputs, Outputs]) -> None:
+    """Trains or loads, scales the latents, measures."""
+    config, curve = job.config, list[tuple[float, ...]]()
+    images, test = (files.read_images(path) for path in (job.inputs.images, job.inputs.test))
+    with job.scratch() as scratch, runtime.device(config.device) as device:
+        if job.inputs.given:
+            autoencoder = first_stage.load(job.inputs.given[0].parent, device)
+            channels, wanted = autoencoder.config.in_channels, config.network["channels"]
+            if channels != wanted:
+                raise InputError(
+                    f"{config.folder}: takes {channels} channels, but train_autoencoder.network.channels is {wanted}"
+                )
+        else:
+            trainer = trained(config, images, scratch, device, job.label)
+            autoencoder, curve = trainer.autoencoder, list(trainer.log)
+        if config.unit_variance:
+            first_stage.scale_to_unit_variance(autoencoder, images[: config.n_images], device)
+        measured = first_stage_training.round_trip(autoencoder, test[: config.n_images], device, config.batch_size)
+        names = {name: config.names[name] for name in ("dataset", "model", "seed")}
+        counted = min(config.n_images, len(test))
+        lines = [names | {"metric": name} | vars(value) | {"n_images": counted} for name, value in measured.items()]
+        files.write_table(job.outputs.loss, pd.DataFrame(curve, columns=CURVE))
+        files.write_table(job.outputs.metrics, pd.DataFrame(lines))
+        first_stage.save(autoencoder, job.outputs.autoencoder)
+
+
+def trained(config: Config, images: Any, scratch: Path, device: torch.device, label: str) -> FirstStageTrainer:
+    """The trainer after its last step."""
+    settings = Settings(**{field.name: getattr(config, field.name) for field in dataclasses.fields(Settings)})
+    seed = int(config.names["seed"])
+    autoencoder = first_stage.build(config.kind, config.network, images.shape[1], seed).to(device)
+    dtype = runtime.precision(config.precision, device)
+    trainer = FirstStageTrainer(autoencoder, images, settings, seed=seed, dtype=dtype)
+    trainer.run(scratch, label)
+    return trainer
+
+
+if __name__ == "__main__":
+    main(run, Config, Inputs, Outputs)
