@@ -28,13 +28,15 @@ def steer(noise: Tensor, guidance_map: Tensor | None, process: ForwardProcess, w
     """Noise after the self-refining forward process; without map or weight the plain one, bit for bit. Method 1.2.
 
     Args:
-        noise: eps, (N, C, H, W) float32.
-        guidance_map: M, (H, W) float32.
+        noise: eps, (N, C, h, w) float32.
+        guidance_map: M, (H, W) float32; for latents averaged over areas to (h, w), as the mFAM to images (method 3).
         process: how the map enters.
         weight: lf >= 0.
     """
     if guidance_map is None or weight == 0.0 or process == "none":
         return Noise(noise, noise)
+    if guidance_map.shape != noise.shape[-2:]:
+        guidance_map = functional.interpolate(guidance_map[None, None], size=noise.shape[-2:], mode="area")[0, 0]
     match process:
         case "xt":
             return Noise(amplify(noise, guidance_map, weight), noise)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from selfrefine import diffusion, maps, modulation, pixels, randomness, runtime, sampling
+from selfrefine.first_stage import FirstStage
 from selfrefine.gradcam import CELL, PAPER_CAM, Cam, flaw_activation_maps, mean_map
 from selfrefine.highlighter import Highlighter
 from selfrefine.schedule import Schedule
@@ -90,6 +91,7 @@ class Guide:
         dtype: what the networks compute in.
         horizontal_flip: whether the network trains on mirrored images, too.
         other: the highlighter of the map label_shuffled.
+        first_stage: of a latent pipeline; the highlighters see decoded images, and maps have their resolution.
     """
 
     def __init__(
@@ -103,10 +105,11 @@ class Guide:
         dtype: torch.dtype,
         horizontal_flip: bool,
         other: Highlighter | None = None,
+        first_stage: FirstStage | None = None,
     ) -> None:
         self.refinement, self.schedule, self.highlighter, self.reals = refinement, schedule, highlighter, reals
         self.seed, self.dtype, self.horizontal_flip, self.other = seed, dtype, horizontal_flip, other
-        self.size = reals.shape[1]
+        self.size, self.first_stage = reals.shape[1], first_stage
 
     def __call__(self, network: nn.Module, mfams: list[Tensor]) -> Maps:
         """The maps of refresh number len(mfams), from 0."""
@@ -135,6 +138,7 @@ class Guide:
                 sampler="ddim",
                 steps=self.refinement.map_steps,
                 dtype=self.dtype,
+                first_stage=self.first_stage,
             )
             for start in range(0, n, CHUNK)
         ]

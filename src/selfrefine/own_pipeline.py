@@ -31,6 +31,8 @@ def require(condition: bool, otherwise: str) -> None:
 def check_pipeline(pipeline: Pipeline, map_steps: int) -> None:
     """Raises InputError unless the pipeline has a float32 U-Net or U-ViT that predicts the noise of square images."""
     network, scheduler = getattr(pipeline, "unet", None), getattr(pipeline, "scheduler", None)
+    latent = getattr(pipeline, "vqvae", None) is not None
+    require(not latent, f"pipeline: {type(pipeline).__name__} works on latents; one that works on pixels needed")
     if not isinstance(network, UNet2DModel | UViT):
         given = type(pipeline if network is None else network).__name__
         raise InputError(f"pipeline: {given} given; one with a UNet2DModel or UViT as `unet` needed")

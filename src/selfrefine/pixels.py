@@ -18,6 +18,13 @@ def to_float(images: np.ndarray, channels: int = 3) -> Tensor:
     return packed.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1.0
 
 
+def training_images(packed: np.ndarray, channels: int) -> Tensor:
+    """x_0 of packed images as `to_float` makes it, or of latents, (N, c, h, w) float16, the same as float32."""
+    if packed.dtype == np.uint8:
+        return to_float(packed, channels)
+    return torch.from_numpy(packed.astype(np.float32))
+
+
 def to_uint8(images: Tensor) -> np.ndarray:
     """(N, C, H, W) in [-1, 1], C 1 or 3, to (N, H, W, 3) uint8 on the CPU; rounded to nearest, clamped outside."""
     return quantise(images).permute(0, 2, 3, 1).to("cpu", torch.uint8).contiguous().numpy()

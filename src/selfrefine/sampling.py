@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from selfrefine import diffusion, files, pixels, randomness, runtime, variational, vp_sde
+from selfrefine.first_stage import FirstStage
 from selfrefine.progress import Progress
 from selfrefine.schedule import Schedule, Step
 from selfrefine.vp_sde import Streams
@@ -17,17 +18,17 @@ from selfrefine.vp_sde import Streams
 Sampler = Literal["ddim", "ancestral", "euler_ode", "euler_sde"]  # the last two for networks of continuous time
 
 
-def _images(output: Tensor, noisy: Tensor, level: float) -> Tensor:
-    """x_0 clipped to [-1, 1], from a network's output for x_t at abar_t = level."""
+def _images(output: Tensor, noisy: Tensor, level: float, bounded: bool) -> Tensor:
+    """x_0, where bounded clipped to [-1, 1], from a network's output for x_t at abar_t = level."""
     noise = diffusion.noise_of(output, noisy.shape[1])
     images: Tensor = (noisy - (1.0 - level) ** 0.5 * noise) / level**0.5
-    return images.clamp(-1.0, 1.0)
+    return images.clamp(-1.0, 1.0) if bounded else images
 
 
 def ddim(network: nn.Module, schedule: Schedule, noisy: Tensor, steps: int, _streams: Streams) -> Tensor:
     """DDIM with eta 0: x_T (N, C, H, W) float32 to images in [-1, 1]. Song et al. 2021, Eq. 12; method 3."""
     for t, level, lower in schedule.chain(steps):
-        images = _images(network(noisy, t).sample.float(), noisy, level)
+        images = _images(network(noisy, t).sample.float(), noisy, level, schedule.bounded)
         noise = (noisy - level**0.5 * images) / (1.0 - level) ** 0.5  # once more: x_0 was clipped
         noisy = lower**0.5 * images + (1.0 - lower) ** 0.5 * noise
     return noisy
@@ -53,7 +54,7 @@ def ancestral_step(network: nn.Module, schedule: Schedule, noisy: Tensor, step: 
     """
     t, level, lower = step
     output, posterior = network(noisy, t).sample.float(), diffusion.posterior(level, lower)
-    mean = posterior.from_images * _images(output, noisy, level) + posterior.from_noisy * noisy
+    mean = posterior.from_images * _images(output, noisy, level, schedule.bounded) + posterior.from_noisy * noisy
     if lower == 1.0:
         return mean
     fresh = randomness.image_noise(list(streams), tuple(noisy.shape[1:]))
@@ -86,6 +87,7 @@ def sample_chunk(
     sampler: Sampler,
     steps: int,
     dtype: torch.dtype,
+    first_stage: FirstStage | None = None,
 ) -> Tensor:
     """One image per stream, (N, C, H, W) float32 in [-1, 1] on the network's device, without any guidance map.
 
@@ -96,11 +98,13 @@ def sample_chunk(
         sampler: which sampler.
         steps: network evaluations.
         dtype: what the network computes in.
+        first_stage: of its pipeline; decodes, in float32, what a latent one makes.
     """
     device, shape = network.device, network.config
     noisy = randomness.image_noise(list(streams), (shape.in_channels, shape.sample_size, shape.sample_size)).to(device)
     with runtime.autocast(device, dtype):
-        return SAMPLERS[sampler](network, schedule, noisy, steps, streams)
+        made = SAMPLERS[sampler](network, schedule, noisy, steps, streams)
+    return made if first_stage is None else first_stage.decode(made)
 
 
 def sample_images(
@@ -116,6 +120,7 @@ def sample_images(
     sampler: Sampler,
     steps: int,
     dtype: torch.dtype,
+    first_stage: FirstStage | None = None,
 ) -> np.ndarray:
     """Samples images 0 ... n_images-1 of a purpose: (n_images, H, W, 3) uint8.
 
@@ -130,7 +135,9 @@ def sample_images(
         for start, path in zip(starts, done, strict=True):
             if not path.is_file():
                 streams = [randomness.stream(seed, purpose, start + row) for row in range(chunk_size)]
-                images = sample_chunk(network, schedule, streams, sampler=sampler, steps=steps, dtype=dtype)
+                images = sample_chunk(
+                    network, schedule, streams, sampler=sampler, steps=steps, dtype=dtype, first_stage=first_stage
+                )
                 files.write_array(path, pixels.to_uint8(images))
             progress.update(min(start + chunk_size, n_images))
     return np.concatenate([files.read_array(path) for path in done])[:n_images]

@@ -25,11 +25,13 @@ class Schedule:
         continuous: whether the network is trained at all times of a VP-SDE, not at T of them; it is given 999 t then.
         learned_variance: whether the network's last C of 2C channels tell where between its bounds the logarithm of
             the variance of a reverse step lies (Improved DDPM).
+        bounded: whether x_0 lies in [-1, 1], so that samplers clip what is predicted of it; latents have no bounds.
     """
 
     alphas_cumprod: Tensor
     continuous: bool = False
     learned_variance: bool = False
+    bounded: bool = True
 
     def to(self, device: torch.device | str) -> "Schedule":
         """The same on another device."""
@@ -73,6 +75,7 @@ def of(pipeline: Any) -> Schedule:
         scheduler.alphas_cumprod,
         continuous=bool(getattr(pipeline.unet.config, "continuous_time", False)),
         learned_variance=getattr(scheduler.config, "variance_type", None) == "learned_range",
+        bounded=getattr(pipeline, "vqvae", None) is None,
     )
 
 

@@ -61,10 +61,13 @@ class Trainer:
     Args:
         network: a diffusers network that predicts noise; trained in place.
         schedule: of its pipeline; decides at which times it is trained.
-        images: packed training images, (N, H, W, 3) uint8, memory-mapped.
+        images: packed training images, (N, H, W, 3) uint8, or their latents, (N, c, h, w) float16; memory-mapped.
         settings: how.
         seed: of the run.
         dtype: what the network computes in; weights and updates are float32.
+
+    Raises:
+        InputError: latents of images that should be mirrored.
     """
 
     def __init__(
@@ -78,6 +81,9 @@ class Trainer:
         dtype: torch.dtype,
     ) -> None:
         self.network, self.images, self.settings, self.seed, self.dtype = network, images, settings, seed, dtype
+        if settings.horizontal_flip and images.dtype != np.uint8:
+            # Not in paper: latents are made once, of images as they are; a mirrored latent is no mirrored image's.
+            raise InputError("params.yaml: train_base.horizontal_flip is true; latents allow false alone")
         self.device = next(network.parameters()).device
         self.channels: int = network.config.in_channels
         self.schedule = schedule.to(self.device)
@@ -112,13 +118,13 @@ class Trainer:
     # -- one step ------------------------------------------------------------------------------------------------------
 
     def batch(self, step: int) -> Tensor:
-        """x_0 of a step: (batch_size, C, H, W) float32 in [-1, 1].
+        """x_0 of a step: (batch_size, C, H, W) float32; of images in [-1, 1].
 
         # Not in paper: drawn with replacement, because a step's batch then depends on its number alone.
         """
         draws = randomness.stream(self.seed, "batch", step)
         rows = torch.randint(len(self.images), (self.settings.batch_size,), generator=draws)
-        images = pixels.to_float(self.images[rows.numpy()], self.channels)
+        images = pixels.training_images(self.images[rows.numpy()], self.channels)
         if self.settings.horizontal_flip:
             flipped = torch.rand(len(rows), generator=draws) < 0.5
             images = torch.where(flipped.view(-1, 1, 1, 1), images.flip(-1), images)

@@ -1,6 +1,7 @@
 """Diffusion networks by family: built from their params, saved and loaded as plain diffusers pipelines.
 
-A family is one module here with a function `build(network, diffusion, size)`; everything after the base phase reads the
+A family is one module here with a function `build(network, diffusion, size)`, of latent diffusion with the autoencoder
+as a fourth argument and `vqvae` of the pipeline; everything after the base phase reads the
 network and the schedule from the saved pipeline alone.
 """
 
@@ -21,7 +22,14 @@ Pipeline = Any  # a DiffusionPipeline with `unet` and `scheduler`: diffusers giv
 logging.disable_progress_bar()  # a bar per loaded file has no place in a log
 
 
-def build(family: str, network: dict[str, Any], diffusion: dict[str, Any], size: int, seed: int) -> Pipeline:
+def build(
+    family: str,
+    network: dict[str, Any],
+    diffusion: dict[str, Any],
+    size: int,
+    seed: int,
+    autoencoder: Any | None = None,
+) -> Pipeline:
     """An untrained pipeline with `unet` and `scheduler`; its weights depend on the seed alone.
 
     Args:
@@ -30,6 +38,7 @@ def build(family: str, network: dict[str, Any], diffusion: dict[str, Any], size:
         diffusion: the model row's train_base.diffusion.
         size: height and width of the images, px.
         seed: of the run.
+        autoencoder: of `first_stage.load`; a family of latent diffusion, and no other, takes one.
 
     Raises:
         InputError: an unknown family, or params that its network does not take.
@@ -40,7 +49,7 @@ def build(family: str, network: dict[str, Any], diffusion: dict[str, Any], size:
     with torch.random.fork_rng():
         torch.manual_seed(randomness.stream_seed(seed, "weights", 0))
         try:
-            pipeline: Pipeline = module.build(network, diffusion, size)
+            pipeline: Pipeline = module.build(network, diffusion, size, *([] if autoencoder is None else [autoencoder]))
         except (TypeError, ValueError, KeyError) as error:
             reason = " ".join(str(error).split())
             raise InputError(f"params.yaml: train_base.network of family {family} does not build: {reason}") from error

@@ -1,0 +1,45 @@
+"""Latent diffusion (Rombach et al. 2022): the U-Net of `ddpm` on latents of an autoencoder. Method 5.1.
+
+Saved as diffusers' own pipeline, with the autoencoder in it: whoever loads the folder gets images.
+"""
+
+from typing import Any
+
+from diffusers import DDIMScheduler, LDMPipeline
+
+from selfrefine import first_stage
+from selfrefine.networks import ddpm
+
+# beta rises from the first to the last one so that its square root is linear: diffusers' "scaled_linear"
+FIRST_BETA, LAST_BETA = 0.0015, 0.0195
+
+
+def build(network: dict[str, Any], diffusion: dict[str, Any], size: int, autoencoder: Any = None) -> LDMPipeline:
+    """Builds the pipeline.
+
+    Args:
+        network: as for `ddpm`; channels are those of the images, so that data sets say them alike for all families.
+        diffusion: schedule ("scaled_linear"), timesteps.
+        size: of the images, px.
+        autoencoder: of `first_stage.load`.
+
+    Raises:
+        ValueError: no autoencoder, or one for other images.
+    """
+    if autoencoder is None:
+        raise ValueError("it needs an autoencoder, which train_autoencoder makes")
+    own, factor = autoencoder.config, first_stage.factor(autoencoder)
+    if own.in_channels != network["channels"] or size % factor:
+        raise ValueError(
+            f"images have {network['channels']} channels and {size} px, the autoencoder takes {own.in_channels} "
+            f"channels and multiples of {factor} px; edit train_autoencoder.network of the same rows"
+        )
+    scheduler = DDIMScheduler(
+        num_train_timesteps=diffusion["timesteps"],
+        beta_start=FIRST_BETA,
+        beta_end=LAST_BETA,
+        beta_schedule=diffusion["schedule"],
+        clip_sample=False,  # latents have no bounds
+    )
+    unet = ddpm.unet(network | {"channels": own.latent_channels}, size // factor)
+    return LDMPipeline(vqvae=autoencoder, unet=unet, scheduler=scheduler)
