@@ -178,12 +178,12 @@ def fakes_config(**changes: Any) -> generate_fakes.Config:
 def base_job(images: Path, out: Path, **changes: Any) -> Job[Any, Any, Any]:
     """The job that trains on `images` and writes below `out`."""
     outputs = train_base.Outputs(out / "pipeline", out / "state.safetensors", out / "loss.csv")
-    return Job("train_base", base_config(**changes), train_base.Inputs(images), outputs)
+    return Job("train_base", base_config(**changes), train_base.Inputs(images, (), ()), outputs)
 
 
 def refined_job(images: Path, base: Path, highlighter: Path, out: Path, **changes: Any) -> Job[Any, Any, Any]:
     """The job that refines what `base_job` wrote below `base`."""
-    inputs = train_refined.Inputs(images, base / "pipeline", base / "state.safetensors", highlighter, highlighter)
+    inputs = train_refined.Inputs(images, (), base / "pipeline", base / "state.safetensors", highlighter, highlighter)
     outputs = train_refined.Outputs(
         out / "pipeline", out / "loss.csv", out / "maps.npy", out / "mfams.npy", out / "refreshes.csv"
     )

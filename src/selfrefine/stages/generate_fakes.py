@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfrefine import files, networks, runtime, sampling, schedule
+from selfrefine import files, first_stage, networks, runtime, sampling, schedule
 from selfrefine.runtime import Job, main
 
 
@@ -50,6 +50,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             sampler="ddim",
             steps=config.map_steps,
             dtype=runtime.precision(config.precision, device),
+            first_stage=first_stage.of(pipeline),
         )
         files.write_array(job.outputs.images, images)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfrefine import corrections, files, networks, runtime, sampling, schedule
+from selfrefine import corrections, files, first_stage, networks, runtime, sampling, schedule
 from selfrefine.runtime import Job, main
 
 
@@ -55,6 +55,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
                 sampler=config.sampler,
                 steps=config.steps,
                 dtype=runtime.precision(config.precision, device),
+                first_stage=first_stage.of(pipeline),
             )
         files.write_array(job.outputs.images, images)
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 
-from selfrefine import files, networks, runtime, schedule, training
+from selfrefine import files, first_stage, networks, runtime, schedule, training
 from selfrefine.runtime import Job, main
 from selfrefine.trainer import Settings, Trainer
 
@@ -39,9 +40,11 @@ class Config:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Packed training images."""
+    """Packed training images; of a latent family their latents and the diffusers folder of the autoencoder."""
 
     images: Path
+    latents: tuple[Path, ...]
+    autoencoder: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,13 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         field.name: getattr(config, field.name) for field in dataclasses.fields(Settings) if field.name != "base_steps"
     }
     settings = Settings(**shared, base_steps=config.steps)
-    pipeline = networks.build(config.family, config.network, config.diffusion, images.shape[1], seed)
+    autoencoder = [first_stage.load(files.check_folder(path), torch.device("cpu")) for path in job.inputs.autoencoder]
+    pipeline = networks.build(config.family, config.network, config.diffusion, images.shape[1], seed, *autoencoder)
+    data = first_stage.training_set(first_stage.of(pipeline), images, job.inputs.latents)
     with job.scratch() as scratch, runtime.device(config.device) as device:
         dtype = runtime.precision(config.precision, device)
         pipeline.to(device)
-        trainer = Trainer(pipeline.unet, schedule.of(pipeline), images, settings, seed=seed, dtype=dtype)
+        trainer = Trainer(pipeline.unet, schedule.of(pipeline), data, settings, seed=seed, dtype=dtype)
         training.run_phase(
             trainer,
             scratch,

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from selfrefine import files, highlighter, maps, modulation, networks, runtime, schedule, training
+from selfrefine import files, first_stage, highlighter, maps, modulation, networks, runtime, schedule, training
 from selfrefine.diffusion import ForwardProcess
 from selfrefine.errors import InputError
 from selfrefine.gradcam import Cam, CamPreparation, CamTap, CamTarget
@@ -65,9 +65,12 @@ class Config:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Packed training images, the base model, its training state, the highlighter of the mFAM, that of the map."""
+    """Packed training images and, of a latent family, their latents; the base model, its training state, the
+    highlighter of the mFAM, that of the map.
+    """
 
     images: Path
+    latents: tuple[Path, ...]
     base: Path
     state: Path
     flaw_highlighter: Path
@@ -93,7 +96,9 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         dtype = runtime.precision(config.precision, device)
         pipeline = networks.load(job.inputs.base, device)
         tensors, settings, fork = read_state(job.inputs.state)
-        trainer = Trainer(pipeline.unet, schedule.of(pipeline), images, settings, seed=seed, dtype=dtype)
+        stage = first_stage.of(pipeline)
+        data = first_stage.training_set(stage, images, job.inputs.latents)
+        trainer = Trainer(pipeline.unet, schedule.of(pipeline), data, settings, seed=seed, dtype=dtype)
         trainer.restore(tensors, fork)
         refinement = config.refinement()
         trainer.add_projectors(
@@ -108,6 +113,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             dtype=dtype,
             horizontal_flip=settings.horizontal_flip,
             other=highlighter.load(job.inputs.highlighter, device) if config.map == "label_shuffled" else None,
+            first_stage=stage,
         )
         phase = training.run_phase(
             trainer,
