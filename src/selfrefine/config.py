@@ -33,12 +33,13 @@ ROWS = {
 
 PHASES = ("train_base", "train_refined")
 DIFFUSION = ("train_base", "generate_fakes", "train_refined", "generate_samples")
+LATENT, LATENT_FAMILIES = ("train_autoencoder", "encode_data"), ("ldm",)  # the stages that only these families have
 INPAINTING = ("inpaint_images", "evaluate_inpainting")
 HIGHLIGHTER = ("train_highlighter", "evaluate_highlighter", "evaluate_maps")
 # Leaves of the section `shared` and the stages that read them.
 SHARED = {
-    "device": (*DIFFUSION, *HIGHLIGHTER, *INPAINTING, "extract_features", "evaluate_readouts"),
-    "precision": (*DIFFUSION, *HIGHLIGHTER, "evaluate_readouts", "inpaint_images"),
+    "device": (*LATENT, *DIFFUSION, *HIGHLIGHTER, *INPAINTING, "extract_features", "evaluate_readouts"),
+    "precision": ("train_autoencoder", *DIFFUSION, *HIGHLIGHTER, "evaluate_readouts", "inpaint_images"),
     "n_fakes": HIGHLIGHTER,
     "map_steps": ("generate_fakes", "train_refined"),
     "map_images": ("train_refined", "evaluate_maps"),
@@ -112,6 +113,8 @@ def inpainted(params: Mapping[str, Any], model: str | None) -> list[str]:
 
 def is_evaluated(params: Mapping[str, Any], stage: str, dataset: str, model: str) -> bool:
     """Whether a stage has jobs of a model on a data set, where both run."""
+    if stage in LATENT:
+        return is_latent(params, dataset, model)
     if stage == "evaluate_readouts":  # they need a highlighter that no refinement has used
         return CRITIC in selected(params, "highlighters", dataset, model)
     if stage in INPAINTING:
@@ -119,6 +122,11 @@ def is_evaluated(params: Mapping[str, Any], stage: str, dataset: str, model: str
     if stage == "evaluate_maps":
         return bool(job(params, stage, {"dataset": dataset, "model": model})["n_images"] > 0)
     return True
+
+
+def is_latent(params: Mapping[str, Any], dataset: str, model: str) -> bool:
+    """Whether a model works on latents of an autoencoder."""
+    return job(params, "train_base", {"dataset": dataset, "model": model})["family"] in LATENT_FAMILIES
 
 
 def _rows(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

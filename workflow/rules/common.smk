@@ -153,6 +153,27 @@ def samples_of_families():
     return [path for row in rows for path in runs("generate_samples", output="images", **first, **row)]
 
 
+def given_autoencoder(wildcards):
+    """Config and weights of the autoencoder in the folder that the params name; none where it is trained."""
+    names = {"dataset": wildcards.dataset, "model": wildcards.model}
+    folder = job_config.job(config, "train_autoencoder", names)["folder"]
+    return [f"{folder}/{name}" for name in ("config.json", "diffusion_pytorch_model.safetensors") if folder]
+
+
+def autoencoder_of(wildcards):
+    """The autoencoder of the job's own run; none of a family that works on pixels."""
+    run = f"{wildcards.experiment}/{wildcards.dataset}/{wildcards.model}/seed{wildcards.seed}"
+    latent = job_config.is_latent(config, wildcards.dataset, wildcards.model)
+    return [f"models/train_autoencoder/{run}/autoencoder"] if latent else []
+
+
+def latents_of(wildcards):
+    """The latents of the job's training images; none of a family that works on pixels."""
+    run = f"{wildcards.experiment}/{wildcards.dataset}/{wildcards.model}/seed{wildcards.seed}"
+    latent = job_config.is_latent(config, wildcards.dataset, wildcards.model)
+    return [f"data/encode_data/{run}/latents.npy"] if latent else []
+
+
 def of_variants(stage, file):
     """The file that the stage makes of each selected variant of the job's data set."""
 

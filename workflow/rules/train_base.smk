@@ -2,6 +2,8 @@
 rule train_base:
     input:
         images="data/prepare_data/{experiment}/{dataset}/train/images.npy",
+        latents=latents_of,
+        autoencoder=autoencoder_of,
     output:
         pipeline=directory("models/train_base/{experiment}/{dataset}/{model}/seed{seed}/pipeline"),
         state="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/state.safetensors",
@@ -23,7 +25,7 @@ rule train_base:
         """
         python -m selfrefine.stages.train_base \
             --config {params.config:q} --code {params.code} --record {output.config} \
-            --images {input.images} \
+            --images {input.images} --latents {input.latents} --autoencoder {input.autoencoder} \
             --pipeline {output.pipeline} --state {output.state} --loss {output.loss} \
             2>&1 | tee {log}
         """

@@ -1,0 +1,33 @@
+# Latents of the training images, once for every job that trains on them.
+rule encode_data:
+    input:
+        images="data/prepare_data/{experiment}/{dataset}/train/images.npy",
+        autoencoder="models/train_autoencoder/{experiment}/{dataset}/{model}/seed{seed}/autoencoder",
+    output:
+        latents="data/encode_data/{experiment}/{dataset}/{model}/seed{seed}/latents.npy",
+        config="data/encode_data/{experiment}/{dataset}/{model}/seed{seed}/config.json",
+    log:
+        "logs/encode_data/{experiment}/{dataset}/{model}/seed{seed}.log",
+    benchmark:
+        "benchmarks/encode_data/{experiment}/{dataset}/{model}/seed{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        config=config_of("encode_data"),
+        code=code_of("encode_data"),
+    shell:
+        """
+        python -m selfrefine.stages.encode_data \
+            --config {params.config:q} --code {params.code} --record {output.config} \
+            --images {input.images} --autoencoder {input.autoencoder} \
+            --latents {output.latents} \
+            2>&1 | tee {log}
+        """
+
+
+rule all_encode_data:
+    input:
+        runs("encode_data"),

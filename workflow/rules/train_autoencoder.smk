@@ -1,0 +1,36 @@
+# First stage of a latent family: trained on the data set, or taken from a folder.
+rule train_autoencoder:
+    input:
+        images="data/prepare_data/{experiment}/{dataset}/train/images.npy",
+        test="data/prepare_data/{experiment}/{dataset}/test/images.npy",
+        given=given_autoencoder,
+    output:
+        autoencoder=directory("models/train_autoencoder/{experiment}/{dataset}/{model}/seed{seed}/autoencoder"),
+        loss="models/train_autoencoder/{experiment}/{dataset}/{model}/seed{seed}/loss.csv",
+        metrics="models/train_autoencoder/{experiment}/{dataset}/{model}/seed{seed}/metrics.csv",
+        config="models/train_autoencoder/{experiment}/{dataset}/{model}/seed{seed}/config.json",
+    log:
+        "logs/train_autoencoder/{experiment}/{dataset}/{model}/seed{seed}.log",
+    benchmark:
+        "benchmarks/train_autoencoder/{experiment}/{dataset}/{model}/seed{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        config=config_of("train_autoencoder"),
+        code=code_of("train_autoencoder"),
+    shell:
+        """
+        python -m selfrefine.stages.train_autoencoder \
+            --config {params.config:q} --code {params.code} --record {output.config} \
+            --images {input.images} --test {input.test} --given {input.given} \
+            --autoencoder {output.autoencoder} --loss {output.loss} --metrics {output.metrics} \
+            2>&1 | tee {log}
+        """
+
+
+rule all_train_autoencoder:
+    input:
+        runs("train_autoencoder"),
