@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from selfrefine import files, highlighter, networks, randomness, sampling, schedule
+from selfrefine import files, first_stage, highlighter, networks, randomness, sampling, schedule
 from selfrefine.errors import InputError
 from selfrefine.fidelity import Model, Size
 from selfrefine.guidance import CHUNK
@@ -100,5 +100,6 @@ def _sampled(
         seed=pool_seed(int(run.names["seed"]), number, dither=False),
         purpose="fidelity",
         n_images=size.images,
+        first_stage=first_stage.of(pipeline),
         **settings,
     )

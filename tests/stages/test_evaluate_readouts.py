@@ -14,7 +14,7 @@ from selfrefine.errors import InputError
 from selfrefine.metrics import readouts
 from selfrefine.runtime import Job
 from selfrefine.stages.evaluate_readouts import Config, Inputs, Outputs, run
-from tests import tiny_highlighter
+from tests import tiny_highlighter, tiny_latent
 from tests.tiny import NAMES, SIZE, tiny_images, tiny_pipeline, write_highlighter, write_images
 from tests.tiny_highlighter import one_thread  # noqa: F401
 
@@ -125,3 +125,10 @@ def test_bad_params_are_one_line(inputs: Inputs, tmp_path: Path, changes: dict[s
         run(job(inputs, tmp_path, **changes))
     assert "\n" not in str(error.value)
     assert not (tmp_path / "metrics.csv").exists()
+
+
+def test_a_latent_model_has_no_mechanism_to_read(inputs: Inputs, tmp_path: Path) -> None:
+    networks.save(tiny_latent.pipeline(), tmp_path / "pipeline")
+    latent = dataclasses.replace(inputs, pipelines=(tmp_path / "pipeline", *inputs.pipelines[1:]))
+    with pytest.raises(InputError, match=r"models.tiny works on latents.*leave the highlighter second out"):
+        run(job(latent, tmp_path / "out"))
