@@ -122,6 +122,7 @@ def load(folder: Path, device: torch.device) -> Any:
         autoencoder = known[kind].from_pretrained(folder, local_files_only=True, low_cpu_mem_usage=False)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}: not a diffusers autoencoder: {' '.join(str(error).split())}") from error
+    autoencoder.register_to_config(_name_or_path="")  # what is made of it must not tell where it lay
     return autoencoder.to(device).eval()
 
 

@@ -71,6 +71,7 @@ def test_a_given_autoencoder_is_measured_and_kept_as_it_is(images, trained, tmp_
     assert len(pd.read_csv(tmp_path / "loss.csv")) == 0
     one, other = (json.loads((folder / "autoencoder" / "config.json").read_text()) for folder in (trained, tmp_path))
     assert {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)} <= {"_name_or_path"}
+    assert not other["_name_or_path"]
     assert bytes_below(tmp_path)["autoencoder/" + given[1].name] == given[1].read_bytes()
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from selfrefine import config as configuration
 from selfrefine import files, first_stage, highlighter, networks, runtime, schedule
-from selfrefine.config import CRITIC
 from selfrefine.errors import InputError
 from selfrefine.metrics import readouts
 from selfrefine.metrics.intervals import Estimate
@@ -123,7 +123,7 @@ def mechanism(job: Job[Config, Inputs, Outputs], guidance_map: np.ndarray, devic
         if first_stage.of(pipeline) is not None:
             raise InputError(
                 f"params.yaml: models.{config.names['model']} works on latents, where the mechanism is not read; leave "
-                f"the highlighter {CRITIC} out of its only.highlighters"
+                f"the highlighter {configuration.CRITIC} out of its only.highlighters"
             )
         levels, times = schedule.of(pipeline), (config.first_timestep, config.last_timestep)
         return readouts.agreement(pipeline.unet.eval(), levels, images, timesteps=times, seed=seed)
