@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from tests import tiny
+from tests import tiny, tiny_latent
 from tests.faults import children
 from tests.faults.children import (
     Child,
@@ -26,7 +26,9 @@ def unbroken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
     tiny.write_images(folder / "images.npy")
     tiny.write_highlighter(folder / "highlighter.safetensors")
-    for job in (base(folder, folder), refined(folder, folder), projected(folder, folder), samples(folder, folder)):
+    tiny_latent.write_large_images(folder / "large_images.npy")
+    for kind in (base, refined, projected, samples, autoencoder, latents):
+        job = kind(folder, folder)
         ended = run_job(job, folder / "log" / job.name)
         assert ended.code == 0, ended.err
     return folder
@@ -52,11 +54,22 @@ def samples(unbroken, folder):
     return tiny.samples_job(unbroken / "base" / "pipeline", folder / "samples")
 
 
+def autoencoder(unbroken, folder):
+    return tiny_latent.autoencoder_job(unbroken / "large_images.npy", folder / "autoencoder")
+
+
+def latents(unbroken, folder):
+    trained = unbroken / "autoencoder" / "autoencoder"
+    return tiny_latent.encode_job(unbroken / "large_images.npy", trained, folder / "latents", chunk_size=15)
+
+
 # The atomic writes of a job, in order: its checkpoints, then its outputs.
 WRITES = {
     base: ["step 3", "step 6", "step 9", "state", "loss", "pipeline"],
     refined: ["step 15", "step 18", "step 21", "loss", "maps", "mfams", "refreshes", "pipeline"],
     samples: ["images 0-3", "images 4-7", "images 8-9", "images"],
+    autoencoder: ["step 3", "step 6", "step 9", "loss", "metrics", "autoencoder"],
+    latents: ["images 0-14", "images 15-29", "images 30-31", "latents"],
 }
 
 
@@ -73,10 +86,10 @@ def test_killed_before_a_write(unbroken, tmp_path, kind, write):
     number = WRITES[kind].index(write) + 1
     out = kill_then_finish(kind(unbroken, tmp_path), tmp_path, partial(before_rename, number))
     assert bytes_below(tmp_path / kind.__name__) == bytes_below(unbroken / kind.__name__)
-    assert ("going on after step" in out) == (kind is not samples and number > 1)
+    assert ("going on after step" in out) == (kind not in (samples, latents) and number > 1)
 
 
-@pytest.mark.parametrize("kind", [base, refined, projected])
+@pytest.mark.parametrize("kind", [base, refined, projected, autoencoder])
 def test_killed_in_the_middle_of_an_update(unbroken, tmp_path, kind):
     update = 8  # in refinement: the third one with the second map, the first after a checkpoint
     kill_then_finish(kind(unbroken, tmp_path), tmp_path, partial(in_update, update))

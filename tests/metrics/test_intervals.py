@@ -71,6 +71,12 @@ def test_interval_needs_eight_images_per_feature(n_images, n_features, enough):
     assert intervals.enough_images(n_images, n_features) is enough
 
 
+def test_a_mean_has_the_normal_interval():
+    estimate = intervals.mean_interval(np.array([1.0, 2.0, 3.0, 6.0]))
+    half = 1.959964 * math.sqrt(14 / 3) / 2
+    assert vars(estimate) == pytest.approx({"value": 3.0, "low": 3.0 - half, "high": 3.0 + half}, rel=1e-6)
+
+
 def test_share_has_wilsons_interval():
     for hits, n in ((0, 50), (7, 50), (50, 50)):
         ours = intervals.share_interval(hits / n, n)
