@@ -9,6 +9,7 @@ from selfrefine.commands.plan import read_params
 from selfrefine.guidance import Refinement
 from selfrefine.plan import jobs, networks, work
 from selfrefine.plan.jobs import Planned
+from tests import tiny_latent
 
 ROOT = Path(__file__).parents[2]
 SMOKE, _ = read_params(ROOT, "smoke")
@@ -72,6 +73,42 @@ def test_features_are_those_of_all_rows():
     rows = 2 + 1 + 1 + 2  # variants, samplings, the fork, both splits of photographs
     assert vgg.images == alexnet.images == rows * 64
     assert vgg.kind == "measure"
+
+
+LATENT = {
+    "models": {
+        "ddpm": {"train_base": {"family": "ldm", "diffusion": {"schedule": "scaled_linear"}}},
+    },
+    "train_autoencoder": {
+        "folder": "",
+        "kind": "vq",
+        "network": tiny_latent.AUTOENCODER | {"channels": 1},
+        "unit_variance": True,
+        "n_images": 20,
+        "steps": 5,
+        "batch_size": 4,
+    },
+    "encode_data": {"chunk_size": 100},
+}
+
+
+def test_a_latent_family_trains_an_autoencoder_and_encodes_once():
+    trained, scaled, measured = loads("train_autoencoder", LATENT)
+    assert (trained.kind, trained.images) == ("train", 5 * 4)
+    assert (scaled.images, measured.images) == (20, 20)
+    assert [load.network.part for load in (trained, scaled, measured)] == ["whole", "encoder", "whole"]
+    (encoded,) = loads("encode_data", LATENT)
+    assert (encoded.kind, encoded.images) == ("measure", 300), "256 images in whole chunks"
+    given = config.merge(LATENT, {"train_autoencoder": {"folder": "anywhere"}})
+    assert [load.kind for load in loads("train_autoencoder", given)] == ["measure"] * 2
+
+
+def test_samples_of_a_latent_family_are_decoded():
+    sampled, decoded = loads("generate_samples", LATENT, variant="both")
+    assert (decoded.network.part, decoded.kind, decoded.images) == ("decoder", "measure", 64)
+    assert sampled.network.build().config.sample_size == 8, "half the side of the images"
+    _, _, decoded, explained = loads("train_refined", LATENT, variant="both")
+    assert decoded.images == explained.images == 16
 
 
 def test_every_stage_that_computes_on_a_device_is_counted_and_no_other():

@@ -8,7 +8,7 @@ import json
 import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from selfrefine import networks
+from selfrefine import first_stage, networks
 from selfrefine.backbones import vgg16_features
 from selfrefine.highlighter import Highlighter
 from selfrefine.metrics import features
@@ -31,16 +31,20 @@ class Diffusion:
         family: a module of `selfrefine.networks`.
         network, diffusion: of train_base, as JSON: a name must be hashable.
         size: px of the images.
+        autoencoder: of a latent family.
     """
 
     family: str
     network: str
     diffusion: str
     size: int
+    autoencoder: "Autoencoder | None" = None
 
     def build(self) -> nn.Module:
         """The untrained network."""
-        pipeline = networks.build(self.family, json.loads(self.network), json.loads(self.diffusion), self.size, seed=0)
+        network, diffusion = json.loads(self.network), json.loads(self.diffusion)
+        autoencoder = None if self.autoencoder is None else self.autoencoder.untrained()
+        pipeline = networks.build(self.family, network, diffusion, self.size, 0, autoencoder)
         unet: nn.Module = pipeline.unet
         return unet
 
@@ -48,6 +52,41 @@ class Diffusion:
         """Noisy images and times."""
         shape = (batch, network.config.in_channels, network.config.sample_size, network.config.sample_size)
         return torch.randn(shape, device=device), torch.zeros(batch, device=device)
+
+
+@dataclass(frozen=True)
+class Autoencoder:
+    """The first stage of a latent family, or one half of it.
+
+    Args:
+        kind: of train_autoencoder.
+        network: of train_autoencoder, as JSON.
+        size: px of the images.
+        part: which passes are counted.
+    """
+
+    kind: first_stage.Kind
+    network: str
+    size: int
+    part: Literal["whole", "encoder", "decoder"] = "whole"
+
+    def untrained(self) -> Any:
+        """diffusers' model."""
+        return first_stage.build(self.kind, json.loads(self.network), self.size, seed=0)
+
+    def build(self) -> nn.Module:
+        """What images pass, without the 1 x 1 convolutions between the halves where it is one of them."""
+        model = self.untrained()
+        network: nn.Module = model if self.part == "whole" else getattr(model, self.part)
+        return network
+
+    def inputs(self, _network: nn.Module, batch: int, device: torch.device) -> tuple[Tensor, ...]:
+        """Images, or latents."""
+        network = json.loads(self.network)
+        if self.part == "decoder":
+            side = self.size // 2 ** (len(network["block_out_channels"]) - 1)
+            return (torch.randn((batch, network["latent_channels"], side, side), device=device),)
+        return (torch.randn((batch, network["channels"], self.size, self.size), device=device),)
 
 
 @dataclass(frozen=True)
@@ -79,7 +118,7 @@ class Classifier:
         return (images.contiguous(memory_format=torch.channels_last),)
 
 
-Network = Diffusion | Classifier
+Network = Diffusion | Autoencoder | Classifier
 
 
 class Count(NamedTuple):

@@ -54,8 +54,20 @@ def _prepare_data(run: Run) -> int:
     return 2 * _packed(run, run.of("prepare_data")["max_images"])
 
 
+def _train_autoencoder(run: Run) -> int:
+    autoencoder = run.autoencoder()
+    return FLOAT * count(autoencoder).parameters if autoencoder else 0
+
+
+def _encode_data(run: Run) -> int:
+    """At most, as _prepare_data: latents in float16."""
+    values, size = run.of("train_autoencoder")["network"], run.of("prepare_data")["size"]
+    side = size // 2 ** (len(values["block_out_channels"]) - 1)
+    return 2 * int(run.of("prepare_data")["max_images"] * values["latent_channels"] * side**2)
+
+
 def _train_base(run: Run) -> int:
-    return (1 + STATE) * _weights(run)
+    return (1 + STATE) * _weights(run) + _train_autoencoder(run)  # which goes along with every pipeline
 
 
 def _train_highlighter(run: Run) -> int:
@@ -67,7 +79,7 @@ def _train_refined(run: Run) -> int:
     steps = values["steps"] + round(values["extra_steps"] * values["steps"])
     guided = (values["forward"], values["reverse"]) != ("none", "none")
     maps = 2 * refreshes(first, steps, values["cycle"]) if guided else 0
-    return _weights(run) + maps * FLOAT * int(run.of("prepare_data")["size"]) ** 2
+    return _weights(run) + _train_autoencoder(run) + maps * FLOAT * int(run.of("prepare_data")["size"]) ** 2
 
 
 def _extract_features(run: Run) -> int:
@@ -84,6 +96,8 @@ def _width(space: str) -> int:
 
 STAGES: dict[str, Callable[[Run], int]] = {
     "prepare_data": _prepare_data,
+    "train_autoencoder": _train_autoencoder,
+    "encode_data": _encode_data,
     "train_base": _train_base,
     "generate_fakes": lambda run: _packed(run, run.of("generate_fakes")["n_images"]),
     "train_highlighter": _train_highlighter,

@@ -13,7 +13,7 @@ from selfrefine.inpainting import Resampling
 from selfrefine.metrics.features import INPUT_SIZE
 from selfrefine.metrics.readouts import CHUNK
 from selfrefine.plan.jobs import Planned
-from selfrefine.plan.networks import Classifier, Diffusion, Network, count
+from selfrefine.plan.networks import Autoencoder, Classifier, Diffusion, Network, count
 from selfrefine.planted_flaws import KINDS
 
 Kind = Literal["train", "evaluate", "measure"]  # measure: without gradients like evaluate, but always in float32
@@ -62,7 +62,14 @@ class Run:
         """The diffusion network."""
         base = self.of("train_base")
         network, diffusion = (config.to_json(base[leaf]) for leaf in ("network", "diffusion"))
-        return Diffusion(base["family"], network, diffusion, self.of("prepare_data")["size"])
+        return Diffusion(base["family"], network, diffusion, self.of("prepare_data")["size"], self.autoencoder())
+
+    def autoencoder(self, part: Literal["whole", "encoder", "decoder"] = "whole") -> Autoencoder | None:
+        """The first stage; None of a family that works on pixels. One from a folder is taken for that of the params."""
+        if not config.is_latent(self.params, self.names["dataset"], self.names["model"]):
+            return None
+        values, size = self.of("train_autoencoder"), self.of("prepare_data")["size"]
+        return Autoencoder(values["kind"], config.to_json(values["network"]), size, part)
 
     def highlighter(self, name: str = config.FLAW) -> Classifier:
         """A highlighter."""
@@ -84,24 +91,50 @@ def refreshes(first: int, steps: int, cycle: int) -> int:
     return 1 + (first + steps - 1) // cycle - first // cycle if steps else 0
 
 
+def _train_autoencoder(run: Run) -> Iterator[Load]:
+    values, whole, encoder = run.of("train_autoencoder"), run.autoencoder(), run.autoencoder("encoder")
+    assert whole is not None
+    assert encoder is not None
+    if not values["folder"]:
+        yield Load("train", whole, values["batch_size"], values["batch_size"] * values["steps"])
+    if values["unit_variance"]:
+        yield Load("measure", encoder, values["n_images"], values["n_images"])
+    yield Load("measure", whole, values["batch_size"], values["n_images"])
+
+
+def _encode_data(run: Run) -> Iterator[Load]:
+    """At most: how many images there are is only known when they are."""
+    chunk, encoder = run.of("encode_data")["chunk_size"], run.autoencoder("encoder")
+    assert encoder is not None
+    yield Load("measure", encoder, chunk, ceil(run.of("prepare_data")["max_images"] / chunk) * chunk)
+
+
+def _decoded(run: Run, chunk: int, images: int) -> Iterator[Load]:
+    """What a latent family's samples take before they are images."""
+    if (decoder := run.autoencoder("decoder")) is not None:
+        yield Load("measure", decoder, chunk, images)
+
+
 def _train_base(run: Run) -> Iterator[Load]:
     base = run.of("train_base")
     yield Load("train", run.network(), base["batch_size"], base["batch_size"] * base["steps"])
 
 
-def _sampled(run: Run, n_images: int, chunk: int, steps: int) -> Load:
+def _sampled(run: Run, n_images: int, chunk: int, steps: int) -> Iterator[Load]:
     """Sampling in whole chunks."""
-    return Load("evaluate", run.network(), chunk, ceil(n_images / chunk) * chunk * steps)
+    images = ceil(n_images / chunk) * chunk
+    yield Load("evaluate", run.network(), chunk, images * steps)
+    yield from _decoded(run, chunk, images)
 
 
 def _generate_fakes(run: Run) -> Iterator[Load]:
     fakes = run.of("generate_fakes")
-    yield _sampled(run, fakes["n_images"], fakes["chunk_size"], fakes["map_steps"])
+    yield from _sampled(run, fakes["n_images"], fakes["chunk_size"], fakes["map_steps"])
 
 
 def _generate_samples(run: Run) -> Iterator[Load]:
     samples = run.of("generate_samples")
-    yield _sampled(run, samples["n_images"], samples["chunk_size"], samples["steps"])
+    yield from _sampled(run, samples["n_images"], samples["chunk_size"], samples["steps"])
 
 
 def _train_highlighter(run: Run) -> Iterator[Load]:
@@ -119,6 +152,7 @@ def _train_refined(run: Run) -> Iterator[Load]:
         made = values["map_images"] * refreshes(base["steps"], steps, values["cycle"])
         chunk = min(values["map_images"], guidance.CHUNK)
         yield Load("evaluate", run.network(), chunk, made * values["map_steps"])
+        yield from _decoded(run, chunk, made)
         explained = 2 * made if values["map"] in ("label_shuffled", "real_map") else made  # beside the mFAM, always
         yield Load("evaluate", run.highlighter(), chunk, explained)
 
@@ -173,6 +207,8 @@ def _evaluate_inpainting(run: Run) -> Iterator[Load]:
 
 
 STAGES: dict[str, Callable[[Run], Iterator[Load]]] = {
+    "train_autoencoder": _train_autoencoder,
+    "encode_data": _encode_data,
     "train_base": _train_base,
     "generate_fakes": _generate_fakes,
     "train_highlighter": _train_highlighter,
