@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from selfrefine import references
+from selfrefine import config, references
 from selfrefine.references import Params, Problem, Run
 
 
@@ -23,11 +23,17 @@ def relations(params: Params) -> Iterator[Problem]:
 
 
 # Family -> the leaf without which its network is another kind's, and its schedules.
-BUILT_OF = {"ddpm": "block_out_channels", "improved_ddpm": "block_out_channels", "uvit": "patch_size"}
+BUILT_OF = {
+    "ddpm": "block_out_channels",
+    "improved_ddpm": "block_out_channels",
+    "uvit": "patch_size",
+    "ldm": "block_out_channels",
+}
 SCHEDULES = {
     "ddpm": ("linear", "squaredcos_cap_v2"),
     "improved_ddpm": ("linear", "squaredcos_cap_v2"),
     "uvit": ("linear", "vp_sde"),
+    "ldm": ("scaled_linear",),
 }
 
 
@@ -45,6 +51,22 @@ def _family(run: Run) -> Iterator[Problem]:
         yield from _uvit(run) if family == "uvit" else _unet(run)
     else:
         yield run.place("train_base", "network", BUILT_OF[family]), f"is missing; the family {family} is built of it"
+    if family == "ldm":
+        yield from _latent(run)
+
+
+def _latent(run: Run) -> Iterator[Problem]:
+    """An autoencoder of the same images, trained and read as latents allow."""
+    place, own = ("train_base", "network", "channels"), ("train_autoencoder", "network", "channels")
+    if run.value(*own[:2])["channels"] != (channels := run.value(*place[:2])["channels"]):
+        yield run.place(*own), f"differs from {'.'.join(map(str, run.place(*place)))}, which is {channels}"
+    if run.value("train_base", "horizontal_flip"):
+        yield run.place("train_base", "horizontal_flip"), "is true; allowed with the family ldm: false"
+    if run.has_critic:
+        told = f"runs {config.CRITIC}; latent models have no read-outs: leave it out of only.highlighters"
+        yield ("models", run.names["model"], "only"), told
+    yield from run.at_most(("train_autoencoder", "n_images"), ("prepare_data", "max_images"))
+    yield from run.at_most(("train_autoencoder", "warmup_steps"), ("train_autoencoder", "steps"))
 
 
 def _unet(run: Run) -> Iterator[Problem]:
@@ -66,8 +88,10 @@ def _unet(run: Run) -> Iterator[Problem]:
             place,
             f"is {channels}; allowed: multiples of attention_head_dim, which is {head}, where there is attention",
         )
-    if size % 2 ** (len(channels) - 1):
-        times = len(channels) - 1
+    times = len(channels) - 1
+    if run.value("train_base", "family") == "ldm":  # the autoencoder halves it, too
+        times += len(run.value("train_autoencoder", "network")["block_out_channels"]) - 1
+    if size % 2**times:
         told = f"is {size}; allowed: a multiple of {2**times}, as the network halves it {times} times"
         yield run.place("prepare_data", "size"), told
 

@@ -194,7 +194,7 @@ def _extract_features(run: Run) -> Iterator[Load]:
 def _inpaint_images(run: Run) -> Iterator[Load]:
     values = run.of("inpaint_images")
     chain = Resampling(values["steps"], values["jump_length"], values["jump_samples"], values["step_samples"])
-    yield _sampled(run, values["n_images"], values["chunk_size"], chain.evaluations())
+    yield from _sampled(run, values["n_images"], values["chunk_size"], chain.evaluations())
 
 
 def _evaluate_inpainting(run: Run) -> Iterator[Load]:
