@@ -65,6 +65,8 @@ def _latent(run: Run) -> Iterator[Problem]:
     if run.has_critic:
         told = f"runs {config.CRITIC}; latent models have no read-outs: leave it out of only.highlighters"
         yield ("models", run.names["model"], "only"), told
+    if run.selected("masks"):
+        yield ("models", run.names["model"], "only"), "runs masks; latent models do not inpaint: add masks: []"
     yield from run.at_most(("train_autoencoder", "n_images"), ("prepare_data", "max_images"))
     yield from run.at_most(("train_autoencoder", "warmup_steps"), ("train_autoencoder", "steps"))
 
