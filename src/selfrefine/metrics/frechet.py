@@ -1,12 +1,19 @@
 """Fréchet distance between Gaussians fitted to features, in float64, and the influence of each image on it.
 
-Only on the features of inception-v3-compat is it the FID; on any other network it is called FD.
+Only on the features of FID_NETWORK is it the FID; on any other network it is called FD.
 """
 
 import functools
 from dataclasses import dataclass
 
 import numpy as np
+
+FID_NETWORK = "inception-v3-compat"  # of extract_features.networks; torch-fidelity's name
+
+
+def distance_name(network: str) -> str:
+    """What the distance is called in a feature space."""
+    return "FID" if network == FID_NETWORK else "FD"
 
 
 @dataclass(frozen=True)

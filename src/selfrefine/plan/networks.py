@@ -20,6 +20,7 @@ from selfrefine import first_stage, networks
 from selfrefine.backbones import vgg16_features
 from selfrefine.highlighter import Highlighter
 from selfrefine.metrics import features
+from selfrefine.metrics.frechet import FID_NETWORK
 from selfrefine.metrics.readouts import VGG16_CONV4_3
 
 
@@ -108,13 +109,14 @@ class Classifier:
         layers = (
             vgg16_features()[: VGG16_CONV4_3 + 2]
             if self.name == "vgg16_conv4_3"
-            else features.NETWORKS[self.name][1].build()
+            else features.NETWORKS[self.name].build()
         )
         return layers.to(memory_format=torch.channels_last)
 
     def inputs(self, network: nn.Module, batch: int, device: torch.device) -> tuple[Tensor, ...]:
-        """Standardised images."""
+        """Standardised images; of FID's network, which standardises them itself, bytes."""
         images = torch.randn((batch, 3, self.size, self.size), device=device)
+        images = images.to(torch.uint8) if self.name == FID_NETWORK else images
         return (images.contiguous(memory_format=torch.channels_last),)
 
 

@@ -84,14 +84,8 @@ def _train_refined(run: Run) -> int:
 
 def _extract_features(run: Run) -> int:
     values = run.of("extract_features")
-    width = sum(_width(name) for name in values["networks"])
+    width = sum(NETWORKS[name].WIDTH for name in values["networks"])
     return feature_rows(run) * int(values["n_images"]) * width * FLOAT
-
-
-def _width(space: str) -> int:
-    """Features of an image: the channels of the last convolution."""
-    layers = [layer for layer in NETWORKS[space][1].build() if isinstance(layer, torch.nn.Conv2d)]
-    return layers[-1].out_channels
 
 
 STAGES: dict[str, Callable[[Run], int]] = {

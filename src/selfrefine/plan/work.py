@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from selfrefine import config, guidance
 from selfrefine.inpainting import Resampling
-from selfrefine.metrics.features import INPUT_SIZE
+from selfrefine.metrics.features import NETWORKS
 from selfrefine.metrics.readouts import CHUNK
 from selfrefine.plan.jobs import Planned
 from selfrefine.plan.networks import Autoencoder, Classifier, Diffusion, Network, count
@@ -188,7 +188,7 @@ def _extract_features(run: Run) -> Iterator[Load]:
     values = run.of("extract_features")
     for name in values["networks"]:
         images = feature_rows(run) * values["n_images"]
-        yield Load("measure", Classifier(name, INPUT_SIZE), values["batch_size"], images)
+        yield Load("measure", Classifier(name, NETWORKS[name].INPUT_IMAGE_SIZE), values["batch_size"], images)
 
 
 def _inpaint_images(run: Run) -> Iterator[Load]:
@@ -201,7 +201,7 @@ def _evaluate_inpainting(run: Run) -> Iterator[Load]:
     values, n_images = run.of("evaluate_inpainting"), run.of("inpaint_images")["n_images"]
     results = 2 * len(run.selected("masks")) * len(values["variants"])  # with and without the known pixels pasted
     for name in values["networks"]:
-        yield Load("measure", Classifier(name, INPUT_SIZE), values["batch_size"], (results + 1) * n_images)
+        yield Load("measure", Classifier(name, NETWORKS[name].INPUT_IMAGE_SIZE), values["batch_size"], (results + 1) * n_images)
     perceptual = Classifier("alexnet_conv5_gap", values["lpips_size"])  # LPIPS has the same convolutions
     yield Load("measure", perceptual, values["batch_size"], 4 * results * n_images)  # both images, in both ranges
 

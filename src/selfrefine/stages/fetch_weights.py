@@ -1,9 +1,10 @@
-"""Fetches a network's ImageNet weights and converts them once to safetensors with torchvision's names."""
+"""Fetches the weights of a network that others trained, and converts them once to safetensors with their names."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from selfrefine import files, weights
+from selfrefine import files, inception_weights, weights
 from selfrefine.runtime import Job, main
 
 
@@ -23,7 +24,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Convolution weights `features.N.weight|bias`, float32."""
+    """Weights: of VGG16 and AlexNet the convolutions, `features.N.weight|bias`, float32."""
 
     weights: Path
 
@@ -32,7 +33,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Fetches the tensors from the first provider that has them, then writes them."""
     name = job.config.names["weights"]
     with job.scratch() as scratch:
-        tensors = weights.fetch(name, job.config.providers, Path(job.config.folder), scratch)
+        fetch = inception_weights.fetch if name == inception_weights.NAME else partial(weights.fetch, name)
+        tensors = fetch(job.config.providers, Path(job.config.folder), scratch)
         # No trace of the provider in the file: the same bytes wherever the weights came from.
         files.write_tensors(job.outputs.weights, tensors, {"weights": name})
 
