@@ -139,6 +139,14 @@ def test_what_does_not_fit_is_told_where_it_refers(key, value, line):
     assert line_about(at(key, value)) == f"params.yaml: {line}"
 
 
+def test_a_feature_network_without_weights():
+    fid = {"extract_features": {"networks": ["vgg16_conv5_gap", "inception-v3-compat"]}}
+    told = "names inception-v3-compat, whose weights, inception, are no row of weights; experiments/paper.yaml has it"
+    assert line_about(fid) == f"params.yaml: extract_features.networks {told}"
+    weights = {"weights": {"inception": {"fetch_weights": {"providers": ["torch_fidelity"], "folder": "downloads"}}}}
+    assert line_about(fid | weights) is None
+
+
 MINE = "datasets.my_images.prepare_data"
 
 

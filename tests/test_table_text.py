@@ -5,14 +5,15 @@ import math
 import pytest
 
 from selfrefine import table_text, tables
+from selfrefine.metrics.frechet import FID_NETWORK
 from tests.tiny_metrics import AGAIN, FD, PAPER, ROWS, SAMPLINGS, generation
 
 TITLES = {name: row["title"] for rows in ROWS.values() for name, row in rows.items()}
 TITLES |= {name: row["title"] for name, row in SAMPLINGS.items()}
 
 
-def page(fd, seeds=1, second_sampler=None):
-    metrics = generation(fd, seeds)
+def page(fd, seeds=1, second_sampler=None, metrics=()):
+    metrics = metrics or generation(fd, seeds)
     judgement = tables.Judgement("baseline", 0.017, 6, second_sampler=second_sampler or {})
     stands_for = {"shapes": "celeba_hq"}
     table = tables.table2(metrics, PAPER, judgement, stands_for, tables.scales(metrics, "smoke", ROWS))
@@ -70,6 +71,19 @@ def test_inceptions_name_is_the_papers_alone():
     heads = [line for line in page(FD).splitlines() if line.startswith("|  ") and "FD to test" in line]
     assert len(heads) == 2
     assert all(cell.count("FID") == cell.count("Paper: FID") for head in heads for cell in head.split("|"))
+
+
+def test_the_same_features_as_the_papers_give_the_same_name():
+    metrics = [
+        line | {"network": FID_NETWORK} if line["network"] == "alexnet_conv5_gap" else line for line in generation(FD)
+    ]
+    text = page(FD, metrics=metrics)
+    heads = [line for line in text.splitlines() if line.startswith("|  ") and "Paper: FID" in line]
+    ours = [cell.strip() for head in heads for cell in head.split("|") if "to test" in cell]
+    assert ours == ["FD to test", "FID to test"]
+    assert "FID to train" in text
+    assert f"In the features of `{FID_NETWORK}` FD is the FID" in text
+    assert "FD is the FID" not in page(FD)
 
 
 def test_a_table_lines_up():

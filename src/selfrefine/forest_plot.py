@@ -10,6 +10,7 @@ from matplotlib.patches import Patch
 
 from selfrefine import plotting
 from selfrefine.metrics.contrasts import CONFIRMATORY
+from selfrefine.metrics.frechet import distance_name
 from selfrefine.tables import Line
 
 ROW = 0.24  # inches of one difference
@@ -46,8 +47,9 @@ def forest_figure(table: Sequence[Line], *, margin: float, titles: Mapping[str, 
         ax = axes[places.index((dataset, model)), networks.index(network)]
         _draw(ax, part, margin, titles)
         ax.set_title(f"{titles[model]} on {titles[dataset]}, {network}")
-    for ax in axes[-1]:
-        ax.set_xlabel("difference of log FD to test; below 0: lower FD")
+    for ax, network in zip(axes[-1], networks, strict=True):
+        distance = distance_name(network)
+        ax.set_xlabel(f"difference of log {distance} to test; below 0: lower {distance}")
     figure.legend(handles=_legend(margin), loc="outside right upper", **plotting.LEGEND)
     scales = "; ".join(dict.fromkeys(line["scale"] for line in measured))
     told = (

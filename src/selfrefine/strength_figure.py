@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 
 from selfrefine import plotting, strength
 from selfrefine.forest_plot import seeds_of
+from selfrefine.metrics.frechet import distance_name
 from selfrefine.tables import Line
 
 MARKS = {strength.FORWARD: "^", strength.REVERSE: "v", strength.BOTH: "o", strength.DDPM_IP: "*"}
@@ -44,7 +45,8 @@ def strength_figure(table: Sequence[Line], *, network: str, titles: Mapping[str,
     colours = {place: PLACE_COLOURS[number % len(PLACE_COLOURS)] for number, place in enumerate(places)}
     height = max(LOWEST, LABEL_HEIGHT * (len(arms) + 4))
     figure = Figure(figsize=(13.0, height + 1.7), layout="constrained")
-    plotting.headed(figure, "FD against the strength of each process")
+    distance = distance_name(network)
+    plotting.headed(figure, f"{distance} against the strength of each process")
     axes = figure.subplots(1, len(PANELS), sharey=True)
     for ax, column in zip(axes, PANELS, strict=True):
         for line in arms:
@@ -53,7 +55,7 @@ def strength_figure(table: Sequence[Line], *, network: str, titles: Mapping[str,
         ax.set_xlabel(PANELS[column])
         ax.ticklabel_format(axis="x", scilimits=(-2, 2), useMathText=True)
         ax.grid(visible=True)
-    axes[0].set_ylabel("difference of log FD to test; below 0: lower FD")
+    axes[0].set_ylabel(f"difference of log {distance} to test; below 0: lower {distance}")
     axes[0].margins(y=0.06)
     for ax, column in zip(axes, PANELS, strict=True):
         shown = [line for line in arms if _has(line, column)]

@@ -6,7 +6,17 @@ from typing import Any
 
 from selfrefine.metrics.contrasts import HEADLINE
 from selfrefine.paper_values import PAPER_FAMILIES
-from selfrefine.table_text import EMPTY, between, figure, markdown_table, number, percent, verdict_words
+from selfrefine.table_text import (
+    EMPTY,
+    between,
+    distance_to_test,
+    fid_words,
+    figure,
+    markdown_table,
+    number,
+    percent,
+    verdict_words,
+)
 from selfrefine.tables import Judgement, Line
 
 Rows = Mapping[str, Mapping[str, Mapping[str, Any]]]  # section -> row of params.yaml -> words about it
@@ -113,7 +123,7 @@ def page(
         rows: as for `lines`; the data set also with its `size` in px.
     """
     titles = {model: family.title for model, family in PAPER_FAMILIES.items()} | dict(titles)
-    parts = ["# Table 1: model families\n", READ, f"## {titles[table[0]['dataset']]}\n"]
+    parts = ["# Table 1: model families\n", READ + fid_words(table), f"## {titles[table[0]['dataset']]}\n"]
     if max(line["n_seeds"] for line in table) == 1:
         parts.append(ONE_SEED)
     parts.append("".join(f"- {words}\n" for words in _families(table, titles, rows)))
@@ -138,8 +148,17 @@ def _families(table: Iterable[Line], titles: Mapping[str, str], rows: Rows) -> I
         yield f"{here or f'{titles[model]}: {NOT_RUN}'}. Paper: {there}."
 
 
-def _rows(space: Iterable[Line], titles: Mapping[str, str]) -> str:
-    head = ("", "Variant", "Paper: FID", "Paper: change", "FD to test", "Change", "Over images", "Over seeds")
+def _rows(space: Sequence[Line], titles: Mapping[str, str]) -> str:
+    head = (
+        "",
+        "Variant",
+        "Paper: FID",
+        "Paper: change",
+        distance_to_test(space),
+        "Change",
+        "Over images",
+        "Over seeds",
+    )
     texts = [
         (
             titles[line["model"]] if line["row"] == BASELINE else f"Self-refining {titles[line['model']]}",

@@ -6,7 +6,17 @@ from typing import Any
 
 from selfrefine.metrics.contrasts import HEADLINE
 from selfrefine.paper_values import PAPER_DATASETS
-from selfrefine.table_text import EMPTY, between, figure, markdown_table, number, percent, verdict_words
+from selfrefine.table_text import (
+    EMPTY,
+    between,
+    distance_to_test,
+    fid_words,
+    figure,
+    markdown_table,
+    number,
+    percent,
+    verdict_words,
+)
 from selfrefine.tables import Judgement, Line, published_fid
 
 # Not in paper: Table 3 leaves out the data set of Table 2; we print it, too, because it answers the same question.
@@ -66,7 +76,7 @@ def page(table: Sequence[Line], *, judgement: Judgement, titles: Mapping[str, st
         "in Table 2; the paper's FID and our FD do not compare, only their changes do. Its figures for "
         f"{PAPER_DATASETS['celeba_hq']} are those of its Table 2.\n"
     )
-    parts = ["# Table 3: other data sets\n", told]
+    parts = ["# Table 3: other data sets\n", told + fid_words(table)]
     if len({line["dataset"] for line in table}) == 1:
         parts.append(ONE_DATASET)
     for model in dict.fromkeys(line["model"] for line in table):
@@ -82,8 +92,17 @@ def page(table: Sequence[Line], *, judgement: Judgement, titles: Mapping[str, st
     )
 
 
-def _rows(space: Iterable[Line], titles: Mapping[str, str]) -> str:
-    head = ("", "In the place of", "Row", "Paper: FID", "Paper: change", "FD to test", "Change", "Over images")
+def _rows(space: Sequence[Line], titles: Mapping[str, str]) -> str:
+    head = (
+        "",
+        "In the place of",
+        "Row",
+        "Paper: FID",
+        "Paper: change",
+        distance_to_test(space),
+        "Change",
+        "Over images",
+    )
     rows = [
         (
             titles[line["dataset"]],

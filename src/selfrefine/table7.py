@@ -6,7 +6,17 @@ from typing import Any
 
 from selfrefine.control_table import FLAW_MAP, Refined, map_statistics
 from selfrefine.metrics.contrasts import HEADLINE
-from selfrefine.table_text import EMPTY, between, figure, markdown_table, number, percent, verdict_words
+from selfrefine.table_text import (
+    EMPTY,
+    between,
+    distance_to_test,
+    fid_words,
+    figure,
+    markdown_table,
+    number,
+    percent,
+    verdict_words,
+)
 from selfrefine.tables import Judgement, Line, published_fid
 
 AS_PAPER, MATCHED = "as in the paper", "matched"
@@ -88,7 +98,7 @@ def page(table: Sequence[Line], *, judgement: Judgement, titles: Mapping[str, st
         "deviation of the mFAM of the same refresh, so that only the place differs; the paper has none. Change and "
         "intervals as in Table 2; the paper's FID and our FD do not compare, only their changes do.\n"
     )
-    parts = [title, told]
+    parts = [title, told + fid_words(table)]
     for dataset, model in dict.fromkeys((line["dataset"], line["model"]) for line in table):
         part = [line for line in table if (line["dataset"], line["model"]) == (dataset, model)]
         parts.append(f"## {titles[model]} on {titles[dataset]}\n\n{part[0]['scale']}.\n")
@@ -101,7 +111,7 @@ def page(table: Sequence[Line], *, judgement: Judgement, titles: Mapping[str, st
 
 def _rows(space: Sequence[Line], reference: str, titles: Mapping[str, str]) -> str:
     base = next((line["paper"] for line in space if line["row"] == reference), math.nan)
-    head = ("", "Form", "Mean of map", "Paper: FID", "Paper: change", "FD to test", "Change", "Over images")
+    head = ("", "Form", "Mean of map", "Paper: FID", "Paper: change", distance_to_test(space), "Change", "Over images")
     rows = [
         (
             titles[line["row"]],

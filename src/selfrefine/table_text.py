@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from selfrefine.config import FORK
 from selfrefine.metrics.contrasts import HEADLINE, SAMPLER_DEPENDENT
+from selfrefine.metrics.frechet import FID_NETWORK, distance_name
 from selfrefine.metrics.intervals import IMAGES_PER_FEATURE, NOT_ASSESSED
 from selfrefine.tables import FLOOR, Judgement, Line
 
@@ -12,7 +13,7 @@ EMPTY = "-"
 OWN_ROWS = {FORK: "Base model at the fork", FLOOR: "Floor: real training images"}
 # Metric -> heading, factor, format.
 OTHER_METRICS = {
-    "fd_train": ("FD to train", 1.0, "#.4g"),
+    "fd_train": ("{distance} to train", 1.0, "#.4g"),
     "kid_test": ("KID x 1000", 1e3, ".2f"),
     "precision": ("Precision", 1.0, ".3f"),
     "recall": ("Recall", 1.0, ".3f"),
@@ -62,7 +63,8 @@ def _how_to_read(table: Sequence[Line], judgement: Judgement, titles: Mapping[st
     return (
         "FD is the Fréchet distance to real test images in the feature space that the heading names; lower is better. "
         "The paper's FID is the same formula on other features (Inception), other images and another scale: the two "
-        "figures do not compare, only their changes do.\n\n"
+        "figures do not compare, only their changes do.\n"
+        f"{fid_words(table)}\n"
         f"- Change: of FD against the row {titles[judgement.reference]} of the same seed, mean over seeds.\n"
         f"- [Brackets] after a figure: its 95 % interval {over}. No interval: FD's error needs {IMAGES_PER_FEATURE} "
         "images per feature.\n"
@@ -78,7 +80,8 @@ def _headline(space: Iterable[Line], titles: Mapping[str, str], judgement: Judge
     """Paper's FID and change, our FD and change, verdict."""
     lines = [line for line in space if line["metric"] == HEADLINE]
     published = next(line["paper"] for line in lines if line["row"] == judgement.reference)
-    head = ("", "Paper: FID", "Paper: change", "FD to test", "Change", "Over images", "Over seeds", "Verdict")
+    ours = distance_to_test(lines)
+    head = ("", "Paper: FID", "Paper: change", ours, "Change", "Over images", "Over seeds", "Verdict")
     rows = [
         (
             titles[line["row"]],
@@ -95,8 +98,9 @@ def _headline(space: Iterable[Line], titles: Mapping[str, str], judgement: Judge
     return markdown_table(head, rows)
 
 
-def _others(space: Iterable[Line], titles: Mapping[str, str]) -> str:
+def _others(space: Sequence[Line], titles: Mapping[str, str]) -> str:
     """The further measures, one column each."""
+    distance = distance_name(space[0]["network"])
     rows: dict[str, dict[str, str]] = {}
     for line in space:
         texts = rows.setdefault(line["row"], {})
@@ -104,7 +108,7 @@ def _others(space: Iterable[Line], titles: Mapping[str, str]) -> str:
             _, factor, style = OTHER_METRICS[line["metric"]]
             scaled = {column: factor * line[column] for column in ("value", "low", "high")}
             texts[line["metric"]] = figure(scaled, style)
-    head = ("", *(heading for heading, _, _ in OTHER_METRICS.values()))
+    head = ("", *(heading.format(distance=distance) for heading, _, _ in OTHER_METRICS.values()))
     return markdown_table(
         head, [(titles[row], *(texts.get(metric, EMPTY) for metric in OTHER_METRICS)) for row, texts in rows.items()]
     )
@@ -112,6 +116,21 @@ def _others(space: Iterable[Line], titles: Mapping[str, str]) -> str:
 
 def _notes(space: Iterable[Line], titles: Mapping[str, str]) -> str:
     return "".join(f"**{titles[line['row']]} {line['note']}.**\n" for line in space if line["note"])
+
+
+def distance_to_test(space: Sequence[Line]) -> str:
+    """The heading of a column of lines of one feature space."""
+    return f"{distance_name(space[0]['network'])} to test"
+
+
+def fid_words(table: Iterable[Line]) -> str:
+    """What the name FID says of our figures; nothing if none of them has it."""
+    if FID_NETWORK not in {line["network"] for line in table}:
+        return ""
+    return (
+        f"In the features of `{FID_NETWORK}` FD is the FID: the paper's formula and network. The paper takes it to "
+        "images that were learned from, we to test images, which were not.\n"
+    )
 
 
 def verdict_words(given: Collection[str], judgement: Judgement, reference: str) -> str:

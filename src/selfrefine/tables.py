@@ -13,6 +13,7 @@ from selfrefine.config import FLAW, FORK
 from selfrefine.errors import InputError
 from selfrefine.metrics import contrasts, intervals
 from selfrefine.metrics.contrasts import HEADLINE, Contrast, Pair
+from selfrefine.metrics.frechet import distance_name
 from selfrefine.metrics.intervals import Estimate
 from selfrefine.paper_values import PAPER_DATASETS
 
@@ -226,7 +227,7 @@ def _note(table: Cells, key: Key, judgement: Judgement) -> str:
     gain = -math.expm1(since_fork)
     if gain <= PLATEAU:
         return ""
-    return f"still improving: FD {100.0 * gain:.0f} % lower than at the fork; a longer base phase is needed to judge"
+    return f"still improving: {distance_name(key.network)} {100.0 * gain:.0f} % lower than at the fork; a longer base phase is needed to judge"
 
 
 def summary(table: Iterable[Line], highlighter: Iterable[Line]) -> dict[str, Any]:
