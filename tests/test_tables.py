@@ -127,6 +127,16 @@ def test_rows_of_different_size_do_not_compare():
         table2(metrics)
 
 
+def test_data_sets_and_the_floor_may_differ_in_size():
+    """A test split may be small, and the training split hold fewer images than were sampled."""
+    other = [line | {"dataset": "petals", "n_images": 50} for line in generation(FD)]
+    metrics = [line | ({"n_images": 90} if line["variant"] == "floor" else {}) for line in generation(FD)] + other
+    scale = dict.fromkeys([("shapes", "tiny"), ("petals", "tiny")], "")
+    found = tables.table2(metrics, PAPER, JUDGEMENT, {}, scale)
+    numbers = {(line["dataset"], line["row"] == "floor"): line["n_images"] for line in found}
+    assert numbers == {("shapes", False): 100, ("shapes", True): 90, ("petals", False): 50, ("petals", True): 50}
+
+
 def test_another_reference_is_told():
     """evaluate_generation pairs the images with its own reference."""
     with pytest.raises(InputError, match="reference is 'both', but the rows were compared with baseline"):

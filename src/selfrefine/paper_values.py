@@ -1,6 +1,7 @@
 """What the paper calls its data sets and model families; its figures stand in workflow/resources/paper_values.csv."""
 
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 # `stands_for` of params.yaml, and column `dataset` of paper_values.csv -> the paper's words.
 PAPER_DATASETS = {
@@ -26,3 +27,9 @@ PAPER_FAMILIES = {
     "uvit": Family("U-ViT", 64, "250,000 + 250,000 training steps in the authors' code"),
     "ldm": Family("LDM", 256, "reverse process only, number of training steps unknown"),
 }
+
+
+def published_fid(paper: Iterable[Mapping[str, Any]], table: str) -> dict[tuple[str, str], float]:
+    """(row, the paper's data set) -> FID in one of the paper's tables."""
+    printed = (line for line in paper if (line["table"], line["metric"]) == (table, "fid"))
+    return {(line["row"], line["dataset"]): line["value"] for line in printed}

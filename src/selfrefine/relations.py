@@ -132,7 +132,8 @@ def _numbers(run: Run) -> Iterator[Problem]:
     """Images within other images."""
     sampled = ("generate_samples", "n_images")
     yield from run.at_most(("extract_features", "n_images"), sampled)
-    yield from run.at_most(("extract_features", "n_images"), ("prepare_data", "max_images"))
+    if not run.value("extract_features", "n_reference"):
+        yield from run.at_most(("extract_features", "n_images"), ("prepare_data", "max_images"))
     yield from run.at_most(("make_figures", "n_images"), sampled)
     yield from run.at_most(("make_figures", "n_images"), ("prepare_data", "max_images"))
     yield from run.at_most(("evaluate_highlighter", "n_planted"), ("prepare_data", "max_images"))

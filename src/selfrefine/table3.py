@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from selfrefine.metrics.contrasts import HEADLINE
-from selfrefine.paper_values import PAPER_DATASETS
+from selfrefine.paper_values import PAPER_DATASETS, published_fid
 from selfrefine.table_text import (
     EMPTY,
     between,
@@ -17,7 +17,7 @@ from selfrefine.table_text import (
     percent,
     verdict_words,
 )
-from selfrefine.tables import Judgement, Line, published_fid
+from selfrefine.tables import Judgement, Line
 
 # Not in paper: Table 3 leaves out the data set of Table 2; we print it, too, because it answers the same question.
 SOURCES = ("table2", "table3")

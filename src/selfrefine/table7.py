@@ -6,6 +6,7 @@ from typing import Any
 
 from selfrefine.control_table import FLAW_MAP, Refined, map_statistics
 from selfrefine.metrics.contrasts import HEADLINE
+from selfrefine.paper_values import published_fid
 from selfrefine.table_text import (
     EMPTY,
     between,
@@ -17,7 +18,7 @@ from selfrefine.table_text import (
     percent,
     verdict_words,
 )
-from selfrefine.tables import Judgement, Line, published_fid
+from selfrefine.tables import Judgement, Line
 
 AS_PAPER, MATCHED = "as in the paper", "matched"
 NONE_SELECTED = (

@@ -15,7 +15,7 @@ from selfrefine.metrics import contrasts, intervals
 from selfrefine.metrics.contrasts import HEADLINE, Contrast, Pair
 from selfrefine.metrics.frechet import distance_name
 from selfrefine.metrics.intervals import Estimate
-from selfrefine.paper_values import PAPER_DATASETS
+from selfrefine.paper_values import PAPER_DATASETS, published_fid
 
 Line = Mapping[str, Any]
 
@@ -67,18 +67,21 @@ def cells(metrics: Iterable[Line]) -> Cells:
     """The tidy metrics of all seeds, by what they are of.
 
     Raises:
-        InputError: rows of different numbers of images, which do not compare (FD depends on it).
+        InputError: rows of a data set of different numbers of images, which do not compare (FD depends on it).
     """
-    table, numbers = Cells(), set()
+    table: Cells = {}
+    numbers: dict[str, set[int]] = {}
     for line in metrics:
-        numbers.add(line["n_images"])
+        if line["variant"] != FLOOR:  # a split may hold fewer images than are sampled
+            numbers.setdefault(line["dataset"], set()).add(line["n_images"])
         key = Key(*(line[column] for column in Key._fields))
         table.setdefault(key, {})[line["seed"]] = Estimate(line["value"], line["low"], line["high"])
-    if len(numbers) > 1:
-        raise InputError(
-            f"rows of {' and '.join(map(str, sorted(numbers)))} images in one table; "
-            "all data sets, models and variants need the same extract_features.n_images in params.yaml"
-        )
+    for dataset, found in numbers.items():
+        if len(found) > 1:
+            raise InputError(
+                f"rows of {' and '.join(map(str, sorted(found)))} images on the data set {dataset}; "
+                "all its models and variants need the same extract_features.n_images in params.yaml"
+            )
     return table
 
 
@@ -135,6 +138,7 @@ def table2(
     table = cells(metrics)
     _check_reference(table, judgement.reference)
     verdicts = _verdicts(metrics, judgement)
+    n_images = {(line["dataset"], line["variant"]): line["n_images"] for line in metrics}
     published = published_fid(paper, "table2")
     lines = []
     for key, seeds in table.items():
@@ -149,7 +153,11 @@ def table2(
                 **over_runs(list(seeds.values())),
                 **_difference(table, key, judgement),
                 "verdict": verdicts.get(key[:4], "") if key.metric == HEADLINE else "",
-                **{"n_images": metrics[0]["n_images"], "n_seeds": len(seeds), "scale": scale[key.dataset, key.model]},
+                **{
+                    "n_images": n_images[key.dataset, key.variant],
+                    "n_seeds": len(seeds),
+                    "scale": scale[key.dataset, key.model],
+                },
                 "note": _note(table, key, judgement),
             }
         )
@@ -165,12 +173,6 @@ def _check_reference(table: Cells, reference: str) -> None:
             f"params.yaml: shared.reference is {reference!r}, but the rows were compared with "
             f"{', '.join(sorted(references))}; run the stage evaluate_generation again"
         )
-
-
-def published_fid(paper: Iterable[Line], table: str) -> dict[tuple[str, str], float]:
-    """(row, the paper's data set) -> FID in one of the paper's tables."""
-    printed = (line for line in paper if (line["table"], line["metric"]) == (table, "fid"))
-    return {(line["row"], line["dataset"]): line["value"] for line in printed}
 
 
 def _verdicts(metrics: Sequence[Line], judgement: Judgement) -> dict[tuple[str, ...], str]:
@@ -227,7 +229,8 @@ def _note(table: Cells, key: Key, judgement: Judgement) -> str:
     gain = -math.expm1(since_fork)
     if gain <= PLATEAU:
         return ""
-    return f"still improving: {distance_name(key.network)} {100.0 * gain:.0f} % lower than at the fork; a longer base phase is needed to judge"
+    lower = f"{distance_name(key.network)} {100.0 * gain:.0f} % lower than at the fork"
+    return f"still improving: {lower}; a longer base phase is needed to judge"
 
 
 def summary(table: Iterable[Line], highlighter: Iterable[Line]) -> dict[str, Any]:

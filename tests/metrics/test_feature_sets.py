@@ -69,7 +69,7 @@ def test_a_broken_archive_is_refused(tmp_path):
 
 def test_neighbours_need_more_images_than_themselves(tmp_path):
     read(tmp_path, features(), neighbours=7)
-    with pytest.raises(InputError, match="8 images in each row, 9 or more needed"):
+    with pytest.raises(InputError, match="8 images in a row, 9 or more needed"):
         read(tmp_path, features(), neighbours=8)
 
 

@@ -87,6 +87,23 @@ def test_values_are_those_of_the_features(job):
     assert math.isnan(table.loc[("vgg", "both", "fd_test"), "low"])  # 40 images are too few for 6 features
 
 
+def test_photographs_of_other_numbers(job):
+    """Distances are to all of them; the floor has as many images as the samples; neighbours are of equal pools."""
+    more = {space: np.concatenate([array, 1.1 * array]) for space, array in features("train").items()}
+    fewer = {space: array[:30] for space, array in features("test").items()}
+    write(job.inputs.features, train=more, test=fewer)
+    run(job)
+    table = files.read_table(job.outputs.metrics)
+    assert set(table["n_images"]) == {N}
+    table = table[table["network"] == "alexnet"].set_index(["variant", "metric"])["value"]
+    train, test, both = (gaussian(array["alexnet"]) for array in (more, fewer, features("both")))
+    assert table["both", "fd_train"] == pytest.approx(frechet_distance(both, train), rel=1e-6)
+    assert table["both", "fd_test"] == pytest.approx(frechet_distance(both, test), rel=1e-6)
+    floor = gaussian(more["alexnet"][:N])
+    assert table["floor", "fd_test"] == pytest.approx(frechet_distance(floor, test), rel=1e-6)
+    assert 0.2 < table["both", "nearest_in_train"] < 0.8, "thrice as many training images would be nearer"
+
+
 def with_nan(row):
     array = features(row)["vgg"]
     array[7, 0] = np.nan
@@ -99,7 +116,8 @@ def with_nan(row):
         (with_nan("time_shift"), "time_shift/vgg of image 7 is not finite"),
         (with_nan("test"), "test/vgg of image 7 is not finite"),
         ({"fork": {"vgg": features("fork")["vgg"][:-1]}}, "fork/vgg has .*every row needs the same"),
-        ({"train": {"alexnet": features("train")["alexnet"][:-1]}}, "train/alexnet has .*every row needs the same"),
+        ({"train": {"alexnet": features("train")["alexnet"][:, :-1]}}, "train/alexnet has .*every row needs the same"),
+        ({"test": {"vgg": features("test")["vgg"][:2]}}, "2 images in a row, 4 or more needed"),
     ],
 )
 def test_features_that_do_not_match_are_one_line(job, broken, told):

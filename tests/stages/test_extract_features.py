@@ -49,6 +49,7 @@ def job(tmp_path, weights):
             "samplings": ROWS[2:3],
             "networks": (NETWORK,),
             "n_images": 8,
+            "n_reference": 0,
             "batch_size": 3,
         }
         outputs = Outputs(tmp_path / "out" / "features.npz")
@@ -69,6 +70,17 @@ def test_every_row_has_the_features_of_its_first_images_bit_for_bit(job, weights
         assert (array.shape, array.dtype) == ((8, 256), np.float32)
         assert np.array_equal(array, alone)
     assert len({array.tobytes() for array in found.values()}) == len(ROWS)
+
+
+def test_photographs_may_be_more_than_samples_and_end_where_the_split_does(job):
+    run(job())
+    few = files.read_arrays(job().outputs.features)
+    for n_reference, rows in ((9, 9), (100, 10)):
+        run(job(n_reference=n_reference))
+        found = files.read_arrays(job().outputs.features)
+        assert [len(array) for array in found.values()] == [8, 8, 8, 8, rows, rows]
+        for name, array in found.items():
+            np.testing.assert_allclose(array[:8], few[name], atol=1e-5)
 
 
 def test_rows_that_a_killed_job_finished_are_not_extracted_again(job):

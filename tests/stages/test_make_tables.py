@@ -191,7 +191,7 @@ def test_a_data_set_of_nobodys_paper_has_no_figures_beside(job):
     [
         ((), {"primary_network": "inception"}, "primary_network is 'inception'; measured: alexnet_conv5_gap, vgg16"),
         ((), {"reference": "uniform"}, "reference is 'uniform', but the rows were compared with baseline"),
-        ([line("late", "fd_test", 1.0, n_images=50)], {}, "rows of 50 and 100 images in one table"),
+        ([line("late", "fd_test", 1.0, n_images=50)], {}, "rows of 50 and 100 images on the data set shapes"),
     ],
 )
 def test_metrics_that_do_not_fit_are_one_line(job, extra, changes, told):

@@ -10,7 +10,7 @@ from selfrefine import files
 from selfrefine.errors import InputError
 
 LEAST_IMAGES = 3  # the jackknife of the kernel distance divides by n - 2
-TRAIN, TEST = "train", "test"  # the rows of real images
+REAL = TRAIN, TEST = "train", "test"  # the rows of real images
 Spaces = dict[str, dict[str, np.ndarray]]  # feature network -> row -> (N, D)
 
 
@@ -28,8 +28,8 @@ def read(path: Path, rows: Sequence[str], neighbours: int) -> Spaces:
         neighbours: evaluate_generation.neighbours in params.yaml; every row needs more images than that.
 
     Raises:
-        InputError: a row that is missing, has another shape than the others or a value that is not finite; too few
-            images.
+        InputError: a row that is missing, has another shape than the others (real images may differ in number) or a
+            value that is not finite; too few images.
     """
     spaces: Spaces = {}
     for name, array in files.read_arrays(path).items():
@@ -59,16 +59,15 @@ def _check(path: Path, network: str, arrays: dict[str, np.ndarray], neighbours: 
             raise InputError(
                 f"{path}: {name} of image {image} is not finite; look at that image and at the network's weights"
             )
-        if array.shape != first.shape:
+        if array.shape[1:] != first.shape[1:] or (len(array) != len(first) and row not in REAL):
             raise InputError(
                 f"{path}: {name} has {array.shape} (images, features), but {key(first_row, network)} has "
                 f"{first.shape}; every row needs the same extract_features.n_images of params.yaml"
             )
     least = max(LEAST_IMAGES, neighbours + 1)
-    if len(first) < least:
+    if (fewest := min(map(len, arrays.values()))) < least:
         raise InputError(
-            f"{path}: {len(first)} images in each row, {least} or more needed; "
-            "raise extract_features.n_images in params.yaml"
+            f"{path}: {fewest} images in a row, {least} or more needed; raise extract_features.n_images in params.yaml"
         )
 
 

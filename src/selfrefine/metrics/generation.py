@@ -41,15 +41,19 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class RealImages:
-    """The two splits that generated images are compared with: sets of equal size in the same feature space."""
+    """The two splits that generated images are compared with, in the same feature space."""
 
     train: ImageSet
     test: ImageSet
 
 
 def measure(sample: ImageSet, real: RealImages) -> dict[str, Estimate]:
-    """All figures of one set of generated images: those of `compare` to test, FD to train and memorisation."""
-    share = neighbours.nearest_in_train(sample.features, real.train.features, real.test.features)
+    """All figures of one set of generated images: those of `compare` to test, FD to train and memorisation.
+
+    The nearest neighbour is looked for among the first images of both splits, equally many.
+    """
+    pool = min(len(real.train.features), len(real.test.features))
+    share = neighbours.nearest_in_train(sample.features, real.train.features[:pool], real.test.features[:pool])
     return {
         **compare(sample, real.test),
         "fd_train": distance(sample, real.train),

@@ -8,7 +8,7 @@ import torch
 from selfrefine.metrics.features import NETWORKS
 from selfrefine.plan.jobs import Planned
 from selfrefine.plan.networks import count
-from selfrefine.plan.work import Load, Run, feature_rows, refreshes
+from selfrefine.plan.work import Load, Run, measured_images, refreshes
 
 FLOAT = 4  # bytes of a weight
 STATE = 4  # copies of the weights in a training state: weights, EMA, two moments of AdamW; gradients are no part of it
@@ -83,9 +83,8 @@ def _train_refined(run: Run) -> int:
 
 
 def _extract_features(run: Run) -> int:
-    values = run.of("extract_features")
-    width = sum(NETWORKS[name].WIDTH for name in values["networks"])
-    return feature_rows(run) * int(values["n_images"]) * width * FLOAT
+    width = sum(NETWORKS[name].WIDTH for name in run.of("extract_features")["networks"])
+    return measured_images(run) * width * FLOAT
 
 
 STAGES: dict[str, Callable[[Run], int]] = {

@@ -179,16 +179,18 @@ def _evaluate_readouts(run: Run) -> Iterator[Load]:
     yield Load("evaluate", run.highlighter(config.CRITIC), EXPLAINED, variants * values["n_images"])
 
 
-def feature_rows(run: Run) -> int:
-    """Image sets that have features: variants, samplings, the fork, photographs of both splits."""
-    return len(run.selected("variants")) + len(run.selected("samplings")) + 3
+def measured_images(run: Run) -> int:
+    """Images that have features, at most: of variants, samplings and the fork, and photographs of both splits."""
+    values = run.of("extract_features")
+    rows = len(run.selected("variants")) + len(run.selected("samplings")) + 1
+    return int(rows * values["n_images"] + 2 * (values["n_reference"] or values["n_images"]))
 
 
 def _extract_features(run: Run) -> Iterator[Load]:
     values = run.of("extract_features")
     for name in values["networks"]:
-        images = feature_rows(run) * values["n_images"]
-        yield Load("measure", Classifier(name, NETWORKS[name].INPUT_IMAGE_SIZE), values["batch_size"], images)
+        network = Classifier(name, NETWORKS[name].INPUT_IMAGE_SIZE)
+        yield Load("measure", network, values["batch_size"], measured_images(run))
 
 
 def _inpaint_images(run: Run) -> Iterator[Load]:

@@ -62,7 +62,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             "seed": int(config.names["seed"]),
             "metric": metric,
             **vars(estimate),
-            "n_images": len(arrays[TEST]),
+            "n_images": len(_floor(arrays) if row == FLOOR else arrays[row]),
             "network": network,
             "sha256": sums[TRAIN if row == FLOOR else row],
         }
@@ -88,8 +88,14 @@ def _estimates(
             yield row, metric, estimate
         if row != config.reference:
             yield row, LOG_DIFFERENCE, generation.log_difference(sample, reference, real.test)
-    for metric, estimate in generation.compare(real.train, real.test).items():
+    floor = ImageSet(_floor(arrays).astype(np.float64), config.neighbours)
+    for metric, estimate in generation.compare(floor, real.test).items():
         yield FLOOR, metric, estimate
+
+
+def _floor(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """As many training images as every sample has, if there are so many."""
+    return arrays[TRAIN][: len(arrays[FORK])]
 
 
 if __name__ == "__main__":

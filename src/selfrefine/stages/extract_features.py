@@ -22,6 +22,7 @@ class Config:
     samplings: tuple[str, ...]
     networks: tuple[str, ...]
     n_images: int
+    n_reference: int
     batch_size: int
 
 
@@ -37,17 +38,22 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Outputs:
-    """One float32 (n_images, D) array for each row and feature network, as `row/network`."""
+    """One float32 (n_images, D) array for each row and feature network, as `row/network`; of photos n_reference."""
 
     features: Path
 
 
 def run(job: Job[Config, Inputs, Outputs]) -> None:
-    """Extracts the features of the first n_images images of every row in every network."""
+    """Extracts the features of the first images of every row in every network."""
     config, inputs = job.config, job.inputs
     rows = (*config.variants, *config.samplings, FORK, feature_sets.TRAIN, feature_sets.TEST)
     paths = zip(rows, (*inputs.samples, inputs.train, inputs.test), strict=True)
-    images = {row: first_images(path, config.n_images) for row, path in paths}
+    images = {
+        row: files.read_images(path)[: config.n_reference]
+        if config.n_reference and row in feature_sets.REAL
+        else first_images(path, config.n_images)
+        for row, path in paths
+    }
     weights = {path.parent.name: path for path in inputs.weights}
     models = {name: features.extractor(name, weights) for name in config.networks}
     arrays = {}
