@@ -132,11 +132,13 @@ def test_tables_read_what_is_selected_and_its_words():
         "datasets": {
             "d": {
                 "title": "D",
+                "main_model": "m",
                 "size": 16,
                 "models": {"m": everything | {"steps": [7, 3]}, "n": narrowed | {"steps": [7, 3]}},
             },
             "e": {
                 "title": "E",
+                "main_model": "m",
                 "size": 8,
                 "models": {"m": everything | {"variants": ["v"], "samplings": [], "steps": [5, 3]}},
             },
@@ -230,3 +232,19 @@ def test_of_two_dataclasses_the_nearer_one_is_built_or_told_about():
     assert isinstance(config.from_json(Config | Other, json.dumps(VALUES)), Config)
     with pytest.raises(InputError, match=r"pad is not read by this stage; known here: folder, names, share$"):
         config.from_json(Config | Other, json.dumps(given | {"pad": 2}))
+
+
+def test_a_data_set_shows_the_first_model_or_what_is_in_its_place():
+    models = {"first": {}, "small": {"in_place_of": "first"}, "other": {}}
+    only = {"a": None, "b": ["small", "other"], "c": ["other"], "d": ["first", "small"]}
+    params = {
+        "select": {"models": ["first", "small", "other"]},
+        "models": models,
+        "datasets": {name: {"only": {"models": chosen}} if chosen else {} for name, chosen in only.items()},
+    }
+    assert {name: config.main_model(params, name) for name in only} == {
+        "a": "first",
+        "b": "small",
+        "c": None,
+        "d": "first",
+    }

@@ -13,7 +13,7 @@ from tests.tiny_refined import readouts, refined
 
 VARIANTS = ["baseline", "both", "uniform", "edge"]
 FIGURES = FD | {"uniform": 9.5, "edge": 9.6}
-STANDS_FOR = {"shapes": "celeba_hq"}
+STANDS_FOR, MAINS = {"shapes": "celeba_hq"}, {"shapes": "tiny"}
 PRINTED = [
     *PAPER,
     published("table3", "both", "fid", 8.369),
@@ -45,15 +45,19 @@ def measured(models, seeds=6):
     return metrics, runs
 
 
+def of_model(lines, model):
+    return [line for line in lines if line["model"] == model]
+
+
 def whole(metrics):
     scale = tables.scales(metrics, "smoke", BOTH_MODELS)
-    return families.every_model(metrics, PRINTED, JUDGEMENT, "tiny", STANDS_FOR, scale)
+    return families.every_model(metrics, PRINTED, JUDGEMENT, MAINS, STANDS_FOR, scale)
 
 
 def assembled(metrics, runs):
     """Every table that is of one model, as lines."""
-    mine = families.of_model(whole(metrics), "tiny")
-    first, of_first = families.of_model(metrics, "tiny"), [run for run in runs if run.key[1] == "tiny"]
+    mine = of_model(whole(metrics), "tiny")
+    first, of_first = of_model(metrics, "tiny"), [run for run in runs if run.key[1] == "tiny"]
     pairs = control_table.pairs(VARIANTS, "baseline", control_table.controls_of(of_first), {})
     found = JUDGEMENT.contrasts(first, pairs)
     scale = tables.scales(first, "smoke", BOTH_MODELS)
@@ -93,7 +97,7 @@ def test_a_second_model_would_change_the_correction_of_the_first_if_it_were_judg
     space = ("shapes", "tiny", "vgg16_conv5_gap")
     alone, together = corrected(scattered(["tiny"])), corrected(scattered(["tiny", "other"]))
     assert together[space] > alone[space] > 0.0
-    assert corrected(families.of_model(scattered(["tiny", "other"]), "tiny"))[space] == alone[space]
+    assert corrected(of_model(scattered(["tiny", "other"]), "tiny"))[space] == alone[space]
 
 
 def test_the_papers_table_2_is_of_the_first_model():
@@ -107,13 +111,46 @@ def test_the_second_model_is_judged_too_but_explored():
     verdicts = {(line["model"], line["network"]): line["verdict"] for line in lines if line["verdict"]}
     assert verdicts["other", "vgg16_conv5_gap"] == "better"
     explored = dataclasses.replace(JUDGEMENT, confirmatory=())
-    metrics = families.of_model(measured(["tiny", "other"])[0], "other")
+    metrics = of_model(measured(["tiny", "other"])[0], "other")
     scale = tables.scales(metrics, "smoke", BOTH_MODELS)
     expected = tables.table2(metrics, (), explored, STANDS_FOR, scale)
-    assert repr(families.of_model(lines, "other")) == repr(expected)
+    assert repr(of_model(lines, "other")) == repr(expected)
 
 
 def test_models_of_different_numbers_of_images_do_not_compare():
     metrics = [*generation(FD), line("late", "fd_test", 1.0, n_images=50) | {"model": "other"}]
-    with pytest.raises(InputError, match="rows of 50 and 100 images"):
+    with pytest.raises(InputError, match="rows of 100 and 50 images"):
         whole(metrics)
+
+
+def test_a_model_in_the_place_of_the_first_is_judged_with_it():
+    """On other data sets its lines are those that the first model's would be."""
+    metrics = [
+        *of_models(["tiny"], FIGURES, 6),
+        *(line | {"dataset": "petals"} for line in of_models(["tiny"], FIGURES, 6)),
+    ]
+    replaced = [line | {"model": "small"} if line["dataset"] == "petals" else line for line in metrics]
+    rows = BOTH_MODELS | {
+        "datasets": BOTH_MODELS["datasets"] | {"petals": {"title": "Petals"}},
+        "models": BOTH_MODELS["models"] | {"small": BOTH_MODELS["models"]["tiny"]},
+    }
+
+    def judged(metrics, model):
+        scale = tables.scales(metrics, "smoke", rows)
+        mains, stands_for = MAINS | {"petals": model}, STANDS_FOR | {"petals": "celeba_hq"}
+        found = families.every_model(metrics, PRINTED, JUDGEMENT, mains, stands_for, scale)
+        return families.of_mains(found, mains)
+
+    there = [line for line in judged(replaced, "small") if line["dataset"] == "petals"]
+    assert {line["model"] for line in there} == {"small"}
+    expected = [line | {"model": "small"} for line in judged(metrics, "tiny") if line["dataset"] == "petals"]
+    assert repr(there) == repr(expected)  # NaN equals itself
+
+
+def test_a_data_set_without_the_first_model_or_one_in_its_place_is_in_none_of_its_tables():
+    metrics = [*of_models(["tiny"], FD), *(line | {"dataset": "petals"} for line in of_models(["other"], FD))]
+    rows = BOTH_MODELS | {"datasets": BOTH_MODELS["datasets"] | {"petals": {"title": "Petals"}}}
+    scale, mains = tables.scales(metrics, "smoke", rows), MAINS | {"petals": ""}
+    found = families.every_model(metrics, PRINTED, JUDGEMENT, mains, STANDS_FOR | {"petals": "celeba_hq"}, scale)
+    assert {line["dataset"] for line in families.of_mains(found, mains)} == {"shapes"}
+    assert all(math.isnan(line["paper"]) for line in found if line["dataset"] == "petals")

@@ -147,6 +147,18 @@ def test_a_feature_network_without_weights():
     assert line_about(fid | weights) is None
 
 
+@pytest.mark.parametrize(
+    "changed", [at("models.uvit.in_place_of", "ddpm"), at("datasets.tops.stands_for", "celeba_hq")]
+)
+def test_a_data_set_of_another_model(changed):
+    """Either the model takes the place of the first, or the data set belongs to Table 1's."""
+    tops = project_params()["datasets"]["fashion_mnist_tops"]
+    tops = config.merge(tops, {"only": {"models": ["uvit"]}, "evaluate_maps": {"n_images": 256}})
+    datasets = {"datasets": {"tops": tops}, "select": {"datasets": ["fashion_mnist", "tops"]}}
+    assert "datasets.tops.only.models lacks ddpm" in line_about(datasets)
+    assert line_about(config.merge(datasets, changed)) is None
+
+
 MINE = "datasets.my_images.prepare_data"
 
 
@@ -230,7 +242,16 @@ def test_rows_that_are_not_selected_need_not_fit():
         (
             {"models": {"other": OTHER}, "select": {"models": ["other", "ddpm"]}}
             | at("datasets.fashion_mnist_tops.only.models", ["ddpm"]),
-            "datasets.fashion_mnist_tops.only.models lacks other, the first of select.models; add it",
+            "datasets.fashion_mnist_tops.only.models lacks other, the first of select.models; add it or a model that "
+            "is in_place_of it, unless the data set stands for the same as fashion_mnist",
+        ),
+        (
+            at("datasets.fashion_mnist.only", {"models": ["uvit"]}),
+            "datasets.fashion_mnist.only.models lacks ddpm, the first of select.models; add it",
+        ),
+        (
+            at("models.uvit.in_place_of", "ddmp"),
+            f"models.uvit.in_place_of is ddmp, which is no row of models; did you mean ddpm? known: {MODELS}",
         ),
         (
             at("evaluate_maps.n_images", 0),

@@ -35,7 +35,9 @@ def lines(models, seeds=1, stands_for="celeba_hq", fd=None):
     metrics = of_models(models, figures, seeds)
     metrics += [{**line, "dataset": "petals", "value": 3.0 * line["value"]} for line in metrics]
     scale = tables.scales(metrics, "smoke", words)
-    whole = families.every_model(metrics, PAPER, JUDGEMENT, models[0], {"shapes": stands_for}, scale)
+    whole = families.every_model(
+        metrics, PAPER, JUDGEMENT, dict.fromkeys(words["datasets"], models[0]), {"shapes": stands_for}, scale
+    )
     return table1.lines(whole, PAPER, "baseline", "shapes", words)
 
 
@@ -179,3 +181,22 @@ def test_a_baseline_that_still_improves_is_named_with_its_family():
     text = page(["ddpm", "uvit"], fd={"fork": 12.5})
     assert "**U-ViT: Baseline still improving: FD 20 % lower" in text
     assert "still improving" not in page(["ddpm", "uvit"])
+
+
+def test_a_family_that_needs_another_size_is_shown_on_the_data_set_that_stands_for_the_same():
+    words = rows(["ddpm", "uvit"])
+    small = {"title": "Small shapes", "size": 8, "stands_for": "celeba_hq", "models": {"uvit": {"steps": [4, 1]}}}
+    shapes = words["datasets"]["shapes"] | {"models": {"ddpm": {"steps": [400, 100]}}}
+    words = words | {"datasets": {"small": small, "shapes": shapes, "petals": words["datasets"]["petals"]}}
+    metrics = [
+        line | {"dataset": "shapes" if line["model"] == "ddpm" else "small"} for line in of_models(["ddpm", "uvit"], FD)
+    ]
+    scale = tables.scales(metrics, "smoke", words)
+    whole = families.every_model(metrics, PAPER, JUDGEMENT, {"shapes": "ddpm"}, {}, scale)
+    found = table1.lines(whole, PAPER, "baseline", "shapes", words)
+    shown = {model: line["dataset"] for (model, _), line in primary(found).items()}
+    assert shown == {"ddpm": "shapes", "improved_ddpm": "shapes", "uvit": "small", "ldm": "shapes"}
+    assert primary(found)["uvit", "self_refining"]["value"] == pytest.approx(18.0)
+    text = table1.page(found, judgement=JUDGEMENT, titles=TITLES | {"small": "Small shapes"}, rows=words)
+    assert "## Shapes" in text
+    assert "4 + 1 training steps, 100 images in each row, 1 seed, 8 px. Paper: 64 px" in text

@@ -123,7 +123,7 @@ def test_scale_says_what_was_run():
 
 def test_rows_of_different_size_do_not_compare():
     metrics = [*generation(FD), line("late", "fd_test", 1.0, n_images=50)]
-    with pytest.raises(InputError, match="rows of 50 and 100 images"):
+    with pytest.raises(InputError, match="rows of 100 and 50 images"):
         table2(metrics)
 
 

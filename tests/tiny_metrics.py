@@ -88,6 +88,7 @@ ROWS = {
             "title": "Shapes",
             "stands_for": "celeba_hq",
             "size": 16,
+            "main_model": "tiny",
             "models": {"tiny": {"steps": [600, 1500]}},
         },
     },

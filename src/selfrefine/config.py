@@ -113,6 +113,17 @@ def inpainted(params: Mapping[str, Any], model: str | None) -> list[str]:
     return [params["shared"]["reference"], *(row[word] for word in ("self_refining",) if word in row)]
 
 
+def main_model(params: Mapping[str, Any], dataset: str) -> str | None:
+    """What the tables and figures of one model show of a data set: the first of select.models or what is in its place.
+
+    None where neither runs, as on a second size of a data set that only another family needs.
+    """
+    first = params["select"]["models"][0]
+    running: list[str] = selected(params, "models", dataset)
+    mains = (name for name in running if first in (name, params["models"][name].get("in_place_of")))
+    return next(mains, None)
+
+
 def is_evaluated(params: Mapping[str, Any], stage: str, dataset: str, model: str) -> bool:
     """Whether a stage has jobs of a model on a data set, where both run."""
     if stage in LATENT:
@@ -132,13 +143,14 @@ def is_latent(params: Mapping[str, Any], dataset: str, model: str) -> bool:
 
 
 def _rows(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Words about the selected rows; of a data set also its size, and which models run on it, how long, with what."""
+    """Words about the selected rows; of a data set its size, main model, and which run on it, how long, with what."""
     rows = {
         section: {name: _titles(params[section][name]) for name in selected(params, section)}
         for section in ROWS
         if section in params["select"]
     }
     for dataset, words in rows["datasets"].items():
+        words["main_model"] = main_model(params, dataset) or ""
         words["size"] = job(params, "prepare_data", {"dataset": dataset})["size"]
         words["models"] = {model: _run(params, dataset, model) for model in selected(params, "models", dataset)}
     for name, words in rows["samplings"].items():

@@ -8,28 +8,28 @@ from selfrefine import tables
 from selfrefine.tables import Judgement, Line
 
 
-def of_model(lines: Iterable[Line], model: str) -> list[dict[str, Any]]:
-    """The lines of one model, of tidy metrics or of a table."""
-    return [dict(line) for line in lines if line["model"] == model]
+def of_mains(lines: Iterable[Line], mains: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The lines of each data set's main model, of tidy metrics or of a table."""
+    return [dict(line) for line in lines if mains.get(line["dataset"]) == line["model"]]
 
 
 def every_model(
     metrics: Sequence[Line],
     paper: Sequence[Line],
     judgement: Judgement,
-    first: str,
+    mains: Mapping[str, str],
     stands_for: Mapping[str, str],
     scale: Mapping[tuple[str, str], str],
 ) -> list[dict[str, Any]]:
     """Lines as of `tables.table2` for every model, each judged by itself: no other model changes a line of one.
 
-    The paper's Table 2 and the confirmatory contrasts are of the first model; the contrasts of others are exploratory.
+    The paper's Table 2 and the confirmatory contrasts are of the main models; the contrasts of others are exploratory.
 
     Args:
         metrics: tidy metrics of evaluate_generation, all data sets, models and seeds.
         paper: paper_values.csv.
-        judgement: of the first model.
-        first: the first of select.models.
+        judgement: of the main models.
+        mains: data set -> its main model (`config.main_model`).
         stands_for: data set -> the paper's data set.
         scale: from `tables.scales`.
 
@@ -38,8 +38,9 @@ def every_model(
     """
     tables.cells(metrics)  # refuses different numbers of images of two models, too
     others = dataclasses.replace(judgement, confirmatory=())
-    found = []
-    for model in dict.fromkeys(line["model"] for line in metrics):
-        figures, rules = (paper, judgement) if model == first else ((), others)
-        found += tables.table2(of_model(metrics, model), figures, rules, stands_for, scale)
+    found = tables.table2(of_mains(metrics, mains), paper, judgement, stands_for, scale)
+    rest = [line for line in metrics if mains.get(line["dataset"]) != line["model"]]
+    for model in dict.fromkeys(line["model"] for line in rest):
+        part = [line for line in rest if line["model"] == model]
+        found += tables.table2(part, (), others, stands_for, scale)
     return found

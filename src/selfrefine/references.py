@@ -29,6 +29,10 @@ def selection(params: Params) -> Iterator[Problem]:
         for name in _at(params, place):
             if name not in params[section]:
                 yield place, f"names {name}, which is no row of {section}{nearest(name, params[section])}"
+    for name, row in params["models"].items():
+        if (other := row.get("in_place_of", name)) not in params["models"]:
+            told = f"is {other}, which is no row of models{nearest(other, params['models'])}"
+            yield ("models", name, "in_place_of"), told
     for section in ("variants", "samplings"):
         for name in params[section]:
             if name in config.RESERVED:
@@ -139,12 +143,10 @@ def runs(params: Params) -> Iterator[Run]:
 
 def compared(params: Params) -> Iterator[Problem]:
     """What is compared must run, wherever it is compared, and the first feature space must be measured."""
-    tables, first = params["make_tables"], params["select"]["models"][0]
-    for dataset in params["select"]["datasets"]:
-        if first not in config.selected(params, "models", dataset):
-            yield ("datasets", dataset, "only", "models"), f"lacks {first}, the first of select.models; add it"
+    tables = params["make_tables"]
+    yield from _main_models(params)
     for run in runs(params):
-        if run.names["model"] == first:
+        if run.names["model"] == config.main_model(params, run.names["dataset"]):
             for index, contrast in enumerate(tables["confirmatory"]):
                 yield from run.unselected(("make_tables", "confirmatory", index), contrast)
         yield from run.unselected(("shared", "reference"), [params["shared"]["reference"]])
@@ -163,3 +165,18 @@ def compared(params: Params) -> Iterator[Problem]:
         if (primary := tables["primary_network"]) not in networks:
             told = f"is {primary}, which is not in extract_features.networks{nearest(primary, networks)}"
             yield ("make_tables", "primary_network"), told
+
+
+def _main_models(params: Params) -> Iterator[Problem]:
+    """Figures need the first model on the first data set; every other needs a place in some table."""
+    first, (dataset, *others) = params["select"]["models"][0], params["select"]["datasets"]
+    if first not in config.selected(params, "models", dataset):
+        yield ("datasets", dataset, "only", "models"), f"lacks {first}, the first of select.models; add it"
+    for other in others:
+        places = {params["datasets"][name].get("stands_for") for name in (dataset, other)}
+        if config.main_model(params, other) is None and (len(places) > 1 or None in places):
+            told = (
+                f"lacks {first}, the first of select.models; add it or a model that is in_place_of it, "
+                f"unless the data set stands for the same as {dataset}"
+            )
+            yield ("datasets", other, "only", "models"), told

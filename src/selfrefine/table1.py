@@ -57,11 +57,13 @@ def lines(
         table: all models, from `families.every_model`.
         paper: paper_values.csv.
         reference: the variant that differences are taken to; it is the baseline.
-        dataset: the first of select.datasets.
+        dataset: the first of select.datasets; models that do not run on it stand there with another data set that
+            stands for the same.
         rows: section -> row -> words about it: data sets their `stands_for` and the `models` that run on them, models
             their `self_refining`, the variant that stands beside the reference.
     """
     place = rows["datasets"][dataset].get("stands_for", "")
+    runs_on = _runs_on(dataset, rows)
     printed = {
         line["row"]: line
         for line in paper
@@ -70,17 +72,17 @@ def lines(
     measured = {
         (line["model"], line["network"], line["row"]): line
         for line in table
-        if (line["dataset"], line["metric"]) == (dataset, HEADLINE)
+        if (line["dataset"], line["metric"]) == (runs_on.get(line["model"]), HEADLINE)
     }
     published = [model for model in PAPER_FAMILIES if f"{model}/{BASELINE}" in printed]
-    models = dict.fromkeys([*published, *rows["datasets"][dataset]["models"]])
+    models = dict.fromkeys([*published, *runs_on])
     found = []
     for network in dict.fromkeys(network for _, network, _ in measured):
         for model in models:
             for row, variant in _variants(model, reference, rows):
                 line = measured.get((model, network, variant), {})
                 found.append(
-                    {"dataset": dataset, "stands_for": place, "model": model, "network": network}
+                    {"dataset": runs_on.get(model, dataset), "stands_for": place, "model": model, "network": network}
                     | {"row": row, "variant": variant, "metric": HEADLINE}
                     | _paper(printed, model, row)
                     | {column: line.get(column, math.nan) for column in (*FIGURES, *COPIED)}
@@ -89,6 +91,16 @@ def lines(
                     | {"note": line["note"] if line else NOT_RUN}
                 )
     return [{column: line[column] for column in COLUMNS} for line in found]
+
+
+def _runs_on(dataset: str, rows: Rows) -> dict[str, str]:
+    """Model -> the data set that it is shown on: this one, else another that stands for the same, of other size."""
+    place = rows["datasets"][dataset].get("stands_for")
+    alike = [name for name, row in rows["datasets"].items() if place and row.get("stands_for") == place]
+    found: dict[str, str] = {}
+    for name in (dataset, *alike):
+        found = dict.fromkeys(rows["datasets"][name]["models"], name) | found
+    return {model: found[model] for model in rows["models"] if model in found}
 
 
 def _variants(model: str, reference: str, rows: Rows) -> tuple[tuple[str, str], ...]:

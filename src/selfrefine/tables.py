@@ -69,19 +69,17 @@ def cells(metrics: Iterable[Line]) -> Cells:
     Raises:
         InputError: rows of a data set of different numbers of images, which do not compare (FD depends on it).
     """
-    table: Cells = {}
-    numbers: dict[str, set[int]] = {}
+    table, numbers = Cells(), dict[str, int]()
     for line in metrics:
-        if line["variant"] != FLOOR:  # a split may hold fewer images than are sampled
-            numbers.setdefault(line["dataset"], set()).add(line["n_images"])
-        key = Key(*(line[column] for column in Key._fields))
-        table.setdefault(key, {})[line["seed"]] = Estimate(line["value"], line["low"], line["high"])
-    for dataset, found in numbers.items():
-        if len(found) > 1:
+        # A split may hold fewer images than are sampled.
+        n = numbers.setdefault(line["dataset"], line["n_images"]) if line["variant"] != FLOOR else line["n_images"]
+        if line["n_images"] != n:
             raise InputError(
-                f"rows of {' and '.join(map(str, sorted(found)))} images on the data set {dataset}; "
+                f"rows of {n} and {line['n_images']} images on the data set {line['dataset']}; "
                 "all its models and variants need the same extract_features.n_images in params.yaml"
             )
+        key = Key(*(line[column] for column in Key._fields))
+        table.setdefault(key, {})[line["seed"]] = Estimate(line["value"], line["low"], line["high"])
     return table
 
 

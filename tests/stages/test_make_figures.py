@@ -19,9 +19,15 @@ CONFIG = Config(
             "garments": {
                 "title": "Garments",
                 "size": 16,
+                "main_model": "ddpm",
                 "models": {"ddpm": {"variants": ["baseline", "both"], "masks": ["wide"], "steps": [20, 15]}},
             },
-            "hats": {"title": "Hats", "size": 16, "models": {"ddpm": {"variants": ["both"], "steps": [10, 5]}}},
+            "hats": {
+                "title": "Hats",
+                "size": 16,
+                "main_model": "other",  # another network in the place of the first
+                "models": {"other": {"variants": ["both"], "steps": [10, 5]}},
+            },
         },
         "models": {"ddpm": {"title": "DDPM", "self_refining": "both"}},
         "variants": {"baseline": {"title": "Baseline"}, "both": {"title": "Forward + reverse"}},
@@ -110,6 +116,14 @@ def test_each_data_set_shows_its_own_variants_below_its_photographs(inputs):
     }
     both = files.read_images(inputs.samples[1])[:4]
     assert np.array_equal(blocks["Hats"]["Forward + reverse"], both)
+
+
+def test_a_data_set_without_a_main_model_has_no_block(inputs):
+    hats = CONFIG.rows["datasets"]["hats"] | {"main_model": "", "models": {"uvit": {"variants": ["both"]}}}
+    rows = CONFIG.rows | {"datasets": CONFIG.rows["datasets"] | {"hats": hats}}
+    config = dataclasses.replace(CONFIG, rows=rows)
+    fewer = dataclasses.replace(inputs, samples=inputs.samples[:2])
+    assert list(make_figures._blocks(Job("make_figures", config, fewer, None))) == ["Garments"]
 
 
 def test_each_family_shows_its_reference_and_the_row_that_it_names(inputs):

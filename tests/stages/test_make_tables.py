@@ -179,7 +179,12 @@ def test_equal_metrics_are_equal_bytes(job):
 
 
 def test_a_data_set_of_nobodys_paper_has_no_figures_beside(job):
-    run(job(rows=ROWS | {"datasets": {"shapes": {"title": "Shapes", "size": 16, "models": {"tiny": {}}}}}))
+    run(
+        job(
+            rows=ROWS
+            | {"datasets": {"shapes": {"title": "Shapes", "size": 16, "main_model": "tiny", "models": {"tiny": {}}}}}
+        )
+    )
     assert files.read_table(job().outputs.table2_csv)["paper"].isna().all()
     text = job().outputs.table2_md.read_text()
     assert "in the place of" not in text
@@ -191,7 +196,7 @@ def test_a_data_set_of_nobodys_paper_has_no_figures_beside(job):
     [
         ((), {"primary_network": "inception"}, "primary_network is 'inception'; measured: alexnet_conv5_gap, vgg16"),
         ((), {"reference": "uniform"}, "reference is 'uniform', but the rows were compared with baseline"),
-        ([line("late", "fd_test", 1.0, n_images=50)], {}, "rows of 50 and 100 images on the data set shapes"),
+        ([line("late", "fd_test", 1.0, n_images=50)], {}, "rows of 100 and 50 images on the data set shapes"),
     ],
 )
 def test_metrics_that_do_not_fit_are_one_line(job, extra, changes, told):

@@ -88,10 +88,12 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
 
 
 def _blocks(job: Job[Config, Inputs, Outputs]) -> dict[str, dict[str, np.ndarray]]:
-    """Title of a data set -> title of a row -> its first images, photographs first."""
+    """Title of a data set that has a main model -> title of a row -> its first images, photographs first."""
     config, samples = job.config, iter(job.inputs.samples)
     blocks = {}
     for dataset, photographs in zip(config.select["datasets"], job.inputs.photographs, strict=True):
+        if not config.rows["datasets"][dataset]["main_model"]:
+            continue
         rows = {sample_figures.PHOTOGRAPHS: photographs} | {title: next(samples) for title in _titles(config, dataset)}
         title = config.rows["datasets"][dataset]["title"]
         blocks[title] = {row: files.read_images(path)[: config.n_images] for row, path in rows.items()}
@@ -147,13 +149,14 @@ def _draw_compared_maps(job: Job[Config, Inputs, Outputs], caption: str) -> None
 
 
 def _titles(config: Config, dataset: str) -> list[str]:
-    """Of the variants that run on a data set, of its first model."""
-    return [config.rows["variants"][row]["title"] for row in _first_run(config, dataset)["variants"]]
+    """Of the variants that run on a data set, of its main model."""
+    return [config.rows["variants"][row]["title"] for row in _main_run(config, dataset)["variants"]]
 
 
-def _first_run(config: Config, dataset: str) -> dict[str, Any]:
-    """Steps and rows of the first selected model on a data set."""
-    found: dict[str, Any] = config.rows["datasets"][dataset]["models"][config.select["models"][0]]
+def _main_run(config: Config, dataset: str) -> dict[str, Any]:
+    """Steps and rows of a data set's main model."""
+    data = config.rows["datasets"][dataset]
+    found: dict[str, Any] = data["models"][data["main_model"]]
     return found
 
 
@@ -190,7 +193,7 @@ def _models(config: Config) -> list[str]:
 
 def _caption(config: Config, dataset: str, size: int) -> str:
     """Scale and seed, for under a figure of one data set."""
-    base, refined = _first_run(config, dataset)["steps"]
+    base, refined = _main_run(config, dataset)["steps"]
     title = config.rows["datasets"][dataset]["title"]
     return f"{_scale(config)} {title} at {size} px, {base} base steps and {refined} of refinement."
 

@@ -92,12 +92,12 @@ class Outputs:
 
 
 class Measured:
-    """All that was measured, and the words for it; `first` is the model that all tables but 1, 6 and maps are of."""
+    """All that was measured, and the words for it; all tables but 1, 6 and maps are of each data set's main model."""
 
     def __init__(self, job: Job[Config, Inputs, Outputs]) -> None:
         config, inputs = job.config, job.inputs
         self.metrics, self.paper = read(inputs.generation), read((inputs.paper,))
-        self.first = config.select["models"][0]
+        self.mains = {name: row["main_model"] for name, row in config.rows["datasets"].items()}
         self.runs = [
             Refined(files.read_json(path), read((refreshes,)))
             for path, refreshes in zip(inputs.refined, inputs.refreshes, strict=True)
@@ -118,17 +118,17 @@ class Measured:
     @cached_property
     def whole(self) -> list[dict[str, Any]]:
         """Every row of every data set and model."""
-        return families.every_model(self.metrics, self.paper, self.judgement, self.first, self.stands_for, self.scales)
+        return families.every_model(self.metrics, self.paper, self.judgement, self.mains, self.stands_for, self.scales)
 
     @property
-    def of_first(self) -> list[dict[str, Any]]:
-        """Every row of every data set, of the first model."""
-        return families.of_model(self.whole, self.first)
+    def of_mains(self) -> list[dict[str, Any]]:
+        """Every row of every data set, of its main model."""
+        return families.of_mains(self.whole, self.mains)
 
     @property
-    def runs_of_first(self) -> list[Refined]:
-        """The refinements of the first model."""
-        return [run for run in self.runs if run.key[1] == self.first]
+    def runs_of_mains(self) -> list[Refined]:
+        """The refinements of the main models."""
+        return [run for run in self.runs if self.mains[run.key[0]] == run.key[1]]
 
 
 def run(job: Job[Config, Inputs, Outputs]) -> None:
@@ -167,14 +167,14 @@ def write_families(job: Job[Config, Inputs, Outputs], measured: Measured) -> Non
 def write_paper_tables(outputs: Outputs, measured: Measured) -> None:
     """Writes the paper's tables of generated images: processes, data sets, maps."""
     judgement, paper, titles = measured.judgement, measured.paper, measured.titles
-    of_first = measured.of_first
-    second = tables.paper_rows(of_first, paper, judgement)
+    of_mains = measured.of_mains
+    second = tables.paper_rows(of_mains, paper, judgement)
     page = table_text.table2_page(second, judgement=judgement, primary_network=judgement.primary_network, titles=titles)
     write(outputs.table2_csv, second, None, outputs.table2_md, page)
-    third = table3.lines(of_first, paper, judgement.reference, measured.stands_for)
+    third = table3.lines(of_mains, paper, judgement.reference, measured.stands_for)
     page = table3.page(third, judgement=judgement, titles=titles)
     write(outputs.table3_csv, third, table3.COLUMNS, outputs.table3_md, page)
-    seventh = table7.lines(of_first, paper, measured.runs_of_first, measured.stands_for)
+    seventh = table7.lines(of_mains, paper, measured.runs_of_mains, measured.stands_for)
     page = table7.page(seventh, judgement=judgement, titles=titles)
     write(outputs.table7_csv, seventh, table7.COLUMNS, outputs.table7_md, page)
 
@@ -191,7 +191,7 @@ def write_inpainting(job: Job[Config, Inputs, Outputs], measured: Measured) -> N
 def write_contrasts(job: Job[Config, Inputs, Outputs], measured: Measured) -> None:
     """Writes every difference of two variants: as table, as page and drawn."""
     config, outputs, judgement, titles = job.config, job.outputs, measured.judgement, measured.titles
-    metrics, runs = families.of_model(measured.metrics, measured.first), measured.runs_of_first
+    metrics, runs = families.of_mains(measured.metrics, measured.mains), measured.runs_of_mains
     controls = control_table.controls_of(runs)
     pairs = control_table.pairs(config.select["variants"], judgement.reference, controls, config.rows["samplings"])
     found = judgement.contrasts(metrics, pairs)
