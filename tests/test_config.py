@@ -143,7 +143,7 @@ def test_tables_read_what_is_selected_and_its_words():
                 "models": {"m": everything | {"variants": ["v"], "samplings": [], "steps": [5, 3]}},
             },
         },
-        "models": {"m": {"title": "M"}, "n": {"title": "N"}},
+        "models": {"m": {"title": "M", "home": "d"}, "n": {"title": "N", "home": "d"}},
         "highlighters": {"flaw": {"title": "F"}},
         "variants": {"v": {"title": "V"}, "w": {"title": "W"}},
         "samplings": {"kept": {"title": "K", "of": "v", "map_of": "w", "correction": "keep_map"}},

@@ -25,7 +25,9 @@ def rows(models, stands_for="celeba_hq"):
             "shapes": data | {"models": {model: {"steps": [400, 100]} for model in models}},
             "petals": {"title": "Petals", "models": {model: {"steps": [4, 1]} for model in models}},
         },
-        "models": {model: {"title": MODELS[model][0], "self_refining": MODELS[model][1]} for model in models},
+        "models": {
+            model: {"title": MODELS[model][0], "self_refining": MODELS[model][1], "home": "shapes"} for model in models
+        },
     }
 
 
@@ -187,6 +189,7 @@ def test_a_family_that_needs_another_size_is_shown_on_the_data_set_that_stands_f
     words = rows(["ddpm", "uvit"])
     small = {"title": "Small shapes", "size": 8, "stands_for": "celeba_hq", "models": {"uvit": {"steps": [4, 1]}}}
     shapes = words["datasets"]["shapes"] | {"models": {"ddpm": {"steps": [400, 100]}}}
+    words["models"]["uvit"]["home"] = "small"
     words = words | {"datasets": {"small": small, "shapes": shapes, "petals": words["datasets"]["petals"]}}
     metrics = [
         line | {"dataset": "shapes" if line["model"] == "ddpm" else "small"} for line in of_models(["ddpm", "uvit"], FD)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from selfrefine import table6, tables
+from selfrefine import summary, table6, tables
 from selfrefine.errors import InputError
 from tests.tiny_metrics import AGAIN, FD, PAPER, ROWS, generation, highlighter, line
 
@@ -145,7 +145,7 @@ def test_another_reference_is_told():
 
 def test_summary_holds_plain_finite_numbers():
     scale = tables.scales(generation(FD, seeds=2), "smoke", ROWS)
-    tree = tables.summary(table2(generation(FD, seeds=2)).values(), table6.lines(highlighter(2), PAPER, {}, scale))
+    tree = summary.summary(table2(generation(FD, seeds=2)).values(), table6.lines(highlighter(2), PAPER, {}, scale))
     assert tree["shapes"]["tiny"]["highlighter"]["f1"] == pytest.approx(0.8)
     both = tree["shapes"]["tiny"]["both"]["alexnet_conv5_gap"]
     assert both["fd_test"] == pytest.approx(9.0 * 1.005)

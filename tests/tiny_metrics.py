@@ -92,7 +92,7 @@ ROWS = {
             "models": {"tiny": {"steps": [600, 1500]}},
         },
     },
-    "models": {"tiny": {"title": "Tiny DDPM", "self_refining": "both"}},
+    "models": {"tiny": {"title": "Tiny DDPM", "self_refining": "both", "home": "shapes"}},
     "highlighters": {"flaw": {"title": "Flaw highlighter"}},
     "variants": {"baseline": {"title": "Baseline"}, "both": {"title": "Forward + reverse"}},
     "samplings": {},

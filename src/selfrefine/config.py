@@ -124,6 +124,17 @@ def main_model(params: Mapping[str, Any], dataset: str) -> str | None:
     return next(mains, None)
 
 
+def home(params: Mapping[str, Any], model: str) -> str | None:
+    """The data set that Table 1 and Figure 5 show a model on: the first one, or one that stands for the same.
+
+    None where it runs on neither.
+    """
+    first, *others = params["select"]["datasets"]
+    place = params["datasets"][first].get("stands_for")
+    alike = [name for name in others if place and params["datasets"][name].get("stands_for") == place]
+    return next((name for name in (first, *alike) if model in selected(params, "models", name)), None)
+
+
 def is_evaluated(params: Mapping[str, Any], stage: str, dataset: str, model: str) -> bool:
     """Whether a stage has jobs of a model on a data set, where both run."""
     if stage in LATENT:
@@ -153,6 +164,8 @@ def _rows(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         words["main_model"] = main_model(params, dataset) or ""
         words["size"] = job(params, "prepare_data", {"dataset": dataset})["size"]
         words["models"] = {model: _run(params, dataset, model) for model in selected(params, "models", dataset)}
+    for name, words in rows["models"].items():
+        words["home"] = home(params, name) or ""
     for name, words in rows["samplings"].items():
         words["correction"] = job(params, "generate_samples", {"variant": name})["correction"]
     return rows

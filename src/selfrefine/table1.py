@@ -57,13 +57,12 @@ def lines(
         table: all models, from `families.every_model`.
         paper: paper_values.csv.
         reference: the variant that differences are taken to; it is the baseline.
-        dataset: the first of select.datasets; models that do not run on it stand there with another data set that
-            stands for the same.
-        rows: section -> row -> words about it: data sets their `stands_for` and the `models` that run on them, models
-            their `self_refining`, the variant that stands beside the reference.
+        dataset: the first of select.datasets.
+        rows: section -> row -> words about it: data sets their `stands_for`, models their `home`, the data set
+            that they are shown on, and `self_refining`, the variant that stands beside the reference.
     """
     place = rows["datasets"][dataset].get("stands_for", "")
-    runs_on = _runs_on(dataset, rows)
+    runs_on = {model: row["home"] for model, row in rows["models"].items() if row["home"]}
     printed = {
         line["row"]: line
         for line in paper
@@ -91,16 +90,6 @@ def lines(
                     | {"note": line["note"] if line else NOT_RUN}
                 )
     return [{column: line[column] for column in COLUMNS} for line in found]
-
-
-def _runs_on(dataset: str, rows: Rows) -> dict[str, str]:
-    """Model -> the data set that it is shown on: this one, else another that stands for the same, of other size."""
-    place = rows["datasets"][dataset].get("stands_for")
-    alike = [name for name, row in rows["datasets"].items() if place and row.get("stands_for") == place]
-    found: dict[str, str] = {}
-    for name in (dataset, *alike):
-        found = dict.fromkeys(rows["datasets"][name]["models"], name) | found
-    return {model: found[model] for model in rows["models"] if model in found}
 
 
 def _variants(model: str, reference: str, rows: Rows) -> tuple[tuple[str, str], ...]:

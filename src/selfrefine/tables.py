@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from selfrefine.config import FLAW, FORK
+from selfrefine.config import FORK
 from selfrefine.errors import InputError
 from selfrefine.metrics import contrasts, intervals
 from selfrefine.metrics.contrasts import HEADLINE, Contrast, Pair
@@ -229,23 +229,3 @@ def _note(table: Cells, key: Key, judgement: Judgement) -> str:
         return ""
     lower = f"{distance_name(key.network)} {100.0 * gain:.0f} % lower than at the fork"
     return f"still improving: {lower}; a longer base phase is needed to judge"
-
-
-def summary(table: Iterable[Line], highlighter: Iterable[Line]) -> dict[str, Any]:
-    """Plain numbers for `dvc metrics show`: data set -> model -> row -> feature network -> metric -> value.
-
-    Args:
-        table: from `table2`.
-        highlighter: from `table6.lines`; the figures of the flaw highlighter stand in the place of a row.
-    """
-    tree: dict[str, Any] = {}
-    for line in table:
-        model = tree.setdefault(line["dataset"], {}).setdefault(line["model"], {})
-        leaves = model.setdefault(line["row"], {}).setdefault(line["network"], {})
-        leaves[line["metric"]] = line["value"]
-        if line["metric"] == HEADLINE and math.isfinite(line["difference"]):
-            leaves[f"{HEADLINE}_difference"] = line["difference"]
-    for line in highlighter:
-        if line["row"] == FLAW:
-            tree[line["dataset"]][line["model"]].setdefault("highlighter", {})[line["metric"]] = line["value"]
-    return tree

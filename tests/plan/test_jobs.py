@@ -7,7 +7,10 @@ from selfrefine.commands.plan import read_params
 from selfrefine.plan import jobs
 
 ROOT = Path(__file__).parents[2]
-SMOKE = config.merge(read_params(ROOT, "smoke")[0], {"select": {"models": ["ddpm"]}})
+SMOKE = config.merge(
+    read_params(ROOT, "smoke")[0],
+    {"select": {"models": ["ddpm"]}, "datasets": {"fashion_mnist": {"only": {"models": ["ddpm", "other"]}}}},
+)
 
 
 def stages_of(planned):

@@ -29,7 +29,7 @@ CONFIG = Config(
                 "models": {"other": {"variants": ["both"], "steps": [10, 5]}},
             },
         },
-        "models": {"ddpm": {"title": "DDPM", "self_refining": "both"}},
+        "models": {"ddpm": {"title": "DDPM", "self_refining": "both", "home": "garments"}},
         "variants": {"baseline": {"title": "Baseline"}, "both": {"title": "Forward + reverse"}},
         "masks": {"wide": {"title": "Wide"}},
     },
@@ -129,7 +129,7 @@ def test_a_data_set_without_a_main_model_has_no_block(inputs):
 def test_each_family_shows_its_reference_and_the_row_that_it_names(inputs):
     row = CONFIG.rows["models"]["ddpm"]
     variants = CONFIG.rows["variants"] | {"reverse": {"title": "Reverse"}}
-    models = {"ddpm": row, "uvit": {"title": "U-ViT", "self_refining": "reverse"}}
+    models = {"ddpm": row, "uvit": {"title": "U-ViT", "self_refining": "reverse", "home": "garments"}}
     datasets = {"garments": {"title": "Garments", "models": dict.fromkeys(models)}}
     rows = CONFIG.rows | {"datasets": datasets, "models": models, "variants": variants}
     config = dataclasses.replace(CONFIG, rows=rows, select=CONFIG.select | {"models": ["ddpm", "uvit"]})
@@ -147,9 +147,8 @@ def test_each_family_shows_its_reference_and_the_row_that_it_names(inputs):
 
 
 def test_the_caption_of_families_names_the_steps_of_each():
-    assert make_figures._scale_of_families(CONFIG) == (
-        "Experiment smoke: Garments at 16 px, seed 7. Steps of DDPM: 20 + 15."
-    )
+    told = "Experiment smoke, seed 7. DDPM: Garments at 16 px, 20 + 15 steps."
+    assert make_figures._scale_of_families(CONFIG) == told
 
 
 def test_without_masks_figure7_says_why(inputs, tmp_path):

@@ -126,7 +126,7 @@ TWO_MODELS = ROWS | {
         "shapes": ROWS["datasets"]["shapes"]
         | {"models": {"tiny": {"steps": [600, 1500]}, "uvit": {"steps": [60, 150]}}},
     },
-    "models": ROWS["models"] | {"uvit": {"title": "U-ViT", "self_refining": "both"}},
+    "models": ROWS["models"] | {"uvit": {"title": "U-ViT", "self_refining": "both", "home": "shapes"}},
     "variants": {row: {"title": row.capitalize()} for row in FD},
 }
 

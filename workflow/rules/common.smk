@@ -143,14 +143,14 @@ def runs(rule_name, output=None, **chosen):
 
 
 def samples_of_families():
-    """Samples of the two rows of Table 1 of each selected model, on the first data set and seed."""
-    first = first_run("dataset", "seed")
-    rows = [
-        {"model": [model], "variant": [variant]}
-        for model in selected("models", first["dataset"][0])
-        for variant in (config["shared"]["reference"], config["models"][model]["self_refining"])
-    ]
-    return [path for row in rows for path in runs("generate_samples", output="images", **first, **row)]
+    """Samples of the two rows of Table 1 of each selected model, on its data set there and the first seed."""
+    first, found = first_run("seed"), []
+    for model in selected("models"):
+        if dataset := job_config.home(config, model):
+            for variant in (config["shared"]["reference"], config["models"][model]["self_refining"]):
+                run = {"dataset": [dataset], "model": [model], "variant": [variant], **first}
+                found += runs("generate_samples", output="images", **run)
+    return found
 
 
 def given_autoencoder(wildcards):

@@ -203,7 +203,9 @@ def _evaluate_inpainting(run: Run) -> Iterator[Load]:
     values, n_images = run.of("evaluate_inpainting"), run.of("inpaint_images")["n_images"]
     results = 2 * len(run.selected("masks")) * len(values["variants"])  # with and without the known pixels pasted
     for name in values["networks"]:
-        yield Load("measure", Classifier(name, NETWORKS[name].INPUT_IMAGE_SIZE), values["batch_size"], (results + 1) * n_images)
+        yield Load(
+            "measure", Classifier(name, NETWORKS[name].INPUT_IMAGE_SIZE), values["batch_size"], (results + 1) * n_images
+        )
     perceptual = Classifier("alexnet_conv5_gap", values["lpips_size"])  # LPIPS has the same convolutions
     yield Load("measure", perceptual, values["batch_size"], 4 * results * n_images)  # both images, in both ranges
 

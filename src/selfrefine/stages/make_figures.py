@@ -103,7 +103,8 @@ def _blocks(job: Job[Config, Inputs, Outputs]) -> dict[str, dict[str, np.ndarray
 def _families(job: Job[Config, Inputs, Outputs]) -> dict[str, dict[str, np.ndarray]]:
     """Title of the first data set -> photographs, then title of each model -> its reference and self-refining row."""
     config, samples, rows = job.config, iter(job.inputs.families), job.config.rows
-    blocks = {_first_data(config)["title"]: {sample_figures.PHOTOGRAPHS: job.inputs.photographs[0]}}
+    first = rows["datasets"][config.select["datasets"][0]]["title"]
+    blocks = {first: {sample_figures.PHOTOGRAPHS: job.inputs.photographs[0]}}
     for model in _models(config):
         row = rows["models"][model]
         titles = [rows["variants"][name]["title"] for name in (config.reference, row["self_refining"])]
@@ -171,24 +172,19 @@ def _scale(config: Config) -> str:
 
 
 def _scale_of_families(config: Config) -> str:
-    """Experiment, data, seed, and the steps of both phases of each model."""
-    data, steps = _first_data(config), []
+    """Experiment, seed, and data and steps of both phases of each model."""
+    told = []
     for model in _models(config):
+        row = config.rows["models"][model]
+        data = config.rows["datasets"][row["home"]]
         base, refined = data["models"][model]["steps"]
-        steps.append(f"{config.rows['models'][model]['title']}: {base} + {refined}")
-    place = f"{data['title']} at {data['size']} px, seed {config.select['seeds'][0]}"
-    return f"Experiment {config.experiment}: {place}. Steps of {'; '.join(steps)}."
-
-
-def _first_data(config: Config) -> dict[str, Any]:
-    """Words about the first data set."""
-    found: dict[str, Any] = config.rows["datasets"][config.select["datasets"][0]]
-    return found
+        told.append(f"{row['title']}: {data['title']} at {data['size']} px, {base} + {refined} steps")
+    return f"Experiment {config.experiment}, seed {config.select['seeds'][0]}. {'; '.join(told)}."
 
 
 def _models(config: Config) -> list[str]:
-    """What runs on the first data set, in the order of `select`."""
-    return [model for model in config.select["models"] if model in _first_data(config)["models"]]
+    """What has a place in Table 1, in the order of `select`."""
+    return [model for model in config.select["models"] if config.rows["models"][model]["home"]]
 
 
 def _caption(config: Config, dataset: str, size: int) -> str:

@@ -18,6 +18,7 @@ from selfrefine import (
     plotting,
     strength,
     strength_figure,
+    summary,
     table1,
     table3,
     table5,
@@ -152,7 +153,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     write_paper_tables(outputs, measured)
     write_inpainting(job, measured)
     write_contrasts(job, measured)
-    files.write_json(outputs.summary, tables.summary(measured.whole, highlighters))
+    files.write_json(outputs.summary, summary.summary(measured.whole, highlighters))
 
 
 def write_families(job: Job[Config, Inputs, Outputs], measured: Measured) -> None:
