@@ -1,7 +1,9 @@
-"""The paper's networks on the meta device: parameters and FLOPs of method 8; and one training step of the largest
-candidate on a fake CUDA device, where a tensor on the wrong one is an error."""
+"""The paper's networks on the meta device: parameters and FLOPs of method 8; and a training step of each that
+experiments/paper.yaml has on a fake CUDA device, where a tensor on the wrong one is an error."""
 
+import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +11,8 @@ from diffusers import UNet2DModel
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from selfrefine import diffusion, modulation, networks
+from selfrefine import config, diffusion, modulation, networks, references, schedule
+from selfrefine.commands.plan import read_params
 
 SCHEDULE = {"schedule": "linear", "timesteps": 1000}
 # guided-diffusion has the networks of the family improved_ddpm, but also a normalisation before the middle attention,
@@ -74,20 +77,53 @@ def test_parameters_and_flops_are_those_of_the_specification(name):
         assert counter.get_total_flops() / 1e9 == pytest.approx(candidate.gflops, abs=0.01)
 
 
-@pytest.mark.parametrize("name", ["D1", "D1-64"])
+# Parameters in millions of every network of experiments/paper.yaml, by data set and model.
+VALUES, _ = read_params(Path(__file__).parents[2], "paper")
+SELECTED = {
+    ("celeba_hq", "ddpm"): 94.998,
+    ("celeba_hq", "improved_ddpm"): 125.067,
+    ("celeba_hq_64", "uvit"): 44.292,
+    ("flowers", "ddpm"): 94.998,
+    ("church", "ddpm_64"): 92.026,
+}
+
+
+def selected(dataset, model):
+    """The config of the base phase, and the pipeline as its job builds it."""
+    run = references.Run(VALUES, {"dataset": dataset, "model": model})
+    base = config.job(VALUES, "train_base", run.names)
+    size = run.value("prepare_data", "size")
+    return base, networks.build(base["family"], base["network"], base["diffusion"], size, seed=0)
+
+
+def test_these_are_all_networks_of_the_experiment():
+    assert {tuple(run.names.values()) for run in references.runs(VALUES)} == SELECTED.keys()
+
+
+@pytest.mark.parametrize("run", SELECTED, ids="-".join)
+def test_the_experiment_has_the_parameters_of_the_specification(run):
+    with torch.device("meta"):
+        _, pipeline = selected(*run)
+    parameters = sum(parameter.numel() for parameter in pipeline.unet.parameters())
+    assert parameters / 1e6 == pytest.approx(SELECTED[run], abs=0.0005)
+
+
+@pytest.mark.parametrize("run", SELECTED, ids="-".join)
 @pytest.mark.parametrize("refined", [False, True], ids=["plain", "refined"])
-def test_forward_and_loss_on_a_fake_gpu(name, refined):
+def test_forward_and_loss_on_a_fake_gpu(run, refined):
     """The paper's batch through q(x_t | x_0), the modulated network and the loss: nothing is left on the CPU."""
-    candidate, cuda = CANDIDATES[name], torch.device("cuda")
-    with FakeTensorMode(), cuda:
-        unet, levels = candidate.build(), torch.linspace(0.99, 0.0001, 1000)
-        shape = (8, 3, candidate.size, candidate.size)
+    with torch.device("meta"):  # U-ViT's initial weights are drawn again until they fit, which fake ones cannot tell
+        base, pipeline = selected(*run)
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.device("cuda"):
+        unet = pipeline.unet.to_empty(device="cuda")
+        levels = dataclasses.replace(schedule.of(pipeline), alphas_cumprod=torch.linspace(0.99, 0.0001, 1000))
+        shape = (base["batch_size"], 3, unet.config.sample_size, unet.config.sample_size)
         noise = diffusion.Noise(torch.randn(shape), torch.randn(shape))
         some_map = torch.rand(shape[2:]) if refined else None
         if refined:
             noise = diffusion.steer(noise.target, some_map, "xt", 0.01)
-        times = torch.randint(1000, (8,))
-        noisy = diffusion.diffuse(torch.randn(shape), noise.injected, levels[times])
+        times = 999.0 * torch.rand(shape[0]) if levels.continuous else torch.randint(1000, shape[:1])
+        noisy = diffusion.diffuse(torch.randn(shape), noise.injected, levels.levels(times))
         with modulation.modulated(unet, some_map, 0.025, "kv" if refined else "none"):
             predicted = unet(noisy, times).sample
         loss = diffusion.noise_loss(predicted, noise.target, noise.loss_factor)
