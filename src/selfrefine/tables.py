@@ -67,13 +67,12 @@ def cells(metrics: Iterable[Line]) -> Cells:
     """The tidy metrics of all seeds, by what they are of.
 
     Raises:
-        InputError: rows of a data set of different numbers of images, which do not compare (FD depends on it).
+        InputError: rows of a data set, but the floor, of different numbers of images: FD depends on it.
     """
     table, numbers = Cells(), dict[str, int]()
     for line in metrics:
-        # A split may hold fewer images than are sampled.
-        n = numbers.setdefault(line["dataset"], line["n_images"]) if line["variant"] != FLOOR else line["n_images"]
-        if line["n_images"] != n:
+        n = numbers.setdefault(line["dataset"], line["n_images"])
+        if line["n_images"] != n and line["variant"] != FLOOR:
             raise InputError(
                 f"rows of {n} and {line['n_images']} images on the data set {line['dataset']}; "
                 "all its models and variants need the same extract_features.n_images in params.yaml"

@@ -29,7 +29,10 @@ CONFIG = Config(
                 "models": {"other": {"variants": ["both"], "steps": [10, 5]}},
             },
         },
-        "models": {"ddpm": {"title": "DDPM", "self_refining": "both", "home": "garments"}},
+        "models": {
+            "ddpm": {"title": "DDPM", "self_refining": "both", "home": "garments"},
+            "other": {"title": "Other DDPM", "self_refining": "both", "home": ""},
+        },
         "variants": {"baseline": {"title": "Baseline"}, "both": {"title": "Forward + reverse"}},
         "masks": {"wide": {"title": "Wide"}},
     },
@@ -112,10 +115,10 @@ def test_each_data_set_shows_its_own_variants_below_its_photographs(inputs):
     blocks = make_figures._blocks(Job("make_figures", CONFIG, inputs, None))
     assert {title: list(rows) for title, rows in blocks.items()} == {
         "Garments": ["Photographs", "Baseline", "Forward + reverse"],
-        "Hats": ["Photographs", "Forward + reverse"],
+        "Hats, Other DDPM": ["Photographs", "Forward + reverse"],
     }
     both = files.read_images(inputs.samples[1])[:4]
-    assert np.array_equal(blocks["Hats"]["Forward + reverse"], both)
+    assert np.array_equal(blocks["Hats, Other DDPM"]["Forward + reverse"], both)
 
 
 def test_a_data_set_without_a_main_model_has_no_block(inputs):

@@ -95,8 +95,9 @@ def _blocks(job: Job[Config, Inputs, Outputs]) -> dict[str, dict[str, np.ndarray
         if not config.rows["datasets"][dataset]["main_model"]:
             continue
         rows = {sample_figures.PHOTOGRAPHS: photographs} | {title: next(samples) for title in _titles(config, dataset)}
-        title = config.rows["datasets"][dataset]["title"]
-        blocks[title] = {row: files.read_images(path)[: config.n_images] for row, path in rows.items()}
+        blocks[_title(config, dataset)] = {
+            row: files.read_images(path)[: config.n_images] for row, path in rows.items()
+        }
     return blocks
 
 
@@ -147,6 +148,13 @@ def _draw_compared_maps(job: Job[Config, Inputs, Outputs], caption: str) -> None
     maps = map_figures.mean_maps(files.read_arrays(job.inputs.mean_maps))
     figure = map_figures.correlation_figure(lines, maps, map_table.TITLES, caption)
     files.write_figure(job.outputs.maps, figure)
+
+
+def _title(config: Config, dataset: str) -> str:
+    """Of a data set, and of its main model where the caption does not name it."""
+    row = config.rows["datasets"][dataset]
+    model, title = row["main_model"], str(row["title"])
+    return title if model == config.select["models"][0] else f"{title}, {config.rows['models'][model]['title']}"
 
 
 def _titles(config: Config, dataset: str) -> list[str]:
