@@ -15,9 +15,9 @@ from tests.workflow.project import Project, jobs
 pytestmark = pytest.mark.slow
 
 NOTHING = "Nothing to be done"
-TABLES = [f"{name}.{kind}" for name in ("table1", "table2", "controls", "table7") for kind in ("csv", "md")]
+TABLES = [f"{name}.{kind}" for name in ("table1", "table2", "table5", "controls", "table7") for kind in ("csv", "md")]
 TABLES += ["forest.png", "summary.json"]
-FIGURES = ["figure4.png", "figure5.png", "figure8.png", "mfam.png", "loss.png"]
+FIGURES = ["figure4.png", "figure5.png", "figure7.png", "figure8.png", "mfam.png", "loss.png"]
 
 
 def test_the_first_run_makes_every_table_and_figure(smoke: Project) -> None:
