@@ -7,6 +7,7 @@ from typing import Any
 
 from selfrefine.metrics import intervals
 from selfrefine.metrics.contrasts import HEADLINE
+from selfrefine.metrics.frechet import distance_name
 from selfrefine.metrics.intervals import Estimate
 from selfrefine.table_text import EMPTY, between, figure, markdown_table, number, percent, verdict_words
 from selfrefine.tables import Judgement, Line, over_runs
@@ -127,7 +128,7 @@ def _rows(part: Sequence[Line], titles: Mapping[str, str]) -> str:
     rows: list[tuple[str, ...]] = []
     for metric, network in dict.fromkeys((line["metric"], line["network"]) for line in _ordered(part)):
         heading, style, _, _ = METRICS[metric]
-        of_network = f"{heading}, `{network}`" if metric == HEADLINE else heading
+        of_network = f"{distance_name(network)}, `{network}`" if metric == HEADLINE else heading
         rows += [
             (of_network, titles[line["row"]], number(line["paper"], ".4f"), *_own(line, style))
             for line in part

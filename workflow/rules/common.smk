@@ -142,6 +142,13 @@ def runs(rule_name, output=None, **chosen):
     return list(dict.fromkeys(found))  # what belongs to no data set is found for each
 
 
+def samples_of_data_sets():
+    """Samples of the variants of every data set, of its main model and the first seed."""
+    mains = {name: job_config.main_model(config, name) for name in selected("datasets")}
+    kept = [{"dataset": [name], "model": [model]} for name, model in mains.items() if model]
+    return [path for run in kept for path in runs("generate_samples", output="images", **first_run("seed"), **run)]
+
+
 def samples_of_families():
     """Samples of the two rows of Table 1 of each selected model, on its data set there and the first seed."""
     first, found = first_run("seed"), []

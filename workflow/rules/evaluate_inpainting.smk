@@ -5,7 +5,7 @@ rule evaluate_inpainting:
         raw=inpainted("raw.npy"),
         masks=inpainted("masks.npy"),
         photographs="data/prepare_data/{experiment}/{dataset}/test/images.npy",
-        weights=expand("models/fetch_weights/{weights}/weights.safetensors", weights=["vgg16", "alexnet"]),
+        weights=expand("models/fetch_weights/{weights}/weights.safetensors", weights=selected("weights")),
     output:
         metrics="results/evaluate_inpainting/{experiment}/{dataset}/{model}/seed{seed}/metrics.csv",
         by_image="results/evaluate_inpainting/{experiment}/{dataset}/{model}/seed{seed}/images.csv",

@@ -4,7 +4,7 @@ rule extract_features:
         samples=samples_of_rows,
         train="data/prepare_data/{experiment}/{dataset}/train/images.npy",
         test="data/prepare_data/{experiment}/{dataset}/test/images.npy",
-        weights=expand("models/fetch_weights/{weights}/weights.safetensors", weights=["vgg16", "alexnet"]),
+        weights=expand("models/fetch_weights/{weights}/weights.safetensors", weights=selected("weights")),
     output:
         features="data/extract_features/{experiment}/{dataset}/{model}/seed{seed}/features.npz",
         config="data/extract_features/{experiment}/{dataset}/{model}/seed{seed}/config.json",

@@ -2,7 +2,7 @@
 rule make_figures:
     input:
         photographs=runs("prepare_data", output="test_images"),
-        samples=runs("generate_samples", output="images", **first_run("model", "seed")),
+        samples=samples_of_data_sets(),
         families=samples_of_families(),
         refined_maps=runs("train_refined", output="maps", **first_run()),
         refreshes=runs("train_refined", output="refreshes", **first_run()),
