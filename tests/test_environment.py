@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 # Required as programs, not imported; and the user's own wish, for the metrics of a later issue.
 NOT_IMPORTED = {"dvc", "lpips"}
 # What imports a package under another name.
-PACKAGE_OF = {"yaml": "pyyaml", "PIL": "pillow"}
+PACKAGE_OF = {"skimage": "scikit-image", "yaml": "pyyaml", "PIL": "pillow"}
 
 
 def pins(name: str) -> dict[str, str]:

@@ -21,8 +21,8 @@ from selfrefine.plan.work import TRAINING, Kind, Load
 # larger batch of a small one does.
 LARGEST = 1e12
 FEWEST = 3  # calls of a measurement
-# Prints the bytes that a process holds before it works.
-START = "import {module}; {more}; import psutil; print(psutil.Process().memory_info().rss)"
+# Prints the most that a process has held before it works: bytes on macOS, KiB elsewhere.
+START = "import {module}; {more}; import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 OPTIMISER = "import torch; torch.optim.AdamW([torch.ones(1, requires_grad=True)])"  # torch loads more for its first one
 
 
@@ -167,7 +167,7 @@ def _start(stage: str, trains: bool) -> Start:
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise InputError(f"{stage} does not start (exit {process.returncode}): {' '.join(told[-20:])}")
-    return Start(used.ru_utime + used.ru_stime, int(told[-1]))
+    return Start(used.ru_utime + used.ru_stime, int(told[-1]) * (1 if sys.platform == "darwin" else 1024))
 
 
 def seconds_of(loads: Iterable[Load], measured: Mapping[Key, Rate]) -> float:
