@@ -109,8 +109,8 @@ def selected(
 
 def inpainted(params: Mapping[str, Any], model: str | None) -> list[str]:
     """The variants of a model that inpaint, as in Table 5: the reference and the model's self-refining one."""
-    row = params["models"].get(model, {})
-    return [params["shared"]["reference"], *(row[word] for word in ("self_refining",) if word in row)]
+    own = [params["models"][model]["self_refining"]] if model is not None else []
+    return [params["shared"]["reference"], *own]
 
 
 def main_model(params: Mapping[str, Any], dataset: str) -> str | None:
