@@ -58,7 +58,7 @@ checks: ready-to-test
 
 unit: ready-to-test
 	@echo "Unit and parity tests"
-	@pytest -m "not slow"
+	@pytest -m "not slow" --numprocesses logical --dist loadscope
 
 workflow: ready-to-test
 	@echo "Workflow and fault tests: the smoke experiment is run once and copied"

@@ -9,7 +9,6 @@ from selfrefine.errors import InputError
 from selfrefine.fidelity import Size
 from selfrefine.fidelity_pools import Run, pool_seed, pool_sizes, study
 from tests import tiny, tiny_highlighter
-from tests.tiny_highlighter import one_thread  # noqa: F401
 
 CPU, DTYPE = torch.device("cpu"), torch.float32
 REFERENCE, CANDIDATES, POOL = Size(4, 6), [Size(4, 2), Size(2, 2), Size(2, 3)], 8

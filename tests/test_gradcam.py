@@ -9,7 +9,7 @@ from selfrefine.backbones import VGG16_CONV5_3
 from selfrefine.gradcam import flaw_activation_maps, mean_map
 from selfrefine.highlighter import FAKE, REAL
 from tests import tiny_highlighter
-from tests.tiny_highlighter import one_thread, streams  # noqa: F401 (a fixture)
+from tests.tiny_highlighter import streams
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ from selfrefine import files, highlighter, pixels
 from selfrefine.errors import InputError
 from selfrefine.highlighter import IMAGENET_MEAN, IMAGENET_STD, Highlighter
 from tests import tiny_highlighter
-from tests.tiny_highlighter import one_thread  # noqa: F401 (a fixture)
 
 
 def count(module):

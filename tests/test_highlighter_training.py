@@ -10,7 +10,6 @@ from selfrefine.highlighter import FAKE, REAL
 from selfrefine.highlighter_data import RealsAndFakes
 from selfrefine.highlighter_training import Best, HighlighterTrainer, Settings, initial_highlighter
 from tests import tiny_highlighter
-from tests.tiny_highlighter import one_thread  # noqa: F401 (a fixture)
 
 SETTINGS = Settings(steps=6, batch_size=4, learning_rate=3e-4, weight_decay=0.01, validate_every=6)
 

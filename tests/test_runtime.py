@@ -58,13 +58,10 @@ def call(monkeypatch, run, config=CONFIG, inputs=("--text", "text", "--parts", "
     """Runs a stage through its command line in this process; returns the line it exits with, or None."""
     line = ["--config", json.dumps(config), "--code", "digest", "--record", "out/config.json", *inputs]
     monkeypatch.setattr(sys, "argv", ["stages/copy_text.py", *line, "--copy", "out/copy"])
-    threads = torch.get_num_threads()
     try:
         runtime.main(run, Config, Inputs, Outputs)
     except SystemExit as ended:
         return ended.code
-    finally:
-        torch.set_num_threads(threads)
     return None
 
 
@@ -160,13 +157,9 @@ def test_a_list_of_inputs_may_be_empty(room, monkeypatch):
 
 def test_every_processor_is_used_although_snakemake_exports_one_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(1)
-        runtime.set_threads()
-        assert torch.get_num_threads() == runtime.processors()
-    finally:
-        torch.set_num_threads(before)
+    torch.set_num_threads(1)
+    runtime.set_threads()
+    assert torch.get_num_threads() == runtime.processors()
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no such call on this system")

@@ -15,8 +15,6 @@ from selfrefine.stages import generate_fakes, generate_samples, train_base, trai
 from selfrefine.trainer import Settings, Trainer
 from tests import tiny_highlighter
 
-torch.set_num_threads(1)  # faster than two for tensors this small
-
 SIZE, TIMESTEPS, STEPS = 8, 20, 12
 NETWORK: dict[str, Any] = {
     "channels": 3,

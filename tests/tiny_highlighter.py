@@ -1,11 +1,9 @@
 """What the highlighter's tests share: VGG16 with random weights that let a signal pass, and two kinds of images."""
 
 import functools
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from torch import nn
 
@@ -13,15 +11,6 @@ from selfrefine import files
 from selfrefine.backbones import VGG16_CONV5_3, vgg16_features
 from selfrefine.highlighter import FAKE, REAL, Highlighter
 from selfrefine.randomness import stream
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """One thread while a module's tests run: bits depend on the number, and a forked child cannot use its parent's."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @functools.cache

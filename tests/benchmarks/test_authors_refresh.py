@@ -7,7 +7,6 @@ from selfrefine.benchmarks import authors_refresh
 from selfrefine.guidance import Guide
 from tests import tiny_highlighter
 from tests.benchmarks.tiny_subject import tiny_subject
-from tests.tiny_highlighter import one_thread  # noqa: F401 (a fixture)
 
 
 def streams(n=4):

@@ -9,7 +9,6 @@ import torch
 from selfrefine.benchmarks import refresh_cost
 from selfrefine.benchmarks.refresh_cost import AUTHORS, EXPLAIN, OURS, PLAIN, REDUCED, REFINING, Sizes
 from tests.benchmarks.tiny_subject import SIZES, counted_seconds, tiny_subject
-from tests.tiny_highlighter import one_thread  # noqa: F401 (a fixture)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from selfrefine import gradcam, networks, randomness
 from selfrefine.benchmarks import subject
 from selfrefine.commands.bench import read_params
 from tests.benchmarks.tiny_subject import tiny_subject
-from tests.tiny_highlighter import one_thread  # noqa: F401 (a fixture)
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,7 +10,6 @@ from selfrefine.benchmarks import plain_training, refresh_cost, stock_sampling
 from selfrefine.commands import bench
 from selfrefine.errors import InputError
 from tests.benchmarks.tiny_subject import SIZES
-from tests.tiny_highlighter import one_thread  # noqa: F401 (a fixture)
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {

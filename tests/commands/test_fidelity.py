@@ -10,7 +10,6 @@ from selfrefine import networks
 from selfrefine.commands import fidelity
 from selfrefine.errors import InputError
 from tests import tiny
-from tests.tiny_highlighter import one_thread  # noqa: F401
 
 SIZES = "--reference 8x4 --pool 4 --candidates 2x4 2x2"
 WORDS = f"{SIZES} --device cpu --precision float32".split()

@@ -10,7 +10,6 @@ from selfrefine.metrics import localisation
 from selfrefine.metrics.localisation import cells, covered_cells, hits
 from selfrefine.planted_flaws import FAKE_SPLICE, REAL_SPLICE, Patch
 from tests import tiny_highlighter
-from tests.tiny_highlighter import one_thread  # noqa: F401 (a fixture)
 
 
 def chances(covered, n):

@@ -10,7 +10,6 @@ from selfrefine.metrics import map_sets
 from selfrefine.metrics.map_evidence import MeanMap
 from selfrefine.metrics.map_sets import FAKES, REALS
 from tests import tiny_highlighter
-from tests.tiny_highlighter import one_thread  # noqa: F401
 
 SIZE, CPU = 8, torch.device("cpu")
 IMAGES = tiny_highlighter.images(6, SIZE, striped=True)

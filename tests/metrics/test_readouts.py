@@ -24,7 +24,6 @@ from selfrefine.metrics.readouts import (
 )
 from selfrefine.schedule import Schedule
 from tests import tiny_highlighter
-from tests.tiny_highlighter import one_thread  # noqa: F401
 
 SIZE, TIMES = 8, (60, 90)
 LEVELS = torch.linspace(0.999, 0.001, 100)

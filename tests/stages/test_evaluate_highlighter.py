@@ -16,7 +16,6 @@ from selfrefine.runtime import Job
 from selfrefine.stages import evaluate_highlighter
 from selfrefine.stages.evaluate_highlighter import Config, Inputs, Outputs
 from tests import tiny_highlighter
-from tests.tiny_highlighter import one_thread  # noqa: F401 (a fixture)
 
 ROWS = ("flaw", "second", "unguarded")
 SCORES = ("accuracy", "f1", "roc_auc", "p_real_gap")

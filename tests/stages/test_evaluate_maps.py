@@ -17,7 +17,6 @@ from selfrefine.runtime import Job
 from selfrefine.stages.evaluate_maps import Config, Inputs, Outputs, run
 from tests import tiny_highlighter
 from tests.tiny import NAMES
-from tests.tiny_highlighter import one_thread  # noqa: F401
 
 SIZE = 8
 CONFIG = Config(

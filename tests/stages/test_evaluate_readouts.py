@@ -16,7 +16,6 @@ from selfrefine.runtime import Job
 from selfrefine.stages.evaluate_readouts import Config, Inputs, Outputs, run
 from tests import tiny_highlighter, tiny_latent
 from tests.tiny import NAMES, SIZE, tiny_images, tiny_pipeline, write_highlighter, write_images
-from tests.tiny_highlighter import one_thread  # noqa: F401
 
 VARIANTS = ("baseline", "both", "twin")  # the twin is the baseline again
 MAPS = np.linspace(0.0, 0.8, 2 * SIZE * SIZE, dtype=np.float32).reshape(2, SIZE, SIZE)

@@ -12,7 +12,6 @@ from selfrefine.runtime import Job
 from selfrefine.stages import train_highlighter
 from selfrefine.stages.train_highlighter import Config, Inputs, Outputs
 from tests import tiny_highlighter
-from tests.tiny_highlighter import one_thread  # noqa: F401 (a fixture)
 
 CONFIG = Config(
     names={"dataset": "striped", "model": "ddpm", "highlighter": "flaw", "seed": "0"},
