@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -85,6 +86,7 @@ def main(run: Callable[[Any], None], config_type: type | UnionType, inputs_type:
         set_threads()
         run(job)
         files.write_json(arguments.record, json.loads(arguments.config))
+        print(f"{job.label}: peak memory {_peak_mib():.0f} MiB", flush=True)
     except InputError as error:
         sys.exit(f"{name}: {error}")
     except (FileExistsError, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
@@ -101,6 +103,12 @@ def _system_error(error: Exception) -> int | None:
     """The operating system's number of an error; safetensors tells it only in its text: "(os error 28)"."""
     told = re.search(r"\(os error (\d+)\)", str(error))
     return int(told[1]) if told else getattr(error, "errno", None)
+
+
+def _peak_mib() -> float:
+    """The greatest resident memory of this process, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def _parse(name: str, inputs_type: type, outputs_type: type) -> argparse.Namespace:

@@ -37,7 +37,7 @@ def written(tmp_path_factory) -> Path:
     """results/bench of a tiny benchmark, in a project with one job's benchmark file."""
     root = tmp_path_factory.mktemp("project")
     (root / "benchmarks" / "train_base" / "embedded").mkdir(parents=True)
-    (root / "benchmarks" / "train_base" / "embedded" / "seed0.tsv").write_text("s\tmax_rss\n100.4\t900\n")
+    (root / "benchmarks" / "train_base" / "embedded" / "seed0.tsv").write_text("s\n100.4\n")
     sizes = bench.Sizes(
         SIZES, plain_training.Sizes(rounds=1, updates=1), stock_sampling.Sizes(rounds=1, images=2, steps=4)
     )

@@ -18,10 +18,14 @@ def project(tmp_path) -> Path:
         "README.md": f"before\n{readme.BEGIN}\nold numbers\n{readme.END}\nafter\n",
         **{f"results/tables/embedded/{name}.md": f"# {name}\n" for name in readme.PAGES},
         "results/tables/embedded/table2.md": "# Table 2\n\n## DDPM\n\n### A\n\n| FD | 1.5 |\n\n### B\n\n| FD | 7 |\n",
-        "benchmarks/train_base/embedded/d/m/seed0.tsv": "s\tmax_rss\n100.4\t900\n",
-        "benchmarks/train_base/smoke/d/m/seed0.tsv": "s\tmax_rss\n5\t5000\n",
-        "benchmarks/make_tables/embedded.tsv": "s\tmax_rss\n1.2\t80.7\n",
-        "benchmarks/fetch_data/fashion_mnist.tsv": "s\tmax_rss\n7\t300\n",
+        "benchmarks/train_base/embedded/d/m/seed0.tsv": "s\n100.4\n",
+        "benchmarks/train_base/smoke/d/m/seed0.tsv": "s\n5\n",
+        "benchmarks/make_tables/embedded.tsv": "s\n1.2\n",
+        "benchmarks/fetch_data/fashion_mnist.tsv": "s\n7\n",
+        "logs/train_base/embedded/d/m/seed0.log": "peak memory 900 MiB\n",
+        "logs/train_base/smoke/d/m/seed0.log": "peak memory 5000 MiB\n",
+        "logs/make_tables/embedded.log": "peak memory 81 MiB\n",
+        "logs/fetch_data/fashion_mnist.log": "peak memory 300 MiB\n",
         **{f"results/{room}/embedded/{name}": name for room, names in readme.FIGURES.items() for name in names},
     }
     for name, text in texts.items():
@@ -62,7 +66,7 @@ def test_pages_of_the_bench_are_linked_where_it_was_run(project):
 
 
 def test_time_is_that_of_the_experiment_and_of_fetching(project):
-    rows = readme.time_table(project / "benchmarks", "embedded").splitlines()[-4:]
+    rows = readme.time_table(project, "embedded").splitlines()[-4:]
     assert rows == [
         "| `train_base` | 1 | 100 | 900 |",
         "| `fetch_data` | 1 | 7 | 300 |",
@@ -73,7 +77,7 @@ def test_time_is_that_of_the_experiment_and_of_fetching(project):
 
 def test_what_is_missing_is_told(project):
     with pytest.raises(InputError, match="no benchmark of experiment small; run `make all` first"):
-        readme.time_table(project / "benchmarks" / "make_tables", "small")
+        readme.time_table(project, "small")
     (project / "README.md").write_text("no block")
     with pytest.raises(InputError, match="no block between"):
         readme.write(project, "embedded")

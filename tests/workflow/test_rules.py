@@ -86,7 +86,7 @@ def test_a_rule_names_what_its_module_reads_and_writes(stage):
     assert (named(stage, "input") if inputs else []) == inputs
     assert named(stage, "output") == [*outputs, "config"]
     assert not set(inputs) & set(outputs), "they are options of one command"
-    words = ["python", "-m", f"selfrefine.stages.{stage}", "--config", "{params.config:q}", "--code", "{params.code}"]
+    words = ["python", "-m", "selfrefine.warm_start", stage, "--config", "{params.config:q}", "--code", "{params.code}"]
     words += ["--record", "{output.config}"]
     words += [word for name in inputs for word in (f"--{name}", f"{{input.{name}}}")]
     words += [word for name in outputs for word in (f"--{name}", f"{{output.{name}}}")]

@@ -17,7 +17,7 @@ rule evaluate_generation:
         code=code_of("evaluate_generation"),
     shell:
         """
-        python -m selfrefine.stages.evaluate_generation \
+        python -m selfrefine.warm_start evaluate_generation \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --features {input.features} \
             --metrics {output.metrics} \

@@ -19,7 +19,7 @@ rule generate_fakes:
         code=code_of("generate_fakes"),
     shell:
         """
-        python -m selfrefine.stages.generate_fakes \
+        python -m selfrefine.warm_start generate_fakes \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --pipeline {input.pipeline} \
             --images {output.images} \

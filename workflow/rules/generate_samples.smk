@@ -20,7 +20,7 @@ rule generate_samples:
         code=code_of("generate_samples"),
     shell:
         """
-        python -m selfrefine.stages.generate_samples \
+        python -m selfrefine.warm_start generate_samples \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --pipeline {input.pipeline} --map {input.map} \
             --images {output.images} \

@@ -74,7 +74,7 @@ rule make_figures:
         code=code_of("make_figures"),
     shell:
         """
-        python -m selfrefine.stages.make_figures \
+        python -m selfrefine.warm_start make_figures \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --photographs {input.photographs} --samples {input.samples} --families {input.families} \
             --refined_maps {input.refined_maps} --refreshes {input.refreshes} --examples {input.examples} \

@@ -23,7 +23,7 @@ rule train_base:
         code=code_of("train_base"),
     shell:
         """
-        python -m selfrefine.stages.train_base \
+        python -m selfrefine.warm_start train_base \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --images {input.images} --latents {input.latents} --autoencoder {input.autoencoder} \
             --pipeline {output.pipeline} --state {output.state} --loss {output.loss} \

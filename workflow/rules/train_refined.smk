@@ -28,7 +28,7 @@ rule train_refined:
         code=code_of("train_refined"),
     shell:
         """
-        python -m selfrefine.stages.train_refined \
+        python -m selfrefine.warm_start train_refined \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --images {input.images} --latents {input.latents} --base {input.base} --state {input.state} \
             --flaw_highlighter {input.flaw_highlighter} --highlighter {input.highlighter} \

@@ -1,23 +1,27 @@
-"""Where the time of a run went: Snakemake's benchmark files, added up by stage."""
+"""Where the time of a run went: Snakemake's clock, and the memory that jobs tell in their logs, by stage."""
 
 import csv
 import math
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from selfrefine import files
 from selfrefine.benchmarks.timing import Line
 
+# What runtime.main prints last. Snakemake's own figure is of the command, and none where it was short.
+PEAK = re.compile(r"peak memory (\d+) MiB$", re.MULTILINE)
 
-def stages(benchmarks: Path, experiment: str) -> list[Line]:
+
+def stages(root: Path, experiment: str) -> list[Line]:
     """Jobs, seconds, share of all seconds and greatest peak memory of each stage, the longest first; empty without run.
 
     Args:
-        benchmarks: the folder benchmarks/<stage>/...
+        root: the project's folder, with benchmarks/<stage>/...tsv and logs/<stage>/...log.
         experiment: whose jobs; those of stages that fetch belong to all.
     """
-    folders = sorted(path for path in benchmarks.glob("*") if path.is_dir())
-    jobs = {folder.name: [_job(path) for path in _of(folder, experiment)] for folder in folders}
+    folders = sorted(path for path in (root / "benchmarks").glob("*") if path.is_dir())
+    jobs = {folder.name: [_job(path, root) for path in _of(folder, experiment)] for folder in folders}
     sums = [_line(stage, found) for stage, found in jobs.items() if found]
     total = sum(line["seconds"] for line in sums)
     lines = [line | {"share": line["seconds"] / total if total else math.nan} for line in sums]
@@ -32,22 +36,15 @@ def _of(folder: Path, experiment: str) -> Iterator[Path]:
             yield path
 
 
-def _job(path: Path) -> Mapping[str, str]:
-    """The row of a job's last run."""
+def _job(path: Path, root: Path) -> tuple[float, float]:
+    """Seconds and peak MiB of a job's last run; not a number where it has told none."""
     *_, last = csv.DictReader(files.read_bytes(path).decode().splitlines(), delimiter="\t")
-    return last
+    log = root / "logs" / path.relative_to(root / "benchmarks").with_suffix(".log")
+    peaks = PEAK.findall(log.read_text()) if log.is_file() else []
+    return float(last["s"]), float(peaks[-1]) if peaks else math.nan
 
 
-def _line(stage: str, jobs: Iterable[Mapping[str, str]]) -> Line:
-    jobs = list(jobs)
-    peaks = [number for number in (_number(job["max_rss"]) for job in jobs) if math.isfinite(number)]
-    seconds = sum(_number(job["s"]) for job in jobs)
+def _line(stage: str, jobs: Sequence[tuple[float, float]]) -> Line:
+    peaks = [peak for _, peak in jobs if math.isfinite(peak)]
+    seconds = sum(seconds for seconds, _ in jobs)
     return {"stage": stage, "jobs": len(jobs), "seconds": seconds, "peak_mib": max(peaks, default=math.nan)}
-
-
-def _number(text: str) -> float:
-    """A figure; Snakemake writes "-" or "NA" where a job was too short to be looked at."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan

@@ -69,7 +69,7 @@ def bench(root: Path, values: Mapping[str, Any], sizes: Sizes) -> None:
         costs = refresh_cost.measure(measured, sizes.refresh, clock, _tell)
         training = plain_training.measure(measured, sizes.training, clock, _tell)
         sampling = stock_sampling.measure(measured, sizes.sampling, clock, _tell)
-    stages = pipeline_time.stages(root / "benchmarks", experiment)
+    stages = pipeline_time.stages(root, experiment)
     if not stages:
         _tell(f"where the time goes: no run of experiment {experiment} is here; skipped")
     for name, table in {"cost": costs, "training": training, "sampling": sampling, "pipeline": stages}.items():

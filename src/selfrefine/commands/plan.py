@@ -72,7 +72,7 @@ def plan(root: Path, values: Mapping[str, Any], tflops: float | None, seconds: f
             return calibration.seconds_of(loads, measured)
         return sum(load.flops for load in loads) / (tflops * 1e12)
 
-    found = estimate.lines(values, asked, dtype, starts, work_seconds, root / "benchmarks")
+    found = estimate.lines(values, asked, dtype, starts, work_seconds, root)
     rate = (
         f"at {tflops:g} TFLOP/s" if tflops else f"at the rates measured here ({device.type}, {timing.name_of(dtype)})"
     )

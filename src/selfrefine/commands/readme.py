@@ -44,7 +44,7 @@ def results_block(root: Path, experiment: str) -> str:
         links = ", ".join(f"[{name.removesuffix('.md')}](docs/{name})" for name in costs)
         told += f" What refinement costs, and how true a cheap map is, on the same machine: {links}."
     pictures = "\n\n".join(f"![{name}](docs/{name})" for name in SHOWN)
-    return "\n\n".join([below, told, pictures, time_table(root / "benchmarks", experiment)])
+    return "\n\n".join([below, told, pictures, time_table(root, experiment)])
 
 
 def first_space(page: str) -> list[str]:
@@ -54,15 +54,15 @@ def first_space(page: str) -> list[str]:
     return lines[: ends[1]] if len(ends) > 1 else lines
 
 
-def time_table(benchmarks: Path, experiment: str) -> str:
-    """Markdown: seconds and peak memory of each stage's jobs, from Snakemake's benchmark files.
+def time_table(root: Path, experiment: str) -> str:
+    """Markdown: seconds and peak memory of each stage's jobs, by Snakemake's clock and the jobs' own words.
 
     Raises:
         InputError: no benchmark of this experiment.
     """
-    stages = pipeline_time.stages(benchmarks, experiment)
+    stages = pipeline_time.stages(root, experiment)
     if not stages:
-        raise InputError(f"{benchmarks}: no benchmark of experiment {experiment}; run `make all` first")
+        raise InputError(f"{root / 'benchmarks'}: no benchmark of experiment {experiment}; run `make all` first")
     rows = [(line["stage"], line["jobs"], line["seconds"], line["peak_mib"]) for line in stages]
     rows.append(("all", sum(row[1] for row in rows), sum(row[2] for row in rows), max(row[3] for row in rows)))
     machine = f"{runtime.processors()} processors, {platform.system()} {platform.machine()}"

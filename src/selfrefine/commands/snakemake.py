@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from selfrefine import warm_start
+
 # Options whose values are all of the form NAME=VALUE, under every name that Snakemake gives them.
 ASSIGNING = frozenset({"--resources", "--res", "--config", "-C"})
 # Options that look or mend but run no job: they may be used beside a run.
@@ -49,19 +51,20 @@ def targets_first(arguments: Sequence[str]) -> list[str]:
     return targets + rest
 
 
+def runs_jobs(arguments: Sequence[str]) -> bool:
+    """Whether these arguments run anything here: not with an option that only looks, nor without a Snakefile."""
+    return Path("Snakefile").is_file() and not any(word.startswith(NO_RUN) for word in arguments)
+
+
 @contextmanager
-def only_run(folder: Path, arguments: Sequence[str]) -> Iterator[None]:
+def only_run(folder: Path) -> Iterator[None]:
     """Holds the folder for one run; ends the program with one line while another run holds it.
 
     Snakemake has a lock of its own, but tells it in many lines, and two runs that start together can both pass it.
 
     Args:
         folder: where Snakemake runs.
-        arguments: of the command; those that run nothing hold nothing.
     """
-    if any(word.startswith(NO_RUN) for word in arguments) or not (folder / "Snakefile").is_file():
-        yield
-        return
     path = folder / ".snakemake" / "run.lock"
     path.parent.mkdir(exist_ok=True)
     with open(path, "a+") as lock:
@@ -83,5 +86,8 @@ def main() -> None:
 
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     sys.argv[1:] = targets_first(sys.argv[1:])
-    with only_run(Path(), sys.argv[1:]):
+    if not runs_jobs(sys.argv[1:]):
+        snakemake()
+        return
+    with only_run(Path()), warm_start.server():
         snakemake()

@@ -1,6 +1,5 @@
 """How fast this machine is, measured in seconds: each network at each kind of work, and the start-up of each stage."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -21,8 +20,18 @@ from selfrefine.plan.work import TRAINING, Kind, Load
 # larger batch of a small one does.
 LARGEST = 1e12
 FEWEST = 3  # calls of a measurement
-# Prints the most that a process has held before it works: bytes on macOS, KiB elsewhere.
-START = "import {module}; {more}; import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+# Prints the processor's seconds up to the job's work, and the most that is held then: bytes on macOS, KiB elsewhere.
+START = """
+import resource, time
+from selfrefine import warm_start
+command = time.process_time()
+if warm_start.FORKS:
+    warm_start.import_slow_packages()
+imported = time.process_time() - command if warm_start.FORKS else 0.0
+import selfrefine.stages.{stage}
+{more}
+print(time.process_time() - imported, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
 OPTIMISER = "import torch; torch.optim.AdamW([torch.ones(1, requires_grad=True)])"  # torch loads more for its first one
 
 
@@ -42,7 +51,7 @@ class Rate(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Seconds that a process needs to start and to end, and the bytes that it holds before it works."""
+    """Seconds that a job needs to start, and the bytes that it holds before it works."""
 
     seconds: float
     held: int
@@ -141,8 +150,8 @@ def _tensor(output: Any) -> Tensor:
 
 
 def starts(stages: Mapping[str, bool], tell: Callable[[str], None]) -> dict[str, Start]:
-    """The start-up and end of a job of each stage: a new process that imports the stage and ends. Counted by processor,
-    not by clock, since other programs delay it, but are no part of it.
+    """The start-up of a job of each stage: its command, and what it imports beyond what all jobs of a run share (see
+    warm_start). Counted by processor, not by clock, since other programs delay it, but are no part of it.
 
     Args:
         stages: name -> whether it trains.
@@ -158,16 +167,12 @@ def starts(stages: Mapping[str, bool], tell: Callable[[str], None]) -> dict[str,
 
 
 def _start(stage: str, trains: bool) -> Start:
-    code = START.format(module=f"selfrefine.stages.{stage}", more=OPTIMISER if trains else "pass")
-    command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        assert process.stdout is not None
-        told = process.stdout.read().split()
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise InputError(f"{stage} does not start (exit {process.returncode}): {' '.join(told[-20:])}")
-    return Start(used.ru_utime + used.ru_stime, int(told[-1]) * (1 if sys.platform == "darwin" else 1024))
+    code = START.format(stage=stage, more=OPTIMISER if trains else "")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise InputError(f"{stage} does not start (exit {done.returncode}): {' '.join(done.stderr.split()[-20:])}")
+    seconds, held = done.stdout.split()[-2:]
+    return Start(float(seconds), int(held) * (1 if sys.platform == "darwin" else 1024))
 
 
 def seconds_of(loads: Iterable[Load], measured: Mapping[Key, Rate]) -> float:

@@ -61,7 +61,7 @@ def lines(
     dtype: torch.dtype,
     starts: Mapping[str, Start],
     seconds: Seconds,
-    records: Path,
+    root: Path,
 ) -> list[Line]:
     """The stages, in the order of the workflow.
 
@@ -71,9 +71,9 @@ def lines(
         dtype: what networks compute in.
         starts: the start-up of a job of each stage.
         seconds: how long the loads of a job take.
-        records: the folder of Snakemake's benchmark files.
+        root: the project's folder, with the benchmark files of an earlier run, if any.
     """
-    recorded = {line["stage"]: line for line in pipeline_time.stages(records, params["experiment"])}
+    recorded = {line["stage"]: line for line in pipeline_time.stages(root, params["experiment"])}
     found = []
     for stage in dict.fromkeys(job.stage for job in asked):
         own = {job: given for job, given in asked.items() if job.stage == stage}
