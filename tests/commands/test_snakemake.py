@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from snakemake.cli import get_argument_parser
 
-from selfrefine.commands.snakemake import only_run, targets_first
+from selfrefine.commands.snakemake import only_run, runs_jobs, targets_first
 
 # A workflow whose one rule tells which Python a rule finds.
 SNAKEFILE = """
@@ -84,18 +84,22 @@ def test_the_command_works_without_activation_in_a_bare_shell(tmp_path: Path) ->
 
 
 def test_a_second_run_in_the_folder_ends_with_one_line(tmp_path: Path) -> None:
+    with (
+        only_run(tmp_path),
+        pytest.raises(SystemExit, match=f"process {os.getpid()} is running here"),
+        only_run(tmp_path),
+    ):
+        pass
+    with only_run(tmp_path):  # the first one has ended
+        pass
+
+
+def test_what_only_looks_holds_nothing_nor_a_folder_without_a_workflow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert not runs_jobs(["all"])
     (tmp_path / "Snakefile").touch()
-    with only_run(tmp_path, ["all"]):
-        with pytest.raises(SystemExit, match=f"process {os.getpid()} is running here"), only_run(tmp_path, ["all"]):
-            pass
-        for aside in ("-n", "-np", "--dry-run", "--lint", "--unlock", "--report", "--nolock"):
-            with only_run(tmp_path, ["all", aside]):
-                pass
-    with only_run(tmp_path, ["all"]):  # the first one has ended
-        pass
-
-
-def test_a_folder_without_a_workflow_is_left_alone(tmp_path: Path) -> None:
-    with only_run(tmp_path, ["all"]):
-        pass
-    assert list(tmp_path.iterdir()) == []
+    assert runs_jobs(["all"])
+    for aside in ("-n", "-np", "--dry-run", "--lint", "--unlock", "--report", "--nolock"):
+        assert not runs_jobs(["all", aside])
