@@ -58,6 +58,7 @@ def _families(source: Path) -> list[str]:
     return [f"{FAMILIES}.{file.stem}" for file in folder.glob("*.py") if file.stem != "__init__"]
 
 
+@functools.cache
 def _file(source: Path, module: str) -> Path | None:
     """The file of a module or package, None if there is none."""
     path = source.joinpath(*module.split("."))

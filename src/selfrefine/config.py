@@ -60,11 +60,14 @@ READERS_OF_ROWS = ("make_tables", "make_figures")
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with the leaves of `over` laid over it; mappings merge, lists and scalars replace."""
-    merged = copy.deepcopy(dict(base))
+    """`base` with the leaves of `over` laid over it; mappings merge, lists and scalars replace.
+
+    Neither is changed; the result shares with them what only one of them has.
+    """
+    merged = dict(base)
     for key, value in over.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = merge(merged[key], value) if both else copy.deepcopy(value)
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
     return merged
 
 
