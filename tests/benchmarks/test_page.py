@@ -17,6 +17,11 @@ SAMPLING = [
         strict=True,
     )
 ]
+COUNTED = [
+    {"model": "DDPM", "size": 128, "images": 64, "steps": 10, "cycle": 100, "evaluation_gflops": 132.85, "batch": batch}
+    | {"explaining_gflops": 10.03, "cost": cost, "meets": cost <= 1.05}
+    for batch, cost in ((8, 1.2687), (64, 1.0336))
+]
 STAGES = [
     {"stage": "train_base", "jobs": 2, "seconds": 75.0, "peak_mib": 1000.4, "share": 0.75},
     {"stage": "make_tables", "jobs": 1, "seconds": 25.0, "peak_mib": math.nan, "share": 0.25},
@@ -25,7 +30,7 @@ STAGES = [
 
 def write(sampling=SAMPLING, stages=STAGES):
     costs = refresh_cost.lines(counted_seconds(), SIZES)
-    return page.bench_page("Some machine.", costs, TRAINING, sampling, stages, "embedded")
+    return page.bench_page("Some machine.", costs, COUNTED, TRAINING, sampling, stages, "embedded")
 
 
 def row(text, *beginning):
@@ -46,8 +51,12 @@ def test_costs_stand_by_batch_and_refresh_and_those_within_the_limit_are_marked(
 def test_what_misses_the_limit_is_told():
     slow = counted_seconds()
     slow["ours", 4, 3] = [10.0 * seconds for seconds in slow["ours", 4, 3]]
-    text = page.bench_page("", refresh_cost.lines(slow, SIZES), TRAINING, SAMPLING, [], "embedded")
+    text = page.bench_page("", refresh_cost.lines(slow, SIZES), COUNTED, TRAINING, SAMPLING, [], "embedded")
     assert "- batch 2, ours, 4 x 3: 1.200 [1.200, 1.200], misses 1.05\n" in text
+
+
+def test_counted_costs_stand_by_network():
+    assert row(write(), "DDPM, 128 px") == ["DDPM, 128 px", "133", "10", "1.269", "1.034 *"]
 
 
 def test_targets_are_judged_by_the_machines_precision():

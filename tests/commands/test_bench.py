@@ -46,7 +46,16 @@ def written(tmp_path_factory) -> Path:
 
 
 def test_tables_figures_and_page_are_there(written):
-    names = {"cost.csv", "training.csv", "sampling.csv", "pipeline.csv", "cost.png", "speed.png", "bench.md"}
+    names = {
+        "cost.csv",
+        "counted.csv",
+        "training.csv",
+        "sampling.csv",
+        "pipeline.csv",
+        "cost.png",
+        "speed.png",
+        "bench.md",
+    }
     assert {path.name for path in written.iterdir()} == names
 
 

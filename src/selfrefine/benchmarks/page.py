@@ -13,6 +13,7 @@ CYCLE = 100  # updates between two refreshes (paper)
 def bench_page(
     machine: str,
     costs: Sequence[Line],
+    counted: Sequence[Line],
     training: Sequence[Line],
     sampling: Sequence[Line],
     stages: Sequence[Line],
@@ -23,6 +24,7 @@ def bench_page(
     Args:
         machine: words on machine and network.
         costs: from `refresh_cost.measure`.
+        counted: from `counted_cost.lines`.
         training: from `plain_training.measure`.
         sampling: from `stock_sampling.measure`.
         stages: from `pipeline_time.stages`; empty without run.
@@ -34,6 +36,8 @@ def bench_page(
         "and the highest round. Ratios are taken within a round; seconds alone hold for this machine and this hour.\n",
         "## Cost of a refinement phase\n",
         _costs(costs),
+        "## Cost at the paper's scale, counted\n",
+        _counted(counted),
         "## Plain training\n",
         _speeds(training, plain_training.TARGET),
         "Table: training.csv.\n",
@@ -81,6 +85,32 @@ def _costs(table: Sequence[Line]) -> str:
     found = f"At cycle {at}:\n\n{''.join(words)}"
     picture = "![cost of refinement](cost.png)\n\nTable: cost.csv.\n"
     return "\n".join([told, markdown_table(head, texts), found, picture])
+
+
+def _counted(table: Sequence[Line]) -> str:
+    """The cost of the paper's networks, at one refresh and cycle."""
+    batches = list(dict.fromkeys(line["batch"] for line in table))
+    rows: dict[tuple[str, int], list[Line]] = {}
+    for line in table:
+        rows.setdefault((line["model"], line["size"]), []).append(line)
+    texts = [
+        (
+            f"{model}, {size} px",
+            f"{lines[0]['evaluation_gflops']:.3g}",
+            f"{lines[0]['explaining_gflops']:.3g}",
+            *(f"{line['cost']:.3f}" + (" *" if line["meets"] else "") for line in lines),
+        )
+        for (model, size), lines in rows.items()
+    ]
+    one = table[0]
+    told = (
+        f"The same by FLOPs, as torch counts them, of the networks of `experiments/paper.yaml`: {one['images']} images "
+        f"x {one['steps']} steps every {one['cycle']} updates. Not measured: a count says nothing of memory and "
+        "launches. Of a small network, as the one above, explaining is the larger part of a refresh; of the paper's it "
+        "is little.\n"
+    )
+    head = ("Network", "GFLOP, one evaluation", "GFLOP, explaining", *(f"Batch {batch}" for batch in batches))
+    return "\n".join([told, markdown_table(head, texts), "Table: counted.csv.\n"])
 
 
 def _speeds(table: Sequence[Line], target: float) -> str:

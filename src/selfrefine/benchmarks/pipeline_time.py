@@ -40,7 +40,7 @@ def _job(path: Path, root: Path) -> tuple[float, float]:
     """Seconds and peak MiB of a job's last run; not a number where it has told none."""
     *_, last = csv.DictReader(files.read_bytes(path).decode().splitlines(), delimiter="\t")
     log = root / "logs" / path.relative_to(root / "benchmarks").with_suffix(".log")
-    peaks = PEAK.findall(log.read_text()) if log.is_file() else []
+    peaks = PEAK.findall(files.read_bytes(log).decode()) if log.is_file() else []
     return float(last["s"]), float(peaks[-1]) if peaks else math.nan
 
 

@@ -15,6 +15,7 @@ import torch
 
 from selfrefine import config, files, params, plotting, runtime, strict_yaml
 from selfrefine.benchmarks import (
+    counted_cost,
     figures,
     page,
     pipeline_time,
@@ -36,6 +37,7 @@ class Sizes:
     sampling: stock_sampling.Sizes
 
 
+PAPER = "paper"  # the experiment whose networks are counted, for they are too large to be measured everywhere
 SIZES = Sizes(refresh_cost.Sizes(), plain_training.Sizes(), stock_sampling.Sizes())
 
 
@@ -45,12 +47,16 @@ def read_params(root: Path) -> dict[str, Any]:
     Raises:
         InputError: something is wrong with it.
     """
-    base = strict_yaml.read(root / params.PARAMS)
-    overlay = root / params.overlay(str(base.get("experiment")))
-    merged = config.merge(base, strict_yaml.read(overlay) or {} if overlay.is_file() else {})
+    merged = _laid_over(root, str(strict_yaml.read(root / params.PARAMS).get("experiment")))
     if wrong := params.check(merged, root):
         raise InputError(wrong)
     return merged
+
+
+def _laid_over(root: Path, experiment: str) -> dict[str, Any]:
+    """params.yaml with the overlay of an experiment; unchecked, since data of another one need not be here."""
+    base, overlay = strict_yaml.read(root / params.PARAMS), root / params.overlay(experiment)
+    return config.merge(base, strict_yaml.read(overlay) or {} if overlay.is_file() else {})
 
 
 def bench(root: Path, values: Mapping[str, Any], sizes: Sizes) -> None:
@@ -69,15 +75,19 @@ def bench(root: Path, values: Mapping[str, Any], sizes: Sizes) -> None:
         costs = refresh_cost.measure(measured, sizes.refresh, clock, _tell)
         training = plain_training.measure(measured, sizes.training, clock, _tell)
         sampling = stock_sampling.measure(measured, sizes.sampling, clock, _tell)
+    counted = counted_cost.lines(
+        _laid_over(root, PAPER), sizes.refresh.batches, *sizes.refresh.refreshes[0], page.CYCLE
+    )
     stages = pipeline_time.stages(root, experiment)
     if not stages:
         _tell(f"where the time goes: no run of experiment {experiment} is here; skipped")
-    for name, table in {"cost": costs, "training": training, "sampling": sampling, "pipeline": stages}.items():
+    tables = {"cost": costs, "counted": counted, "training": training, "sampling": sampling, "pipeline": stages}
+    for name, table in tables.items():
         if table:
             files.write_table(out / f"{name}.csv", pd.DataFrame(table))
     machine = words(measured)
     _draw(out, machine, costs, {"Training": training, "Sampling": sampling})
-    files.write_text(out / "bench.md", page.bench_page(machine, costs, training, sampling, stages, experiment))
+    files.write_text(out / "bench.md", page.bench_page(machine, costs, counted, training, sampling, stages, experiment))
     _tell(f"written: {out / 'bench.md'}")
 
 
