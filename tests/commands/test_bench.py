@@ -34,8 +34,11 @@ TINY = {
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Path:
-    """results/bench of a tiny benchmark, in a project with one job's benchmark file."""
+    """results/bench of a tiny benchmark, in a project with one job's benchmark file, whose "paper" is small."""
     root = tmp_path_factory.mktemp("project")
+    (root / "experiments").mkdir()
+    shutil.copy(ROOT / "params.yaml", root)
+    shutil.copy(ROOT / "experiments" / "smoke.yaml", root / "experiments" / "paper.yaml")
     (root / "benchmarks" / "train_base" / "embedded").mkdir(parents=True)
     (root / "benchmarks" / "train_base" / "embedded" / "seed0.tsv").write_text("s\n100.4\n")
     sizes = bench.Sizes(
