@@ -55,8 +55,8 @@ def _over_models(figures: Sequence[Repeated]) -> Repeated:
 
 
 def authors(candidates: Iterable[Row], reference: Size) -> list[Row]:
-    """The candidates with as many steps as the reference: the authors' setting at several batch sizes."""
-    return [row for row in candidates if row.size.steps == reference.steps]
+    """The candidates with at least as many steps as the reference: the authors' setting at several batch sizes."""
+    return [row for row in candidates if row.size.steps >= reference.steps]
 
 
 def as_true_as(row: Row, others: Iterable[Row]) -> list[Row]:
@@ -93,7 +93,7 @@ def _how_to_read(reference: Row, n_models: int) -> str:
     return (
         "A refresh of n x S is the mean flaw map of n images of S DDIM steps. Each is compared with the mean map of "
         f"{reference.size} of the same network and highlighter, of other noise. The paper's authors take as many "
-        f"images as their batch holds, of 250 steps; those of {reference.size.steps} steps stand for them here. "
+        f"images as their batch holds, of 250 steps; {reference.size.steps} steps or more stand for them. "
         f"Means over {n_models} {models} and over disjoint sets of images; after +-, the standard deviation "
         "of one refresh.\n\n"
         f"- r: over pixels. The reference is itself a mean of finitely many images: its own r with endlessly many is "
