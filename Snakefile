@@ -18,6 +18,7 @@ wildcard_constraints:
     experiment=current_experiment(),
     source=any_row("sources"),
     weights=any_row("weights"),
+    text_encoder=any_row("text_encoders"),
     dataset=any_row("datasets"),
     model=any_row("models"),
     highlighter=any_row("highlighters"),
@@ -31,9 +32,11 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/fetch_data.smk"
 include: "workflow/rules/fetch_weights.smk"
+include: "workflow/rules/fetch_text_encoder.smk"
 include: "workflow/rules/prepare_data.smk"
 include: "workflow/rules/train_autoencoder.smk"
 include: "workflow/rules/encode_data.smk"
+include: "workflow/rules/encode_captions.smk"
 include: "workflow/rules/train_base.smk"
 include: "workflow/rules/generate_fakes.smk"
 include: "workflow/rules/train_highlighter.smk"
@@ -46,6 +49,8 @@ include: "workflow/rules/evaluate_generation.smk"
 include: "workflow/rules/evaluate_readouts.smk"
 include: "workflow/rules/inpaint_images.smk"
 include: "workflow/rules/evaluate_inpainting.smk"
+include: "workflow/rules/train_classifier.smk"
+include: "workflow/rules/evaluate_prompts.smk"
 include: "workflow/rules/make_tables.smk"
 include: "workflow/rules/make_figures.smk"
 

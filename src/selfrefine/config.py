@@ -25,6 +25,7 @@ FEATURE_WEIGHTS = {"vgg16_conv5_gap": "vgg16", "alexnet_conv5_gap": "alexnet", "
 ROWS = {
     "sources": "source",
     "weights": "weights",
+    "text_encoders": "text_encoder",
     "datasets": "dataset",
     "models": "model",
     "highlighters": "highlighter",
@@ -35,23 +36,27 @@ ROWS = {
 
 PHASES = ("train_base", "train_refined")
 DIFFUSION = ("train_base", "generate_fakes", "train_refined", "generate_samples")
-LATENT, LATENT_FAMILIES = ("train_autoencoder", "encode_data"), ("ldm",)  # the stages that only these families have
+# The stages that only some families have.
+LATENT, LATENT_FAMILIES = ("train_autoencoder", "encode_data"), ("ldm", "stable_diffusion")
+PROMPTS = ("fetch_text_encoder", "encode_captions", "train_classifier", "evaluate_prompts")
+PROMPTED_FAMILIES = ("stable_diffusion",)
 INPAINTING = ("inpaint_images", "evaluate_inpainting")
+MEASURED_PAIRS = ("evaluate_inpainting", "evaluate_prompts")
 HIGHLIGHTER = ("train_highlighter", "evaluate_highlighter", "evaluate_maps")
 # Leaves of the section `shared` and the stages that read them.
 SHARED = {
-    "device": (*LATENT, *DIFFUSION, *HIGHLIGHTER, *INPAINTING, "extract_features", "evaluate_readouts"),
+    "device": (*LATENT, *DIFFUSION, *HIGHLIGHTER, *INPAINTING, *PROMPTS[1:], "extract_features", "evaluate_readouts"),
     "precision": ("train_autoencoder", *DIFFUSION, *HIGHLIGHTER, "evaluate_readouts", "inpaint_images"),
     "n_fakes": HIGHLIGHTER,
     "map_steps": ("generate_fakes", "train_refined"),
     "map_images": ("train_refined", "evaluate_maps"),
-    "reference": ("evaluate_generation", "evaluate_readouts", "evaluate_inpainting", "make_tables", "make_figures"),
+    "reference": ("evaluate_generation", "evaluate_readouts", *MEASURED_PAIRS, "make_tables", "make_figures"),
     "map_of": ("evaluate_readouts", "make_tables"),
 }
 # Stages that measure all selected rows of a data set at once.
 READERS = {
     "highlighters": ("evaluate_highlighter", "evaluate_maps"),
-    "variants": ("extract_features", "evaluate_generation", "evaluate_readouts"),
+    "variants": ("extract_features", "evaluate_generation", "evaluate_readouts", "evaluate_prompts"),
     "samplings": ("extract_features", "evaluate_generation"),
     "masks": ("evaluate_inpainting",),
 }
@@ -142,6 +147,8 @@ def is_evaluated(params: Mapping[str, Any], stage: str, dataset: str, model: str
     """Whether a stage has jobs of a model on a data set, where both run."""
     if stage in LATENT:
         return is_latent(params, dataset, model)
+    if stage in PROMPTS:
+        return is_prompted(params, dataset, model)
     if stage == "evaluate_readouts":  # they need a highlighter that no refinement has used
         return CRITIC in selected(params, "highlighters", dataset, model)
     if stage in INPAINTING:
@@ -154,6 +161,17 @@ def is_evaluated(params: Mapping[str, Any], stage: str, dataset: str, model: str
 def is_latent(params: Mapping[str, Any], dataset: str, model: str) -> bool:
     """Whether a model works on latents of an autoencoder."""
     return job(params, "train_base", {"dataset": dataset, "model": model})["family"] in LATENT_FAMILIES
+
+
+def is_prompted(params: Mapping[str, Any], dataset: str, model: str) -> bool:
+    """Whether a model makes images from a text."""
+    return job(params, "train_base", {"dataset": dataset, "model": model})["family"] in PROMPTED_FAMILIES
+
+
+def text_encoder(params: Mapping[str, Any], dataset: str, model: str) -> str:
+    """The row of `text_encoders` that reads the captions of a model."""
+    name: str = job(params, "encode_captions", {"dataset": dataset, "model": model})["text_encoder"]
+    return name
 
 
 def _rows(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -133,6 +133,7 @@ def runs(rule_name, output=None, **chosen):
             "highlighter": selected("highlighters", dataset, model),
             "variant": selected("samplings" if rule_name == "generate_samples_other" else "variants", dataset, model),
             "mask": selected("masks", dataset, model),
+            "text_encoder": job_config.text_encoder(config, dataset, model),
             "seed": selected("seeds"),
         }
         if rule_name == "inpaint_images":
@@ -179,6 +180,25 @@ def latents_of(wildcards):
     run = f"{wildcards.experiment}/{wildcards.dataset}/{wildcards.model}/seed{wildcards.seed}"
     latent = job_config.is_latent(config, wildcards.dataset, wildcards.model)
     return [f"data/encode_data/{run}/latents.npy"] if latent else []
+
+
+def text_encoder_of(wildcards):
+    """The text encoder of the job's model; none of a family that takes no prompts."""
+    dataset, model = wildcards.dataset, wildcards.model
+    name = job_config.text_encoder(config, dataset, model)
+    prompted = job_config.is_prompted(config, dataset, model)
+    return [f"models/fetch_text_encoder/{name}/text_encoder"] if prompted else []
+
+
+def captions_of(split):
+    """A function of wildcards: embeddings of all captions, and which one each image of the split has; none without prompts."""
+
+    def paths(wildcards):
+        folder = f"data/encode_captions/{wildcards.experiment}/{wildcards.dataset}/{wildcards.model}"
+        prompted = job_config.is_prompted(config, wildcards.dataset, wildcards.model)
+        return [f"{folder}/embeddings.npy", f"{folder}/{split}_rows.npy"] if prompted else []
+
+    return paths
 
 
 def of_variants(stage, file):

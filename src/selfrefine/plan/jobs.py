@@ -59,6 +59,8 @@ def _values(params: Mapping[str, Any], stage: str, wildcard: str, dataset: str, 
             return [prepared["source"]] if "source" in prepared else []
         case "weights":
             return list(params["weights"])
+        case "text_encoder":
+            return [config.text_encoder(params, dataset, model)]
         case "dataset" | "model":
             return [{"dataset": dataset, "model": model}[wildcard]]
         case "variant" if stage == "inpaint_images":
