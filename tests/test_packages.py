@@ -14,7 +14,7 @@ from selfrefine import packages
 from selfrefine.errors import InputError
 from tests.local_archives import debian_repository, package_index
 
-PINNED = packages.SourcePackage("small-package", "1.0", hashlib.sha256(b"content").hexdigest())
+PINNED = packages.PythonPackage("small-package", "1.0", hashlib.sha256(b"content").hexdigest())
 needs_apt = pytest.mark.skipif(shutil.which("apt-get") is None, reason="not a Debian system")
 
 
