@@ -221,7 +221,7 @@ def read_table(path: Path, words: tuple[str, ...] = ()) -> "pd.DataFrame":
     """Reads a CSV that `write_table` wrote; columns of `words` as they stand, also "", "null" and "7"."""
     import pandas as pd
 
-    return pd.read_csv(path, converters=dict.fromkeys(words, str))
+    return pd.read_csv(path, dtype=dict.fromkeys(words, str), keep_default_na=not words)
 
 
 def write_json(path: Path, value: Any) -> None:

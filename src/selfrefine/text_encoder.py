@@ -89,12 +89,12 @@ def read(model_folder: Path, tokenizer_folder: Path) -> tuple[Any, Any]:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    local = {"local_files_only": True, "trust_remote_code": False}
+    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    strictly: dict[str, Any] = {"use_safetensors": True, "dtype": torch.float32, "output_loading_info": True}
     try:
         whole_clip = AutoConfig.from_pretrained(model_folder, **local).model_type == "clip"
-        model, told = (CLIPTextModel if whole_clip else AutoModel).from_pretrained(
-            model_folder, **local, use_safetensors=True, dtype=torch.float32, output_loading_info=True
-        )
+        reader: Any = CLIPTextModel if whole_clip else AutoModel
+        model, told = reader.from_pretrained(model_folder, **local, **strictly)
         tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder, **local)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as error:
         raise InputError(f"{model_folder}: not a text encoder of transformers: {one_line(error)}") from error
