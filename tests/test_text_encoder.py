@@ -47,6 +47,30 @@ def test_embeddings_are_those_of_each_caption_alone(folder: Path, tokens: int):
         assert torch.allclose(row, alone(caption, tokens), atol=1e-6)
 
 
+def test_embeddings_are_those_of_diffusers_own_pipeline(folder: Path):
+    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+
+    encoder = text_encoder.load(folder, 7)
+    unet = UNet2DConditionModel(
+        sample_size=4,
+        block_out_channels=(4, 4),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        norm_num_groups=2,
+        layers_per_block=1,
+        attention_head_dim=2,
+        cross_attention_dim=tiny_text.WIDTH,
+    )
+    vae = AutoencoderKL(block_out_channels=(4,), norm_num_groups=2)
+    scheduler = DDIMScheduler(clip_sample=False, steps_offset=1)
+    parts = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    pipeline = StableDiffusionPipeline(vae, encoder.model, encoder.tokenizer, unet, scheduler, **parts)
+    for caption in CAPTIONS:
+        given, empty = pipeline.encode_prompt(caption, "cpu", 1, do_classifier_free_guidance=True)
+        assert torch.allclose(encoder.embed([caption]), given, atol=1e-6)
+        assert torch.allclose(encoder.embed([text_encoder.NO_CAPTION]), empty, atol=1e-6)
+
+
 def test_different_captions_differ_and_equal_words_agree(folder: Path):
     embedded = text_encoder.load(folder).embed([*CAPTIONS, "a photo"])
     assert torch.allclose(embedded[6], embedded[7], atol=1e-6)  # this tokenizer knows no case
