@@ -29,6 +29,8 @@ def of_classes(names: Sequence[str], numbers: Sequence[int], templates: Sequence
         InputError: no template, or one without {label} or with other braces.
     """
     check_templates(templates)
+    # Not in paper: sentences made of classes, because the embedded data set has no captions; several of them, so that
+    # a network must read the class and cannot learn one embedding by heart for each.
     chosen = [templates[place(number, len(templates))] for number in numbers]
     pairs = zip(chosen, names, strict=True)
     return [template.replace(ARTICLE, article(name)).replace(LABEL, name) for template, name in pairs]
