@@ -306,3 +306,11 @@ def test_equal_figures_are_equal_bytes_that_name_no_version(tmp_path):
 def test_tensors_can_be_read_by_others(tmp_path):
     files.write_tensors(tmp_path / "t.safetensors", {"a": torch.zeros(1)})
     assert (tmp_path / "t.safetensors").stat().st_mode & 0o777 == 0o644
+
+
+def test_words_of_a_table_come_back_as_they_were(tmp_path):
+    words = ["", "null", "nan", "7", 'a "red" bag, big', "None"]
+    files.write_table(tmp_path / "t.csv", pd.DataFrame({"caption": words, "number": range(6)}))
+    table = files.read_table(tmp_path / "t.csv", words=("caption",))
+    assert table["caption"].tolist() == words
+    assert table["number"].tolist() == [0, 1, 2, 3, 4, 5]

@@ -87,6 +87,20 @@ def test_labels_and_captions_are_the_sub_folders(tmp_path: Path):
         "t-shirts/5.png": (2, "t shirts"),
     }
     assert notes == []
+    named = {name: f"caption of {name}" for name in found}
+    captioned = folder_splits.read_folder(
+        image_folder.image_files(tmp_path),
+        4,
+        "white",
+        test_share=0.5,
+        seed=0,
+        max_images=9,
+        label="test",
+        captions=named,
+    )
+    for split, before in zip(captioned[:2], (train, test), strict=True):
+        assert split.captions == [f"caption of {name}" for name in split.sources]
+        assert (split.labels, split.sources) == (before.labels, before.sources)
     first, *_ = folder_splits.read_folder(
         image_folder.image_files(tmp_path), 4, "white", test_share=0.5, seed=0, max_images=1, label="test"
     )

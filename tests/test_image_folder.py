@@ -47,8 +47,9 @@ def larger_at_the_same_time(path: Path) -> None:
         lambda folder: (folder / "b.PNG").unlink(),
         lambda folder: (folder / "b.PNG").rename(folder / "c.PNG"),
         lambda folder: (folder / "new.gif").write_bytes(b""),
+        lambda folder: (folder / "captions.csv").write_bytes(b""),
     ],
-    ids=["time", "size", "removed", "renamed", "added"],
+    ids=["time", "size", "removed", "renamed", "added", "captioned"],
 )
 def test_the_digest_changes_with_an_image(folder: Path, change):
     before = image_folder.digest(folder)

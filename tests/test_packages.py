@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from selfrefine import packages
 from selfrefine.errors import InputError
 from tests.local_archives import debian_repository, package_index
 
-PINNED = packages.SourcePackage("small-package", "1.0", hashlib.sha256(b"content").hexdigest())
+PINNED = packages.PythonPackage("small-package", "1.0", hashlib.sha256(b"content").hexdigest())
 needs_apt = pytest.mark.skipif(shutil.which("apt-get") is None, reason="not a Debian system")
 
 
@@ -172,3 +173,38 @@ def test_a_cut_off_tar_is_refused(tmp_path: Path):
     archive.write_bytes(archive.read_bytes()[:50_000])
     with pytest.raises((EOFError, tarfile.TarError)):
         packages.tar_member(archive, "weights")
+
+
+def zip_of(path: Path, **members: bytes) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_a_member_of_a_zip_is_read_and_nothing_written(tmp_path: Path):
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    archive = zip_of(folder / "a.whl", **{"../escaped": b"evil", "package/weights": b"weights"})
+    assert packages.zip_member(archive, "package/weights") == b"weights"
+    with pytest.raises(InputError, match=r"a.whl: holds no file package/absent"):
+        packages.zip_member(archive, "package/absent")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.whl", "deep"]
+
+
+def test_a_zip_that_is_cut_off_or_damaged_is_refused(tmp_path: Path):
+    archive = zip_of(tmp_path / "a.whl", weights=b"weights " * 100)
+    whole = archive.read_bytes()
+    for content in (whole[:400], whole.replace(b"weights weights", b"weights wEights", 1)):
+        archive.write_bytes(content)
+        with pytest.raises(InputError, match=r"a.whl: not a whole zip file \("):
+            packages.zip_member(archive, "weights")
+
+
+def test_of_a_wheel_and_a_source_package_the_asked_one_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    published = {"small_package-1.0.tar.gz": b"source", "small_package-1.0-py3-none-any.whl": b"content"}
+    with package_index(tmp_path / "index", "small-package", published) as address:
+        monkeypatch.setenv("PIP_INDEX_URL", address)
+        assert packages.python_wheel(PINNED, tmp_path).read_bytes() == b"content"
+        with pytest.raises(InputError, match=r"small-package 1\.0: sha256"):
+            packages.python_source(PINNED, tmp_path)

@@ -87,3 +87,10 @@ def test_a_terminal_gets_a_bar_and_no_lines(capsys, monkeypatch):
     shown = capsys.readouterr().err
     assert "job" in shown
     assert "10/10" in shown
+
+
+def test_what_is_counted_can_have_another_name(capsys, clock):
+    with Progress("job", 4, unit="caption", counted="captions") as told:
+        clock(2.0)
+        told.update(4)
+    assert capsys.readouterr().out == "job: caption 4/4, 2.0 captions/s, 0:00:00 left\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from selfrefine import files
+from selfrefine import captions, files
 from selfrefine.errors import InputError
 
 UNSIGNED_BYTES = 0x08  # IDX code of the only element type that is read
@@ -33,9 +33,17 @@ class Split:
 
 
 def of_source(
-    photographs: Path, labels: Path, classes: Sequence[str], kept: Sequence[str], size: int, pad: int, max_images: int
+    photographs: Path,
+    labels: Path,
+    classes: Sequence[str],
+    *,
+    kept: Sequence[str],
+    size: int,
+    pad: int,
+    max_images: int,
+    templates: Sequence[str],
 ) -> Split:
-    """One split of a source: the first images of the chosen classes; class names as captions, indices as sources.
+    """One split of a source: the first images of the chosen classes, captioned; indices as sources.
 
     Args:
         photographs: its IDX file of grey squares.
@@ -45,6 +53,7 @@ def of_source(
         size: side of the images, px.
         pad: black border added on each side before resizing, px.
         max_images: at most so many.
+        templates: of their captions, see `captions.of_classes`.
 
     Raises:
         InputError: files that do not belong together or to the classes.
@@ -58,8 +67,8 @@ def of_source(
     if numbers.max(initial=0) >= len(classes):
         raise InputError(f"{labels}: label {numbers.max()} given, its source has 0 ... {len(classes) - 1}")
     chosen = of_classes(numbers, classes, kept)[:max_images]
-    captions = [classes[number] for number in numbers[chosen]]
-    return Split(prepare(images[chosen], size, pad), numbers[chosen].tolist(), captions, chosen.tolist())
+    words = captions.of_classes([classes[number] for number in numbers[chosen]], chosen.tolist(), templates)
+    return Split(prepare(images[chosen], size, pad), numbers[chosen].tolist(), words, chosen.tolist())
 
 
 def of_classes(labels: np.ndarray, names: Sequence[str], kept: Sequence[str]) -> np.ndarray:

@@ -217,11 +217,11 @@ def write_table(path: Path, table: "pd.DataFrame") -> None:
         table.to_csv(temporary, index=False, lineterminator="\n", float_format="%.9g")
 
 
-def read_table(path: Path) -> "pd.DataFrame":
-    """Reads a CSV that `write_table` wrote."""
+def read_table(path: Path, words: tuple[str, ...] = ()) -> "pd.DataFrame":
+    """Reads a CSV that `write_table` wrote; columns of `words` as they stand, also "", "null" and "7"."""
     import pandas as pd
 
-    return pd.read_csv(path)
+    return pd.read_csv(path, dtype=dict.fromkeys(words, str), keep_default_na=not words)
 
 
 def write_json(path: Path, value: Any) -> None:

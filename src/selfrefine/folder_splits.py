@@ -13,6 +13,7 @@ import numpy as np
 from selfrefine import photographs
 from selfrefine.datasets import Split
 from selfrefine.errors import InputError
+from selfrefine.image_folder import shown
 from selfrefine.progress import Progress
 
 SKIPPED, ENLARGED, MOVED = "skipped", "enlarged", "moved to train"
@@ -116,22 +117,19 @@ def move_duplicates(train: Photographs, test: Photographs) -> tuple[Photographs,
     return train, Photographs(left, test.buffer), notes
 
 
-def labelled(photos: Photographs, classes: Sequence[str]) -> Split:
-    """A split whose labels and captions are the sub-folders: -1 and no words for files beside them."""
+def labelled(photos: Photographs, classes: Sequence[str], captions: Mapping[str, str] | None) -> Split:
+    """A split whose labels are the sub-folders, -1 for files beside them; without captions by name, they are, too."""
     folders = [sub_folder(name) for name in photos.names]
     labels = [classes.index(folder) if folder else -1 for folder in folders]
-    captions = [shown(folder.replace("_", " ").replace("-", " ")) for folder in folders]
-    return Split(photos.images, labels, captions, [shown(name) for name in photos.names])
+    words = [shown(folder.replace("_", " ").replace("-", " ")) for folder in folders]
+    if captions is not None:
+        words = [captions[name] for name in photos.names]
+    return Split(photos.images, labels, words, [shown(name) for name in photos.names])
 
 
 def sub_folder(name: str) -> str:
     """The first folder in a file's name; empty if there is none."""
     return name.partition("/")[0] if "/" in name else ""
-
-
-def shown(name: str) -> str:
-    """A name that can be printed on one line: bytes that are no UTF-8 become signs."""
-    return " ".join(name.encode("utf-8", "surrogateescape").decode("utf-8", "replace").split())
 
 
 def read_folder(
@@ -143,6 +141,7 @@ def read_folder(
     seed: int,
     max_images: int,
     label: str,
+    captions: Mapping[str, str] | None = None,
 ) -> tuple[Split, Split, list[Note]]:
     """Train and test of a folder's files, and notes on those that are not as their name says.
 
@@ -154,6 +153,7 @@ def read_folder(
         seed: of the split.
         max_images: files read per split, the first ones of its order.
         label: what the progress lines begin with.
+        captions: of all files, by name; without them the names of their sub-folders.
     """
     learnt, kept = (names[:max_images] for names in split_names(paths, test_share, seed))
     (train, faults), (test, more) = (
@@ -163,7 +163,7 @@ def read_folder(
     train, test, moved = move_duplicates(train, test)
     classes = sorted({folder for name in paths if (folder := sub_folder(name))})
     notes = [Note(shown(name), note, shown(detail)) for name, note, detail in (*faults, *more, *moved)]
-    return labelled(train, classes), labelled(test, classes), notes
+    return labelled(train, classes, captions), labelled(test, classes, captions), notes
 
 
 def summary(train: Split, test: Split, notes: Sequence[Note]) -> str:

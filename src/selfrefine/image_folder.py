@@ -9,6 +9,7 @@ from pathlib import Path
 
 from selfrefine.errors import InputError
 
+CAPTIONS = "captions.csv"  # of the images, if the folder holds it: see captions.py
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 
@@ -29,8 +30,15 @@ def image_files(folder: Path) -> dict[str, Path]:
 
 
 def digest(folder: Path) -> str:
-    """Digest of the names, sizes and times of change of the images: no file is read. Of no folder that of none."""
+    """Digest of the names, sizes and times of change of images and captions: none is read. No folder: of none."""
     found = image_files(folder) if folder.is_dir() else {}
+    if (folder / CAPTIONS).is_file():
+        found[CAPTIONS] = folder / CAPTIONS
     states = {name: path.stat() for name, path in found.items()}
     lines = (f"{name}\n{state.st_size} {state.st_mtime_ns}\n" for name, state in states.items())
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def shown(name: str) -> str:
+    """A name that can be printed on one line: bytes that are no UTF-8 become signs."""
+    return " ".join(name.encode("utf-8", "surrogateescape").decode("utf-8", "replace").split())

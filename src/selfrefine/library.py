@@ -32,7 +32,7 @@ def load_images(folder: Path | str, size: int) -> np.ndarray:
     found, notes = folder_splits.read_all(paths, size, "white", f"load_images {folder}")
     for note in notes:
         if note.note == folder_splits.SKIPPED:
-            print(f"{folder}/{folder_splits.shown(note.source)}: {note.detail}; skipped", flush=True)
+            print(f"{folder}/{image_folder.shown(note.source)}: {note.detail}; skipped", flush=True)
     require(len(found.images) > 0, f"{folder}: no image that can be read; name a folder of images")
     return found.images
 

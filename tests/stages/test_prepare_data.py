@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from selfrefine import datasets, files
+from selfrefine import captions, datasets, files
 from selfrefine.errors import InputError
 from selfrefine.runtime import Job
 from selfrefine.stages import prepare_data, train_base
@@ -45,7 +45,8 @@ def photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
 
 def of_source(**changed) -> OfSource:
     values = {"source": "fashion_mnist", "classes": (), "size": 16, "pad": 2, "max_images": 60000}
-    return OfSource(**{**values, "names": {"dataset": "fashion_mnist"}, **changed})
+    values |= {"captions": ("{label}",), "names": {"dataset": "fashion_mnist"}}
+    return OfSource(**values | changed)
 
 
 def job(config: OfSource | OfFolder, inputs: prepare_data.Inputs = INPUTS):
@@ -86,6 +87,24 @@ def test_chosen_classes_keep_their_order_labels_and_sources(photographs: np.ndar
     assert np.array_equal(files.read_images(OUTPUTS.train_images), datasets.prepare(photographs[[0, 3]], 16, 2))
     assert OUTPUTS.train_items.read_text().splitlines()[1:] == ["9,ankle boot,0", "5,sandal,3"]
     assert OUTPUTS.test_items.read_text().splitlines()[1:] == ["9,ankle boot,1"]
+
+
+def test_captions_are_made_of_templates_and_stay_with_their_image(photographs: np.ndarray):
+    templates = ("a photo of {article} {label}", "one {label}", "{label}, photographed")
+    prepare_data.run(job(of_source(captions=templates)))
+    whole = [items(split)["caption"].tolist() for split in ("train", "test")]
+    expected = captions.of_classes(
+        ["ankle boot", "t-shirt", "pullover", "sandal", "trouser", "ankle boot"], range(6), templates
+    )
+    assert whole == [expected, captions.of_classes(["trouser", "ankle boot"], range(2), templates)]
+    prepare_data.run(job(of_source(captions=templates, classes=("trouser", "pullover"), max_images=2)))
+    assert items("train")["caption"].tolist() == [whole[0][2], whole[0][4]]
+
+
+def test_a_template_without_a_label_is_told_and_nothing_is_written(photographs: np.ndarray):
+    with pytest.raises(InputError, match=r"prepare_data.captions holds 'a photo'; needed: {label}"):
+        prepare_data.run(job(of_source(captions=("{label}", "a photo"))))
+    assert not Path("out").exists()
 
 
 def test_an_unknown_class_is_told(photographs: np.ndarray):
@@ -188,10 +207,8 @@ def test_the_command_prepares_a_folder_of_everything(photos: Path):
         page
         == "prepare_data mine: photos/page.png: no image of a known format (PNG, JPEG, WEBP, GIF, BMP, TIFF); skipped"
     )
-    assert (
-        told[-1]
-        == f"prepare_data mine: photos: {len(both[0][0])} images in train, {len(both[1][0])} in test, 2 skipped"
-    )
+    counts = f"{len(both[0][0])} images in train, {len(both[1][0])} in test, 2 skipped"
+    assert told[-2:-1] == [f"prepare_data mine: photos: {counts}"]  # after it the memory that was used
     notes = files.read_table(OUTPUTS.notes)
     assert sorted(notes["source"]) == ["cats/cut.jpg", "page.png"]
     assert set(notes["note"]) == {"skipped"}
@@ -222,6 +239,26 @@ def test_a_copy_of_a_training_image_leaves_test(photos: Path, capsys: pytest.Cap
     assert capsys.readouterr().out.splitlines()[-1].endswith(", 2 skipped, 1 moved to train")
     seen = {image.tobytes() for image in files.read_images(OUTPUTS.train_images)}
     assert not any(image.tobytes() in seen for image in files.read_images(OUTPUTS.test_images))
+
+
+def test_captions_of_a_folder_come_from_its_file(photos: Path, capsys: pytest.CaptureFixture[str]):
+    prepare_data.run(job(of_folder(), NOTHING))
+    before = {split: items(split) for split in ("train", "test")}
+    names = sorted(name for table in before.values() for name in table["source"])
+    lines = [f'{name},"image {place}, of many"' for place, name in enumerate(names) if place != 3]
+    (photos / "captions.csv").write_text("\n".join(["file,caption", *lines, "gone.png,a cat", *lines[::-1]]))
+    capsys.readouterr()
+    prepare_data.run(job(of_folder(), NOTHING))
+    for split, table in before.items():
+        after = items(split)
+        assert after[["label", "source"]].equals(table[["label", "source"]])
+        expected = ["" if (place := names.index(name)) == 3 else f"image {place}, of many" for name in after["source"]]
+        assert after["caption"].tolist() == expected
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "captions.csv" in line)
+    assert line == (
+        f"prepare_data mine: photos/captions.csv: 3 of 50 images without caption (the first: {names[3]}), "
+        "1 captions without image (the first: gone.png)"
+    )
 
 
 def test_small_images_are_enlarged_and_counted(photos: Path, capsys: pytest.CaptureFixture[str]):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from selfrefine import datasets, files, folder_splits, image_folder
+from selfrefine import captions, datasets, files, folder_splits, image_folder
 from selfrefine.datasets import Split
 from selfrefine.errors import InputError
 from selfrefine.folder_splits import Note
@@ -23,12 +23,13 @@ class OfSource:
     size: int
     pad: int
     max_images: int
+    captions: tuple[str, ...]
     names: dict[str, str]
 
 
 @dataclass(frozen=True)
 class OfFolder:
-    """datasets.<name>.prepare_data of a folder of images; contents: digest of their names, sizes and times."""
+    """datasets.<name>.prepare_data of a folder of images; contents: digest of names, sizes, times."""
 
     folder: str
     contents: str
@@ -79,21 +80,32 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
 
 def of_source(config: OfSource, inputs: Inputs) -> Iterator[Split]:
     """Train and test, as the source's makers split it."""
-    classes, sizes = SOURCES[config.source].classes, (config.size, config.pad, config.max_images)
-    for pair in zip(inputs.photographs, inputs.labels, strict=True):
-        yield datasets.of_source(*pair, classes, config.classes, *sizes)
+    for photographs, labels in zip(inputs.photographs, inputs.labels, strict=True):
+        yield datasets.of_source(
+            photographs,
+            labels,
+            SOURCES[config.source].classes,
+            kept=config.classes,
+            size=config.size,
+            pad=config.pad,
+            max_images=config.max_images,
+            templates=config.captions,
+        )
 
 
 def of_folder(config: OfFolder, label: str) -> tuple[Split, Split, list[Note]]:
     """Train, test and notes; prints a line for each file that gives no image, and one that counts them all."""
+    folder = Path(config.folder)
+    paths = image_folder.image_files(folder)
     train, test, notes = folder_splits.read_folder(
-        image_folder.image_files(Path(config.folder)),
+        paths,
         config.size,
         config.background,
         test_share=config.test_share,
         seed=config.split_seed,
         max_images=config.max_images,
         label=label,
+        captions=captions.of_folder(folder, paths, label),
     )
     for note in notes:
         if note.note == folder_splits.SKIPPED:

@@ -1,0 +1,36 @@
+# Embeddings of the captions of both splits, once for every job that reads them.
+rule encode_captions:
+    input:
+        train_items="data/prepare_data/{experiment}/{dataset}/train/items.csv",
+        test_items="data/prepare_data/{experiment}/{dataset}/test/items.csv",
+        text_encoder=text_encoder_of,
+    output:
+        embeddings="data/encode_captions/{experiment}/{dataset}/{model}/embeddings.npy",
+        train_rows="data/encode_captions/{experiment}/{dataset}/{model}/train_rows.npy",
+        test_rows="data/encode_captions/{experiment}/{dataset}/{model}/test_rows.npy",
+        config="data/encode_captions/{experiment}/{dataset}/{model}/config.json",
+    log:
+        "logs/encode_captions/{experiment}/{dataset}/{model}.log",
+    benchmark:
+        "benchmarks/encode_captions/{experiment}/{dataset}/{model}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        config=config_of("encode_captions"),
+        code=code_of("encode_captions"),
+    shell:
+        """
+        python -m selfrefine.warm_start encode_captions \
+            --config {params.config:q} --code {params.code} --record {output.config} \
+            --train_items {input.train_items} --test_items {input.test_items} --text_encoder {input.text_encoder} \
+            --embeddings {output.embeddings} --train_rows {output.train_rows} --test_rows {output.test_rows} \
+            2>&1 | tee {log}
+        """
+
+
+rule all_encode_captions:
+    input:
+        runs("encode_captions"),

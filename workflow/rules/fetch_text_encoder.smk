@@ -1,0 +1,28 @@
+# A text encoder trained by others, checked by sha256. Needs the network, or the files in their folder.
+rule fetch_text_encoder:
+    output:
+        text_encoder=directory("models/fetch_text_encoder/{text_encoder}/text_encoder"),
+        config="models/fetch_text_encoder/{text_encoder}/config.json",
+    log:
+        "logs/fetch_text_encoder/{text_encoder}.log",
+    benchmark:
+        "benchmarks/fetch_text_encoder/{text_encoder}.tsv"
+    localrule: True
+    conda:
+        "../../environment.yml"
+    threads: 1
+    params:
+        config=config_of("fetch_text_encoder"),
+        code=code_of("fetch_text_encoder"),
+    shell:
+        """
+        python -m selfrefine.warm_start fetch_text_encoder \
+            --config {params.config:q} --code {params.code} --record {output.config} \
+            --text_encoder {output.text_encoder} \
+            2>&1 | tee {log}
+        """
+
+
+rule all_fetch_text_encoder:
+    input:
+        runs("fetch_text_encoder"),
