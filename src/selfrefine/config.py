@@ -17,7 +17,8 @@ ConfigT = TypeVar("ConfigT")
 
 # Stands in the place of a variant for the base model at the moment of the fork; it has no row.
 FORK = "fork"
-RESERVED = (FORK, "floor", "highlighter", "train", "test")  # rows of tables, arrays and summary.json: no variants
+# Rows of tables, arrays and summary.json: no variants.
+RESERVED = (FORK, "floor", "highlighter", "photographs", "train", "test")
 FLAW, CRITIC = "flaw", "second"  # the highlighter behind every mFAM; the one that no refinement has used
 # Feature spaces of extract_features, and the row of `weights` that each needs.
 FEATURE_WEIGHTS = {"vgg16_conv5_gap": "vgg16", "alexnet_conv5_gap": "alexnet", "inception-v3-compat": "inception"}
@@ -46,7 +47,10 @@ HIGHLIGHTER = ("train_highlighter", "evaluate_highlighter", "evaluate_maps")
 # Leaves of the section `shared` and the stages that read them.
 SHARED = {
     "device": (*LATENT, *DIFFUSION, *HIGHLIGHTER, *INPAINTING, *PROMPTS[1:], "extract_features", "evaluate_readouts"),
-    "precision": ("train_autoencoder", *DIFFUSION, *HIGHLIGHTER, "evaluate_readouts", "inpaint_images"),
+    "precision": (
+        *("train_autoencoder", *DIFFUSION, *HIGHLIGHTER),
+        *("evaluate_readouts", "inpaint_images", "train_classifier"),
+    ),
     "n_fakes": HIGHLIGHTER,
     "map_steps": ("generate_fakes", "train_refined"),
     "map_images": ("train_refined", "evaluate_maps"),
@@ -148,7 +152,8 @@ def is_evaluated(params: Mapping[str, Any], stage: str, dataset: str, model: str
     if stage in LATENT:
         return is_latent(params, dataset, model)
     if stage in PROMPTS:
-        return is_prompted(params, dataset, model)
+        by_class = not job(params, "evaluate_prompts", {"dataset": dataset, "model": model})["clip_folder"]
+        return is_prompted(params, dataset, model) and (by_class or stage != "train_classifier")
     if stage == "evaluate_readouts":  # they need a highlighter that no refinement has used
         return CRITIC in selected(params, "highlighters", dataset, model)
     if stage in INPAINTING:
@@ -195,7 +200,8 @@ def _rows(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def _run(params: Mapping[str, Any], dataset: str, model: str) -> dict[str, Any]:
     """Of a model on a data set: rows of each section that run, and the steps of both phases."""
     steps = [job(params, phase, {"dataset": dataset, "model": model})["steps"] for phase in PHASES]
-    return {section: selected(params, section, dataset, model) for section in READERS} | {"steps": steps}
+    rows = {section: selected(params, section, dataset, model) for section in READERS}
+    return rows | {"steps": steps, "prompted": is_prompted(params, dataset, model)}
 
 
 def _titles(row: Mapping[str, Any]) -> dict[str, Any]:

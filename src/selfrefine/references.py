@@ -1,5 +1,6 @@
 """References between the sections of the params: names that must exist, and run where they are compared."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -118,6 +119,11 @@ def rows(params: Params) -> Iterator[Problem]:
         elif (source := prepared.get("source")) not in (None, *params["sources"]):
             told = f"is {source}, which is no row of sources{nearest(source, params['sources'])}"
             yield ("datasets", name, "prepare_data", "source"), told
+    for dataset, model in itertools.product(params["datasets"], params["models"]):
+        run = Run(params, {"dataset": dataset, "model": model})
+        if (encoder := run.value("encode_captions", "text_encoder")) not in params["text_encoders"]:
+            told = f"is {encoder}, which is no row of text_encoders{nearest(encoder, params['text_encoders'])}"
+            yield run.place("encode_captions", "text_encoder"), told
     for name, row in params["variants"].items():
         if "steps" in row.get("train_refined", {}):
             told = "is not a variant's own: phase lengths belong to the rows of models, equal for all variants"

@@ -28,12 +28,14 @@ BUILT_OF = {
     "improved_ddpm": "block_out_channels",
     "uvit": "patch_size",
     "ldm": "block_out_channels",
+    "stable_diffusion": "block_out_channels",
 }
 SCHEDULES = {
     "ddpm": ("linear", "squaredcos_cap_v2"),
     "improved_ddpm": ("linear", "squaredcos_cap_v2"),
     "uvit": ("linear", "vp_sde"),
     "ldm": ("scaled_linear",),
+    "stable_diffusion": ("scaled_linear",),
 }
 
 
@@ -51,7 +53,7 @@ def _family(run: Run) -> Iterator[Problem]:
         yield from _uvit(run) if family == "uvit" else _unet(run)
     else:
         yield run.place("train_base", "network", BUILT_OF[family]), f"is missing; the family {family} is built of it"
-    if family == "ldm":
+    if family in config.LATENT_FAMILIES:
         yield from _latent(run)
 
 
@@ -61,7 +63,9 @@ def _latent(run: Run) -> Iterator[Problem]:
     if run.value(*own[:2])["channels"] != (channels := run.value(*place[:2])["channels"]):
         yield run.place(*own), f"differs from {'.'.join(map(str, run.place(*place)))}, which is {channels}"
     if run.value("train_base", "horizontal_flip"):
-        yield run.place("train_base", "horizontal_flip"), "is true; allowed with the family ldm: false"
+        yield run.place("train_base", "horizontal_flip"), "is true; allowed with latents: false"
+    if run.value("train_base", "family") == "stable_diffusion" and run.value("train_autoencoder", "kind") != "kl":
+        yield run.place("train_autoencoder", "kind"), "is vq; allowed with the family stable_diffusion: kl"
     if run.has_critic:
         told = f"runs {config.CRITIC}; latent models have no read-outs: leave it out of only.highlighters"
         yield ("models", run.names["model"], "only"), told
@@ -91,7 +95,7 @@ def _unet(run: Run) -> Iterator[Problem]:
             f"is {channels}; allowed: multiples of attention_head_dim, which is {head}, where there is attention",
         )
     times = len(channels) - 1
-    if run.value("train_base", "family") == "ldm":  # the autoencoder halves it, too
+    if run.value("train_base", "family") in config.LATENT_FAMILIES:  # the autoencoder halves it, too
         times += len(run.value("train_autoencoder", "network")["block_out_channels"]) - 1
     if size % 2**times:
         told = f"is {size}; allowed: a multiple of {2**times}, as the network halves it {times} times"
