@@ -194,13 +194,13 @@ def page(table: Sequence[Line], *, judgement: Judgement, titles: Mapping[str, st
     title = "# Sweep: the search space of the paper\n"
     if not table:
         return f"{title}\n{NONE_SELECTED}\n"
+    chosen = ", ".join(f"{name} {setting_words(name, value)}" for name, value in PAPER_CHOICE.items())
     told = (
         "One factor moves in each series, all else stays. FD, changes and intervals as in Table 2. Each row is "
-        "compared with the baseline of its own model, also where the ratio of the phases makes it another one. The "
-        f"paper chose {', '.join(f'{name} {setting_words(name, value)}' for name, value in PAPER_CHOICE.items())} and prints no "
-        "figure of the others. All changes here are exploratory: the best of many is no finding, and a choice made by "
-        "them needs other seeds to be judged. The two processes may act against each other, and a uniform map shows "
-        "what strength alone does.\n"
+        "compared with the baseline of its own model, also where the ratio of the phases makes it another one. "
+        f"The paper chose {chosen} and prints no figure of the others. All changes here are exploratory: the best "
+        "of many is no finding, and a choice made by them needs other seeds to be judged. The two processes may act "
+        "against each other, and a uniform map shows what strength alone does.\n"
     )
     parts = [title, told]
     for dataset, family in dict.fromkeys((line["dataset"], line["family"]) for line in table):

@@ -50,8 +50,8 @@ def sweep_figure(table: Sequence[Line], *, network: str, margin: float, titles: 
     told = (
         f"Below 0: lower {distance} than the baseline of the same model and seed; features of {network}. In each "
         "series one factor moves, all else stays. Thin: 95 % over images, for these very models, where it was taken. "
-        "Thick: 95 % over seeds, from two seeds on. Dotted: the paper's choice. Exploratory: the best of many settings is "
-        "no finding."
+        "Thick: 95 % over seeds, from two seeds on. Dotted: the paper's choice. Exploratory: the best of many settings "
+        "is no finding."
     )
     return plotting.captioned(figure, f"{told} {scales}.")
 

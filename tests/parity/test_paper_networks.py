@@ -11,7 +11,7 @@ from diffusers import UNet2DModel
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from selfrefine import config, diffusion, modulation, networks, references, schedule
+from selfrefine import config, diffusion, first_stage, modulation, networks, references, schedule
 from selfrefine.commands.plan import read_params
 
 SCHEDULE = {"schedule": "linear", "timesteps": 1000}
@@ -83,6 +83,7 @@ SELECTED = {
     ("celeba_hq", "ddpm"): 94.998,
     ("celeba_hq", "improved_ddpm"): 125.067,
     ("celeba_hq_64", "uvit"): 44.292,
+    ("celeba_hq_256", "ldm"): 274.056,
     ("flowers", "ddpm"): 94.998,
     ("church", "ddpm_64"): 92.026,
 }
@@ -92,8 +93,16 @@ def selected(dataset, model):
     """The config of the base phase, and the pipeline as its job builds it."""
     run = references.Run(VALUES, {"dataset": dataset, "model": model})
     base = config.job(VALUES, "train_base", run.names)
+    latent = [autoencoder()] if config.is_latent(VALUES, dataset, model) else []
     size = run.value("prepare_data", "size")
-    return base, networks.build(base["family"], base["network"], base["diffusion"], size, seed=0)
+    return base, networks.build(base["family"], base["network"], base["diffusion"], size, 0, *latent)
+
+
+def autoencoder():
+    """The first stage of the experiment's latent model."""
+    run = references.Run(VALUES, {"dataset": "celeba_hq_256", "model": "ldm"})
+    kind, network = (run.value("train_autoencoder", leaf) for leaf in ("kind", "network"))
+    return first_stage.build(kind, network, run.value("prepare_data", "size"), seed=0)
 
 
 def test_these_are_all_networks_of_the_experiment():
@@ -119,7 +128,8 @@ def test_forward_and_loss_on_a_fake_gpu(run, refined):
         levels = dataclasses.replace(schedule.of(pipeline), alphas_cumprod=torch.linspace(0.99, 0.0001, 1000))
         shape = (base["batch_size"], 3, unet.config.sample_size, unet.config.sample_size)
         noise = diffusion.Noise(torch.randn(shape), torch.randn(shape))
-        some_map = torch.rand(shape[2:]) if refined else None
+        size = config.job(VALUES, "prepare_data", {"dataset": run[0]})["size"]  # of a map, also where latents are small
+        some_map = torch.rand((size, size)) if refined else None
         if refined:
             noise = diffusion.steer(noise.target, some_map, "xt", 0.01)
         times = 999.0 * torch.rand(shape[0]) if levels.continuous else torch.randint(1000, shape[:1])
@@ -128,6 +138,40 @@ def test_forward_and_loss_on_a_fake_gpu(run, refined):
             predicted = unet(noisy, times).sample
         loss = diffusion.noise_loss(predicted, noise.target, noise.loss_factor)
     assert (predicted.shape, predicted.device.type) == (torch.Size(shape), "cuda")
+    assert (loss.shape, loss.device.type) == (torch.Size(()), "cuda")
+
+
+def test_the_first_stage_has_the_parameters_and_flops_of_the_specification():
+    """VQ-f4 of method 8, its two halves; 8,192 codes of 3 channels (method 5.1)."""
+    with torch.device("meta"), torch.no_grad():
+        model = autoencoder()
+        found = {}
+        for name, shape in (("encoder", (1, 3, 256, 256)), ("decoder", (1, 3, 64, 64))):
+            part = getattr(model, name)
+            with FlopCounterMode(display=False) as counter:
+                part(torch.empty(shape))
+            parameters = sum(parameter.numel() for parameter in part.parameters())
+            found[name] = (parameters / 1e6, counter.get_total_flops() / 1e9)
+    assert found["encoder"] == (pytest.approx(22.34, abs=0.005), pytest.approx(345.2, abs=0.05))
+    assert found["decoder"] == (pytest.approx(32.96, abs=0.005), pytest.approx(670.6, abs=0.05))
+    assert sum(parameter.numel() for parameter in model.parameters()) / 1e6 == pytest.approx(55.3, abs=0.05)
+    assert model.quantize.embedding.weight.shape == (8192, 3)
+
+
+def test_the_first_stage_on_a_fake_gpu():
+    """A batch to latents and back, and its loss: nothing is left on the CPU."""
+    values = config.job(VALUES, "train_autoencoder", {"dataset": "celeba_hq_256", "model": "ldm"})
+    with torch.device("meta"):
+        model = autoencoder()
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.device("cuda"):
+        model, images = model.to_empty(device="cuda"), torch.rand(values["batch_size"], 3, 256, 256)
+        stage = first_stage.FirstStage(model)
+        latents = stage.encode(images)
+        assert (tuple(latents.shape[1:]), latents.device.type) == ((3, 64, 64), "cuda")
+        decoded = stage.decode(latents)
+        assert (decoded.shape, decoded.device.type) == (images.shape, "cuda")
+        reproduced = model.decode(model.encode(images).latents)
+        loss = (reproduced.sample - images).abs().mean() + reproduced.commit_loss
     assert (loss.shape, loss.device.type) == (torch.Size(()), "cuda")
 
 
