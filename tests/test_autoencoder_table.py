@@ -1,6 +1,5 @@
 """The round trip of first stages in words and figures, of metrics as train_autoencoder writes them."""
 
-import json
 import math
 
 import pandas as pd
@@ -78,8 +77,8 @@ def test_it_reads_what_the_stage_measures_and_saves(kind, tmp_path):
     lines = [NAMES | {"seed": 0, "metric": name} | vars(value) | {"n_images": 4} for name, value in found.items()]
     files.write_table(tmp_path / "metrics.csv", pd.DataFrame(lines))
     read = files.read_table(tmp_path / "metrics.csv").to_dict("records")
-    saved = json.loads((tmp_path / "autoencoder" / "config.json").read_text())
-    table = autoencoder_table.lines(read, [FirstStageRun({"names": NAMES, "folder": ""}, saved)])
+    files.write_json(tmp_path / "config.json", {"names": NAMES, "folder": ""})
+    table = autoencoder_table.lines(read, [FirstStageRun.read(tmp_path / "config.json", tmp_path / "autoencoder")])
     assert [line["metric"] for line in table] == ["psnr", "ssim", *(["codes_used"] if kind == "vq" else [])]
     assert {(line["kind"], line["f"]) for line in table} == {(kind.upper(), 2)}
     assert f"{found['psnr'].value:.2f}" in autoencoder_table.section(table, TITLES)

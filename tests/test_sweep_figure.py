@@ -6,9 +6,7 @@ import pytest
 
 from selfrefine import plotting, sweep, sweep_figure
 from tests.test_plotting import caption_of
-from tests.test_sweep import RUNS, TITLES, run, table
-
-NETWORK, MARGIN = "alexnet_conv5_gap", 0.017
+from tests.test_sweep import JUDGEMENT, RUNS, TITLES, run, table
 
 
 @pytest.fixture(scope="module")
@@ -17,9 +15,9 @@ def lines():
     return table([*RUNS, *ratios])
 
 
-def draw(lines, network=NETWORK):
+def draw(lines):
     with plotting.style():
-        return sweep_figure.sweep_figure(lines, network=network, margin=MARGIN, titles=TITLES)
+        return sweep_figure.sweep_figure(lines, judgement=JUDGEMENT, titles=TITLES)
 
 
 def curves(ax):
@@ -55,8 +53,8 @@ def test_two_series_of_a_panel_stand_aside_of_each_other(lines):
 
 
 def test_intervals_over_images_are_thin_those_over_seeds_thick(lines):
-    def widths(lines, network=NETWORK):
-        upright = [line for line in draw(lines, network).axes[0].lines if len(set(line.get_xdata())) == 1]
+    def widths(lines):
+        upright = [line for line in draw(lines).axes[0].lines if len(set(line.get_xdata())) == 1]
         return [line.get_linewidth() for line in upright if len(line.get_xdata()) == 2 and line.get_marker() == "None"]
 
     assert widths(lines).count(4.0) == 2

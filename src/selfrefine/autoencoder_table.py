@@ -5,8 +5,10 @@ Nothing that a network on latents makes is sharper than what the decoder gives b
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
+from selfrefine import files
 from selfrefine.metrics.intervals import Estimate
 from selfrefine.table_text import EMPTY, figure, markdown_table
 from selfrefine.tables import Line, over_runs
@@ -31,6 +33,11 @@ class FirstStageRun:
 
     config: Mapping[str, Any]
     model: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, config: Path, folder: Path) -> Self:
+        """From the job's config.json and the folder."""
+        return cls(files.read_json(config), files.read_json(folder / "config.json"))
 
     @property
     def key(self) -> tuple[str, str]:
@@ -102,7 +109,7 @@ def section(table: Sequence[Line], titles: Mapping[str, str]) -> str:
         "An image is f times as wide as its latents. [Brackets]: 95 % over the seeds; of one seed, over the images. "
         "The paper prints none of these figures.\n"
     )
-    return f"## First stages of latent families\n\n{told}\n{markdown_table(head, rows)}"
+    return f"\n## First stages of latent families\n\n{told}\n{markdown_table(head, rows)}"
 
 
 def _figure(line: Line | None, metric: str) -> str:

@@ -15,22 +15,22 @@ from selfrefine.control_table import FLAW_MAP
 from selfrefine.forest_plot import SHADE, seeds_of
 from selfrefine.metrics.frechet import distance_name
 from selfrefine.strength_figure import MARKS
-from selfrefine.tables import Line
+from selfrefine.tables import Judgement, Line
 
 WIDTH, HEIGHT = 2.9, 3.2  # inches of a panel
 APART = 1.03  # two series of one panel stand this much aside, so that their intervals do not hide each other
 COLOURS = dict(zip((strength.BOTH, strength.FORWARD, strength.REVERSE), plotting.COLOURS[1:], strict=False))
 
 
-def sweep_figure(table: Sequence[Line], *, network: str, margin: float, titles: Mapping[str, str]) -> Figure:
+def sweep_figure(table: Sequence[Line], *, judgement: Judgement, titles: Mapping[str, str]) -> Figure:
     """Difference of log FD to the baseline over every factor that takes two values or more.
 
     Args:
         table: lines of sweep.csv.
-        network: the feature network that is drawn.
-        margin: of equivalence, in log FD.
+        judgement: as for Table 2; its primary feature network is drawn.
         titles: of data sets, models and variants.
     """
+    network, margin = judgement.primary_network, judgement.equivalence_margin
     drawn = [line for line in table if line["network"] == network]
     if not drawn:
         return plotting.only_words(sweep.NONE_SELECTED)
