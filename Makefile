@@ -52,7 +52,7 @@ checks: ready-to-test
 	@mypy --no-error-summary
 	@$(call QUIETLY,snakefmt --check Snakefile workflow)
 	@$(call QUIETLY,snakemake --lint)
-	@for name in embedded smoke small; do \
+	@for name in embedded smoke small sweep; do \
 	  $(call QUIETLY,snakemake --dry-run --config experiment=$$name all); \
 	done
 

@@ -5,25 +5,40 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from selfrefine import files
+from selfrefine import files, sweep
 from selfrefine.errors import InputError
 from selfrefine.runtime import Job
 from selfrefine.stages.make_tables import Config, Inputs, Outputs, run
 from tests import test_table5, tiny_maps
+from tests.test_autoencoder_table import measured
 from tests.tiny_metrics import FD, PAPER, ROWS, generation, highlighter, line, of_models, published
 from tests.tiny_refined import readouts, refined
 
 TABLES = ("table1", "table2", "table3", "table5", "table6", "table7", "maps", "controls")
 OUTPUTS = [f"{name}.{kind}" for name in TABLES for kind in ("csv", "md")]
-OUTPUTS += ["strength.csv", "strength.png", "forest.png", "summary.json"]
+OUTPUTS.insert(2, "autoencoder.csv")
+OUTPUTS += ["sweep.csv", "sweep.md", "sweep.png", "strength.csv", "strength.png", "forest.png", "summary.json"]
+NAMES = {"dataset": "shapes", "model": "tiny", "seed": "0"}
 REFRESHES = ["step", "mean", "std", "mfam_mean", "mfam_std", "r_mfam", "r_first"]
+
+
+def first_stages(folder, latent):
+    """Config, folder and round trip of one first stage; none without a latent family."""
+    if not latent:
+        return (), (), ()
+    names, model = NAMES, {"_class_name": "VQModel", "block_out_channels": [8, 16], "latent_channels": 3}
+    files.write_json(folder / "first.json", {"names": names, "folder": ""})
+    (folder / "autoencoder").mkdir()
+    files.write_json(folder / "autoencoder" / "config.json", model | {"num_vq_embeddings": 16})
+    files.write_table(folder / "round_trip.csv", pd.DataFrame(measured(31.5, model="tiny")))
+    return (folder / "first.json",), (folder / "autoencoder",), (folder / "round_trip.csv",)
 
 
 @pytest.fixture
 def job(tmp_path):
     """A job on the metrics of some seeds, each in its file; `changes` replace leaves of its config."""
 
-    def build(extra=(), fd=FD, seeds=2, **changes):
+    def build(extra=(), fd=FD, seeds=2, latent=False, **changes):
         variants = [row for row in fd if row not in ("fork", "floor")]
         metrics = {
             "generation": [*generation(fd, seeds), *extra],
@@ -59,6 +74,7 @@ def job(tmp_path):
         }
         inputs = Inputs(
             *(paths[name] for name in (*metrics, "config", "refreshes")),
+            *first_stages(tmp_path, latent),
             tmp_path / "paper_values.csv",
         )
         outputs = Outputs(*(tmp_path / name for name in OUTPUTS))
@@ -121,6 +137,41 @@ def test_every_other_table_is_written(job):
     assert outputs.strength.stat().st_size > 10_000
 
 
+def test_a_first_stage_stands_under_table_1(job):
+    built = job(latent=True)
+    run(built)
+    outputs = built.outputs
+    assert list(files.read_table(outputs.autoencoder_csv)["metric"]) == ["psnr", "ssim", "codes_used"]
+    text = outputs.table1_md.read_text()
+    assert text.index("# Table 1") < text.index("## First stages")
+    assert "31.50 [30.50, 32.50]" in text
+
+
+def test_without_sweep_rows_the_sweep_says_why(job):
+    run(job())
+    outputs = job().outputs
+    assert len(files.read_table(outputs.sweep_csv)) == 0
+    assert sweep.NONE_SELECTED in outputs.sweep_md.read_text()
+    assert "## First stages" not in outputs.table1_md.read_text()
+    assert outputs.sweep.stat().st_size > 1000
+
+
+def test_a_row_with_another_weight_is_swept(job):
+    built = job(fd=FD | {"forward": 9.2})
+    for path in built.inputs.refined:
+        leaves = files.read_json(path)
+        if leaves["names"]["variant"] == "forward":  # as the row both, but for its weight
+            files.write_json(path, leaves | {"reverse": "kv", "forward_weight": 0.1})
+    run(built)
+    table = files.read_table(built.outputs.sweep_csv)
+    assert set(zip(table["factor"], table["row"], strict=True)) == {
+        ("forward_weight", "both"),
+        ("forward_weight", "forward"),
+    }
+    assert "### Forward weight" in built.outputs.sweep_md.read_text()
+    assert built.outputs.sweep.stat().st_size > 10_000
+
+
 TWO_MODELS = ROWS | {
     "datasets": {
         "shapes": ROWS["datasets"]["shapes"]
@@ -179,12 +230,8 @@ def test_equal_metrics_are_equal_bytes(job):
 
 
 def test_a_data_set_of_nobodys_paper_has_no_figures_beside(job):
-    run(
-        job(
-            rows=ROWS
-            | {"datasets": {"shapes": {"title": "Shapes", "size": 16, "main_model": "tiny", "models": {"tiny": {}}}}}
-        )
-    )
+    row = {name: value for name, value in ROWS["datasets"]["shapes"].items() if name != "stands_for"}
+    run(job(rows=ROWS | {"datasets": {"shapes": row}}))
     assert files.read_table(job().outputs.table2_csv)["paper"].isna().all()
     text = job().outputs.table2_md.read_text()
     assert "in the place of" not in text

@@ -11,7 +11,7 @@ from selfrefine import config, params, strict_yaml
 from tests.workflow.job_list import ROOT, STAGES, job_list, project_params, rules_text
 from tests.workflow.project import Project
 
-EXPERIMENTS = ["embedded", "smoke", "small"]  # paper's folders of images are nowhere but at its users'
+EXPERIMENTS = ["embedded", "smoke", "small", "sweep"]  # paper's folders of images are nowhere but at its users'
 # The only two folders that differ from their stage's name.
 FOLDERS = {"tables": "make_tables", "figures": "make_figures"}
 # How many times each stage is a rule; the others are one rule.

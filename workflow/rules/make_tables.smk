@@ -9,6 +9,9 @@ rule make_tables:
         inpainting=runs("evaluate_inpainting", output="metrics"),
         refined=runs("train_refined", output="config"),
         refreshes=runs("train_refined", output="refreshes"),
+        first_stages=runs("train_autoencoder", output="config"),
+        autoencoders=runs("train_autoencoder", output="autoencoder"),
+        round_trips=runs("train_autoencoder", output="metrics"),
         paper="workflow/resources/paper_values.csv",
     output:
         table1_csv=report(
@@ -18,6 +21,12 @@ rule make_tables:
             labels={"table": "Table 1: model families"},
         ),
         table1_md="results/tables/{experiment}/table1.md",
+        autoencoder_csv=report(
+            "results/tables/{experiment}/autoencoder.csv",
+            caption="../report/autoencoder.rst",
+            category="Tables",
+            labels={"table": "First stages of latent families"},
+        ),
         table2_csv=report(
             "results/tables/{experiment}/table2.csv",
             caption="../report/table2.rst",
@@ -67,6 +76,19 @@ rule make_tables:
             labels={"table": "Controls: every difference"},
         ),
         controls_md="results/tables/{experiment}/controls.md",
+        sweep_csv=report(
+            "results/tables/{experiment}/sweep.csv",
+            caption="../report/sweep.rst",
+            category="Tables",
+            labels={"table": "Sweep: the paper's search space"},
+        ),
+        sweep_md="results/tables/{experiment}/sweep.md",
+        sweep=report(
+            "results/tables/{experiment}/sweep.png",
+            caption="../report/sweep.rst",
+            category="Figures",
+            labels={"figure": "FD over the paper's search space"},
+        ),
         strength_csv=report(
             "results/tables/{experiment}/strength.csv",
             caption="../report/strength.rst",
@@ -104,8 +126,11 @@ rule make_tables:
             --generation {input.generation} --highlighter {input.highlighter} \
             --maps {input.maps} --correlations {input.correlations} --readouts {input.readouts} \
             --inpainting {input.inpainting} \
-            --refined {input.refined} --refreshes {input.refreshes} --paper {input.paper} \
+            --refined {input.refined} --refreshes {input.refreshes} \
+            --first_stages {input.first_stages} --autoencoders {input.autoencoders} \
+            --round_trips {input.round_trips} --paper {input.paper} \
             --table1_csv {output.table1_csv} --table1_md {output.table1_md} \
+            --autoencoder_csv {output.autoencoder_csv} \
             --table2_csv {output.table2_csv} --table2_md {output.table2_md} \
             --table3_csv {output.table3_csv} --table3_md {output.table3_md} \
             --table5_csv {output.table5_csv} --table5_md {output.table5_md} \
@@ -113,6 +138,7 @@ rule make_tables:
             --table7_csv {output.table7_csv} --table7_md {output.table7_md} \
             --maps_csv {output.maps_csv} --maps_md {output.maps_md} \
             --controls_csv {output.controls_csv} --controls_md {output.controls_md} \
+            --sweep_csv {output.sweep_csv} --sweep_md {output.sweep_md} --sweep {output.sweep} \
             --strength_csv {output.strength_csv} --strength {output.strength} \
             --forest {output.forest} --summary {output.summary} \
             2>&1 | tee {log}

@@ -13,7 +13,7 @@ from selfrefine.benchmarks import pipeline_time
 from selfrefine.errors import InputError
 
 BEGIN, END = "<!-- results:begin (written by `make readme`) -->", "<!-- results:end -->"
-PAGES = ("table1", "table2", "table3", "table5", "table6", "table7", "controls", "maps")
+PAGES = ("table1", "table2", "table3", "table5", "table6", "table7", "controls", "maps", "sweep")
 # Where each figure is made, and which of them the README shows below its table (figure 8 stands at its top).
 FIGURES = {
     "figures": (
@@ -26,7 +26,7 @@ FIGURES = {
         "mfam.png",
         "loss.png",
     ),
-    "tables": ("strength.png", "forest.png"),
+    "tables": ("strength.png", "forest.png", "sweep.png"),
 }
 # Of `make bench` and of the study of cheap maps, where they were run.
 BENCH = ("bench.md", "cost.png", "speed.png", "fidelity.md", "fidelity.png")

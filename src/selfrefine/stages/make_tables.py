@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from selfrefine import (
+    autoencoder_table,
     control_table,
     control_text,
     families,
@@ -19,6 +20,8 @@ from selfrefine import (
     strength,
     strength_figure,
     summary,
+    sweep,
+    sweep_figure,
     table1,
     table3,
     table5,
@@ -53,7 +56,7 @@ class Config:
 @dataclass(frozen=True)
 class Inputs:
     """Tidy metrics of all data sets, models and seeds; correlations of their maps; config and refreshes of every
-    refinement, in one order; the paper's figures."""
+    refinement, in one order; config, folder and round trip of every first stage; the paper's figures."""
 
     generation: tuple[Path, ...]
     highlighter: tuple[Path, ...]
@@ -63,15 +66,19 @@ class Inputs:
     inpainting: tuple[Path, ...]
     refined: tuple[Path, ...]
     refreshes: tuple[Path, ...]
+    first_stages: tuple[Path, ...]
+    autoencoders: tuple[Path, ...]
+    round_trips: tuple[Path, ...]
     paper: Path
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Each table as CSV and as page; every difference drawn, by variant and by strength; numbers of all as JSON."""
+    """Each table as CSV and as page, first stages on that of Table 1; differences drawn; numbers of all as JSON."""
 
     table1_csv: Path
     table1_md: Path
+    autoencoder_csv: Path
     table2_csv: Path
     table2_md: Path
     table3_csv: Path
@@ -86,6 +93,9 @@ class Outputs:
     maps_md: Path
     controls_csv: Path
     controls_md: Path
+    sweep_csv: Path
+    sweep_md: Path
+    sweep: Path
     strength_csv: Path
     strength: Path
     forest: Path
@@ -153,15 +163,20 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     write_paper_tables(outputs, measured)
     write_inpainting(job, measured)
     write_contrasts(job, measured)
+    write_sweep(job, measured)
     files.write_json(outputs.summary, summary.summary(measured.whole, highlighters))
 
 
 def write_families(job: Job[Config, Inputs, Outputs], measured: Measured) -> None:
-    """Writes the paper's table of model families."""
-    config, judgement = job.config, measured.judgement
+    """Writes the paper's table of model families, and how well their first stages reproduce images."""
+    config, inputs, judgement = job.config, job.inputs, measured.judgement
     dataset = config.select["datasets"][0]
     table = table1.lines(measured.whole, measured.paper, judgement.reference, dataset, config.rows)
     page = table1.page(table, judgement=judgement, titles=measured.titles, rows=config.rows)
+    stages = map(autoencoder_table.FirstStageRun.read, inputs.first_stages, inputs.autoencoders)
+    first = autoencoder_table.lines(read(inputs.round_trips), stages)
+    files.write_table(job.outputs.autoencoder_csv, pd.DataFrame(first, columns=autoencoder_table.COLUMNS))
+    page += autoencoder_table.section(first, measured.titles)
     write(job.outputs.table1_csv, table, table1.COLUMNS, job.outputs.table1_md, page)
 
 
@@ -206,6 +221,16 @@ def write_contrasts(job: Job[Config, Inputs, Outputs], measured: Measured) -> No
         files.write_figure(outputs.strength, figure)
         figure = forest_plot.forest_figure(table, margin=judgement.equivalence_margin, titles=titles)
         files.write_figure(outputs.forest, figure)
+
+
+def write_sweep(job: Job[Config, Inputs, Outputs], measured: Measured) -> None:
+    """Writes the paper's search space, of all models: a ratio of the phases is one."""
+    outputs, judgement, titles = job.outputs, measured.judgement, measured.titles
+    table = sweep.lines(measured.whole, measured.metrics, measured.runs, judgement.reference, job.config.rows)
+    page = sweep.page(table, judgement=judgement, titles=titles)
+    write(outputs.sweep_csv, table, sweep.COLUMNS, outputs.sweep_md, page)
+    with plotting.style():
+        files.write_figure(outputs.sweep, sweep_figure.sweep_figure(table, judgement=judgement, titles=titles))
 
 
 def write(csv: Path, lines: Sequence[Line], columns: Sequence[str] | None, md: Path, page: str) -> None:
