@@ -18,10 +18,14 @@ class Progress:
         start: units done before (a resumed job); they do not count for the rate.
         unit: one unit's name, e.g. "step".
         items: images per unit, for the rate in images/s.
+        counted: what these are if not images.
     """
 
-    def __init__(self, label: str, total: int, *, start: int = 0, unit: str = "step", items: int = 1) -> None:
-        self.label, self.total, self.start, self.unit, self.items = label, total, start, unit, items
+    def __init__(
+        self, label: str, total: int, *, start: int = 0, unit: str = "step", items: int = 1, counted: str = "images"
+    ) -> None:
+        self.label, self.total, self.start, self.unit = label, total, start, unit
+        self.items, self.counted = items, counted
         self.began = self.printed = time.monotonic()
         self.told = start  # units done at the last line
         self.bar = tqdm(total=total, initial=start, desc=label, unit=unit) if sys.stdout.isatty() else None
@@ -52,7 +56,5 @@ class Progress:
         left = (self.total - done) / rate if rate > 0 else 0.0
         shown = "".join(f", {name} {value:.4g}" for name, value in values.items())
         clock = f"{int(left) // 3600}:{int(left) % 3600 // 60:02d}:{int(left) % 60:02d}"
-        print(
-            f"{self.label}: {self.unit} {done}/{self.total}{shown}, {rate * self.items:.1f} images/s, {clock} left",
-            flush=True,
-        )
+        rate_told = f"{rate * self.items:.1f} {self.counted}/s"
+        print(f"{self.label}: {self.unit} {done}/{self.total}{shown}, {rate_told}, {clock} left", flush=True)
