@@ -49,9 +49,11 @@ class Diffusion:
         network, diffusion = json.loads(self.network), json.loads(self.diffusion)
         autoencoder = None if self.autoencoder is None else self.autoencoder.untrained()
         if self.prompt is not None:  # without the text encoder, which no job of it evaluates
+            assert autoencoder is not None
             side = ldm.latent_size(autoencoder, network, self.size)
             channels = {"channels": autoencoder.config.latent_channels}
-            return stable_diffusion.unet(network | channels, side, self.prompt[1])
+            conditional: nn.Module = stable_diffusion.unet(network | channels, side, self.prompt[1])
+            return conditional
         pipeline = networks.build(self.family, network, diffusion, self.size, 0, autoencoder)
         unet: nn.Module = pipeline.unet
         return unet
