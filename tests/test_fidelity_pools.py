@@ -1,5 +1,7 @@
 """The pools of the study: images of their own, explained as the maps of a refresh are, and kept over a kill."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from selfrefine import files, gradcam, networks, pixels, randomness, sampling, s
 from selfrefine.errors import InputError
 from selfrefine.fidelity import Size
 from selfrefine.fidelity_pools import Run, pool_seed, pool_sizes, study
-from tests import tiny, tiny_highlighter
+from tests import tiny, tiny_highlighter, tiny_prompt
 
 CPU, DTYPE = torch.device("cpu"), torch.float32
 REFERENCE, CANDIDATES, POOL = Size(4, 6), [Size(4, 2), Size(2, 2), Size(2, 3)], 8
@@ -93,3 +95,18 @@ def test_more_steps_than_timesteps_are_refused_before_anything_is_sampled(run, t
     with pytest.raises(InputError, match=f"{tiny.TIMESTEPS + 1} steps asked for, but the model has {tiny.TIMESTEPS} "):
         study(run, {0: Size(tiny.TIMESTEPS + 1, 2)}, tmp_path, CPU, DTYPE)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_images_of_text_to_image_are_of_captions(run, tmp_path):
+    networks.save(tiny_prompt.pipeline(), tmp_path / "pipeline")
+    made = {}
+    for name, rows in (("first", None), ("same", None), ("other", [3])):
+        (tmp_path / name).mkdir()
+        captions = tiny_prompt.write_captions(tmp_path / name, rows=rows)
+        prompted = dataclasses.replace(run, pipeline=tmp_path / "pipeline", captions=captions)
+        made[name] = study(prompted, {2: Size(2, POOL), 0: Size(2, 4)}, tmp_path / name / "pools", CPU, DTYPE)[0]
+    first, same, other = (made[name].pools[2] for name in made)
+    assert np.array_equal(first, same)
+    assert not np.array_equal(first, other)
+    with pytest.raises(InputError, match="captions: none given, captions needed"):
+        study(dataclasses.replace(prompted, captions=()), {0: REFERENCE}, tmp_path / "none", CPU, DTYPE)

@@ -57,6 +57,7 @@ def tiny_settings(**changes: Any) -> Settings:
         "max_gradient_norm": 1.0,
         "ema_decay": 0.9,
         "horizontal_flip": True,
+        "caption_dropout": 0.0,
         "base_steps": STEPS,
     }
     return Settings(**values | changes)
@@ -155,6 +156,7 @@ def samples_config(**changes: Any) -> generate_samples.Config:
         "sampler": "ddim",
         "steps": 4,
         "chunk_size": 4,
+        "guidance_scale": 1.0,
         "correction": "none",
     }
     return generate_samples.Config(**values | changes)
@@ -176,12 +178,14 @@ def fakes_config(**changes: Any) -> generate_fakes.Config:
 def base_job(images: Path, out: Path, **changes: Any) -> Job[Any, Any, Any]:
     """The job that trains on `images` and writes below `out`."""
     outputs = train_base.Outputs(out / "pipeline", out / "state.safetensors", out / "loss.csv")
-    return Job("train_base", base_config(**changes), train_base.Inputs(images, (), ()), outputs)
+    return Job("train_base", base_config(**changes), train_base.Inputs(images, (), (), (), ()), outputs)
 
 
 def refined_job(images: Path, base: Path, highlighter: Path, out: Path, **changes: Any) -> Job[Any, Any, Any]:
     """The job that refines what `base_job` wrote below `base`."""
-    inputs = train_refined.Inputs(images, (), base / "pipeline", base / "state.safetensors", highlighter, highlighter)
+    inputs = train_refined.Inputs(
+        images, (), (), base / "pipeline", base / "state.safetensors", highlighter, highlighter
+    )
     outputs = train_refined.Outputs(
         out / "pipeline", out / "loss.csv", out / "maps.npy", out / "mfams.npy", out / "refreshes.csv"
     )
@@ -191,10 +195,10 @@ def refined_job(images: Path, base: Path, highlighter: Path, out: Path, **change
 def samples_job(pipeline: Path, out: Path, some_map: tuple[Path, ...] = (), **changes: Any) -> Job[Any, Any, Any]:
     """The job that samples from a pipeline folder; `some_map` is maps and config of a refinement."""
     outputs = generate_samples.Outputs(out / "images.npy")
-    return Job("generate_samples", samples_config(**changes), generate_samples.Inputs(pipeline, some_map), outputs)
+    return Job("generate_samples", samples_config(**changes), generate_samples.Inputs(pipeline, some_map, ()), outputs)
 
 
 def fakes_job(pipeline: Path, out: Path, **changes: Any) -> Job[Any, Any, Any]:
     """The job that makes the highlighter's fakes with a pipeline folder."""
     outputs = generate_fakes.Outputs(out / "images.npy")
-    return Job("generate_fakes", fakes_config(**changes), generate_fakes.Inputs(pipeline), outputs)
+    return Job("generate_fakes", fakes_config(**changes), generate_fakes.Inputs(pipeline, ()), outputs)

@@ -53,12 +53,12 @@ class TimeShift(nn.Module):
         """The network's."""
         return self.network.config
 
-    def forward(self, noisy: Tensor, t: float) -> Any:
-        """The network's output for x_t (N, C, H, W) float32 at a time of the schedule."""
+    def forward(self, noisy: Tensor, t: float, *prompts: Tensor) -> Any:
+        """The network's output for x_t (N, C, H, W) float32 at a time of the schedule, under its prompts if any."""
         shifted, scale = shifted_time(t, self.factor) if self.continuous else (self.times[int(t)], self.scales[int(t)])
         # diffusers takes a time that is no tensor for an integer
         time = torch.tensor(shifted, dtype=torch.float32, device=noisy.device)
-        return self.network(noisy / float(scale), time)
+        return self.network(noisy / float(scale), time, *prompts)
 
 
 def shifted_times(alphas_cumprod: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:

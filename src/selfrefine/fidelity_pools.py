@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from selfrefine import files, first_stage, highlighter, networks, randomness, sampling, schedule
+from selfrefine import conditioning, files, first_stage, highlighter, networks, randomness, sampling, schedule
 from selfrefine.errors import InputError
 from selfrefine.fidelity import Model, Size
 from selfrefine.guidance import CHUNK
@@ -28,11 +28,14 @@ class Run:
         names: dataset, model, seed.
         pipeline: diffusers folder of the EMA weights.
         highlighters: name -> file.
+        captions: of text-to-image, the embedded captions and the row of each training image; an image of a pool has
+            that of the training image with its number.
     """
 
     names: dict[str, str]
     pipeline: Path
     highlighters: Mapping[str, Path]
+    captions: tuple[Path, ...] = ()
 
     @property
     def label(self) -> str:
@@ -101,5 +104,6 @@ def _sampled(
         purpose="fidelity",
         n_images=size.images,
         first_stage=first_stage.of(pipeline),
+        captions=conditioning.read(pipeline.unet, run.captions),
         **settings,
     )

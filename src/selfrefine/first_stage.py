@@ -52,8 +52,8 @@ class FirstStage:
 
 
 def of(pipeline: Any) -> FirstStage | None:
-    """The first stage of a diffusers pipeline; None of one that works on pixels."""
-    autoencoder = getattr(pipeline, "vqvae", None)
+    """The first stage of a diffusers pipeline, which calls it `vqvae` or `vae`; None of one that works on pixels."""
+    autoencoder = getattr(pipeline, "vqvae", None) or getattr(pipeline, "vae", None)
     return None if autoencoder is None else FirstStage(autoencoder)
 
 

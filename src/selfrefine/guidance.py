@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from selfrefine import diffusion, maps, modulation, pixels, randomness, runtime, sampling
+from selfrefine import conditioning, diffusion, maps, modulation, pixels, randomness, runtime, sampling
+from selfrefine.conditioning import Captions
 from selfrefine.first_stage import FirstStage
 from selfrefine.gradcam import CELL, PAPER_CAM, Cam, flaw_activation_maps, mean_map
 from selfrefine.highlighter import Highlighter
@@ -92,6 +93,7 @@ class Guide:
         horizontal_flip: whether the network trains on mirrored images, too.
         other: the highlighter of the map label_shuffled.
         first_stage: of a latent pipeline; the highlighters see decoded images, and maps have their resolution.
+        captions: of the training images, for a network that is conditioned on them.
     """
 
     def __init__(
@@ -106,10 +108,11 @@ class Guide:
         horizontal_flip: bool,
         other: Highlighter | None = None,
         first_stage: FirstStage | None = None,
+        captions: Captions | None = None,
     ) -> None:
         self.refinement, self.schedule, self.highlighter, self.reals = refinement, schedule, highlighter, reals
         self.seed, self.dtype, self.horizontal_flip, self.other = seed, dtype, horizontal_flip, other
-        self.size, self.first_stage = reals.shape[1], first_stage
+        self.size, self.first_stage, self.captions = reals.shape[1], first_stage, captions
 
     def __call__(self, network: nn.Module, mfams: list[Tensor]) -> Maps:
         """The maps of refresh number len(mfams), from 0."""
@@ -130,9 +133,10 @@ class Guide:
         """
         n = self.refinement.map_images
         streams = [randomness.stream(self.seed, "map_noise", refresh * n + row) for row in range(n)]
+        rows = self._captioned(refresh)
         chunks = [
             sampling.sample_chunk(
-                network,
+                conditioning.prompted(network, self.captions, rows[start : start + CHUNK]),
                 self.schedule,
                 streams[start : start + CHUNK],
                 sampler="ddim",
@@ -143,6 +147,15 @@ class Guide:
             for start in range(0, n, CHUNK)
         ]
         return torch.cat(chunks), streams
+
+    def _captioned(self, refresh: int) -> list[int]:
+        """The training images whose captions a refresh is made of; nothing without captions.
+
+        # Not in paper: drawn anew, without guidance, because the authors' captions are those of the batch, one.
+        """
+        n = self.refinement.map_images if self.captions is not None else 0
+        streams = [randomness.stream(self.seed, "map_captions", refresh * n + row) for row in range(n)]
+        return [int(torch.randint(len(self.reals), (), generator=draws)) for draws in streams]
 
     def mean_map(self, highlighter: Highlighter, images: Tensor, streams: list[torch.Generator]) -> Tensor:
         """The mean over images of their Grad-CAMs, (H, H) float32 in [0, 1]; of generated ones the mFAM. Method 3."""

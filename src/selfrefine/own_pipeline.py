@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from diffusers import UNet2DModel
 
-from selfrefine import files, modulation, randomness, runtime, sampling, schedule, training, weights
+from selfrefine import files, first_stage, modulation, randomness, runtime, sampling, schedule, training, weights
 from selfrefine.errors import InputError
 from selfrefine.guidance import CHUNK, Guide, Refinement
 from selfrefine.highlighter import Highlighter
@@ -31,7 +31,7 @@ def require(condition: bool, otherwise: str) -> None:
 def check_pipeline(pipeline: Pipeline, map_steps: int) -> None:
     """Raises InputError unless the pipeline has a float32 U-Net or U-ViT that predicts the noise of square images."""
     network, scheduler = getattr(pipeline, "unet", None), getattr(pipeline, "scheduler", None)
-    latent = getattr(pipeline, "vqvae", None) is not None
+    latent = first_stage.of(pipeline) is not None
     require(not latent, f"pipeline: {type(pipeline).__name__} works on latents; one that works on pixels needed")
     if not isinstance(network, UNet2DModel | UViT):
         given = type(pipeline if network is None else network).__name__
@@ -114,6 +114,7 @@ def settings(steps: int, batch_size: int, learning_rate: float, ema_decay: float
         max_gradient_norm=1.0,
         ema_decay=ema_decay,
         horizontal_flip=horizontal_flip,
+        caption_dropout=0.0,
         base_steps=steps,
     )
 

@@ -19,12 +19,14 @@ Purpose = Literal[
     "timestep",  # t of a training step
     "noise",  # eps of a training step
     "dropout",  # dropout inside the network at a training step
+    "caption_dropout",  # which captions of a training step are left empty
     "input_perturbation",  # xi of a training step (DDPM-IP)
     "projection",  # initial weights of the map's projection
     "control",  # what a control map is made of: permutation, phases, real images and their dither
     "map_evidence",  # which real images are mapped beside generated ones, dither of both
     "fidelity",  # x_T and dither of the images behind the maps of a study of cheap refreshes
     "map_noise",  # x_T, per-step noise and dither of the images behind a guidance map
+    "map_captions",  # which training images' captions these are made of
     "highlighter",  # split, initial head, batches, dither and permuted labels of the highlighter
     "highlighter_draw",  # seed of another highlighter of the run
     "highlighter_fakes",  # x_T and per-step noise of the images that the highlighter learns from

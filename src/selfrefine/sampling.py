@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from selfrefine import diffusion, files, pixels, randomness, runtime, variational, vp_sde
+from selfrefine import conditioning, diffusion, files, pixels, randomness, runtime, variational, vp_sde
+from selfrefine.conditioning import Captions
 from selfrefine.first_stage import FirstStage
 from selfrefine.progress import Progress
 from selfrefine.schedule import Schedule, Step
@@ -121,8 +122,10 @@ def sample_images(
     steps: int,
     dtype: torch.dtype,
     first_stage: FirstStage | None = None,
+    captions: Captions | None = None,
+    guidance_scale: float = 1.0,
 ) -> np.ndarray:
-    """Samples images 0 ... n_images-1 of a purpose: (n_images, H, W, 3) uint8.
+    """Samples images 0 ... n_images-1 of a purpose: (n_images, H, W, 3) uint8; of captions image i has that of image i.
 
     Every chunk has the same size (the last is sampled whole and cut), so the bytes depend on no order of work; finished
     chunks wait in `scratch`, and a killed job goes on after the last of them.
@@ -134,9 +137,15 @@ def sample_images(
     with Progress(label, n_images, start=min(finished, n_images), unit="image") as progress:
         for start, path in zip(starts, done, strict=True):
             if not path.is_file():
-                streams = [randomness.stream(seed, purpose, start + row) for row in range(chunk_size)]
+                numbers = range(start, start + chunk_size)
                 images = sample_chunk(
-                    network, schedule, streams, sampler=sampler, steps=steps, dtype=dtype, first_stage=first_stage
+                    conditioning.prompted(network, captions, numbers, guidance_scale),
+                    schedule,
+                    [randomness.stream(seed, purpose, number) for number in numbers],
+                    sampler=sampler,
+                    steps=steps,
+                    dtype=dtype,
+                    first_stage=first_stage,
                 )
                 files.write_array(path, pixels.to_uint8(images))
             progress.update(min(start + chunk_size, n_images))

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from selfrefine import first_stage
+
 # The VP-SDE with beta(t) = 0.1 + 19.9 t on [0, 1]: abar(t) = exp(-LINEAR t - SQUARE t^2). Method 5.1, 7.
 LINEAR, SQUARE = 0.1, 9.95
 TIME_SCALE = 999.0  # what a network of continuous time is given for t = 1
@@ -75,7 +77,7 @@ def of(pipeline: Any) -> Schedule:
         scheduler.alphas_cumprod,
         continuous=bool(getattr(pipeline.unet.config, "continuous_time", False)),
         learned_variance=getattr(scheduler.config, "variance_type", None) == "learned_range",
-        bounded=getattr(pipeline, "vqvae", None) is None,
+        bounded=first_stage.of(pipeline) is None,
     )
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from selfrefine import diffusion, modulation, pixels, randomness, runtime, variational
+from selfrefine.conditioning import Captions
 from selfrefine.errors import InputError
 from selfrefine.guidance import Refinement
 from selfrefine.schedule import Schedule
@@ -34,6 +35,7 @@ class Settings:
         max_gradient_norm: gradients are clipped to this norm.
         ema_decay: per step.
         horizontal_flip: whether half of the images are mirrored.
+        caption_dropout: probability with which a caption is left empty, where there are captions.
         base_steps: length of the base phase.
     """
 
@@ -47,6 +49,7 @@ class Settings:
     max_gradient_norm: float
     ema_decay: float
     horizontal_flip: bool
+    caption_dropout: float
     base_steps: int
 
     def rate(self, step: int) -> float:
@@ -65,6 +68,7 @@ class Trainer:
         settings: how.
         seed: of the run.
         dtype: what the network computes in; weights and updates are float32.
+        captions: of the images, for a network that is conditioned on them.
 
     Raises:
         InputError: latents of images that should be mirrored.
@@ -79,6 +83,7 @@ class Trainer:
         *,
         seed: int,
         dtype: torch.dtype,
+        captions: Captions | None = None,
     ) -> None:
         self.network, self.images, self.settings, self.seed, self.dtype = network, images, settings, seed, dtype
         if settings.horizontal_flip and images.dtype != np.uint8:
@@ -86,7 +91,7 @@ class Trainer:
             raise InputError("params.yaml: train_base.horizontal_flip is true; latents allow false alone")
         self.device = next(network.parameters()).device
         self.channels: int = network.config.in_channels
-        self.schedule = schedule.to(self.device)
+        self.schedule, self.captions = schedule.to(self.device), captions
         self.bound = variational.Bound(self.schedule) if schedule.learned_variance else None
         self.parameters = dict(network.named_parameters())
         self.projectors: nn.ModuleList | None = None
@@ -122,13 +127,24 @@ class Trainer:
 
         # Not in paper: drawn with replacement, because a step's batch then depends on its number alone.
         """
-        draws = randomness.stream(self.seed, "batch", step)
-        rows = torch.randint(len(self.images), (self.settings.batch_size,), generator=draws)
+        rows, draws = self._drawn(step)
         images = pixels.training_images(self.images[rows.numpy()], self.channels)
         if self.settings.horizontal_flip:
             flipped = torch.rand(len(rows), generator=draws) < 0.5
             images = torch.where(flipped.view(-1, 1, 1, 1), images.flip(-1), images)
         return images
+
+    def prompts(self, step: int) -> tuple[Tensor, ...]:
+        """The captions of a step's batch, some left empty: (batch_size, L, D) float32; nothing if there are none."""
+        if self.captions is None:
+            return ()
+        draws = randomness.stream(self.seed, "caption_dropout", step)
+        return (self.captions.dropped(self._drawn(step)[0], self.settings.caption_dropout, draws).to(self.device),)
+
+    def _drawn(self, step: int) -> tuple[Tensor, torch.Generator]:
+        """The numbers of a step's images, and the stream that they came from."""
+        draws = randomness.stream(self.seed, "batch", step)
+        return torch.randint(len(self.images), (self.settings.batch_size,), generator=draws), draws
 
     def update(self, guidance_map: Tensor | None = None, refinement: Refinement | None = None) -> Tensor:
         """One update of weights and EMA; returns the loss, a scalar on the device. Method 1 and 2.
@@ -147,7 +163,7 @@ class Trainer:
         torch.manual_seed(randomness.stream_seed(self.seed, "dropout", step))  # dropout knows no generator of its own
         attention, autocast = runtime.training_attention(self.device), runtime.autocast(self.device, self.dtype)
         with self._modulated(guidance_map, refinement), attention, autocast:
-            output = self.network(noisy, times).sample
+            output = self.network(noisy, times, *self.prompts(step)).sample
         predicted = diffusion.noise_of(output, self.channels)
         loss = diffusion.noise_loss(predicted, noise.target, noise.loss_factor)
         if self.bound is not None:
@@ -181,14 +197,8 @@ class Trainer:
         """The variant's reverse process, as a context of the forward pass."""
         if refinement is None:
             return nullcontext()
-        return modulation.modulated(
-            self.network,
-            guidance_map,
-            refinement.reverse_weight,
-            refinement.reverse,
-            refinement.layers,
-            self.projectors,
-        )
+        weight, process, layers = refinement.reverse_weight, refinement.reverse, refinement.layers
+        return modulation.modulated(self.network, guidance_map, weight, process, layers, self.projectors)
 
     @contextmanager
     def ema_weights(self) -> Iterator[nn.Module]:

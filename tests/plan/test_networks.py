@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from selfrefine.plan import networks
-from tests import tiny
+from tests import tiny, tiny_latent
 
 
 class Plain:
@@ -68,6 +68,19 @@ def test_a_family_counts_like_its_real_network():
     assert networks.count(named).parameters == sum(parameter.numel() for parameter in real.parameters())
     wider = networks.count(tiny_network(block_out_channels=[16, 16]))
     assert 3.0 < wider.flops / networks.count(named).flops < 4.0, "convolutions grow with the square of their width"
+
+
+def test_stable_diffusion_costs_what_the_specification_says():
+    """Method 8, SD v1 U-Net on latents of 32: 859.521 million weights, 180.1 GFLOP."""
+    network = {"channels": 3, "block_out_channels": [320, 640, 1280, 1280], "attention": [True, True, True, False]}
+    network |= {"layers_per_block": 2, "norm_num_groups": 32, "attention_head_dim": [40, 80, 160, 160], "dropout": 0.0}
+    first = tiny_latent.AUTOENCODER | {"latent_channels": 4, "block_out_channels": [8, 8, 8, 8]}
+    autoencoder = networks.Autoencoder("kl", json.dumps(first), 256)
+    schedule = json.dumps(tiny_latent.DIFFUSION)
+    named = networks.Diffusion("stable_diffusion", json.dumps(network), schedule, 256, autoencoder, (77, 768))
+    counted = networks.count(named)
+    assert counted.parameters == 859_520_964
+    assert counted.flops / 1e9 == pytest.approx(180.1, abs=0.05)
 
 
 @pytest.mark.parametrize(("size", "gflops"), [(64, 2.51), (128, 10.03), (256, 40.12)])

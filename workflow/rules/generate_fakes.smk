@@ -2,6 +2,7 @@
 rule generate_fakes:
     input:
         pipeline="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/pipeline",
+        captions=captions_of("train"),
     output:
         images="data/generate_fakes/{experiment}/{dataset}/{model}/seed{seed}/images.npy",
         config="data/generate_fakes/{experiment}/{dataset}/{model}/seed{seed}/config.json",
@@ -21,7 +22,7 @@ rule generate_fakes:
         """
         python -m selfrefine.warm_start generate_fakes \
             --config {params.config:q} --code {params.code} --record {output.config} \
-            --pipeline {input.pipeline} \
+            --pipeline {input.pipeline} --captions {input.captions} \
             --images {output.images} \
             2>&1 | tee {log}
         """

@@ -3,6 +3,7 @@ rule generate_samples:
     input:
         pipeline="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/pipeline",
         map=[],
+        captions=captions_of("test"),
     output:
         images="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/images.npy",
         config="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/config.json",
@@ -22,7 +23,7 @@ rule generate_samples:
         """
         python -m selfrefine.warm_start generate_samples \
             --config {params.config:q} --code {params.code} --record {output.config} \
-            --pipeline {input.pipeline} --map {input.map} \
+            --pipeline {input.pipeline} --map {input.map} --captions {input.captions} \
             --images {output.images} \
             2>&1 | tee {log}
         """
@@ -33,6 +34,7 @@ use rule generate_samples as generate_samples_fork with:
     input:
         pipeline="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/pipeline",
         map=[],
+        captions=captions_of("test"),
     output:
         images="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/images.npy",
         config="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/config.json",
@@ -45,6 +47,7 @@ use rule generate_samples as generate_samples_other with:
     input:
         pipeline=network_of_sampling,
         map=map_of_sampling,
+        captions=captions_of("test"),
     output:
         images="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/images.npy",
         config="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/config.json",

@@ -4,6 +4,8 @@ rule train_base:
         images="data/prepare_data/{experiment}/{dataset}/train/images.npy",
         latents=latents_of,
         autoencoder=autoencoder_of,
+        captions=captions_of("train"),
+        text_encoder=text_encoder_of,
     output:
         pipeline=directory("models/train_base/{experiment}/{dataset}/{model}/seed{seed}/pipeline"),
         state="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/state.safetensors",
@@ -26,6 +28,7 @@ rule train_base:
         python -m selfrefine.warm_start train_base \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --images {input.images} --latents {input.latents} --autoencoder {input.autoencoder} \
+            --captions {input.captions} --text_encoder {input.text_encoder} \
             --pipeline {output.pipeline} --state {output.state} --loss {output.loss} \
             2>&1 | tee {log}
         """

@@ -3,6 +3,7 @@ rule train_refined:
     input:
         images="data/prepare_data/{experiment}/{dataset}/train/images.npy",
         latents=latents_of,
+        captions=captions_of("train"),
         base="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/pipeline",
         state="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/state.safetensors",
         flaw_highlighter="models/train_highlighter/{experiment}/{dataset}/{model}/flaw/seed{seed}/highlighter.safetensors",
@@ -30,7 +31,8 @@ rule train_refined:
         """
         python -m selfrefine.warm_start train_refined \
             --config {params.config:q} --code {params.code} --record {output.config} \
-            --images {input.images} --latents {input.latents} --base {input.base} --state {input.state} \
+            --images {input.images} --latents {input.latents} --captions {input.captions} \
+            --base {input.base} --state {input.state} \
             --flaw_highlighter {input.flaw_highlighter} --highlighter {input.highlighter} \
             --pipeline {output.pipeline} --loss {output.loss} --maps {output.maps} \
             --mfams {output.mfams} --refreshes {output.refreshes} \

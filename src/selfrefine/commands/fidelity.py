@@ -76,7 +76,9 @@ def finished_runs(root: Path, experiment: str, datasets: Sequence[str], highligh
             if known:
                 names = {"dataset": dataset, "model": model, "seed": seed.removeprefix("seed")}
                 found += 1
-                yield Run(names, pipeline, known)
+                embedded = root / "data" / "encode_captions" / experiment / dataset / model
+                captions = (embedded / "embeddings.npy", embedded / "train_rows.npy")
+                yield Run(names, pipeline, known, captions if embedded.is_dir() else ())
         if not found:
             raise InputError(
                 f"{folder}: no finished base model with a highlighter ({', '.join(highlighters)}); "
@@ -116,7 +118,7 @@ def write(root: Path, arguments: argparse.Namespace) -> None:
 def _key(runs: Sequence[Run], sizes: dict[int, Size], arguments: argparse.Namespace) -> str:
     """Digest of all that decides the maps; the code is that of the stages which sample and explain as it does."""
     inputs = [
-        [run.names, files.sha256(run.pipeline), [files.sha256(path) for path in run.highlighters.values()]]
+        [run.names, [files.sha256(path) for path in (run.pipeline, *run.highlighters.values(), *run.captions)]]
         for run in runs
     ]
     settings: list[Any] = [{str(number): str(size) for number, size in sizes.items()}, arguments.highlighters]

@@ -1,8 +1,8 @@
 """Diffusion networks by family: built from their params, saved and loaded as plain diffusers pipelines.
 
-A family is one module here with a function `build(network, diffusion, size)`, of latent diffusion with the autoencoder
-as a fourth argument and `vqvae` of the pipeline; everything after the base phase reads the
-network and the schedule from the saved pipeline alone.
+A family is one module here with a function `build(network, diffusion, size)`. That of latent diffusion takes the
+autoencoder, too, and that of text-to-image the text encoder; both become parts of the pipeline. Everything after the
+base phase reads the network and the schedule from the saved pipeline alone.
 """
 
 import importlib
@@ -29,6 +29,7 @@ def build(
     size: int,
     seed: int,
     autoencoder: Any | None = None,
+    text_encoder: Any | None = None,
 ) -> Pipeline:
     """An untrained pipeline with `unet` and `scheduler`; its weights depend on the seed alone.
 
@@ -39,6 +40,7 @@ def build(
         size: height and width of the images, px.
         seed: of the run.
         autoencoder: of `first_stage.load`; a family of latent diffusion, and no other, takes one.
+        text_encoder: of `text_encoder.load`; a family of text-to-image, and no other, takes one.
 
     Raises:
         InputError: an unknown family, or params that its network does not take.
@@ -46,10 +48,13 @@ def build(
     if family not in _families():
         raise InputError(f"params.yaml: train_base.family is {family}; known families: {', '.join(_families())}")
     module = importlib.import_module(f"{__name__}.{family}")
+    parts = {"autoencoder": autoencoder, "text_encoder": text_encoder}
     with torch.random.fork_rng():
         torch.manual_seed(randomness.stream_seed(seed, "weights", 0))
         try:
-            pipeline: Pipeline = module.build(network, diffusion, size, *([] if autoencoder is None else [autoencoder]))
+            pipeline: Pipeline = module.build(
+                network, diffusion, size, **{name: part for name, part in parts.items() if part is not None}
+            )
         except (TypeError, ValueError, KeyError) as error:
             reason = " ".join(str(error).split())
             raise InputError(f"params.yaml: train_base.network of family {family} does not build: {reason}") from error
@@ -70,6 +75,10 @@ def load(folder: Path, device: torch.device) -> Pipeline:
     """
     for family in _families():  # a folder names the module of a network of ours; diffusers wants it imported before
         importlib.import_module(f"{__name__}.{family}")
+    if (folder / "text_encoder").is_dir():
+        from transformers.utils import logging as text_logging
+
+        text_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # as those of diffusers
     try:
         pipeline = DiffusionPipeline.from_pretrained(
             files.check_folder(folder), local_files_only=True, low_cpu_mem_usage=False

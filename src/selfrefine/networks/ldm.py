@@ -26,6 +26,20 @@ def build(network: dict[str, Any], diffusion: dict[str, Any], size: int, autoenc
     Raises:
         ValueError: no autoencoder, or one for other images.
     """
+    side = latent_size(autoencoder, network, size)
+    unet = ddpm.unet(network | {"channels": autoencoder.config.latent_channels}, side)
+    return LDMPipeline(vqvae=autoencoder, unet=unet, scheduler=scheduler(diffusion))
+
+
+def latent_size(autoencoder: Any, network: dict[str, Any], size: int) -> int:
+    """Height and width of the latents of images of `size` px.
+
+    Args:
+        autoencoder, network, size: as for `build`.
+
+    Raises:
+        ValueError: no autoencoder, or one for other images.
+    """
     if autoencoder is None:
         raise ValueError("it needs an autoencoder, which train_autoencoder makes")
     own, factor = autoencoder.config, first_stage.factor(autoencoder)
@@ -34,12 +48,21 @@ def build(network: dict[str, Any], diffusion: dict[str, Any], size: int, autoenc
             f"images have {network['channels']} channels and {size} px, the autoencoder takes {own.in_channels} "
             f"channels and multiples of {factor} px; edit train_autoencoder.network of the same rows"
         )
-    scheduler = DDIMScheduler(
+    return size // factor
+
+
+def scheduler(diffusion: dict[str, Any], **others: Any) -> DDIMScheduler:
+    """The schedule of latent diffusion.
+
+    Args:
+        diffusion: as for `build`.
+        others: further arguments of DDIMScheduler.
+    """
+    return DDIMScheduler(
         num_train_timesteps=diffusion["timesteps"],
         beta_start=FIRST_BETA,
         beta_end=LAST_BETA,
         beta_schedule=diffusion["schedule"],
         clip_sample=False,  # latents have no bounds
+        **others,
     )
-    unet = ddpm.unet(network | {"channels": own.latent_channels}, size // factor)
-    return LDMPipeline(vqvae=autoencoder, unet=unet, scheduler=scheduler)

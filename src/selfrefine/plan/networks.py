@@ -22,6 +22,7 @@ from selfrefine.highlighter import Highlighter
 from selfrefine.metrics import features
 from selfrefine.metrics.frechet import FID_NETWORK
 from selfrefine.metrics.readouts import VGG16_CONV4_3
+from selfrefine.networks import ldm, stable_diffusion
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Diffusion:
         network, diffusion: of train_base, as JSON: a name must be hashable.
         size: px of the images.
         autoencoder: of a latent family.
+        prompt: of text-to-image, tokens of a prompt and channels of one.
     """
 
     family: str
@@ -40,19 +42,27 @@ class Diffusion:
     diffusion: str
     size: int
     autoencoder: "Autoencoder | None" = None
+    prompt: tuple[int, int] | None = None
 
     def build(self) -> nn.Module:
         """The untrained network."""
         network, diffusion = json.loads(self.network), json.loads(self.diffusion)
         autoencoder = None if self.autoencoder is None else self.autoencoder.untrained()
+        if self.prompt is not None:  # without the text encoder, which no job of it evaluates
+            assert autoencoder is not None
+            side = ldm.latent_size(autoencoder, network, self.size)
+            channels = {"channels": autoencoder.config.latent_channels}
+            conditional: nn.Module = stable_diffusion.unet(network | channels, side, self.prompt[1])
+            return conditional
         pipeline = networks.build(self.family, network, diffusion, self.size, 0, autoencoder)
         unet: nn.Module = pipeline.unet
         return unet
 
     def inputs(self, network: Any, batch: int, device: torch.device) -> tuple[Tensor, ...]:
-        """Noisy images and times."""
+        """Noisy images, times and prompts."""
         shape = (batch, network.config.in_channels, network.config.sample_size, network.config.sample_size)
-        return torch.randn(shape, device=device), torch.zeros(batch, device=device)
+        prompts = [] if self.prompt is None else [torch.randn((batch, *self.prompt), device=device)]
+        return torch.randn(shape, device=device), torch.zeros(batch, device=device), *prompts
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfrefine import files, first_stage, networks, runtime, sampling, schedule
+from selfrefine import conditioning, files, first_stage, networks, runtime, sampling, schedule
 from selfrefine.runtime import Job, main
 
 
@@ -21,9 +21,10 @@ class Config:
 
 @dataclass(frozen=True)
 class Inputs:
-    """A diffusers folder."""
+    """A diffusers folder; of text-to-image the embedded captions and the row of each training image."""
 
     pipeline: Path
+    captions: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Outputs:
 
 
 def run(job: Job[Config, Inputs, Outputs]) -> None:
-    """Samples images 0 ... n_images-1."""
+    """Samples images 0 ... n_images-1, as a refresh does without guidance; image i has the caption of photograph i."""
     config = job.config
     with job.scratch() as scratch, runtime.device(config.device) as device:
         pipeline = networks.load(job.inputs.pipeline, device)
@@ -51,6 +52,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             steps=config.map_steps,
             dtype=runtime.precision(config.precision, device),
             first_stage=first_stage.of(pipeline),
+            captions=conditioning.read(pipeline.unet, job.inputs.captions),
         )
         files.write_array(job.outputs.images, images)
 

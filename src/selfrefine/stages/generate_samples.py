@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfrefine import corrections, files, first_stage, networks, runtime, sampling, schedule
+from selfrefine import conditioning, corrections, files, first_stage, networks, runtime, sampling, schedule
 from selfrefine.runtime import Job, main
 
 
@@ -18,15 +18,19 @@ class Config:
     sampler: sampling.Sampler
     steps: int
     chunk_size: int
+    guidance_scale: float
     correction: corrections.Correction
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """A diffusers folder; for a correction, maps and config of the refinement that it is taken from."""
+    """A diffusers folder; for a correction, maps and config of the refinement that it is taken from; of text-to-image
+    the embedded captions and the row of each test image.
+    """
 
     pipeline: Path
     map: tuple[Path, ...]
+    captions: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Outputs:
 
 
 def run(job: Job[Config, Inputs, Outputs]) -> None:
-    """Samples images 0 ... n_images-1."""
+    """Samples images 0 ... n_images-1; of captions image i has that of test image i."""
     config, row = job.config, job.config.names["variant"]
     with job.scratch() as scratch, runtime.device(config.device) as device:
         pipeline = networks.load(job.inputs.pipeline, device)
@@ -56,6 +60,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
                 steps=config.steps,
                 dtype=runtime.precision(config.precision, device),
                 first_stage=first_stage.of(pipeline),
+                captions=conditioning.read(pipeline.unet, job.inputs.captions),
+                guidance_scale=config.guidance_scale,
             )
         files.write_array(job.outputs.images, images)
 

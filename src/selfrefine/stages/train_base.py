@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from selfrefine import files, first_stage, networks, runtime, schedule, training
+from selfrefine import conditioning, files, first_stage, networks, runtime, schedule, text_encoder, training
 from selfrefine.runtime import Job, main
 from selfrefine.trainer import Settings, Trainer
 
@@ -34,17 +34,22 @@ class Config:
     max_gradient_norm: float
     ema_decay: float
     horizontal_flip: bool
+    caption_dropout: float
     checkpoint_every: int
     log_every: int
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Packed training images; of a latent family their latents and the diffusers folder of the autoencoder."""
+    """Packed training images; of a latent family their latents and the diffusers folder of the autoencoder; of
+    text-to-image the embedded captions with the row of each image, and the folder of the text encoder.
+    """
 
     images: Path
     latents: tuple[Path, ...]
     autoencoder: tuple[Path, ...]
+    captions: tuple[Path, ...]
+    text_encoder: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -64,13 +69,19 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         field.name: getattr(config, field.name) for field in dataclasses.fields(Settings) if field.name != "base_steps"
     }
     settings = Settings(**shared, base_steps=config.steps)
-    autoencoder = [first_stage.load(files.check_folder(path), torch.device("cpu")) for path in job.inputs.autoencoder]
-    pipeline = networks.build(config.family, config.network, config.diffusion, images.shape[1], seed, *autoencoder)
+    pipeline = networks.build(
+        config.family, config.network, config.diffusion, images.shape[1], seed, **given_parts(job.inputs)
+    )
     data = first_stage.training_set(first_stage.of(pipeline), images, job.inputs.latents)
+    captions = conditioning.read(pipeline.unet, job.inputs.captions, len(images))
+    if captions is not None:  # whoever samples from a prompt cuts it as these were cut
+        pipeline.tokenizer.model_max_length = captions.tokens
     with job.scratch() as scratch, runtime.device(config.device) as device:
         dtype = runtime.precision(config.precision, device)
         pipeline.to(device)
-        trainer = Trainer(pipeline.unet, schedule.of(pipeline), data, settings, seed=seed, dtype=dtype)
+        trainer = Trainer(
+            pipeline.unet, schedule.of(pipeline), data, settings, seed=seed, dtype=dtype, captions=captions
+        )
         training.run_phase(
             trainer,
             scratch,
@@ -85,6 +96,16 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         files.write_table(job.outputs.loss, pd.DataFrame(training.log_columns(trainer)))
         with trainer.ema_weights():
             networks.save(pipeline, job.outputs.pipeline)
+
+
+def given_parts(inputs: Inputs) -> dict[str, Any]:
+    """The parts of the pipeline that are not trained here, by name."""
+    parts: dict[str, Any] = {}
+    for folder in inputs.autoencoder:
+        parts["autoencoder"] = first_stage.load(files.check_folder(folder), torch.device("cpu"))
+    for folder in inputs.text_encoder:
+        parts["text_encoder"] = text_encoder.load(folder)
+    return parts
 
 
 if __name__ == "__main__":

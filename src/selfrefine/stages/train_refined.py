@@ -8,7 +8,18 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from selfrefine import files, first_stage, highlighter, maps, modulation, networks, runtime, schedule, training
+from selfrefine import (
+    conditioning,
+    files,
+    first_stage,
+    highlighter,
+    maps,
+    modulation,
+    networks,
+    runtime,
+    schedule,
+    training,
+)
 from selfrefine.diffusion import ForwardProcess
 from selfrefine.errors import InputError
 from selfrefine.gradcam import Cam, CamPreparation, CamTap, CamTarget
@@ -65,12 +76,13 @@ class Config:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Packed training images and, of a latent family, their latents; the base model, its training state, the
-    highlighter of the mFAM, that of the map.
+    """Packed training images and, of a latent family, their latents, of text-to-image their embedded captions; the base
+    model, its training state, the highlighter of the mFAM, that of the map.
     """
 
     images: Path
     latents: tuple[Path, ...]
+    captions: tuple[Path, ...]
     base: Path
     state: Path
     flaw_highlighter: Path
@@ -98,7 +110,10 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         tensors, settings, fork = read_state(job.inputs.state)
         stage = first_stage.of(pipeline)
         data = first_stage.training_set(stage, images, job.inputs.latents)
-        trainer = Trainer(pipeline.unet, schedule.of(pipeline), data, settings, seed=seed, dtype=dtype)
+        captions = conditioning.read(pipeline.unet, job.inputs.captions, len(images))
+        trainer = Trainer(
+            pipeline.unet, schedule.of(pipeline), data, settings, seed=seed, dtype=dtype, captions=captions
+        )
         trainer.restore(tensors, fork)
         refinement = config.refinement()
         trainer.add_projectors(
@@ -114,6 +129,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             horizontal_flip=settings.horizontal_flip,
             other=highlighter.load(job.inputs.highlighter, device) if config.map == "label_shuffled" else None,
             first_stage=stage,
+            captions=captions,
         )
         phase = training.run_phase(
             trainer,
