@@ -30,6 +30,8 @@ Purpose = Literal[
     "highlighter",  # split, initial head, batches, dither and permuted labels of the highlighter
     "highlighter_draw",  # seed of another highlighter of the run
     "highlighter_fakes",  # x_T and per-step noise of the images that the highlighter learns from
+    "classifier",  # initial weights and batches of the classifier of real images
+    "other_prompts",  # which prompt of another an image is held against
     "evaluation",  # x_T and per-step noise of the images that are measured
     "planted_flaws",  # places and strengths of planted flaws, dither of the images that bear them
     "masks",  # which part of an image is to be inpainted

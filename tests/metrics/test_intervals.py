@@ -207,3 +207,34 @@ def test_the_interval_of_a_mean_covers_it():
     found = [intervals.mean_interval(row) for row in draws]
     covered = np.mean([estimate.low < 2.0 < estimate.high for estimate in found])
     assert 0.91 < covered < 0.97
+
+
+def coverage(gained, lost, n):
+    """How often the interval of a difference of shares holds the truth, over all outcomes of n images."""
+    found = 0.0
+    for one in range(n + 1):
+        for other in range(n + 1 - one):
+            interval = intervals.share_difference_interval(one, other, n)
+            if interval.low <= gained - lost <= interval.high:
+                found += stats.multinomial.pmf((one, other, n - one - other), n, (gained, lost, 1.0 - gained - lost))
+    return found
+
+
+@pytest.mark.parametrize(("gained", "lost"), [(0.02, 0.02), (0.1, 0.05), (0.3, 0.1), (0.45, 0.45)])
+def test_the_interval_of_a_difference_of_shares_holds_the_truth(gained, lost):
+    assert 0.935 < coverage(gained, lost, 30) <= 1.0
+
+
+def test_shares_that_agree_on_every_image_are_not_known_to_be_equal():
+    interval = intervals.share_difference_interval(0, 0, 50)
+    assert interval.value == 0.0
+    assert interval.high == -interval.low
+    assert 0.03 < interval.high < 0.1
+    assert intervals.share_difference_interval(50, 0, 50).high == 1.0
+
+
+def test_with_many_images_it_is_that_of_the_mean_of_the_differences():
+    differences = np.repeat([1.0, -1.0, 0.0], [3000, 1000, 6000])
+    plain, own = intervals.mean_interval(differences), intervals.share_difference_interval(3000, 1000, 10000)
+    assert own.value == pytest.approx(plain.value)
+    assert (own.low, own.high) == pytest.approx((plain.low, plain.high), abs=1e-4)

@@ -81,6 +81,21 @@ def share_interval(share: float, n_images: int) -> Estimate:
     return Estimate(share, centre - half, centre + half)
 
 
+def share_difference_interval(gained: int, lost: int, n_images: int) -> Estimate:
+    """The difference of two shares of the same n images, with Bonett and Price's interval (2012).
+
+    Two pseudo-images, one gained and one lost, keep its width above 0 where the two agree on every image.
+
+    Args:
+        gained: images that count in the first share alone.
+        lost: images that count in the second share alone.
+        n_images: all of them.
+    """
+    more, less = ((count + 1.0) / (n_images + 2.0) for count in (gained, lost))
+    half = Z * math.sqrt((more + less - (more - less) ** 2) / (n_images + 2.0))
+    return Estimate((gained - lost) / n_images, max(-1.0, more - less - half), min(1.0, more - less + half))
+
+
 def _standard_error(values: np.ndarray) -> float:
     return float(np.std(values, ddof=1) / math.sqrt(len(values)))
 

@@ -1,0 +1,44 @@
+"""CLIP's score against CLIP's own logits."""
+
+import numpy as np
+import pytest
+import torch
+
+from selfrefine.errors import InputError
+from selfrefine.metrics import prompts
+from selfrefine.metrics.clip_score import Clip
+from tests import tiny, tiny_clip
+
+CAPTIONS = ["a boot", "a photo of a coat", "a boot", "coat", "photo of a boot", "a coat"]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return Clip(tiny_clip.save(tmp_path_factory.mktemp("clip")), torch.device("cpu"))
+
+
+def test_scores_are_those_of_the_whole_model(clip):
+    """The model's own image-text logits, without their temperature, negatives cut."""
+    images = tiny.tiny_images(6, 24)
+    words = clip.tokenizer(CAPTIONS, padding=True, return_tensors="pt")
+    seen = clip.processor(images=list(images), return_tensors="pt", input_data_format="channels_last")
+    with torch.no_grad():
+        found = clip.model(**words, pixel_values=seen["pixel_values"])
+        cosines = (found.logits_per_image / clip.model.logit_scale.exp()).numpy()
+    scores = clip.scores(images, CAPTIONS, batch_size=4)
+    assert scores.judge == "clip"
+    assert np.ptp(np.diag(cosines)) > 1e-3
+    assert scores.own == pytest.approx(100.0 * np.diag(cosines).clip(0.0), abs=1e-3)
+    others = prompts.other_images(6)
+    assert scores.other == pytest.approx(100.0 * cosines[np.arange(6), others].clip(0.0), abs=1e-3)
+
+
+def test_a_sentence_longer_than_it_reads_is_cut(clip):
+    long = " ".join(["boot"] * 50)
+    assert clip.read([long], 1).shape == (1, 8)
+
+
+def test_another_folder_is_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"not a CLIP as transformers saves it.*evaluate_prompts.clip_folder") as error:
+        Clip(tmp_path, torch.device("cpu"))
+    assert "\n" not in str(error.value)

@@ -1,0 +1,96 @@
+"""Labelled images in; a classifier and its accuracy on the test split out, the same after a kill."""
+
+import os
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from selfrefine import classifier, files
+from selfrefine.errors import InputError
+from selfrefine.metrics import intervals
+from selfrefine.runtime import Job
+from selfrefine.stages import train_classifier
+from selfrefine.stages.train_classifier import Config, Inputs, Outputs
+from tests import tiny
+from tests.test_classifier import garments
+
+CONFIG = Config(
+    names={"dataset": "shapes"},
+    device="cpu",
+    precision="float32",
+    steps=12,
+    batch_size=16,
+    learning_rate=0.01,
+    weight_decay=0.01,
+    checkpoint_every=5,
+    draw=0,
+)
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inputs")
+    paths = []
+    for seed, (split, count) in enumerate({"train": 80, "test": 30}.items()):
+        images, labels = garments(count, seed=seed)
+        files.write_array(folder / f"{split}.npy", images)
+        files.write_table(folder / f"{split}.csv", pd.DataFrame({"label": labels, "caption": "a garment"}))
+        paths += [folder / f"{split}.npy", folder / f"{split}.csv"]
+    return Inputs(*paths)
+
+
+def job(inputs, folder, **changes):
+    outputs = Outputs(folder / "classifier.safetensors", folder / "metrics.csv")
+    return Job("train_classifier", replace(CONFIG, **changes), inputs, outputs)
+
+
+@pytest.fixture(scope="module")
+def unbroken(inputs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unbroken")
+    train_classifier.run(job(inputs, folder))
+    return folder
+
+
+def test_the_accuracy_is_that_of_the_file_on_the_test_images(inputs, unbroken):
+    (line,) = files.read_table(unbroken / "metrics.csv").to_dict("records")
+    model = classifier.load(unbroken / "classifier.safetensors", torch.device("cpu"))
+    images, labels = garments(30, seed=1)
+    right = np.mean(classifier.predict(model, images, 30) == labels)
+    expected = intervals.share_interval(float(right), 30)
+    assert line == {"dataset": "shapes", "metric": "accuracy", "n_images": 30} | {
+        name: pytest.approx(value) for name, value in vars(expected).items()
+    }
+    assert right > 0.6
+    assert set(tiny.bytes_below(unbroken)) == {"classifier.safetensors", "metrics.csv"}
+
+
+def test_killed_and_started_again_it_ends_bit_equal(inputs, unbroken, tmp_path, capfd):
+    killed = job(inputs, tmp_path)
+    child = os.fork()
+    if child == 0:
+        original, left = train_classifier.ClassifierTrainer.update, iter(range(7))
+        train_classifier.ClassifierTrainer.update = lambda self: (
+            original(self) if next(left, None) is not None else os.kill(os.getpid(), signal.SIGKILL)
+        )
+        train_classifier.run(killed)
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    assert not killed.outputs.classifier.exists()
+    train_classifier.run(killed)
+    assert "going on after step 5" in capfd.readouterr().out
+    assert tiny.bytes_below(tmp_path) == tiny.bytes_below(unbroken)
+
+
+def test_another_draw_is_another_classifier(inputs, unbroken, tmp_path):
+    train_classifier.run(job(inputs, tmp_path, draw=1))
+    name = "classifier.safetensors"
+    assert (tmp_path / name).read_bytes() != (unbroken / name).read_bytes()
+
+
+def test_labels_of_other_images_are_refused(inputs, tmp_path):
+    with pytest.raises(InputError, match=r"test\.csv: 30 labels, 80 images"):
+        train_classifier.run(job(replace(inputs, train_items=inputs.test_items), tmp_path))

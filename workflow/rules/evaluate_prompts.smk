@@ -1,0 +1,38 @@
+# Whether the images that a model makes from prompts show what these say, for every variant.
+rule evaluate_prompts:
+    input:
+        samples=of_variants("generate_samples", "images.npy"),
+        photographs="data/prepare_data/{experiment}/{dataset}/test/images.npy",
+        test_items="data/prepare_data/{experiment}/{dataset}/test/items.csv",
+        classifier=classifier_of,
+        clip=clip_files,
+    output:
+        metrics="results/evaluate_prompts/{experiment}/{dataset}/{model}/seed{seed}/prompts.csv",
+        by_image="results/evaluate_prompts/{experiment}/{dataset}/{model}/seed{seed}/images.csv",
+        config="results/evaluate_prompts/{experiment}/{dataset}/{model}/seed{seed}/config.json",
+    log:
+        "logs/evaluate_prompts/{experiment}/{dataset}/{model}/seed{seed}.log",
+    benchmark:
+        "benchmarks/evaluate_prompts/{experiment}/{dataset}/{model}/seed{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        config=config_of("evaluate_prompts"),
+        code=code_of("evaluate_prompts"),
+    shell:
+        """
+        python -m selfrefine.warm_start evaluate_prompts \
+            --config {params.config:q} --code {params.code} --record {output.config} \
+            --samples {input.samples} --photographs {input.photographs} --test_items {input.test_items} \
+            --classifier {input.classifier} --clip {input.clip} \
+            --metrics {output.metrics} --by_image {output.by_image} \
+            2>&1 | tee {log}
+        """
+
+
+rule all_evaluate_prompts:
+    input:
+        runs("evaluate_prompts"),

@@ -1,0 +1,37 @@
+# Classifiers of real images: each tells what an image of its data set shows, and so whether a prompt was followed.
+rule train_classifier:
+    input:
+        train_images="data/prepare_data/{experiment}/{dataset}/train/images.npy",
+        train_items="data/prepare_data/{experiment}/{dataset}/train/items.csv",
+        test_images="data/prepare_data/{experiment}/{dataset}/test/images.npy",
+        test_items="data/prepare_data/{experiment}/{dataset}/test/items.csv",
+    output:
+        classifier="models/train_classifier/{experiment}/{dataset}/classifier.safetensors",
+        metrics="models/train_classifier/{experiment}/{dataset}/metrics.csv",
+        config="models/train_classifier/{experiment}/{dataset}/config.json",
+    log:
+        "logs/train_classifier/{experiment}/{dataset}.log",
+    benchmark:
+        "benchmarks/train_classifier/{experiment}/{dataset}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        config=config_of("train_classifier"),
+        code=code_of("train_classifier"),
+    shell:
+        """
+        python -m selfrefine.warm_start train_classifier \
+            --config {params.config:q} --code {params.code} --record {output.config} \
+            --train_images {input.train_images} --train_items {input.train_items} \
+            --test_images {input.test_images} --test_items {input.test_items} \
+            --classifier {output.classifier} --metrics {output.metrics} \
+            2>&1 | tee {log}
+        """
+
+
+rule all_train_classifier:
+    input:
+        runs("train_classifier"),
