@@ -78,7 +78,7 @@ def load(folder: Path, device: torch.device) -> Pipeline:
     if (folder / "text_encoder").is_dir():
         from transformers.utils import logging as text_logging
 
-        text_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # as those of diffusers
+        text_logging.disable_progress_bar()  # as those of diffusers
     try:
         pipeline = DiffusionPipeline.from_pretrained(
             files.check_folder(folder), local_files_only=True, low_cpu_mem_usage=False

@@ -52,10 +52,10 @@ class Diffusion:
             assert autoencoder is not None
             side = ldm.latent_size(autoencoder, network, self.size)
             channels = {"channels": autoencoder.config.latent_channels}
-            conditional: nn.Module = stable_diffusion.unet(network | channels, side, self.prompt[1])
-            return conditional
-        pipeline = networks.build(self.family, network, diffusion, self.size, 0, autoencoder)
-        unet: nn.Module = pipeline.unet
+            built: Any = stable_diffusion.unet(network | channels, side, self.prompt[1])
+        else:
+            built = networks.build(self.family, network, diffusion, self.size, 0, autoencoder).unet
+        unet: nn.Module = built
         return unet
 
     def inputs(self, network: Any, batch: int, device: torch.device) -> tuple[Tensor, ...]:
