@@ -55,7 +55,7 @@ PARAMS = {
     "samplings": {"kept": {"title": "K", "of": "v", "map_of": "w", "generate_samples": {"correction": "keep_map"}}},
     "generate_samples": {"correction": "none"},
     "train_highlighter": {"draw": 0},
-    "train_base": {"steps": 7, "network": {"channels": 3, "width": 4, "depth": 2}},
+    "train_base": {"family": "ddpm", "steps": 7, "network": {"channels": 3, "width": 4, "depth": 2}},
     "train_refined": {"cycle": 1, "levels": [1, 2]},
     "extract_features": {"networks": ["a"]},
 }
@@ -72,6 +72,7 @@ def test_a_job_reads_its_section_then_the_rows_of_its_wildcards():
     assert config.job(PARAMS, "train_base", names) == {
         "device": "cpu",
         "precision": "float32",
+        "family": "ddpm",
         "steps": 7,
         "horizontal_flip": False,
         "network": {"channels": 1, "width": 8, "depth": 2},
@@ -134,13 +135,16 @@ def test_tables_read_what_is_selected_and_its_words():
                 "title": "D",
                 "main_model": "m",
                 "size": 16,
-                "models": {"m": everything | {"steps": [7, 3]}, "n": narrowed | {"steps": [7, 3]}},
+                "models": {
+                    "m": everything | {"steps": [7, 3], "prompted": False},
+                    "n": narrowed | {"steps": [7, 3], "prompted": False},
+                },
             },
             "e": {
                 "title": "E",
                 "main_model": "m",
                 "size": 8,
-                "models": {"m": everything | {"variants": ["v"], "samplings": [], "steps": [5, 3]}},
+                "models": {"m": everything | {"variants": ["v"], "samplings": [], "steps": [5, 3], "prompted": False}},
             },
         },
         "models": {"m": {"title": "M", "home": "d"}, "n": {"title": "N", "home": "d"}},
@@ -148,6 +152,19 @@ def test_tables_read_what_is_selected_and_its_words():
         "variants": {"v": {"title": "V"}, "w": {"title": "W"}},
         "samplings": {"kept": {"title": "K", "of": "v", "map_of": "w", "correction": "keep_map"}},
     }
+
+
+def test_only_what_is_made_from_captions_is_held_against_them():
+    prompted = {
+        "models": {"m": {"train_base": {"family": "stable_diffusion"}}},
+        "evaluate_prompts": {"clip_folder": ""},
+    }
+    params = config.merge(PARAMS, prompted)
+    stages = ("train_classifier", "evaluate_prompts")
+    for model, expected in (("m", [True, True]), ("n", [False, False])):
+        assert [config.is_evaluated(params, stage, "d", model) for stage in stages] == expected
+    by_clip = config.merge(params, {"evaluate_prompts": {"clip_folder": "downloads/clip"}})
+    assert [config.is_evaluated(by_clip, stage, "d", "m") for stage in stages] == [False, True]
 
 
 def test_equal_configs_are_equal_texts():

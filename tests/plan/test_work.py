@@ -111,6 +111,22 @@ def test_samples_of_a_latent_family_are_decoded():
     assert decoded.images == explained.images == 16
 
 
+PROMPTS = {
+    "train_classifier": {"steps": 7, "batch_size": 8},
+    "evaluate_prompts": {"clip_folder": "", "batch_size": 16},
+}
+
+
+def test_a_classifier_sees_its_batches_then_every_row_and_photographs():
+    (trained,) = loads("train_classifier", PROMPTS)
+    assert (trained.kind, trained.images) == ("train", 7 * 8)
+    (measured,) = loads("evaluate_prompts", PROMPTS)
+    assert measured.images == (2 + 1) * 64
+    assert measured.flops > 0
+    by_clip = config.merge(PROMPTS, {"evaluate_prompts": {"clip_folder": "downloads/clip"}})
+    assert loads("evaluate_prompts", by_clip) == []
+
+
 def test_every_stage_that_computes_on_a_device_is_counted_and_no_other():
     assert set(work.STAGES) == set(config.SHARED["device"])
     planned = jobs.of_params(SMOKE, ROOT)

@@ -20,7 +20,9 @@ CONFIG = Config(
                 "title": "Garments",
                 "size": 16,
                 "main_model": "ddpm",
-                "models": {"ddpm": {"variants": ["baseline", "both"], "masks": ["wide"], "steps": [20, 15]}},
+                "models": {
+                    "ddpm": {"variants": ["baseline", "both"], "masks": ["wide"], "prompted": True, "steps": [20, 15]}
+                },
             },
             "hats": {
                 "title": "Hats",
@@ -66,6 +68,7 @@ def inputs(tmp_path_factory):
     line = {"one": "flaw", "other": "edge", "r": 0.3, "low": 0.2, "high": 0.4, "n_images": 9}
     files.write_table(folder / "correlations.csv", pd.DataFrame([line]))
     files.write_array(folder / "masks.npy", 255 * draws.integers(0, 2, (6, 16, 16), dtype=np.uint8))
+    files.write_table(folder / "items.csv", pd.DataFrame({"label": [1] * 5, "caption": ["a boot"] * 5}))
     variants = ("baseline", "both")
     return Inputs(
         photographs=(folder / "baseline.npy",) * 2,
@@ -79,11 +82,13 @@ def inputs(tmp_path_factory):
         losses=tuple(folder / f"{name}_loss.csv" for name in ("base", *variants)),
         inpainted=tuple(folder / f"{name}.npy" for name in variants),
         masks=(folder / "masks.npy",) * 2,
+        prompted=tuple(folder / f"{name}.npy" for name in variants),
+        captions=(folder / "items.csv",),
     )
 
 
 def draw(inputs, folder, config=CONFIG):
-    names = ("figure4", "figure5", "figure7", "figure8", "planted", "maps", "mfam", "loss")
+    names = ("figure4", "figure5", "figure6", "figure7", "figure8", "planted", "maps", "mfam", "loss")
     make_figures.run(Job("make_figures", config, inputs, Outputs(*(folder / f"{name}.png" for name in names))))
     return {name: folder / f"{name}.png" for name in names}
 
@@ -158,3 +163,9 @@ def test_without_masks_figure7_says_why(inputs, tmp_path):
     none = dataclasses.replace(inputs, inpainted=(), masks=())
     pixels = image.imread(draw(none, tmp_path)["figure7"])
     assert pixels.shape[0] < image.imread(draw(inputs, tmp_path / "inpainted")["figure7"]).shape[0] / 2
+
+
+def test_without_text_to_image_figure6_says_why(inputs, tmp_path):
+    none = dataclasses.replace(inputs, prompted=(), captions=())
+    pixels = image.imread(draw(none, tmp_path)["figure6"])
+    assert pixels.shape[0] < image.imread(draw(inputs, tmp_path / "prompted")["figure6"]).shape[0] / 2

@@ -9,12 +9,12 @@ from selfrefine import files, sweep
 from selfrefine.errors import InputError
 from selfrefine.runtime import Job
 from selfrefine.stages.make_tables import Config, Inputs, Outputs, run
-from tests import test_table5, tiny_maps
+from tests import test_table4, test_table5, tiny_maps
 from tests.test_autoencoder_table import measured
 from tests.tiny_metrics import FD, PAPER, ROWS, generation, highlighter, line, of_models, published
 from tests.tiny_refined import readouts, refined
 
-TABLES = ("table1", "table2", "table3", "table5", "table6", "table7", "maps", "controls")
+TABLES = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "maps", "controls")
 OUTPUTS = [f"{name}.{kind}" for name in TABLES for kind in ("csv", "md")]
 OUTPUTS.insert(2, "autoencoder.csv")
 OUTPUTS += ["sweep.csv", "sweep.md", "sweep.png", "strength.csv", "strength.png", "forest.png", "summary.json"]
@@ -47,6 +47,7 @@ def job(tmp_path):
             "correlations": tiny_maps.correlations(seeds),
             "readouts": readouts(variants, seeds),
             "inpainting": [one | {"mask": "wide"} for one in test_table5.metrics(range(seeds))],
+            "prompts": [one | {"model": "tiny"} for one in test_table4.metrics(range(seeds))],
         }
         paths = {}
         for name, lines in metrics.items():
@@ -132,6 +133,8 @@ def test_every_other_table_is_written(job):
     assert list(files.read_table(outputs.table3_csv)["row"]) == ["baseline", "both"] * 2
     assert set(files.read_table(outputs.table6_csv)["metric"]) >= {"accuracy", "f1", "roc_auc", "hit_cell_difference"}
     assert "## Tiny DDPM on Shapes" in outputs.table6_md.read_text()
+    assert set(files.read_table(outputs.table4_csv)["row"]) == {"baseline", "self_refining", "photographs"}
+    assert "## Tiny DDPM on Shapes" in outputs.table4_md.read_text()
     assert {"r", "r_first"} <= set(files.read_table(outputs.maps_csv)["metric"])
     assert set(files.read_table(outputs.strength_csv)["row"]) == {"both", "uniform"}
     assert outputs.strength.stat().st_size > 10_000

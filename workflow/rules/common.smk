@@ -233,6 +233,38 @@ def first_inpainted(output):
     return []
 
 
+def first_prompted(what):
+    """`samples` of both rows of Table 4, or the `captions` that they are made from, of the first model that takes any."""
+    first = first_run("seed")
+    for dataset, model in [(d, m) for d in selected("datasets") for m in selected("models", d)]:
+        if job_config.is_prompted(config, dataset, model):
+            run = {"dataset": [dataset], "model": [model], **first}
+            if what == "captions":
+                return runs("prepare_data", output="test_items", **run)
+            rows = [config["shared"]["reference"], config["models"][model]["self_refining"]]
+            return [path for row in rows for path in runs("generate_samples", output="images", variant=[row], **run)]
+    return []
+
+
+def clip_folder(wildcards):
+    """The CLIP that tells what the images of the job's model show; "" where a classifier does."""
+    names = {"dataset": wildcards.dataset, "model": wildcards.model}
+    return job_config.job(config, "evaluate_prompts", names)["clip_folder"]
+
+
+def classifier_of(wildcards):
+    """The classifier of a data set; none where a CLIP tells what images show."""
+    clip = clip_folder(wildcards)
+    place = f"{wildcards.experiment}/{wildcards.dataset}"
+    return [] if clip else [f"models/train_classifier/{place}/classifier.safetensors"]
+
+
+def clip_files(wildcards):
+    """Config and weights of the CLIP in the folder that the params name; none where a classifier is trained."""
+    clip = clip_folder(wildcards)
+    return [f"{clip}/{name}" for name in ("config.json", "model.safetensors") if clip]
+
+
 def inpainted(file):
     """A function of wildcards: a file of each mask and variant that inpaints, by mask."""
 

@@ -12,6 +12,8 @@ rule make_figures:
         losses=[*runs("train_base", output="loss", **first_run()), *runs("train_refined", output="loss", **first_run())],
         inpainted=first_inpainted("images"),
         masks=first_inpainted("masks"),
+        prompted=first_prompted("samples"),
+        captions=first_prompted("captions"),
     output:
         figure4=report(
             "results/figures/{experiment}/figure4.png",
@@ -24,6 +26,12 @@ rule make_figures:
             caption="../report/figure5.rst",
             category="Figures",
             labels={"figure": "Figure 5: samples of all model families"},
+        ),
+        figure6=report(
+            "results/figures/{experiment}/figure6.png",
+            caption="../report/figure6.rst",
+            category="Figures",
+            labels={"figure": "Figure 6: images made from prompts"},
         ),
         figure7=report(
             "results/figures/{experiment}/figure7.png",
@@ -80,8 +88,10 @@ rule make_figures:
             --refined_maps {input.refined_maps} --refreshes {input.refreshes} --examples {input.examples} \
             --correlations {input.correlations} --mean_maps {input.mean_maps} --losses {input.losses} \
             --inpainted {input.inpainted} --masks {input.masks} \
-            --figure4 {output.figure4} --figure5 {output.figure5} --figure7 {output.figure7} --figure8 {output.figure8} \
-            --planted {output.planted} --maps {output.maps} --mfam {output.mfam} --loss {output.loss} \
+            --prompted {input.prompted} --captions {input.captions} \
+            --figure4 {output.figure4} --figure5 {output.figure5} --figure6 {output.figure6} \
+            --figure7 {output.figure7} --figure8 {output.figure8} --planted {output.planted} \
+            --maps {output.maps} --mfam {output.mfam} --loss {output.loss} \
             2>&1 | tee {log}
         """
 

@@ -7,6 +7,7 @@ rule make_tables:
         correlations=runs("evaluate_maps", output="correlations"),
         readouts=runs("evaluate_readouts", output="metrics"),
         inpainting=runs("evaluate_inpainting", output="metrics"),
+        prompts=runs("evaluate_prompts", output="metrics"),
         refined=runs("train_refined", output="config"),
         refreshes=runs("train_refined", output="refreshes"),
         first_stages=runs("train_autoencoder", output="config"),
@@ -41,6 +42,13 @@ rule make_tables:
             labels={"table": "Table 3: other data sets"},
         ),
         table3_md="results/tables/{experiment}/table3.md",
+        table4_csv=report(
+            "results/tables/{experiment}/table4.csv",
+            caption="../report/table4.rst",
+            category="Tables",
+            labels={"table": "Table 4: text-to-image"},
+        ),
+        table4_md="results/tables/{experiment}/table4.md",
         table5_csv=report(
             "results/tables/{experiment}/table5.csv",
             caption="../report/table5.rst",
@@ -125,7 +133,7 @@ rule make_tables:
             --config {params.config:q} --code {params.code} --record {output.config} \
             --generation {input.generation} --highlighter {input.highlighter} \
             --maps {input.maps} --correlations {input.correlations} --readouts {input.readouts} \
-            --inpainting {input.inpainting} \
+            --inpainting {input.inpainting} --prompts {input.prompts} \
             --refined {input.refined} --refreshes {input.refreshes} \
             --first_stages {input.first_stages} --autoencoders {input.autoencoders} \
             --round_trips {input.round_trips} --paper {input.paper} \
@@ -133,6 +141,7 @@ rule make_tables:
             --autoencoder_csv {output.autoencoder_csv} \
             --table2_csv {output.table2_csv} --table2_md {output.table2_md} \
             --table3_csv {output.table3_csv} --table3_md {output.table3_md} \
+            --table4_csv {output.table4_csv} --table4_md {output.table4_md} \
             --table5_csv {output.table5_csv} --table5_md {output.table5_md} \
             --table6_csv {output.table6_csv} --table6_md {output.table6_md} \
             --table7_csv {output.table7_csv} --table7_md {output.table7_md} \

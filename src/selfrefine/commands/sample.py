@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from selfrefine import files, first_stage, networks, pixels, randomness, runtime, sampling, schedule
+from selfrefine import conditioning, files, first_stage, networks, pixels, randomness, runtime, sampling, schedule
 from selfrefine.errors import InputError
+from selfrefine.text_encoder import TextEncoder
 
 
 def parser() -> argparse.ArgumentParser:
@@ -75,9 +76,7 @@ def prompted(pipeline: Any, arguments: argparse.Namespace) -> Any:
         if arguments.guidance != 1.0:
             raise InputError(f"{folder}: was trained without captions; leave --guidance away, it needs a prompt")
         return pipeline.unet
-    from selfrefine import conditioning, text_encoder
-
-    encoder = text_encoder.TextEncoder(pipeline.text_encoder, pipeline.tokenizer)
+    encoder = TextEncoder(pipeline.text_encoder, pipeline.tokenizer)
     embeddings, empty = (
         encoder.embed([words]).expand(arguments.images, -1, -1).to(pipeline.device) for words in (arguments.prompt, "")
     )

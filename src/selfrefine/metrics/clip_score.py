@@ -34,7 +34,7 @@ class Clip:
         from transformers import AutoTokenizer, CLIPImageProcessor, CLIPModel  # slow
         from transformers.utils import logging
 
-        logging.disable_progress_bar()  # no bar per loaded file in a log
+        logging.disable_progress_bar()  # a bar per loaded file has no place in a log
         self.device = device
         try:
             model: Any = CLIPModel.from_pretrained(folder, local_files_only=True)

@@ -16,13 +16,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from selfrefine import first_stage, networks
+from selfrefine import classifier, first_stage, networks
 from selfrefine.backbones import vgg16_features
 from selfrefine.highlighter import Highlighter
 from selfrefine.metrics import features
 from selfrefine.metrics.frechet import FID_NETWORK
 from selfrefine.metrics.readouts import VGG16_CONV4_3
 from selfrefine.networks import ldm, stable_diffusion
+
+CLASSES = 10  # that the classifier of real images tells apart; its cost hardly depends on it
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,10 @@ class Autoencoder:
 
 @dataclass(frozen=True)
 class Classifier:
-    """The highlighter, or a part of an ImageNet network.
+    """The highlighter, the classifier of real images, or a part of an ImageNet network.
 
     Args:
-        name: "highlighter", "vgg16_conv4_3", or a feature space of extract_features.
+        name: "highlighter", "classifier", "vgg16_conv4_3", or a feature space of extract_features.
         size: px that images are enlarged to.
     """
 
@@ -116,6 +118,8 @@ class Classifier:
         """The untrained network."""
         if self.name == "highlighter":
             return Highlighter(self.size, shortcut_guard=False)
+        if self.name == "classifier":
+            return classifier.Classifier(range(CLASSES), self.size)
         layers = (
             vgg16_features()[: VGG16_CONV4_3 + 2]
             if self.name == "vgg16_conv4_3"

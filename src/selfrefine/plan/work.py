@@ -75,6 +75,10 @@ class Run:
         """A highlighter."""
         return Classifier("highlighter", self.of("train_highlighter", highlighter=name)["input_size"])
 
+    def classifier(self) -> Classifier:
+        """The classifier of real images."""
+        return Classifier("classifier", self.of("prepare_data")["size"])
+
     def tenth(self) -> int:
         """Images of each class in the validation or the test part of a highlighter."""
         return int(self.params["shared"]["n_fakes"]) // 10
@@ -210,6 +214,19 @@ def _evaluate_inpainting(run: Run) -> Iterator[Load]:
     yield Load("measure", perceptual, values["batch_size"], 4 * results * n_images)  # both images, in both ranges
 
 
+def _train_classifier(run: Run) -> Iterator[Load]:
+    values = run.of("train_classifier")
+    yield Load("train", run.classifier(), values["batch_size"], values["batch_size"] * values["steps"])
+
+
+def _evaluate_prompts(run: Run) -> Iterator[Load]:
+    """A CLIP in the place of the classifier is not counted: a plan reads no folder of another's."""
+    values, n_images = run.of("evaluate_prompts"), run.of("generate_samples")["n_images"]
+    if not values["clip_folder"]:
+        rows = len(run.selected("variants")) + 1  # and the photographs
+        yield Load("measure", run.classifier(), values["batch_size"], rows * n_images)
+
+
 STAGES: dict[str, Callable[[Run], Iterator[Load]]] = {
     "train_autoencoder": _train_autoencoder,
     "encode_data": _encode_data,
@@ -224,4 +241,6 @@ STAGES: dict[str, Callable[[Run], Iterator[Load]]] = {
     "evaluate_readouts": _evaluate_readouts,
     "inpaint_images": _inpaint_images,
     "evaluate_inpainting": _evaluate_inpainting,
+    "train_classifier": _train_classifier,
+    "evaluate_prompts": _evaluate_prompts,
 }

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from selfrefine import files, map_figures, map_table, phase_figures, planted_figure, plotting, sample_figures
 from selfrefine.inpainting_figure import Block, inpainting_figure
+from selfrefine.prompt_figure import prompt_figure
 from selfrefine.runtime import Job, main
 
 T = TypeVar("T")
@@ -31,7 +32,8 @@ class Config:
 class Inputs:
     """Real test images of each data set and, by data set, samples of its variants; of the first data set: samples of
     each model's two rows of Table 1; a file for each variant, `losses` beginning with the base's; and examples,
-    correlations and means of maps. Of the first model that inpaints: results of each mask and row, masks likewise."""
+    correlations and means of maps. Of the first model that inpaints: results of each mask and row, masks likewise.
+    Of the first model that makes images from prompts: samples of both rows of Table 4, items of the test split."""
 
     photographs: tuple[Path, ...]
     samples: tuple[Path, ...]
@@ -44,15 +46,18 @@ class Inputs:
     losses: tuple[Path, ...]
     inpainted: tuple[Path, ...]
     masks: tuple[Path, ...]
+    prompted: tuple[Path, ...]
+    captions: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Samples of variants and of families, inpainted images, flaw maps, planted flaws, compared maps, mFAM over the
-    refreshes, loss."""
+    """Samples of variants and of families, images made from prompts, inpainted images, flaw maps, planted flaws,
+    compared maps, mFAM over the refreshes, loss."""
 
     figure4: Path
     figure5: Path
+    figure6: Path
     figure7: Path
     figure8: Path
     planted: Path
@@ -77,6 +82,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         files.write_figure(outputs.figure4, samples)
         families = sample_figures.families_figure(_families(job), _scale_of_families(config))
         files.write_figure(outputs.figure5, families)
+        files.write_figure(outputs.figure6, _prompts(job))
         files.write_figure(outputs.figure7, _inpainting(job))
         files.write_figure(outputs.figure8, plotting.flaw_maps_figure(examples["images"], examples["maps"], caption))
         planted = {name: examples[f"planted_{name}"] for name in ("images", "maps", "masks")}
@@ -114,6 +120,26 @@ def _families(job: Job[Config, Inputs, Outputs]) -> dict[str, dict[str, np.ndarr
         block: {row: files.read_images(path)[: config.n_images] for row, path in paths.items()}
         for block, paths in blocks.items()
     }
+
+
+def _prompts(job: Job[Config, Inputs, Outputs]) -> Figure:
+    """The first captions of the test split, and what both rows of the first model that takes them make of each."""
+    config, inputs, rows = job.config, job.inputs, job.config.rows
+    if not inputs.prompted:
+        return plotting.only_words("No selected model makes images from prompts: select.models in params.yaml.")
+    dataset, model = next(
+        (dataset, model)
+        for dataset in config.select["datasets"]
+        for model in config.select["models"]
+        if rows["datasets"][dataset]["models"].get(model, {}).get("prompted")
+    )
+    variants = [config.reference, rows["models"][model]["self_refining"]]
+    images = [files.read_images(path) for path in inputs.prompted]
+    blocks = _by([rows["variants"][variant]["title"] for variant in variants], images)
+    captions = files.read_table(inputs.captions[0])["caption"].astype(str).tolist()[: config.n_images]
+    title = f"{rows['models'][model]['title']} on {rows['datasets'][dataset]['title']}"
+    caption = f"Experiment {config.experiment}: {title}, seed {config.select['seeds'][0]}."
+    return prompt_figure(blocks, captions, caption)
 
 
 def _inpainting(job: Job[Config, Inputs, Outputs]) -> Figure:

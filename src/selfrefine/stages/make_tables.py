@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from selfrefine import (
     sweep_figure,
     table1,
     table3,
+    table4,
     table5,
     table6,
     table7,
@@ -32,6 +32,7 @@ from selfrefine import (
 )
 from selfrefine.control_table import Refined
 from selfrefine.errors import InputError
+from selfrefine.measured import Measured, read
 from selfrefine.metrics import contrasts
 from selfrefine.runtime import Job, main
 from selfrefine.tables import Judgement, Line
@@ -64,6 +65,7 @@ class Inputs:
     correlations: tuple[Path, ...]
     readouts: tuple[Path, ...]
     inpainting: tuple[Path, ...]
+    prompts: tuple[Path, ...]
     refined: tuple[Path, ...]
     refreshes: tuple[Path, ...]
     first_stages: tuple[Path, ...]
@@ -83,6 +85,8 @@ class Outputs:
     table2_md: Path
     table3_csv: Path
     table3_md: Path
+    table4_csv: Path
+    table4_md: Path
     table5_csv: Path
     table5_md: Path
     table6_csv: Path
@@ -102,50 +106,10 @@ class Outputs:
     summary: Path
 
 
-class Measured:
-    """All that was measured, and the words for it; all tables but 1, 6 and maps are of each data set's main model."""
-
-    def __init__(self, job: Job[Config, Inputs, Outputs]) -> None:
-        config, inputs = job.config, job.inputs
-        self.metrics, self.paper = read(inputs.generation), read((inputs.paper,))
-        self.mains = {name: row["main_model"] for name, row in config.rows["datasets"].items()}
-        self.runs = [
-            Refined(files.read_json(path), read((refreshes,)))
-            for path, refreshes in zip(inputs.refined, inputs.refreshes, strict=True)
-        ]
-        self.judgement = Judgement(
-            config.reference,
-            config.equivalence_margin,
-            config.minimum_seeds,
-            config.primary_network,
-            config.confirmatory,
-            contrasts.second_samplers(config.rows["samplings"]),
-        )
-        self.stands_for = {name: row.get("stands_for", "") for name, row in config.rows["datasets"].items()}
-        self.titles = {name: row["title"] for rows in config.rows.values() for name, row in rows.items()}
-        self.scales = tables.scales(self.metrics, config.experiment, config.rows)
-        self.other_scales = tables.scales(self.metrics, config.experiment, config.rows, images=False)
-
-    @cached_property
-    def whole(self) -> list[dict[str, Any]]:
-        """Every row of every data set and model."""
-        return families.every_model(self.metrics, self.paper, self.judgement, self.mains, self.stands_for, self.scales)
-
-    @property
-    def of_mains(self) -> list[dict[str, Any]]:
-        """Every row of every data set, of its main model."""
-        return families.of_mains(self.whole, self.mains)
-
-    @property
-    def runs_of_mains(self) -> list[Refined]:
-        """The refinements of the main models."""
-        return [run for run in self.runs if self.mains[run.key[0]] == run.key[1]]
-
-
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Assembles and writes the tables."""
     config, inputs, outputs = job.config, job.inputs, job.outputs
-    measured = Measured(job)
+    measured = measured_of(job)
     networks = sorted({line["network"] for line in measured.metrics})
     if config.primary_network not in networks:
         raise InputError(
@@ -161,10 +125,29 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     write(outputs.maps_csv, maps, map_table.COLUMNS, outputs.maps_md, map_table.page(maps, measured.titles))
     write_families(job, measured)
     write_paper_tables(outputs, measured)
+    write_prompts(job, measured)
     write_inpainting(job, measured)
     write_contrasts(job, measured)
     write_sweep(job, measured)
     files.write_json(outputs.summary, summary.summary(measured.whole, highlighters))
+
+
+def measured_of(job: Job[Config, Inputs, Outputs]) -> Measured:
+    """Reads what was measured."""
+    config, inputs = job.config, job.inputs
+    runs = [
+        Refined(files.read_json(path), read((refreshes,)))
+        for path, refreshes in zip(inputs.refined, inputs.refreshes, strict=True)
+    ]
+    judgement = Judgement(
+        config.reference,
+        config.equivalence_margin,
+        config.minimum_seeds,
+        config.primary_network,
+        config.confirmatory,
+        contrasts.second_samplers(config.rows["samplings"]),
+    )
+    return Measured(read(inputs.generation), read((inputs.paper,)), runs, judgement, config.experiment, config.rows)
 
 
 def write_families(job: Job[Config, Inputs, Outputs], measured: Measured) -> None:
@@ -193,6 +176,15 @@ def write_paper_tables(outputs: Outputs, measured: Measured) -> None:
     seventh = table7.lines(of_mains, paper, measured.runs_of_mains, measured.stands_for)
     page = table7.page(seventh, judgement=judgement, titles=titles)
     write(outputs.table7_csv, seventh, table7.COLUMNS, outputs.table7_md, page)
+
+
+def write_prompts(job: Job[Config, Inputs, Outputs], measured: Measured) -> None:
+    """Writes the paper's table of text-to-image."""
+    judgement, outputs = measured.judgement, job.outputs
+    metrics = read(job.inputs.prompts)
+    fourth = table4.lines(measured.whole, metrics, measured.paper, judgement, job.config.rows)
+    page = table4.page(fourth, judgement=judgement, titles=measured.titles)
+    write(outputs.table4_csv, fourth, table4.COLUMNS, outputs.table4_md, page)
 
 
 def write_inpainting(job: Job[Config, Inputs, Outputs], measured: Measured) -> None:
@@ -237,12 +229,6 @@ def write(csv: Path, lines: Sequence[Line], columns: Sequence[str] | None, md: P
     """Writes a table twice: its lines, with these columns even where there is none, and the page to read."""
     files.write_table(csv, pd.DataFrame(lines, columns=None if columns is None else list(columns)))
     files.write_text(md, page)
-
-
-def read(paths: tuple[Path, ...]) -> list[dict[str, Any]]:
-    """The lines of several tables of the same columns."""
-    records = [record for path in paths for record in files.read_table(path).to_dict("records")]
-    return [{str(column): value for column, value in record.items()} for record in records]
 
 
 if __name__ == "__main__":

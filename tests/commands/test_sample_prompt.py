@@ -1,0 +1,50 @@
+"""A text-to-image pipeline folder and a prompt in, a PNG out."""
+
+import numpy as np
+import pytest
+import torch
+
+from selfrefine import conditioning, first_stage, networks, pixels, randomness, sampling, schedule
+from selfrefine.errors import InputError
+from tests import tiny, tiny_prompt
+from tests.commands.test_sample import run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    found = tmp_path_factory.mktemp("sample") / "pipeline"
+    networks.save(tiny_prompt.pipeline(), found)
+    return found
+
+
+@pytest.mark.parametrize("guidance", [1.0, 3.0])
+def test_every_image_is_made_from_the_prompt(folder, tmp_path, guidance):
+    """Against the network called with embeddings of our own."""
+    pipeline, encoder = tiny_prompt.pipeline(), tiny_prompt.encoder()
+    given, empty = (encoder.embed([words] * 2) for words in ("a red bag", ""))
+    made = sampling.sample_chunk(
+        conditioning.Prompted(pipeline.unet.eval(), given, guidance, empty),
+        schedule.of(pipeline),
+        [randomness.stream(0, "evaluation", image) for image in range(2)],
+        sampler="ddim",
+        steps=4,
+        dtype=torch.float32,
+        first_stage=first_stage.of(pipeline),
+    )
+    found = run(folder, tmp_path / "made.png", prompt="a red bag", guidance=guidance, images=2)
+    assert np.array_equal(found, np.concatenate(pixels.to_uint8(made), axis=1))
+
+
+def test_another_prompt_or_guidance_is_another_image(folder, tmp_path):
+    words = [{"prompt": "a red bag"}, {"prompt": "a blue shoe"}, {"prompt": ""}, {"prompt": "a red bag", "guidance": 9}]
+    made = [run(folder, tmp_path / f"{number}.png", **some) for number, some in enumerate(words)]
+    assert made[0].shape == (tiny.SIZE, tiny.SIZE, 3)
+    for number, one in enumerate(made):
+        for other in made[number + 1 :]:
+            assert not np.array_equal(one, other)
+
+
+def test_it_asks_for_a_prompt(folder, tmp_path):
+    with pytest.raises(InputError, match=r'pipeline: makes images from a prompt; add --prompt "what they show"'):
+        run(folder, tmp_path / "made.png")
+    assert not (tmp_path / "made.png").exists()
