@@ -22,8 +22,8 @@ def build(
 ) -> Any:
     """Builds diffusers' `StableDiffusionPipeline`.
 
-    Its scheduler takes the times that our samplers take. Diffusers' step ends a whole stride below, though, so the
-    two samplers are the same one where the chain is not respaced, and near to each other elsewhere.
+    Its scheduler takes the times that our samplers take. In a respaced chain a step of diffusers ends T // steps
+    below, which is not quite the next time: there the two give nearly the same images, without respacing the same.
 
     Args:
         network: as for `ddpm`; channels are those of the images. attention_head_dim may have a number for each level.
