@@ -18,10 +18,8 @@ STAGES = [name for name in MODULES if name.startswith("selfrefine.stages.")]
 # What the workflow needs before any job runs.
 LIGHT = [
     "selfrefine",
-    *(
-        f"selfrefine.{name}"
-        for name in ("config", "code_digest", "image_folder", "params", "references", "relations", "strict_yaml")
-    ),
+    *(f"selfrefine.{name}" for name in ("config", "code_digest", "image_folder", "params", "references", "relations")),
+    *(f"selfrefine.{name}" for name in ("family_relations", "strict_yaml", "typed_json")),
 ]
 HEAVY = {"torch", "numpy", "pandas", "diffusers", "matplotlib", "torch_fidelity", "torchvision", "scipy", "sklearn"}
 # Ways to open a file, as they are written.

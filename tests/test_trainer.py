@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from selfrefine import config, diffusion, modulation, runtime
+from selfrefine import config, diffusion, modulation, runtime, typed_json
 from selfrefine.errors import InputError
 from selfrefine.guidance import Refinement
 from selfrefine.stages import train_refined
@@ -145,8 +145,8 @@ PARAMS = project_params()
 def refinement_of(row):
     """What a job of this variant runs with."""
     names = {"dataset": "fashion_mnist", "model": "ddpm", "variant": row, "seed": "0"}
-    return config.from_json(
-        train_refined.Config, config.to_json(config.job(PARAMS, "train_refined", names))
+    return typed_json.from_json(
+        train_refined.Config, typed_json.to_json(config.job(PARAMS, "train_refined", names))
     ).refinement()
 
 

@@ -17,8 +17,7 @@ from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 
-from selfrefine import config as configuration
-from selfrefine import files, resume
+from selfrefine import files, resume, typed_json
 from selfrefine.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class Job(Generic[ConfigT, InputsT, OutputsT]):
     def key(self) -> str:
         """Digest of everything that decides the result: config, code and the bytes of the inputs."""
         digests = [files.sha256(path) for path in _paths(self.inputs)]
-        parts = [configuration.to_json(self.config), self.code, *digests]
+        parts = [typed_json.to_json(self.config), self.code, *digests]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def scratch(self) -> AbstractContextManager[Path]:
@@ -79,7 +78,7 @@ def main(run: Callable[[Any], None], config_type: type | UnionType, inputs_type:
     name = Path(sys.argv[0]).stem
     arguments = _parse(name, inputs_type, outputs_type)
     try:
-        config: Any = configuration.from_json(config_type, arguments.config)
+        config: Any = typed_json.from_json(config_type, arguments.config)
         job: Job[Any, Any, Any] = Job(
             name, config, _collect(inputs_type, arguments), _collect(outputs_type, arguments), arguments.code
         )

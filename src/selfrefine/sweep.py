@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from selfrefine import config, strength, tables
+from selfrefine import strength, tables, typed_json
 from selfrefine.control_table import FLAW_MAP, Refined
 from selfrefine.metrics.contrasts import HEADLINE
 from selfrefine.table_text import EMPTY, between, distance_to_test, figure, markdown_table, percent, verdict_words
@@ -54,7 +54,7 @@ class Arm:
         """Equal for the arms of one series: all but the factor; a ratio moves the steps of both phases."""
         moved = (RATIO, "steps") if factor == RATIO else (factor,)
         left = {leaf: value for leaf, value in self.values.items() if leaf not in moved}
-        return config.to_json([*self.place(factor), left])
+        return typed_json.to_json([*self.place(factor), left])
 
     def place(self, factor: str) -> tuple[str, str]:
         """Where a series of the factor lies: on a data set in one model, or with another ratio in its family."""

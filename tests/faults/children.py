@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from selfrefine import config, runtime
+from selfrefine import runtime, typed_json
 from selfrefine.runtime import Job
 
 FORKS = multiprocessing.get_context("forkserver")
@@ -140,7 +140,7 @@ def _live(name: str, work: Job[Any, Any, Any] | list[str], log: Path, fault: Fau
 def arguments(job: Job[Any, Any, Any]) -> list[str]:
     """The command line of a job."""
     record = next(iter(vars(job.outputs).values())).with_name("config.json")
-    line = ["--config", config.to_json(job.config), "--code", job.code, "--record", str(record)]
+    line = ["--config", typed_json.to_json(job.config), "--code", job.code, "--record", str(record)]
     for name, value in (vars(job.inputs) | vars(job.outputs)).items():
         line += [f"--{name}", *map(str, value if isinstance(value, tuple) else (value,))]
     return line

@@ -9,7 +9,7 @@ import torch
 from selfrefine.errors import InputError
 from selfrefine.plan import calibration, networks
 from selfrefine.plan.calibration import Key, Machine, Rate
-from selfrefine.plan.work import Load
+from selfrefine.plan.run import Load
 from tests.plan.test_networks import tiny_network
 
 CPU = torch.device("cpu")

@@ -8,7 +8,7 @@ import torch
 
 from selfrefine import config, files
 from selfrefine.commands.plan import read_params
-from selfrefine.plan import storage, work
+from selfrefine.plan import networks, run, storage, work
 from selfrefine.plan.jobs import Planned
 from tests import tiny
 
@@ -67,8 +67,8 @@ def test_memory_is_that_of_the_largest_load():
 @pytest.mark.parametrize(("kind", "copies"), [("train", 5), ("evaluate", 1), ("measure", 1)])
 def test_training_holds_weights_gradients_ema_and_two_moments(kind, copies):
     (load,) = work.of_job(TINY, Planned("train_base", tuple(NAMES.items())))
-    one, two = (storage.memory([work.Load(kind, load.network, batch, 1)], torch.float32) for batch in (1, 2))
-    assert 2 * one - two == 4 * copies * work.count(load.network).parameters, "what does not grow with the batch"
+    one, two = (storage.memory([run.Load(kind, load.network, batch, 1)], torch.float32) for batch in (1, 2))
+    assert 2 * one - two == 4 * copies * networks.count(load.network).parameters, "what does not grow with the batch"
 
 
 def test_half_precision_halves_a_batch_but_not_what_measures():

@@ -128,7 +128,7 @@ def test_a_classifier_sees_its_batches_then_every_row_and_photographs():
 
 
 def test_every_stage_that_computes_on_a_device_is_counted_and_no_other():
-    assert set(work.STAGES) == set(config.SHARED["device"])
+    assert set(work.STAGES) == set(config.SHARED["device"]) - {"encode_captions"}
     planned = jobs.of_params(SMOKE, ROOT)
     counted = {job.stage for job in planned if sum(load.flops for load in work.of_job(SMOKE, job)) > 0}
     assert counted == set(work.STAGES)

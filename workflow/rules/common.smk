@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from selfrefine import code_digest, image_folder, params as params_check, strict_yaml
+from selfrefine import code_digest, image_folder, params as params_check, strict_yaml, typed_json
 from selfrefine import config as job_config
 from selfrefine.errors import InputError
 
@@ -81,7 +81,7 @@ def config_of(stage):
         job = job_config.job(config, stage, names)
         if stage == "prepare_data" and "folder" in job:  # nobody declares these files; their digest tells of a change
             job["contents"] = image_folder.digest(Path(job["folder"]))
-        return job_config.to_json(job)
+        return typed_json.to_json(job)
 
     return config_json
 

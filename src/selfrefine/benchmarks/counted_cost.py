@@ -7,7 +7,7 @@ from selfrefine import references
 from selfrefine.benchmarks import refresh_cost
 from selfrefine.benchmarks.timing import Line
 from selfrefine.plan.networks import count
-from selfrefine.plan.work import TRAINING, Run
+from selfrefine.plan.run import TRAINING, Run
 
 
 def lines(params: Mapping[str, Any], batches: tuple[int, ...], images: int, steps: int, cycle: int) -> list[Line]:

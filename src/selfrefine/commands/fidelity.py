@@ -26,6 +26,7 @@ from selfrefine import (
     resume,
     runtime,
     strict_yaml,
+    typed_json,
 )
 from selfrefine.errors import InputError
 from selfrefine.fidelity import Size
@@ -123,7 +124,7 @@ def _key(runs: Sequence[Run], sizes: dict[int, Size], arguments: argparse.Namesp
     ]
     settings: list[Any] = [{str(number): str(size) for number, size in sizes.items()}, arguments.highlighters]
     code = [code_digest.digest(stage) for stage in ("generate_fakes", "evaluate_maps")]
-    text = config.to_json([inputs, settings, code, arguments.device, arguments.precision])
+    text = typed_json.to_json([inputs, settings, code, arguments.device, arguments.precision])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

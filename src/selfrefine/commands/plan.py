@@ -17,7 +17,7 @@ from selfrefine import config, files, params, references, runtime, strict_yaml
 from selfrefine.benchmarks import timing
 from selfrefine.errors import InputError
 from selfrefine.plan import calibration, estimate, jobs, table
-from selfrefine.plan.work import Load
+from selfrefine.plan.run import Load
 
 SECONDS = 2.0  # that each kind of work is measured
 BUSY = 0.5  # processes that want to run, from which on what is measured is not the machine's own speed

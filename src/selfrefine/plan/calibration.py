@@ -14,7 +14,7 @@ from selfrefine import runtime
 from selfrefine.benchmarks.timing import Clock
 from selfrefine.errors import InputError
 from selfrefine.plan.networks import Network, count
-from selfrefine.plan.work import TRAINING, Kind, Load
+from selfrefine.plan.run import TRAINING, Kind, Load
 
 # Work of one call on a CPU, at most: a paper's batch would take minutes there. A larger network uses it as well as a
 # larger batch of a small one does.

@@ -11,7 +11,7 @@ from selfrefine.benchmarks import pipeline_time
 from selfrefine.plan import storage, work
 from selfrefine.plan.calibration import Start
 from selfrefine.plan.jobs import Planned
-from selfrefine.plan.work import Load
+from selfrefine.plan.run import Load
 
 Params = Mapping[str, Any]
 # Seconds that the loads of one job take: at a given rate, or at measured ones.

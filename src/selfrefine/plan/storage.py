@@ -8,7 +8,8 @@ import torch
 from selfrefine.metrics.features import NETWORKS
 from selfrefine.plan.jobs import Planned
 from selfrefine.plan.networks import count
-from selfrefine.plan.work import Load, Run, measured_images, refreshes
+from selfrefine.plan.run import Load, Run
+from selfrefine.plan.work import measured_images, refreshes
 
 FLOAT = 4  # bytes of a weight
 STATE = 4  # copies of the weights in a training state: weights, EMA, two moments of AdamW; gradients are no part of it

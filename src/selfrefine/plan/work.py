@@ -1,87 +1,24 @@
 """What each job asks of its networks: how many images pass which one, in what batches, with or without training.
 
-One function for each stage that computes on a device; they follow the stages' own loops.
+One function for each stage that computes on a device; they follow the stages' own loops. Of encode_captions there is
+none: a plan reads no text encoder of others, and captions are few beside the evaluations of images.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from math import ceil
-from typing import Any, Literal
+from typing import Any
 
 from selfrefine import config, guidance
 from selfrefine.inpainting import Resampling
 from selfrefine.metrics.features import NETWORKS
 from selfrefine.metrics.readouts import CHUNK
 from selfrefine.plan.jobs import Planned
-from selfrefine.plan.networks import Autoencoder, Classifier, Diffusion, Network, count
+from selfrefine.plan.networks import Classifier
+from selfrefine.plan.run import Load, Run
 from selfrefine.planted_flaws import KINDS
 
-Kind = Literal["train", "evaluate", "measure"]  # measure: without gradients like evaluate, but always in float32
-TRAINING = 3  # passes of a training step: one forward, and the backward pass is two
-EXPLAINED = 64  # images that the highlighter sees together
 Params = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Load:
-    """Images that pass a network.
-
-    Args:
-        kind: how.
-        network: which.
-        batch: images at a time.
-        images: how many in all; an image counts once for each evaluation.
-    """
-
-    kind: Kind
-    network: Network
-    batch: int
-    images: int
-
-    @property
-    def flops(self) -> float:
-        """Of all images."""
-        return float(self.images * count(self.network).flops * (TRAINING if self.kind == "train" else 1))
-
-
-class Run:
-    """The configs behind one job."""
-
-    def __init__(self, params: Params, names: Mapping[str, str]) -> None:
-        self.params, self.names = params, dict(names)
-
-    def of(self, stage: str, **names: str) -> dict[str, Any]:
-        """The config of a stage in this job's run."""
-        return config.job(self.params, stage, self.names | names)
-
-    def selected(self, section: str) -> list[str]:
-        """Rows that run on the job's data set with its model."""
-        return config.selected(self.params, section, self.names["dataset"], self.names["model"])
-
-    def network(self) -> Diffusion:
-        """The diffusion network."""
-        base = self.of("train_base")
-        network, diffusion = (config.to_json(base[leaf]) for leaf in ("network", "diffusion"))
-        return Diffusion(base["family"], network, diffusion, self.of("prepare_data")["size"], self.autoencoder())
-
-    def autoencoder(self, part: Literal["whole", "encoder", "decoder"] = "whole") -> Autoencoder | None:
-        """The first stage; None of a family that works on pixels. One from a folder is taken for that of the params."""
-        if not config.is_latent(self.params, self.names["dataset"], self.names["model"]):
-            return None
-        values, size = self.of("train_autoencoder"), self.of("prepare_data")["size"]
-        return Autoencoder(values["kind"], config.to_json(values["network"]), size, part)
-
-    def highlighter(self, name: str = config.FLAW) -> Classifier:
-        """A highlighter."""
-        return Classifier("highlighter", self.of("train_highlighter", highlighter=name)["input_size"])
-
-    def classifier(self) -> Classifier:
-        """The classifier of real images."""
-        return Classifier("classifier", self.of("prepare_data")["size"])
-
-    def tenth(self) -> int:
-        """Images of each class in the validation or the test part of a highlighter."""
-        return int(self.params["shared"]["n_fakes"]) // 10
+EXPLAINED = 64  # images that the highlighter sees together
 
 
 def of_job(params: Params, job: Planned) -> list[Load]:
