@@ -13,12 +13,13 @@ from selfrefine.benchmarks import pipeline_time
 from selfrefine.errors import InputError
 
 BEGIN, END = "<!-- results:begin (written by `make readme`) -->", "<!-- results:end -->"
-PAGES = ("table1", "table2", "table3", "table5", "table6", "table7", "controls", "maps", "sweep")
+PAGES = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "controls", "maps", "sweep")
 # Where each figure is made, and which of them the README shows below its table (figure 8 stands at its top).
 FIGURES = {
     "figures": (
         "figure4.png",
         "figure5.png",
+        "figure6.png",
         "figure7.png",
         "figure8.png",
         "planted.png",
@@ -30,7 +31,7 @@ FIGURES = {
 }
 # Of `make bench` and of the study of cheap maps, where they were run.
 BENCH = ("bench.md", "cost.png", "speed.png", "fidelity.md", "fidelity.png")
-SHOWN = ("figure4.png", "figure5.png", "figure7.png", "maps.png", "planted.png", "strength.png", "mfam.png")
+SHOWN = ("figure4.png", "figure5.png", "figure6.png", "figure7.png", "maps.png", "planted.png", "strength.png", "mfam.png")
 
 
 def results_block(root: Path, experiment: str) -> str:
