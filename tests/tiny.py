@@ -108,6 +108,7 @@ def base_config(**changes: Any) -> train_base.Config:
         "device": "cpu",
         "precision": "float32",
         "family": "ddpm",
+        "pretrained": "",
         "network": NETWORK | {"dropout": 0.1},
         "diffusion": DIFFUSION,
         "steps": STEPS,
@@ -178,7 +179,7 @@ def fakes_config(**changes: Any) -> generate_fakes.Config:
 def base_job(images: Path, out: Path, **changes: Any) -> Job[Any, Any, Any]:
     """The job that trains on `images` and writes below `out`."""
     outputs = train_base.Outputs(out / "pipeline", out / "state.safetensors", out / "loss.csv")
-    return Job("train_base", base_config(**changes), train_base.Inputs(images, (), (), (), ()), outputs)
+    return Job("train_base", base_config(**changes), train_base.Inputs(images, (), (), (), (), ()), outputs)
 
 
 def refined_job(images: Path, base: Path, highlighter: Path, out: Path, **changes: Any) -> Job[Any, Any, Any]:

@@ -76,6 +76,13 @@ def _unet(run: Run) -> Iterator[Problem]:
     network, size = run.value("train_base", "network"), run.value("prepare_data", "size")
     channels, attention, groups = network["block_out_channels"], network["attention"], network["norm_num_groups"]
     head, place = network["attention_head_dim"], run.place("train_base", "network", "block_out_channels")
+    family = run.value("train_base", "family")
+    if isinstance(head, list) and (family != "stable_diffusion" or len(head) != len(channels)):
+        told = f"is {head}; allowed with the family {family}: one number"
+        if family == "stable_diffusion":
+            told += f", or one for each of the {len(channels)} entries of block_out_channels"
+        yield run.place("train_base", "network", "attention_head_dim"), told
+    heads = head if isinstance(head, list) else [head] * len(channels)
     if len(attention) != len(channels):
         told = (
             f"has {len(attention)} entries; allowed: one for each of the {len(channels)} entries of block_out_channels"
@@ -84,14 +91,14 @@ def _unet(run: Run) -> Iterator[Problem]:
     if any(width % groups for width in channels):
         yield place, f"is {channels}; allowed: multiples of norm_num_groups, which is {groups}"
     # The middle block attends at the last level's width.
-    attentive = [width for width, flag in zip(channels, [*attention[:-1], True], strict=True) if flag]
-    if any(width % head for width in attentive):
+    attentive = zip(channels, heads, [*attention[:-1], True], strict=True)
+    if any(flag and width % each for width, each, flag in attentive):
         yield (
             place,
             f"is {channels}; allowed: multiples of attention_head_dim, which is {head}, where there is attention",
         )
     times = len(channels) - 1
-    if run.value("train_base", "family") in config.LATENT_FAMILIES:  # the autoencoder halves it, too
+    if family in config.LATENT_FAMILIES:  # the autoencoder halves it, too
         times += len(run.value("train_autoencoder", "network")["block_out_channels"]) - 1
     if size % 2**times:
         told = f"is {size}; allowed: a multiple of {2**times}, as the network halves it {times} times"

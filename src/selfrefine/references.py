@@ -180,6 +180,9 @@ def _main_models(params: Params) -> Iterator[Problem]:
         yield ("datasets", dataset, "only", "models"), f"lacks {first}, the first of select.models; add it"
     for other in others:
         places = {params["datasets"][name].get("stands_for") for name in (dataset, other)}
+        models = config.selected(params, "models", other)
+        if any(config.is_prompted(params, other, model) for model in models):  # Table 4 is of all these
+            continue
         if config.main_model(params, other) is None and (len(places) > 1 or None in places):
             told = (
                 f"lacks {first}, the first of select.models; add it or a model that is in_place_of it, "

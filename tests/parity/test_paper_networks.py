@@ -10,9 +10,11 @@ import torch
 from diffusers import UNet2DModel
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from selfrefine import config, diffusion, first_stage, modulation, networks, references, schedule
 from selfrefine.commands.plan import read_params
+from selfrefine.text_encoder import TextEncoder
 
 SCHEDULE = {"schedule": "linear", "timesteps": 1000}
 # guided-diffusion has the networks of the family improved_ddpm, but also a normalisation before the middle attention,
@@ -86,6 +88,7 @@ SELECTED = {
     ("celeba_hq_256", "ldm"): 274.056,
     ("flowers", "ddpm"): 94.998,
     ("church", "ddpm_64"): 92.026,
+    ("coco", "stable_diffusion"): 859.521,
 }
 
 
@@ -93,14 +96,20 @@ def selected(dataset, model):
     """The config of the base phase, and the pipeline as its job builds it."""
     run = references.Run(VALUES, {"dataset": dataset, "model": model})
     base = config.job(VALUES, "train_base", run.names)
-    latent = [autoencoder()] if config.is_latent(VALUES, dataset, model) else []
+    parts = {}
+    if config.is_latent(VALUES, dataset, model):
+        parts["autoencoder"] = autoencoder(dataset, model)
+    if config.is_prompted(VALUES, dataset, model):
+        clip = VALUES["text_encoders"][config.text_encoder(VALUES, dataset, model)]
+        one_layer = CLIPTextConfig(hidden_size=clip["width"], num_hidden_layers=1)
+        parts["text_encoder"] = TextEncoder(CLIPTextModel(one_layer), None)
     size = run.value("prepare_data", "size")
-    return base, networks.build(base["family"], base["network"], base["diffusion"], size, 0, *latent)
+    return base, networks.build(base["family"], base["network"], base["diffusion"], size, 0, **parts)
 
 
-def autoencoder():
-    """The first stage of the experiment's latent model."""
-    run = references.Run(VALUES, {"dataset": "celeba_hq_256", "model": "ldm"})
+def autoencoder(dataset="celeba_hq_256", model="ldm"):
+    """The first stage of a latent model of the experiment."""
+    run = references.Run(VALUES, {"dataset": dataset, "model": model})
     kind, network = (run.value("train_autoencoder", leaf) for leaf in ("kind", "network"))
     return first_stage.build(kind, network, run.value("prepare_data", "size"), seed=0)
 
@@ -126,7 +135,7 @@ def test_forward_and_loss_on_a_fake_gpu(run, refined):
     with FakeTensorMode(allow_non_fake_inputs=True), torch.device("cuda"):
         unet = pipeline.unet.to_empty(device="cuda")
         levels = dataclasses.replace(schedule.of(pipeline), alphas_cumprod=torch.linspace(0.99, 0.0001, 1000))
-        shape = (base["batch_size"], 3, unet.config.sample_size, unet.config.sample_size)
+        shape = (base["batch_size"], unet.config.in_channels, unet.config.sample_size, unet.config.sample_size)
         noise = diffusion.Noise(torch.randn(shape), torch.randn(shape))
         size = config.job(VALUES, "prepare_data", {"dataset": run[0]})["size"]  # of a map, also where latents are small
         some_map = torch.rand((size, size)) if refined else None
@@ -134,8 +143,12 @@ def test_forward_and_loss_on_a_fake_gpu(run, refined):
             noise = diffusion.steer(noise.target, some_map, "xt", 0.01)
         times = 999.0 * torch.rand(shape[0]) if levels.continuous else torch.randint(1000, shape[:1])
         noisy = diffusion.diffuse(torch.randn(shape), noise.injected, levels.levels(times))
+        prompts = {}
+        if config.is_prompted(VALUES, *run):
+            tokens = config.job(VALUES, "encode_captions", {"dataset": run[0], "model": run[1]})["tokens"]
+            prompts["encoder_hidden_states"] = torch.randn(shape[0], tokens, unet.config.cross_attention_dim)
         with modulation.modulated(unet, some_map, 0.025, "kv" if refined else "none"):
-            predicted = unet(noisy, times).sample
+            predicted = unet(noisy, times, **prompts).sample
         loss = diffusion.noise_loss(predicted, noise.target, noise.loss_factor)
     assert (predicted.shape, predicted.device.type) == (torch.Size(shape), "cuda")
     assert (loss.shape, loss.device.type) == (torch.Size(()), "cuda")
@@ -156,6 +169,12 @@ def test_the_first_stage_has_the_parameters_and_flops_of_the_specification():
     assert found["decoder"] == (pytest.approx(32.96, abs=0.005), pytest.approx(670.6, abs=0.05))
     assert sum(parameter.numel() for parameter in model.parameters()) / 1e6 == pytest.approx(55.3, abs=0.05)
     assert model.quantize.embedding.weight.shape == (8192, 3)
+
+
+def test_the_first_stage_of_stable_diffusion_has_the_parameters_of_the_specification():
+    with torch.device("meta"):
+        model = autoencoder("coco", "stable_diffusion")
+    assert sum(parameter.numel() for parameter in model.parameters()) / 1e6 == pytest.approx(83.65, abs=0.005)
 
 
 def test_the_first_stage_on_a_fake_gpu():

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from selfrefine import files
+from selfrefine.errors import InputError
 from selfrefine.stages import train_base
 from tests import tiny
 from tests.tiny import bytes_below
@@ -101,3 +103,15 @@ def test_a_grey_data_set_trains_a_network_of_one_channel(tmp_path):
 
 def test_scratch_is_gone_at_the_end(trained):
     assert not [path for path in trained.rglob("*") if path.is_file() and ".scratch" in path.parts]
+
+
+def test_training_begins_with_given_weights(images, trained, tmp_path):
+    """Of no learning rate nothing but these is left; those of another network are refused in one line."""
+    given = (trained / "pipeline/unet/config.json", trained / WEIGHTS)
+    job = tiny.base_job(images, tmp_path / "same", steps=1, learning_rate=1e-30)
+    train_base.run(dataclasses.replace(job, inputs=dataclasses.replace(job.inputs, pretrained=given)))
+    exported, start = load_file(tmp_path / "same" / WEIGHTS), load_file(trained / WEIGHTS)
+    assert all(torch.equal(exported[name], value) for name, value in start.items())
+    wider = tiny.base_job(images, tmp_path / "wider", network=tiny.NETWORK | {"block_out_channels": [8, 16]})
+    with pytest.raises(InputError, match=r"is \(8,.*train_base.network it is \(16,.*edit train_base.pretrained"):
+        train_base.run(dataclasses.replace(wider, inputs=dataclasses.replace(wider.inputs, pretrained=given)))

@@ -168,6 +168,13 @@ def given_autoencoder(wildcards):
     return [f"{folder}/{name}" for name in ("config.json", "diffusion_pytorch_model.safetensors") if folder]
 
 
+def given_network(wildcards):
+    """Config and weights of the network in the folder that the params name, which training begins with; none for random ones."""
+    names = {"dataset": wildcards.dataset, "model": wildcards.model}
+    folder = job_config.job(config, "train_base", names)["pretrained"]
+    return [f"{folder}/{name}" for name in ("config.json", "diffusion_pytorch_model.safetensors") if folder]
+
+
 def autoencoder_of(wildcards):
     """The autoencoder of the job's own run; none of a family that works on pixels."""
     run = f"{wildcards.experiment}/{wildcards.dataset}/{wildcards.model}/seed{wildcards.seed}"

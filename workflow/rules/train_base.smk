@@ -6,6 +6,7 @@ rule train_base:
         autoencoder=autoencoder_of,
         captions=captions_of("train"),
         text_encoder=text_encoder_of,
+        pretrained=given_network,
     output:
         pipeline=directory("models/train_base/{experiment}/{dataset}/{model}/seed{seed}/pipeline"),
         state="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/state.safetensors",
@@ -29,6 +30,7 @@ rule train_base:
             --config {params.config:q} --code {params.code} --record {output.config} \
             --images {input.images} --latents {input.latents} --autoencoder {input.autoencoder} \
             --captions {input.captions} --text_encoder {input.text_encoder} \
+            --pretrained {input.pretrained} \
             --pipeline {output.pipeline} --state {output.state} --loss {output.loss} \
             2>&1 | tee {log}
         """

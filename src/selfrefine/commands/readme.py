@@ -31,7 +31,16 @@ FIGURES = {
 }
 # Of `make bench` and of the study of cheap maps, where they were run.
 BENCH = ("bench.md", "cost.png", "speed.png", "fidelity.md", "fidelity.png")
-SHOWN = ("figure4.png", "figure5.png", "figure6.png", "figure7.png", "maps.png", "planted.png", "strength.png", "mfam.png")
+SHOWN = (
+    "figure4.png",
+    "figure5.png",
+    "figure6.png",
+    "figure7.png",
+    "maps.png",
+    "planted.png",
+    "strength.png",
+    "mfam.png",
+)
 
 
 def results_block(root: Path, experiment: str) -> str:

@@ -61,6 +61,23 @@ def build(
     return pipeline
 
 
+def begin_with(network: Any, weights: Path) -> None:
+    """Gives a network the weights of a file with its own names, in float32; the training begins with them.
+
+    Raises:
+        InputError: weights of another network.
+    """
+    given, own = files.read_tensors(weights)[0], network.state_dict()
+    for name in sorted(given.keys() | own.keys()):
+        shapes = [tuple(tensors[name].shape) if name in tensors else "missing" for tensors in (given, own)]
+        if shapes[0] != shapes[1]:
+            raise InputError(
+                f"{weights}: {name} is {shapes[0]}, in the network of train_base.network it is {shapes[1]}; edit "
+                "train_base.pretrained or the network in params.yaml"
+            )
+    network.load_state_dict({name: tensor.float() for name, tensor in given.items()})
+
+
 def save(pipeline: Pipeline, folder: Path) -> None:
     """Saves a complete, sealed diffusers folder; it appears under its name only when it is whole."""
     with files.atomic_folder(folder) as temporary:

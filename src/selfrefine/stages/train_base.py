@@ -21,6 +21,7 @@ class Config:
     device: str
     precision: str
     family: str
+    pretrained: str
     network: dict[str, Any]
     diffusion: dict[str, Any]
     steps: int
@@ -42,7 +43,8 @@ class Config:
 @dataclass(frozen=True)
 class Inputs:
     """Packed training images; of a latent family their latents and the diffusers folder of the autoencoder; of
-    text-to-image the embedded captions with the row of each image, and the folder of the text encoder.
+    text-to-image the embedded captions with the row of each image, and the folder of the text encoder. Config and
+    weights of a network that training begins with; none for random weights.
     """
 
     images: Path
@@ -50,6 +52,7 @@ class Inputs:
     autoencoder: tuple[Path, ...]
     captions: tuple[Path, ...]
     text_encoder: tuple[Path, ...]
+    pretrained: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         config.family, config.network, config.diffusion, images.shape[1], seed, **given_parts(job.inputs)
     )
     data = first_stage.training_set(first_stage.of(pipeline), images, job.inputs.latents)
+    for weights in job.inputs.pretrained[1:]:
+        networks.begin_with(pipeline.unet, weights)
     captions = conditioning.read(pipeline.unet, job.inputs.captions, len(images))
     if captions is not None:  # whoever samples from a prompt cuts it as these were cut
         pipeline.tokenizer.model_max_length = captions.tokens
