@@ -56,9 +56,9 @@ def test_sharing_is_what_the_other_refinements_would_train_again(smoke):
 
 
 def test_records_of_earlier_runs_are_scaled_to_the_jobs_of_the_plan(smoke, tmp_path):
-    folder = tmp_path / "train_refined" / "smoke"
+    folder = tmp_path / "benchmarks" / "train_refined" / "smoke"
     folder.mkdir(parents=True)
-    (folder / "a.tsv").write_text("s\tmax_rss\n30.0\t900\n")
+    (folder / "a.tsv").write_text("s\n30.0\n")
     asked = estimate.loads(smoke, jobs.of_params(smoke, ROOT))
     starts = {job.stage: START for job in asked}
     lines = estimate.lines(smoke, asked, torch.float32, starts, lambda _given: 0.0, tmp_path)

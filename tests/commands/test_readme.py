@@ -77,7 +77,7 @@ def test_time_is_that_of_the_experiment_and_of_fetching(project):
 
 def test_what_is_missing_is_told(project):
     with pytest.raises(InputError, match="no benchmark of experiment small; run `make all` first"):
-        readme.time_table(project, "small")
+        readme.time_table(project / "elsewhere", "small")
     (project / "README.md").write_text("no block")
     with pytest.raises(InputError, match="no block between"):
         readme.write(project, "embedded")

@@ -149,7 +149,7 @@ USES = [  # use, mebibytes of images, mebibytes that it may hold
     (train, 2048, 256),
     (learn, 2048, 256),
     (real_map, 2048, 512),
-    (moments, 320, 192),
+    (moments, 320, 224),
     (some_reals, 2048, 256),
     (first_ones, 2048, 256),
 ]
