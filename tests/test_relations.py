@@ -138,3 +138,50 @@ def test_limits_themselves_are_allowed():
         "evaluate_maps": {"n_images": 128},
     }
     assert params.check(config.merge(project_params(), at_limits), ROOT) is None
+
+
+PROMPTED = "models.stable_diffusion"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        (
+            "models.ddpm.train_base.caption_dropout",
+            0.1,
+            "models.ddpm.train_base.caption_dropout is 0.1; allowed with the family ddpm, which has no prompts: 0.0",
+        ),
+        (
+            "models.uvit.generate_samples.guidance_scale",
+            3.0,
+            "models.uvit.generate_samples.guidance_scale is 3.0; allowed with the family uvit, which has no prompts: "
+            "1.0",
+        ),
+        (f"{PROMPTED}.generate_samples.guidance_scale", 3.0, None),
+        (
+            f"{PROMPTED}.train_autoencoder.kind",
+            "vq",
+            f"{PROMPTED}.train_autoencoder.kind is vq; allowed with the family stable_diffusion: kl",
+        ),
+        (f"{PROMPTED}.train_base.network.attention_head_dim", [32, 16], None),
+        (
+            f"{PROMPTED}.train_base.network.attention_head_dim",
+            [32, 32, 32],
+            f"{PROMPTED}.train_base.network.attention_head_dim is [32, 32, 32]; allowed with the family "
+            "stable_diffusion: one number, or one for each of the 2 entries of block_out_channels",
+        ),
+        (
+            "models.ldm.train_base.network.attention_head_dim",
+            [32, 32],
+            "models.ldm.train_base.network.attention_head_dim is [32, 32]; allowed with the family ldm: one number",
+        ),
+        (
+            f"{PROMPTED}.encode_captions.text_encoder",
+            "minilmm",
+            f"{PROMPTED}.encode_captions.text_encoder is minilmm, which is no row of text_encoders; did you mean "
+            "minilm? known: minilm",
+        ),
+    ],
+)
+def test_what_belongs_to_prompts(key, value, told):
+    assert line_about(at(key, value)) == (told and f"params.yaml: {told}")
