@@ -118,6 +118,12 @@ def test_what_is_selected_on_a_data_set_with_a_model_reaches_the_stages_that_com
     assert config.job(PARAMS, "evaluate_maps", {"dataset": dataset})["highlighters"] == ["flaw"]
 
 
+def test_a_data_set_that_no_selected_model_runs_on_does_not_run():
+    narrow = config.merge(PARAMS, {"select": {"models": ["n"]}})
+    assert [config.selected(params, "datasets") for params in (PARAMS, narrow)] == [["d", "e"], ["d"]]
+    assert config.job(narrow, "make_tables", {})["select"]["datasets"] == ["d"]
+
+
 def test_tables_read_what_is_selected_and_its_words():
     tables = config.job(PARAMS, "make_tables", {})
     assert tables["experiment"] == "tiny"

@@ -253,6 +253,10 @@ def test_rows_that_are_not_selected_need_not_fit():
             "datasets.fashion_mnist.only.models lacks ddpm, the first of select.models; add it",
         ),
         (
+            {"select": {"models": ["ldm"], "datasets": ["fashion_mnist_tops", "fashion_mnist_shoes"]}},
+            "select.models has ldm, which no selected data set runs; see datasets.*.only.models",
+        ),
+        (
             at("models.uvit.in_place_of", "ddmp"),
             f"models.uvit.in_place_of is ddmp, which is no row of models; did you mean ddpm? known: {MODELS}",
         ),
@@ -290,3 +294,8 @@ def test_rows_that_are_not_selected_need_not_fit():
 )
 def test_what_runs_on_a_data_set_fits_together(changed, line):
     assert line_about(changed).startswith(f"params.yaml: {line}")
+
+
+@pytest.mark.parametrize("models", [[model] for model in MODELS.split(", ")], ids="".join)
+def test_each_model_alone_is_an_experiment(models):
+    assert line_about({"select": {"models": models}}) is None

@@ -96,15 +96,21 @@ def job(params: Mapping[str, Any], stage: str, wildcards: Mapping[str, str]) -> 
     if stage == "evaluate_inpainting":
         config["variants"] = inpainted(params, wildcards.get("model"))
     if stage in READERS_OF_ROWS:
-        config |= {"experiment": params["experiment"], "select": copy.deepcopy(params["select"]), "rows": _rows(params)}
+        select = copy.deepcopy(params["select"]) | {"datasets": selected(params, "datasets")}
+        config |= {"experiment": params["experiment"], "select": select, "rows": _rows(params)}
     return config
 
 
 def selected(
     params: Mapping[str, Any], section: str, dataset: str | None = None, model: str | None = None
 ) -> list[Any]:
-    """What runs, in the order of `select`: rows of a section, or seeds; of a data set, of a model what its row lets."""
+    """What runs, in the order of `select`: rows of a section, or seeds; of a data set, of a model what its row lets.
+
+    A data set that none of the selected models runs on does not run.
+    """
     names: list[Any] = list(params["select"].get(section, []))
+    if section == "datasets":
+        return [name for name in names if selected(params, "models", name)]
     for rows, row in (("datasets", dataset), ("models", model)):
         only = params[rows].get(row, {}).get("only", {}).get(section, names)
         names = [name for name in names if name in only]
@@ -133,10 +139,10 @@ def home(params: Mapping[str, Any], model: str) -> str | None:
 
     None where it runs on neither.
     """
-    first, *others = params["select"]["datasets"]
-    place = params["datasets"][first].get("stands_for")
-    alike = [name for name in others if place and params["datasets"][name].get("stands_for") == place]
-    return next((name for name in (first, *alike) if model in selected(params, "models", name)), None)
+    datasets = selected(params, "datasets")
+    place = params["datasets"][datasets[0]].get("stands_for") if datasets else None
+    alike = [name for name in datasets[1:] if place and params["datasets"][name].get("stands_for") == place]
+    return next((name for name in (*datasets[:1], *alike) if model in selected(params, "models", name)), None)
 
 
 def is_evaluated(params: Mapping[str, Any], stage: str, dataset: str, model: str) -> bool:

@@ -81,7 +81,7 @@ class Run:
     @property
     def is_first(self) -> bool:
         """Whether it is the run that the figures show: the first data set and model."""
-        return self.names == {name: self.params["select"][f"{name}s"][0] for name in self.names}
+        return self.names == {name: config.selected(self.params, f"{name}s")[0] for name in self.names}
 
     def selected(self, section: str) -> list[str]:
         """Rows of a section that run on this data set with this model."""
@@ -132,7 +132,7 @@ def rows(params: Params) -> Iterator[Problem]:
 
 def folders(params: Params, root: Path) -> Iterator[Problem]:
     """Folders of images that are selected and not there."""
-    for name in params["select"]["datasets"]:
+    for name in config.selected(params, "datasets"):
         run = Run(params, {"dataset": name})
         folder = config.job(params, "prepare_data", run.names).get("folder")
         if folder is not None and not (root / folder).is_dir():
@@ -142,7 +142,7 @@ def folders(params: Params, root: Path) -> Iterator[Problem]:
 
 def runs(params: Params) -> Iterator[Run]:
     """Every selected data set with every model that runs on it."""
-    for dataset in params["select"]["datasets"]:
+    for dataset in config.selected(params, "datasets"):
         for model in config.selected(params, "models", dataset):
             yield Run(params, {"dataset": dataset, "model": model})
 
@@ -175,9 +175,19 @@ def compared(params: Params) -> Iterator[Problem]:
 
 def _main_models(params: Params) -> Iterator[Problem]:
     """Figures need the first model on the first data set; every other needs a place in some table."""
-    first, (dataset, *others) = params["select"]["models"][0], params["select"]["datasets"]
+    first, datasets = params["select"]["models"][0], config.selected(params, "datasets")
+    if not datasets:
+        told = (
+            f"has {', '.join(params['select']['models'])}, which no selected data set runs; see datasets.*.only.models"
+        )
+        yield ("select", "models"), told
+        return
+    dataset, *others = datasets
     if first not in config.selected(params, "models", dataset):
-        yield ("datasets", dataset, "only", "models"), f"lacks {first}, the first of select.models; add it"
+        yield (
+            ("datasets", dataset, "only", "models"),
+            f"lacks {first}, the first of select.models; add it, or put another first",
+        )
     for other in others:
         places = {params["datasets"][name].get("stands_for") for name in (dataset, other)}
         models = config.selected(params, "models", other)

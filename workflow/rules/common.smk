@@ -51,7 +51,7 @@ def current_experiment():
 def selected(section, dataset=None, model=None):
     """What runs, on a data set, with a model: selected rows or seeds, in the order of the params. Sources and weights follow from them."""
     if section == "sources":
-        sections = [preparation(name) for name in config["select"]["datasets"]]
+        sections = [preparation(name) for name in selected("datasets")]
         return sorted({section["source"] for section in sections if "source" in section})
     return (
         job_config.selected(config, section, dataset, model) if section in config["select"] else list(config[section])

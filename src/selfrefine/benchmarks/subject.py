@@ -72,7 +72,7 @@ def of_params(params: Mapping[str, Any], device: torch.device) -> Subject:
         params: the whole of params.yaml with the experiment's overlay.
         device: where it computes.
     """
-    names = {"dataset": params["select"]["datasets"][0], "model": MODEL}
+    names = {"dataset": config.selected(params, "datasets")[0], "model": MODEL}
     base = config.job(params, "train_base", names)
     refined = config.job(params, "train_refined", names | {"variant": VARIANT})
     size: int = config.job(params, "prepare_data", names)["size"]

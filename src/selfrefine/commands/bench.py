@@ -68,7 +68,7 @@ def bench(root: Path, values: Mapping[str, Any], sizes: Sizes) -> None:
         sizes: how much.
     """
     out, experiment = root / "results" / "bench", values["experiment"]
-    base = config.job(values, "train_base", {"dataset": values["select"]["datasets"][0], "model": subject.MODEL})
+    base = config.job(values, "train_base", {"dataset": config.selected(values, "datasets")[0], "model": subject.MODEL})
     with runtime.device(base["device"]) as device:
         measured = subject.of_params(values, device)
         clock = timing.clock_of(device)

@@ -57,7 +57,7 @@ def selection(experiment: str | None, datasets: Sequence[str] | None, root: Path
     tree = strict_yaml.read(root / params.PARAMS)
     name = experiment or str(tree["experiment"])
     tree = config.merge(tree, strict_yaml.read(root / params.overlay(name)))
-    return name, list(datasets or tree["select"]["datasets"][:1])
+    return name, list(datasets or config.selected(tree, "datasets")[:1])
 
 
 def finished_runs(root: Path, experiment: str, datasets: Sequence[str], highlighters: Sequence[str]) -> Iterator[Run]:

@@ -33,7 +33,7 @@ def of_params(params: Mapping[str, Any], root: Path) -> list[Planned]:
     found = [
         Planned(stage, tuple(zip(names, chosen, strict=True)))
         for stage, names in kinds
-        for dataset in params["select"]["datasets"]
+        for dataset in config.selected(params, "datasets")
         for model in config.selected(params, "models", dataset)
         if config.is_evaluated(params, stage, dataset, model)
         for chosen in itertools.product(*(_values(params, stage, name, dataset, model) for name in names))
