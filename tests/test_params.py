@@ -62,6 +62,29 @@ def test_every_experiment_is_right(path):
     )
 
 
+@pytest.mark.parametrize(
+    ("leaf", "weights"),
+    [
+        ("models.ddpm.train_base.pretrained", "diffusion_pytorch_model.safetensors"),
+        ("models.ldm.train_autoencoder.folder", "diffusion_pytorch_model.safetensors"),
+        ("evaluate_prompts.clip_folder", "model.safetensors"),
+    ],
+)
+def test_a_network_that_is_named_is_there(leaf, weights, tmp_path):
+    given = at(leaf, str(tmp_path / "given"))
+    told = f'params.yaml: {leaf} is {tmp_path / "given"}, which has no {{}}; put the network there, or make it ""'
+    assert line_about(given) == told.format("config.json")
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "config.json").touch()
+    assert line_about(given) == told.format(weights)
+    (tmp_path / "given" / weights).touch()
+    assert line_about(given) is None
+
+
+def test_networks_of_what_is_not_selected_may_be_missing():
+    assert line_about(at("evaluate_prompts.clip_folder", "nowhere") | {"select": {"models": ["ddpm"]}}) is None
+
+
 NAME = "^[a-z][a-z0-9_]*$"
 
 

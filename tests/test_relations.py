@@ -44,6 +44,10 @@ def sampled(of, correction="none", map_of=None, name="x"):
             "evaluate_maps.n_images is 127; allowed: at least twice shared.map_images, which is 64: two mFAMs are ",
         ),
         (
+            at("train_base.gradient_accumulation", 3),
+            "train_base.gradient_accumulation is 3; allowed: a divisor of train_base.batch_size, which is 64",
+        ),
+        (
             at("evaluate_highlighter.n_planted", 60001),
             "evaluate_highlighter.n_planted is 60001; allowed: at most datasets.fashion_mnist.prepare_data.max_images",
         ),

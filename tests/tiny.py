@@ -48,6 +48,8 @@ def tiny_settings(**changes: Any) -> Settings:
     """Settings in which warm-up, decay of the rate, weight decay and mirroring all happen within STEPS."""
     values: dict[str, Any] = {
         "batch_size": 4,
+        "gradient_accumulation": 1,
+        "gradient_checkpointing": False,
         "learning_rate": 0.01,
         "weight_decay": 0.01,
         "warmup_steps": 4,

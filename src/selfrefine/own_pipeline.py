@@ -105,6 +105,8 @@ def settings(steps: int, batch_size: int, learning_rate: float, ema_decay: float
     require(steps > 0, f"steps is {steps}; 1 or more needed")
     return Settings(
         batch_size=batch_size,
+        gradient_accumulation=1,
+        gradient_checkpointing=False,
         learning_rate=learning_rate,
         weight_decay=0.0,
         warmup_steps=WARMUP_STEPS,

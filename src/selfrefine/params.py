@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from jsonschema import Draft202012Validator, ValidationError
 
-from selfrefine import config, references, relations, strict_yaml
+from selfrefine import config, given_folders, references, relations, strict_yaml
 from selfrefine.references import Key, Problem, nearest
 
 PARAMS = Path("params.yaml")
@@ -47,7 +47,7 @@ def check(params: Mapping[str, Any], root: Path = Path()) -> str | None:
         references.selection(params),
         _missing_leaves(params, schema),
         relations.relations(params),
-        references.folders(params, root),
+        given_folders.missing(params, root),
     )
     problem = next(problems, None)
     if problem is None:

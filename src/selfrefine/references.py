@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from selfrefine import config
@@ -128,16 +127,6 @@ def rows(params: Params) -> Iterator[Problem]:
         if "steps" in row.get("train_refined", {}):
             told = "is not a variant's own: phase lengths belong to the rows of models, equal for all variants"
             yield ("variants", name, "train_refined", "steps"), told
-
-
-def folders(params: Params, root: Path) -> Iterator[Problem]:
-    """Folders of images that are selected and not there."""
-    for name in config.selected(params, "datasets"):
-        run = Run(params, {"dataset": name})
-        folder = config.job(params, "prepare_data", run.names).get("folder")
-        if folder is not None and not (root / folder).is_dir():
-            told = f"is {folder}, which is no folder; put your images there, or name the folder that holds them"
-            yield run.place("prepare_data", "folder"), told
 
 
 def runs(params: Params) -> Iterator[Run]:

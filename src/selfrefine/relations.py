@@ -26,6 +26,10 @@ def _schedule(run: Run) -> Iterator[Problem]:
     """Steps within other steps."""
     timesteps = ("train_base", "diffusion", "timesteps")
     yield from run.at_most(("train_base", "warmup_steps"), ("train_base", "steps"))
+    parts, batch = run.value("train_base", "gradient_accumulation"), run.value("train_base", "batch_size")
+    if batch % parts:
+        told = f"is {parts}; allowed: a divisor of {'.'.join(map(str, run.place('train_base', 'batch_size')))}"
+        yield run.place("train_base", "gradient_accumulation"), f"{told}, which is {batch}"
     yield from run.at_most(("generate_fakes", "map_steps"), timesteps)
     yield from run.at_most(("generate_samples", "steps"), timesteps)
     yield from _sampler(run)

@@ -26,6 +26,9 @@ class Settings:
 
     Args:
         batch_size: images per step.
+        gradient_accumulation: parts that a step's batch passes the network in, one after the other; divides batch_size.
+            Images, times and noise stay the whole batch's; so does the gradient, but for rounding and dropout.
+        gradient_checkpointing: whether the backward pass computes activations again, which are then not kept.
         learning_rate: of AdamW, after the warm-up.
         weight_decay: of AdamW.
         betas: of AdamW's two moments.
@@ -40,6 +43,8 @@ class Settings:
     """
 
     batch_size: int
+    gradient_accumulation: int
+    gradient_checkpointing: bool
     learning_rate: float
     weight_decay: float
     betas: tuple[float, ...]
@@ -71,7 +76,7 @@ class Trainer:
         captions: of the images, for a network that is conditioned on them.
 
     Raises:
-        InputError: latents of images that should be mirrored.
+        InputError: latents of images that should be mirrored; a batch that cannot be cut into that many parts.
     """
 
     def __init__(
@@ -89,6 +94,13 @@ class Trainer:
         if settings.horizontal_flip and images.dtype != np.uint8:
             # Not in paper: latents are made once, of images as they are; a mirrored latent is no mirrored image's.
             raise InputError("params.yaml: train_base.horizontal_flip is true; latents allow false alone")
+        if settings.batch_size % settings.gradient_accumulation:
+            raise InputError(
+                f"params.yaml: train_base.gradient_accumulation is {settings.gradient_accumulation}; "
+                f"allowed: a divisor of batch_size, which is {settings.batch_size}"
+            )
+        if settings.gradient_checkpointing:
+            network.enable_gradient_checkpointing()
         self.device = next(network.parameters()).device
         self.channels: int = network.config.in_channels
         self.schedule, self.captions = schedule.to(self.device), captions
@@ -161,14 +173,13 @@ class Trainer:
 
         self.network.train()
         torch.manual_seed(randomness.stream_seed(self.seed, "dropout", step))  # dropout knows no generator of its own
-        attention, autocast = runtime.training_attention(self.device), runtime.autocast(self.device, self.dtype)
-        with self._modulated(guidance_map, refinement), attention, autocast:
-            output = self.network(noisy, times, *self.prompts(step)).sample
-        predicted = diffusion.noise_of(output, self.channels)
-        loss = diffusion.noise_loss(predicted, noise.target, noise.loss_factor)
-        if self.bound is not None:
-            loss = loss + self.bound.loss(output, images, noisy, times)
-        loss.backward()  # type: ignore[no-untyped-call]
+        given, parts = (images, noisy, times, noise.target, *self.prompts(step)), settings.gradient_accumulation
+        losses = []
+        # Gradients are made in here, too: checkpointing evaluates the network again.
+        with self._modulated(guidance_map, refinement), runtime.training_attention(self.device):
+            for part in zip(*(tensor.chunk(parts) for tensor in given), strict=True):
+                losses.append(self._loss(*part, factor=noise.loss_factor) / parts)
+                losses[-1].backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.parameters.values(), settings.max_gradient_norm)
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate(step)
@@ -177,7 +188,16 @@ class Trainer:
         with torch.no_grad():
             torch._foreach_lerp_(list(self.ema.values()), list(self.parameters.values()), 1.0 - settings.ema_decay)
         self.step += 1
-        return loss.detach()
+        return torch.stack(losses).detach().sum()
+
+    def _loss(
+        self, images: Tensor, noisy: Tensor, times: Tensor, target: Tensor, *prompts: Tensor, factor: Tensor | None
+    ) -> Tensor:
+        """The mean loss of some images of a batch; with a learned variance the hybrid one."""
+        with runtime.autocast(self.device, self.dtype):
+            output = self.network(noisy, times, *prompts).sample
+        loss = diffusion.noise_loss(diffusion.noise_of(output, self.channels), target, factor)
+        return loss if self.bound is None else loss + self.bound.loss(output, images, noisy, times)
 
     def _noise(
         self, shape: tuple[int, ...], guidance_map: Tensor | None, refinement: Refinement | None

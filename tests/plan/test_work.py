@@ -36,6 +36,19 @@ def test_a_training_step_is_three_forward_passes_of_its_batch():
     assert load.flops == 3 * 8 * 16 * networks.count(load.network).flops
 
 
+def test_a_batch_in_parts_is_as_much_work_in_smaller_batches():
+    (load,) = loads("train_base", {"train_base": {"gradient_accumulation": 4}})
+    (whole,) = loads("train_base")
+    assert (load.batch, load.images, load.flops) == (4, whole.images, whole.flops)
+
+
+def test_checkpointed_gradients_take_a_fourth_pass():
+    (load,) = loads("train_base", {"train_base": {"gradient_checkpointing": True}})
+    (whole,) = loads("train_base")
+    assert load.flops == pytest.approx(whole.flops * 4 / 3)
+    assert networks.count(load.network).trained_bytes < networks.count(whole.network).trained_bytes
+
+
 def test_sampling_is_whole_chunks_times_steps():
     (load,) = loads("generate_samples", {"generate_samples": {"n_images": 65}}, variant="both")
     assert (load.kind, load.batch, load.images) == ("evaluate", 32, 3 * 32 * 2)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from selfrefine import config, files, params, references, runtime, strict_yaml
+from selfrefine import config, files, given_folders, params, references, runtime, strict_yaml
 from selfrefine.benchmarks import timing
 from selfrefine.errors import InputError
 from selfrefine.plan import calibration, estimate, jobs, table
@@ -40,7 +40,7 @@ def read_params(root: Path, experiment: str | None) -> tuple[dict[str, Any], lis
         raise InputError(f"{name} is no file of experiments/{references.nearest(name, known)}")
     values = config.merge(base, strict_yaml.read(root / params.overlay(name)) or {}) | {"experiment": name}
     wrong = params.check(values, root)
-    absent = [f"{'.'.join(map(str, key))} {told}" for key, told in references.folders(values, root)] if wrong else []
+    absent = [f"{'.'.join(map(str, key))} {told}" for key, told in given_folders.missing(values, root)] if wrong else []
     if wrong and not any(wrong.endswith(line) for line in absent):  # folders are looked at when all else is right
         raise InputError(wrong)
     return values, absent

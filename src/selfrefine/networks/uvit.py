@@ -86,6 +86,8 @@ class UViT(ModelMixin, ConfigMixin):
         ValueError: sizes that do not divide one another.
     """
 
+    _supports_gradient_checkpointing = True
+
     @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
         self,
@@ -114,6 +116,7 @@ class UViT(ModelMixin, ConfigMixin):
             sample_size // patch_size,
             out_channels,
         )
+        self.gradient_checkpointing = False  # diffusers' name: set by enable_gradient_checkpointing
         self.patch_embed = nn.Sequential(OrderedDict(proj=nn.Conv2d(in_channels, dim, patch_size, stride=patch_size)))
         self.pos_embed = nn.Parameter(torch.zeros(1, EXTRA_TOKENS + self.side**2, dim))
         self.in_blocks = nn.ModuleList(Block(dim, heads, mlp_ratio, skip=False) for _ in range(depth // 2))
@@ -142,13 +145,19 @@ class UViT(ModelMixin, ConfigMixin):
         tokens = torch.cat([time[:, None].to(self.pos_embed.dtype), patches], dim=1) + self.pos_embed
         skips = []
         for block in self.in_blocks:
-            tokens = block(tokens)
+            tokens = self._passed(block, tokens)
             skips.append(tokens)
-        tokens = self.mid_block(tokens)
+        tokens = self._passed(self.mid_block, tokens)
         for block in self.out_blocks:
-            tokens = block(tokens, skips.pop())
+            tokens = self._passed(block, tokens, skips.pop())
         noise = self.final_layer(self._join(self.decoder_pred(self.norm(tokens))[:, EXTRA_TOKENS:]))
         return UNet2DOutput(sample=noise) if return_dict else (noise,)
+
+    def _passed(self, block: nn.Module, *tokens: Tensor) -> Tensor:
+        """What a block makes of tokens; where gradients are checkpointed, its activations are not kept."""
+        kept = not (self.gradient_checkpointing and torch.is_grad_enabled())
+        result: Tensor = block(*tokens) if kept else self._gradient_checkpointing_func(block, *tokens)
+        return result
 
     def _join(self, patches: Tensor) -> Tensor:
         """Patches (N, rows * columns, patch * patch * channels) to images (N, channels, H, W)."""

@@ -37,6 +37,7 @@ class Diffusion:
         size: px of the images.
         autoencoder: of a latent family.
         prompt: of text-to-image, tokens of a prompt and channels of one.
+        checkpointing: whether its backward pass computes activations again.
     """
 
     family: str
@@ -45,6 +46,7 @@ class Diffusion:
     size: int
     autoencoder: "Autoencoder | None" = None
     prompt: tuple[int, int] | None = None
+    checkpointing: bool = False
 
     def build(self) -> nn.Module:
         """The untrained network."""
@@ -57,6 +59,8 @@ class Diffusion:
             built: Any = stable_diffusion.unet(network | channels, side, self.prompt[1])
         else:
             built = networks.build(self.family, network, diffusion, self.size, 0, autoencoder).unet
+        if self.checkpointing:
+            built.enable_gradient_checkpointing()
         unet: nn.Module = built
         return unet
 
@@ -194,8 +198,13 @@ def count(network: Network) -> Count:
         module = network.build()
         inputs = network.inputs(module, 1, torch.device("meta"))
         given = [*module.parameters(), *module.buffers(), *inputs]
-        with FlopCounterMode(display=False) as counter, LiveBytes(given) as trained:
-            module.train()(*inputs)
+        checkpointing = isinstance(network, Diffusion) and network.checkpointing
+        inputs[0].requires_grad_(checkpointing)
+        with LiveBytes(given) as trained:
+            with FlopCounterMode(display=False) as counter:
+                made = module.train()(*inputs)
+            if checkpointing:  # the backward pass makes activations again
+                torch.autograd.grad(made.sample.sum(), inputs[0])
         with LiveBytes(given) as evaluated, torch.no_grad():
             module.eval()(*inputs)
     parameters = sum(parameter.numel() for parameter in module.parameters())

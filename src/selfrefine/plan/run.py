@@ -30,8 +30,9 @@ class Load:
 
     @property
     def flops(self) -> float:
-        """Of all images."""
-        return float(self.images * count(self.network).flops * (TRAINING if self.kind == "train" else 1))
+        """Of all images; checkpointed gradients take another forward pass."""
+        passes = TRAINING + (isinstance(self.network, Diffusion) and self.network.checkpointing)
+        return float(self.images * count(self.network).flops * (passes if self.kind == "train" else 1))
 
 
 class Run:

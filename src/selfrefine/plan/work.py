@@ -4,6 +4,7 @@ One function for each stage that computes on a device; they follow the stages' o
 none: a plan reads no text encoder of others, and captions are few beside the evaluations of images.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from math import ceil
 from typing import Any
@@ -57,8 +58,14 @@ def _decoded(run: Run, chunk: int, images: int) -> Iterator[Load]:
 
 
 def _train_base(run: Run) -> Iterator[Load]:
+    yield _training(run, run.of("train_base")["steps"])
+
+
+def _training(run: Run, steps: int) -> Load:
+    """Updates of the diffusion network, whose batches pass it in parts."""
     base = run.of("train_base")
-    yield Load("train", run.network(), base["batch_size"], base["batch_size"] * base["steps"])
+    network = dataclasses.replace(run.network(), checkpointing=base["gradient_checkpointing"])
+    return Load("train", network, base["batch_size"] // base["gradient_accumulation"], base["batch_size"] * steps)
 
 
 def _sampled(run: Run, n_images: int, chunk: int, steps: int) -> Iterator[Load]:
@@ -88,7 +95,7 @@ def _train_highlighter(run: Run) -> Iterator[Load]:
 def _train_refined(run: Run) -> Iterator[Load]:
     values, base = run.of("train_refined"), run.of("train_base")
     steps = values["steps"] + round(values["extra_steps"] * values["steps"])
-    yield Load("train", run.network(), base["batch_size"], base["batch_size"] * steps)
+    yield _training(run, steps)
     if (values["forward"], values["reverse"]) != ("none", "none"):
         made = values["map_images"] * refreshes(base["steps"], steps, values["cycle"])
         chunk = min(values["map_images"], guidance.CHUNK)

@@ -26,6 +26,8 @@ class Config:
     diffusion: dict[str, Any]
     steps: int
     batch_size: int
+    gradient_accumulation: int
+    gradient_checkpointing: bool
     learning_rate: float
     weight_decay: float
     betas: tuple[float, ...]
