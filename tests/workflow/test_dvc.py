@@ -99,7 +99,7 @@ def test_metrics_and_plots_show_the_tables_and_curves(recorded: Project) -> None
     plots = json.loads(recorded.run("dvc plots show --json"))
     assert not plots.get("errors")
     assert {"loss of the base phase", "loss of the refinement phase"} <= plots["data"].keys()
-    figures = (recorded.root / "results/figures/smoke").glob("*.png")
+    figures = (recorded.root / "results").glob("*/smoke/*.png")
     assert {name for name in plots["data"] if name.endswith(".png")} == {
         figure.relative_to(recorded.root).as_posix() for figure in figures
     }
