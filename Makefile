@@ -5,6 +5,7 @@
 #   make report                 tables, figures and provenance of the last run in one page: report.html
 #   make readme                 writes the numbers and figures of the last run into README.md
 #   make plan EXPERIMENT=small  jobs, hours, disk and memory that an experiment takes, before anything starts
+#   make photographs EXPERIMENT=paper   the folders of images that it names, from who publishes them
 #   make bench                  what refinement costs on this machine and how fast training and sampling are: results/bench
 
 SHELL := /bin/bash
@@ -17,7 +18,7 @@ CONFIG := $(if $(EXPERIMENT),--config experiment=$(EXPERIMENT))
 QUIETLY = told=$$($(1) 2>&1) || { echo "$$told"; exit 1; }
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test checks unit workflow pull readme report plan bench ready ready-to-test
+.PHONY: all test checks unit workflow pull readme report plan photographs bench ready ready-to-test
 .DEFAULT_GOAL := all
 
 all: ready
@@ -29,6 +30,9 @@ readme: ready
 # TFLOPS=100 assumes a rate; without it this machine is measured.
 plan: ready
 	@python -m selfrefine.commands.plan $(if $(EXPERIMENT),--experiment $(EXPERIMENT)) $(if $(TFLOPS),--tflops $(TFLOPS))
+
+photographs: ready
+	@python -m selfrefine.commands.photographs $(if $(EXPERIMENT),--experiment $(EXPERIMENT))
 
 bench: ready
 	@python -m selfrefine.commands.bench

@@ -19,7 +19,7 @@ STAGES = [name for name in MODULES if name.startswith("selfrefine.stages.")]
 LIGHT = [
     "selfrefine",
     *(f"selfrefine.{name}" for name in ("config", "code_digest", "image_folder", "params", "references", "relations")),
-    *(f"selfrefine.{name}" for name in ("family_relations", "strict_yaml", "typed_json")),
+    *(f"selfrefine.{name}" for name in ("family_relations", "given_folders", "strict_yaml", "typed_json")),
 ]
 HEAVY = {"torch", "numpy", "pandas", "diffusers", "matplotlib", "torch_fidelity", "torchvision", "scipy", "sklearn"}
 # Ways to open a file, as they are written.
@@ -30,6 +30,7 @@ OPENERS |= {f"{module}.{verb}" for module in ("np", "torch", "json", "pickle") f
 NOT_DATA = {
     "selfrefine.strict_yaml": {"read_text"},  # params
     "selfrefine.code_digest": {"read_text"},  # source code
+    "selfrefine.photograph_sources": {"write_bytes", "open"},  # images of a folder that only appears when it is whole
     "selfrefine.resume": {"open", "read_text"},  # the lock of a scratch folder
     "selfrefine.runtime": {"open"},  # the lock of a GPU
     "selfrefine.packages": {"open"},  # archives of package indices

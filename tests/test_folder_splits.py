@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from selfrefine import folder_splits, image_folder
+from selfrefine.errors import InputError
 from selfrefine.folder_splits import Note, Photographs
 
 NAMES = [f"folder{index % 7}/photo {index}.png" for index in range(2000)]
@@ -38,6 +39,33 @@ def test_the_first_files_come_from_all_folders():
     for names in (train, test):
         counts = [sum(name.startswith(f"folder{index}/") for name in names[:140]) for index in range(7)]
         assert min(counts) > 5
+
+
+def test_a_folder_that_comes_split_keeps_its_splits():
+    names = [f"{split}/photo {index}.png" for split in ("test", "train") for index in range(20)]
+    train, test = folder_splits.split_names(names, None, seed=0)
+    assert sorted(test) + sorted(train) == sorted(names)
+    assert all(name.startswith("train/") for name in train)
+    assert train != sorted(train), "the first n of a seeded order"
+    for stray in ("photo.png", "valid/photo.png"):
+        with pytest.raises(
+            InputError, match=f"{stray}: neither in train nor in test; move it there, or set prepare_da"
+        ):
+            folder_splits.split_names([*names, stray], None, seed=0)
+
+
+def test_classes_of_a_folder_that_comes_split_are_the_folders_in_its_splits(tmp_path: Path):
+    for index, name in enumerate(["train/bags/1.png", "train/2.png", "test/bags/3.png", "test/t-shirts/4.png"]):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (index, 0, 0)).save(tmp_path / name)
+    train, test, _ = folder_splits.read_folder(
+        image_folder.image_files(tmp_path), 4, "white", test_share=None, seed=0, max_images=9, label="test"
+    )
+    found = [
+        dict(zip(split.sources, zip(split.labels, split.captions, strict=True), strict=True)) for split in (train, test)
+    ]
+    assert found[0] == {"train/bags/1.png": (0, "bags"), "train/2.png": (-1, "")}
+    assert found[1] == {"test/bags/3.png": (0, "bags"), "test/t-shirts/4.png": (1, "t shirts")}
 
 
 def test_composed_and_decomposed_letters_are_one_name():

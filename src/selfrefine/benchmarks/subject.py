@@ -15,7 +15,8 @@ from torch import nn
 from selfrefine import config, networks, runtime, schedule
 from selfrefine.guidance import Refinement
 from selfrefine.highlighter import Highlighter
-from selfrefine.trainer import Settings, Trainer
+from selfrefine.settings import Settings
+from selfrefine.trainer import Trainer
 
 MODEL, VARIANT, SEED = "ddpm", "both", 0
 N_IMAGES = 1024  # of the training set; a step's time does not depend on it

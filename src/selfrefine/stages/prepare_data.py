@@ -35,6 +35,7 @@ class OfFolder:
     contents: str
     size: int
     background: str
+    own_splits: bool
     test_share: float
     split_seed: int
     minimum_images: int
@@ -101,7 +102,7 @@ def of_folder(config: OfFolder, label: str) -> tuple[Split, Split, list[Note]]:
         paths,
         config.size,
         config.background,
-        test_share=config.test_share,
+        test_share=None if config.own_splits else config.test_share,
         seed=config.split_seed,
         max_images=config.max_images,
         label=label,

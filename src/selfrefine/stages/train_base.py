@@ -10,7 +10,8 @@ import torch
 
 from selfrefine import conditioning, files, first_stage, networks, runtime, schedule, text_encoder, training
 from selfrefine.runtime import Job, main
-from selfrefine.trainer import Settings, Trainer
+from selfrefine.settings import Settings
+from selfrefine.trainer import Trainer
 
 
 @dataclass(frozen=True)

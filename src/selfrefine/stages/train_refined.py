@@ -25,7 +25,8 @@ from selfrefine.errors import InputError
 from selfrefine.gradcam import Cam, CamPreparation, CamTap, CamTarget
 from selfrefine.guidance import Guide, Refinement
 from selfrefine.runtime import Job, main
-from selfrefine.trainer import Settings, Trainer
+from selfrefine.settings import Settings
+from selfrefine.trainer import Trainer
 
 
 @dataclass(frozen=True)
