@@ -19,9 +19,8 @@ WORDS = f"{SIZES} --device cpu --precision float32".split()
 def finished(tmp_path_factory):
     """Two seeds of two data sets, and the params that select them."""
     root = tmp_path_factory.mktemp("project")
-    (root / "params.yaml").write_text(
-        "experiment: small\nselect: {datasets: [shapes], models: [tiny]}\ndatasets: {shapes: {}, petals: {}}\n"
-    )
+    rows = "datasets: {shapes: {}, petals: {}}\nmodels: {tiny: {}}\n"
+    (root / "params.yaml").write_text(f"experiment: small\nselect: {{datasets: [shapes], models: [tiny]}}\n{rows}")
     (root / "experiments").mkdir()
     (root / "experiments" / "small.yaml").write_text("{}\n")
     (root / "experiments" / "more.yaml").write_text("select: {datasets: [petals, shapes]}\n")
