@@ -17,7 +17,7 @@ from PIL import Image
 from pyarrow import parquet
 from torchvision import datasets
 
-from selfrefine import captions, folder_splits, image_folder, photograph_sources
+from selfrefine import captions, folder_splits, image_folder, photograph_sources, strict_yaml
 from selfrefine.commands import photographs
 from selfrefine.errors import InputError
 from selfrefine.photograph_sources import OfHub, OfTorchvision
@@ -192,3 +192,37 @@ def test_data_sets_that_share_a_folder_share_its_source():
     values = {"select": {"datasets": list(sets), "models": ["m"]}, "datasets": sets, "models": {"m": {}}}
     source = OfTorchvision("Flowers102", ("train",), ())
     assert photographs.wanted(values) == {Path("photos"): ("large", source), Path("other"): ("lone", None)}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Params of the project, and an experiment of two folders of which one has a source."""
+    for name in ("params.yaml", "workflow/schemas"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).symlink_to(Path(__file__).parents[1] / name)
+    (tmp_path / "experiments").mkdir()
+    row = {**vars(NAMED), "train": ["train"], "test": ["validation"]}
+    other = strict_yaml.read(Path(__file__).parents[1] / "params.yaml")["datasets"]["my_images"]
+    other["prepare_data"]["folder"] = "downloads/others"
+    sets = {"my_images": {"photographs": row, "prepare_data": {"own_splits": True}}, "others": other}
+    overlay = {"select": {"models": ["ddpm"], "datasets": list(sets)}, "datasets": sets}
+    (tmp_path / "experiments" / "mine.yaml").write_text(json.dumps(overlay))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_command_fills_what_it_can_once_and_names_the_rest(hub, project, capsys):
+    left = "downloads/others: is not there, and datasets.others has no photographs: put its images there"
+    with pytest.raises(SystemExit, match=left):
+        photographs.main(["--experiment", "mine"])
+    assert "downloads/my_images: 4 images" in capsys.readouterr().out
+    filled = image_folder.digest(project / "downloads" / "my_images")
+    (project / "downloads" / "others").mkdir()
+    photographs.main(["--experiment", "mine"])
+    assert "downloads/my_images: is there" in capsys.readouterr().out
+    assert image_folder.digest(project / "downloads" / "my_images") == filled
+
+
+def test_wrong_words_end_the_command_in_one_line(project):
+    with pytest.raises(SystemExit, match=r"^photographs: mnie is no file of experiments/; did you mean mine"):
+        photographs.main(["--experiment", "mnie"])

@@ -24,7 +24,8 @@ def missing(params: Params, root: Path) -> Iterator[Problem]:
         run = Run(params, {"dataset": name})
         folder = config.job(params, "prepare_data", run.names).get("folder")
         if folder is not None and not (root / folder).is_dir():
-            told = f"is {folder}, which is no folder; put your images there, or name the folder that holds them"
+            how = " with `make photographs`" if "photographs" in params["datasets"][name] else ""
+            told = f"is {folder}, which is no folder; put your images there{how}, or name the folder that holds them"
             yield run.place("prepare_data", "folder"), told
     for run in runs(params):
         for stage, leaf, weights in _networks(run):
