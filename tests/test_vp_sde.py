@@ -78,6 +78,6 @@ def test_steps_are_those_of_diffusers_vp_sde():
 @pytest.mark.parametrize("sampler", ["euler_ode", "euler_sde"])
 def test_a_discrete_schedule_is_refused_in_one_line(sampler):
     discrete = Schedule(torch.linspace(0.99, 0.01, 10))
-    with pytest.raises(InputError, match=f"generate_samples.sampler is {sampler}.*ddim or ancestral") as error:
+    with pytest.raises(InputError, match=f"generate_samples.sampler is {sampler}.*ddim_eta_1 or ancestral") as error:
         sampling.SAMPLERS[sampler](GaussianNoise(), discrete, torch.zeros(1, 1, 2, 2), 4, [])
     assert "\n" not in str(error.value)

@@ -106,7 +106,7 @@ def _sampler(run: Run) -> Iterator[Problem]:
     """Euler's method needs the equation that it solves."""
     sampler, schedule = run.value("generate_samples", "sampler"), run.value("train_base", "diffusion", "schedule")
     if sampler in ("euler_ode", "euler_sde") and schedule != "vp_sde":
-        told = f"is {sampler}; allowed where train_base.diffusion.schedule is {schedule}: ddim, ancestral"
+        told = f"is {sampler}; allowed where train_base.diffusion.schedule is {schedule}: ddim, ddim_eta_1, ancestral"
         yield run.place("generate_samples", "sampler"), told
 
 

@@ -16,7 +16,9 @@ from selfrefine.progress import Progress
 from selfrefine.schedule import Schedule, Step
 from selfrefine.vp_sde import Streams
 
-Sampler = Literal["ddim", "ancestral", "euler_ode", "euler_sde"]  # the last two for networks of continuous time
+Sampler = Literal[
+    "ddim", "ddim_eta_1", "ancestral", "euler_ode", "euler_sde"
+]  # the last two for networks of continuous time
 
 
 def _images(output: Tensor, noisy: Tensor, level: float, bounded: bool) -> Tensor:
@@ -32,6 +34,16 @@ def ddim(network: nn.Module, schedule: Schedule, noisy: Tensor, steps: int, _str
         images = _images(network(noisy, t).sample.float(), noisy, level, schedule.bounded)
         noise = (noisy - level**0.5 * images) / (1.0 - level) ** 0.5  # once more: x_0 was clipped
         noisy = lower**0.5 * images + (1.0 - lower) ** 0.5 * noise
+    return noisy
+
+
+def ddim_eta_1(network: nn.Module, schedule: Schedule, noisy: Tensor, steps: int, streams: Streams) -> Tensor:
+    """DDIM with eta 1: x_T to images in [-1, 1]. Song et al. 2021, Eq. 12 and 16; what the authors sample latents with.
+
+    It is the reverse chain with the variance of the posterior, the small one, whatever a network has learned.
+    """
+    for step in schedule.chain(steps):
+        noisy = _reverse(network, schedule, noisy, step, streams, small=True)
     return noisy
 
 
@@ -53,13 +65,21 @@ def ancestral_step(network: nn.Module, schedule: Schedule, noisy: Tensor, step: 
         step: of `Schedule.chain`.
         streams: one generator per image, for the noise of the step; the last step draws none.
     """
+    return _reverse(network, schedule, noisy, step, streams, small=False)
+
+
+def _reverse(
+    network: nn.Module, schedule: Schedule, noisy: Tensor, step: Step, streams: Streams, *, small: bool
+) -> Tensor:
+    """A reverse step with the posterior's variance, the small one, or with the network's."""
     t, level, lower = step
     output, posterior = network(noisy, t).sample.float(), diffusion.posterior(level, lower)
     mean = posterior.from_images * _images(output, noisy, level, schedule.bounded) + posterior.from_noisy * noisy
     if lower == 1.0:
         return mean
     fresh = randomness.image_noise(list(streams), tuple(noisy.shape[1:]))
-    return mean + _deviation(output, posterior, schedule.learned_variance) * fresh.to(noisy.device)
+    deviation = posterior.variance**0.5 if small else _deviation(output, posterior, schedule.learned_variance)
+    return mean + deviation * fresh.to(noisy.device)
 
 
 def _deviation(output: Tensor, step: diffusion.Posterior[float], learned: bool) -> Tensor | float:
@@ -73,6 +93,7 @@ def _deviation(output: Tensor, step: diffusion.Posterior[float], learned: bool) 
 
 SAMPLERS: dict[Sampler, Callable[[nn.Module, Schedule, Tensor, int, Streams], Tensor]] = {
     "ddim": ddim,
+    "ddim_eta_1": ddim_eta_1,
     "ancestral": ancestral,
     "euler_ode": vp_sde.euler_ode,
     "euler_sde": vp_sde.euler_sde,

@@ -53,7 +53,7 @@ def _chain(schedule: Schedule, steps: int, sampler: str) -> list[tuple[float, fl
     if not schedule.continuous:
         raise InputError(
             f"params.yaml: generate_samples.sampler is {sampler}; it is for networks of continuous time (family uvit, "
-            "schedule vp_sde), this one takes ddim or ancestral"
+            "schedule vp_sde), this one takes ddim, ddim_eta_1 or ancestral"
         )
     chain = schedule.chain(steps)
     times = [time / TIME_SCALE for time, _, _ in chain]

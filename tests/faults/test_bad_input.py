@@ -158,7 +158,7 @@ def with_config(job, changes):
         ({"steps": "4"}, r"params.yaml: steps is '4' \(str\); int needed"),
         ({"steps": 4.0}, r"params.yaml: steps is 4.0 \(float\); int needed"),
         ({"steps": True}, r"params.yaml: steps is True \(bool\); int needed"),
-        ({"sampler": "dimm"}, "params.yaml: sampler is 'dimm'; allowed: ddim, ancestral"),
+        ({"sampler": "dimm"}, "params.yaml: sampler is 'dimm'; allowed: ddim, ddim_eta_1, ancestral"),
         ({"device": "gpu"}, "params.yaml: shared.device is gpu, but this machine has cpu"),
         ({"precision": "float16"}, "params.yaml: shared.precision is float16; allowed: auto, float32, bfloat16"),
     ],

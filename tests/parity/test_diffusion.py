@@ -72,6 +72,27 @@ def test_ddim_on_the_full_chain_equals_diffusers(make):
 
 
 @pytest.mark.parametrize("make", [tiny_pipeline, improved_pipeline])
+def test_ddim_eta_1_equals_diffusers(make):
+    """On all timesteps: diffusers respaces in another way. A learned variance is of no use to it."""
+    pipeline = make()
+    total = pipeline.scheduler.config.num_train_timesteps
+    scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, clip_sample=True, set_alpha_to_one=True)
+    ours, theirs = ([randomness.stream(0, "evaluation", row) for row in range(2)] for _ in range(2))
+    shape = (3, 8, 8)
+    with torch.no_grad():
+        start = randomness.image_noise(ours, shape)
+        images = sampling.ddim_eta_1(pipeline.unet, schedule.of(pipeline), start, total, ours)
+        noisy = randomness.image_noise(theirs, shape)
+        scheduler.set_timesteps(total)
+        for t in scheduler.timesteps:
+            noise = pipeline.unet(noisy, t).sample[:, :3]
+            fresh = randomness.image_noise(theirs, shape) if t > 0 else torch.zeros_like(noisy)
+            how = {"eta": 1.0, "use_clipped_model_output": True, "variance_noise": fresh}
+            noisy = scheduler.step(noise, t, noisy, **how).prev_sample
+    torch.testing.assert_close(images, noisy, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("make", [tiny_pipeline, improved_pipeline])
 def test_ancestral_on_a_respaced_chain_equals_diffusers(make):
     """With the large variance, and with one learned between the bounds of the respaced chain."""
     pipeline = make()
