@@ -45,7 +45,7 @@ def shard(*rows: tuple[str, bytes, list[str]]) -> bytes:
 
 SHARDS = {
     "data/train-00000-of-00002-ab.parquet": shard(
-        ("a/rose.jpg", picture(1), ["a rose", "red"]), ("b", picture(2), [""])
+        ("a/rose.jpg", picture(1), ["a rose", "red"]), ("b.2", picture(2), [""])
     ),
     "data/train-00001-of-00002-cd.parquet": shard(
         ("a/rose.jpg", picture(1), ["again"]), ("c.png", picture(3, "PNG"), ["c"])
@@ -123,7 +123,7 @@ def test_photographs_of_the_hub_are_the_files_that_it_holds(hub, tmp_path, capsy
 def test_names_captions_and_test_splits_are_kept_and_read_by_prepare_data(hub, tmp_path, capsys):
     folder = fetched(NAMED, tmp_path)
     paths = image_folder.image_files(folder)
-    assert sorted(paths) == ["test/d.jpg", "train/b.jpg", "train/c.png", "train/rose.jpg"]
+    assert sorted(paths) == ["test/d.jpg", "train/b.2.jpg", "train/c.png", "train/rose.jpg"]
     with (folder / image_folder.CAPTIONS).open() as table:
         assert dict(csv.reader(table))["train/rose.jpg"] == "a rose", "the first row of a name, the first of a list"
     told = captions.of_folder(folder, paths, "test")

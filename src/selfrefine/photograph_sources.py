@@ -18,7 +18,7 @@ from selfrefine import files
 from selfrefine.captions import COLUMNS
 from selfrefine.errors import InputError
 from selfrefine.folder_splits import SPLITS
-from selfrefine.image_folder import CAPTIONS
+from selfrefine.image_folder import CAPTIONS, SUFFIXES
 from selfrefine.progress import Progress
 from selfrefine.providers import first_delivery, one_line
 
@@ -171,7 +171,7 @@ def _fill(dataset: str, source: Source, folder: Path, downloads: Path) -> int:
         (folder / below).mkdir(parents=True, exist_ok=True)
         for split in theirs:
             for photograph in source.read(split, downloads, f"photographs of {dataset}, {split}"):
-                name = (below / (photograph.name or f"{len(captions):06}")).with_suffix(_suffix(photograph)).as_posix()
+                name = (below / _named(photograph, f"{len(captions):06}")).as_posix()
                 if name not in captions:
                     captions[name] = photograph.caption
                     (folder / name).write_bytes(photograph.content)
@@ -182,7 +182,9 @@ def _fill(dataset: str, source: Source, folder: Path, downloads: Path) -> int:
     return len(captions)
 
 
-def _suffix(photograph: Photograph) -> str:
-    """That of its format: columns hold files whose names may have none."""
+def _named(photograph: Photograph, otherwise: str) -> str:
+    """The name of its file, with the suffix of its format: columns hold files whose names may have another or none."""
     kind = str(Image.open(io.BytesIO(photograph.content)).format).lower()
-    return ".jpg" if kind == "jpeg" else f".{kind}"
+    name = PurePosixPath(photograph.name or otherwise)
+    stem = name.stem if name.suffix.lower() in SUFFIXES else name.name
+    return f"{stem}.{'jpg' if kind == 'jpeg' else kind}"
