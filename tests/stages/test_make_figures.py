@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 
 import numpy as np
@@ -157,6 +158,14 @@ def test_each_family_shows_its_reference_and_the_row_that_it_names(inputs):
 def test_the_caption_of_families_names_the_steps_of_each():
     told = "Experiment smoke, seed 7. DDPM: Garments at 16 px, 20 + 15 steps."
     assert make_figures._scale_of_families(CONFIG) == told
+
+
+def test_a_size_that_a_title_tells_is_not_told_twice():
+    rows = copy.deepcopy(CONFIG.rows)
+    for row in rows["datasets"].values():
+        row["title"] = "Garments, 16 px"
+    told = make_figures._scale_of_families(dataclasses.replace(CONFIG, rows=rows))
+    assert told == "Experiment smoke, seed 7. DDPM: Garments, 16 px, 20 + 15 steps."
 
 
 def test_without_masks_figure7_says_why(inputs, tmp_path):

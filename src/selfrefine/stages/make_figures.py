@@ -212,8 +212,13 @@ def _scale_of_families(config: Config) -> str:
         row = config.rows["models"][model]
         data = config.rows["datasets"][row["home"]]
         base, refined = data["models"][model]["steps"]
-        told.append(f"{row['title']}: {data['title']} at {data['size']} px, {base} + {refined} steps")
+        told.append(f"{row['title']}: {_data(data['title'], data['size'])}, {base} + {refined} steps")
     return f"Experiment {config.experiment}, seed {config.select['seeds'][0]}. {'; '.join(told)}."
+
+
+def _data(title: str, size: int) -> str:
+    """A data set and its size, unless its title tells it."""
+    return title if f"{size} px" in title else f"{title} at {size} px"
 
 
 def _models(config: Config) -> list[str]:
@@ -225,7 +230,7 @@ def _caption(config: Config, dataset: str, size: int) -> str:
     """Scale and seed, for under a figure of one data set."""
     base, refined = _main_run(config, dataset)["steps"]
     title = config.rows["datasets"][dataset]["title"]
-    return f"{_scale(config)} {title} at {size} px, {base} base steps and {refined} of refinement."
+    return f"{_scale(config)} {_data(title, size)}, {base} base steps and {refined} of refinement."
 
 
 if __name__ == "__main__":
