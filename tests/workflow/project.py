@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,12 @@ SETTINGS = ("Using workflow specific profile", "Config file params.yaml is exten
 JOB = re.compile(r"^(?:local)?rule (?P<rule>\w+):\n(?P<properties>(?:    .*\n)*)", re.MULTILINE)
 
 
+def children_seconds() -> float:
+    """Seconds of processor that finished children took: a busy machine makes the clock, but not the work, longer."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @dataclass(frozen=True)
 class Project:
     """A copy of the project.
@@ -40,6 +47,7 @@ class Project:
         own = {
             "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(self.root / "src"),
+            "OMP_WAIT_POLICY": "passive",  # tests run beside each other: threads that wait shall not spin
             "GIT_AUTHOR_NAME": "test",
             "GIT_AUTHOR_EMAIL": "test@example.org",
             "GIT_COMMITTER_NAME": "test",

@@ -1,6 +1,5 @@
 """A study of a thousand jobs is planned in seconds (design, section 10; issue of cost and speed)."""
 
-import resource
 import shutil
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from selfrefine import config
 from tests.workflow.job_list import ROOT, job_list, project_params
-from tests.workflow.project import Project
+from tests.workflow.project import Project, children_seconds
 
 JOBS, SECONDS = 1000, 20.0
 
@@ -34,12 +33,6 @@ def study(tmp_path: Path) -> Project:
     project.set("experiment", "small")
     project.set("select.seeds", enough_seeds("small"))
     return project
-
-
-def children_seconds() -> float:
-    """Seconds of processor that finished children took: a busy machine makes the clock, but not the work, longer."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 @pytest.mark.slow
