@@ -47,7 +47,7 @@ class Project:
         own = {
             "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(self.root / "src"),
-            "OMP_WAIT_POLICY": "passive",  # tests run beside each other: threads that wait shall not spin
+            "OMP_WAIT_POLICY": "passive",  # beside other programs, threads that wait shall not spin
             "GIT_AUTHOR_NAME": "test",
             "GIT_AUTHOR_EMAIL": "test@example.org",
             "GIT_COMMITTER_NAME": "test",
