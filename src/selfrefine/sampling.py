@@ -16,9 +16,8 @@ from selfrefine.progress import Progress
 from selfrefine.schedule import Schedule, Step
 from selfrefine.vp_sde import Streams
 
-Sampler = Literal[
-    "ddim", "ddim_eta_1", "ancestral", "euler_ode", "euler_sde"
-]  # the last two for networks of continuous time
+# The last two are for networks of continuous time.
+Sampler = Literal["ddim", "ddim_eta_1", "ancestral", "euler_ode", "euler_sde"]
 
 
 def _images(output: Tensor, noisy: Tensor, level: float, bounded: bool) -> Tensor:
