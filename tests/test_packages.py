@@ -13,6 +13,7 @@ import pytest
 
 from selfrefine import packages
 from selfrefine.errors import InputError
+from tests.faults.children import FORKS
 from tests.local_archives import debian_repository, package_index
 
 PINNED = packages.PythonPackage("small-package", "1.0", hashlib.sha256(b"content").hexdigest())
@@ -48,6 +49,14 @@ def test_the_hook_of_the_test_is_a_real_one(repository: Path, tmp_path: Path):
     assert (repository / "hook").exists()
 
 
+def fetch_as_nobody(folder: Path, configuration: str) -> None:
+    os.environ["APT_CONFIG"] = configuration
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+    packages.debian_package("dataset-small", folder)
+
+
 @needs_apt
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
 def test_a_debian_package_needs_no_root(repository: Path, tmp_path: Path):
@@ -56,18 +65,11 @@ def test_a_debian_package_needs_no_root(repository: Path, tmp_path: Path):
     own = tmp_path / "own"
     own.mkdir()
     os.chown(own, 65534, 65534)
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.setgroups([])
-            os.setgid(65534)
-            os.setuid(65534)
-            contents = packages.debian_package("dataset-small", own)
-            status = 0 if (contents / "usr/share/datasets/small/images.gz").read_bytes() == b"pixels" else 2
-        finally:
-            os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    child = FORKS.Process(target=fetch_as_nobody, args=(own, os.environ["APT_CONFIG"]))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    assert next(own.rglob("images.gz")).read_bytes() == b"pixels"
 
 
 @needs_apt

@@ -103,7 +103,7 @@ def serve(listening: int) -> None:
             connection, _ = listener.accept()
             with connection:
                 import_slow_packages()
-                if os.fork() == 0:
+                if os.fork() == 0:  # noqa: TID251 - this process has imported, and started no thread
                     listener.close()
                     _live(connection)
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,21 @@ import pytest
 from selfrefine import files, sources
 from selfrefine.runtime import Job
 from selfrefine.stages import fetch_data
+from tests.faults.children import Child
 
 CONTENTS = {name: f"content of {name}".encode() for name in sources.SOURCES["fashion_mnist"].sha256}
+
+
+SMALL = replace(
+    sources.SOURCES["fashion_mnist"],
+    sha256={name: hashlib.sha256(content).hexdigest() for name, content in CONTENTS.items()},
+)
 
 
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, with a source `small` registered that has the pins of CONTENTS."""
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in CONTENTS.items()}
-    monkeypatch.setitem(sources.SOURCES, "small", replace(sources.SOURCES["fashion_mnist"], sha256=digests))
+    monkeypatch.setitem(sources.SOURCES, "small", SMALL)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -56,10 +63,8 @@ def test_the_files_are_written_unpacked_under_their_names(room: Path):
 
 
 @pytest.fixture
-def stalling_mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """torchvision's mirror sends half a file and then nothing more."""
-    from torchvision import datasets
-
+def stalling_mirror() -> Iterator[str]:
+    """Address of a host that sends half a file and then nothing more."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         kept = []
 
@@ -68,24 +73,28 @@ def stalling_mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             kept[0].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 500)
 
         threading.Thread(target=answer, daemon=True).start()
-        monkeypatch.setattr(datasets.FashionMNIST, "mirrors", [f"http://127.0.0.1:{server.getsockname()[1]}/"])
-        yield
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
         for connection in kept:
             connection.close()
 
 
-def test_a_kill_while_downloading_leaves_nothing_half_written(room: Path, stalling_mirror: None):
-    child = os.fork()
-    if child == 0:
-        try:
-            fetch_data.run(job("torchvision"))
-        finally:
-            os._exit(0)
-    waited_until = time.monotonic() + 10
+def from_mirror(room: Path, address: str) -> None:
+    """Makes a child one that works in `room` and has `address` as torchvision's mirror."""
+    from torchvision import datasets
+
+    os.chdir(room)
+    sources.SOURCES["small"] = SMALL
+    datasets.FashionMNIST.mirrors = [address]
+
+
+def test_a_kill_while_downloading_leaves_nothing_half_written(room: Path, stalling_mirror: str):
+    fault = partial(from_mirror, room, stalling_mirror)
+    child = Child(job("torchvision"), room / "log", fault, command=False)
+    waited_until = time.monotonic() + 60
     while not list(room.glob("scratch/fetch_data/small/*/torchvision/*.partial")) and time.monotonic() < waited_until:
         time.sleep(0.01)
-    os.kill(child, signal.SIGKILL)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    child.process.kill()
+    assert child.wait().code == -signal.SIGKILL
     assert list(room.glob("scratch/fetch_data/small/*/torchvision/*.partial"))
     assert not (room / "data").exists()
     fill_folder()

@@ -1,8 +1,8 @@
 """Labelled images in; a classifier and its accuracy on the test split out, the same after a kill."""
 
-import os
 import signal
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from selfrefine.runtime import Job
 from selfrefine.stages import train_classifier
 from selfrefine.stages.train_classifier import Config, Inputs, Outputs
 from tests import tiny
+from tests.faults.children import in_update, run_job
 from tests.test_classifier import garments
 
 CONFIG = Config(
@@ -51,7 +52,8 @@ def job(inputs, folder, **changes):
 @pytest.fixture(scope="module")
 def unbroken(inputs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
-    train_classifier.run(job(inputs, folder))
+    ended = run_job(job(inputs, folder), tmp_path_factory.mktemp("log"))
+    assert ended.code == 0, ended.err
     return folder
 
 
@@ -68,21 +70,12 @@ def test_the_accuracy_is_that_of_the_file_on_the_test_images(inputs, unbroken):
     assert set(tiny.bytes_below(unbroken)) == {"classifier.safetensors", "metrics.csv"}
 
 
-def test_killed_and_started_again_it_ends_bit_equal(inputs, unbroken, tmp_path, capfd):
-    killed = job(inputs, tmp_path)
-    child = os.fork()
-    if child == 0:
-        original, left = train_classifier.ClassifierTrainer.update, iter(range(7))
-        train_classifier.ClassifierTrainer.update = lambda self: (
-            original(self) if next(left, None) is not None else os.kill(os.getpid(), signal.SIGKILL)
-        )
-        train_classifier.run(killed)
-        os._exit(0)
-    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+def test_killed_and_started_again_it_ends_bit_equal(inputs, unbroken, tmp_path):
+    killed, log = job(inputs, tmp_path / "out"), tmp_path / "log"
+    assert run_job(killed, log, partial(in_update, 8)).code == -signal.SIGKILL
     assert not killed.outputs.classifier.exists()
-    train_classifier.run(killed)
-    assert "going on after step 5" in capfd.readouterr().out
-    assert tiny.bytes_below(tmp_path) == tiny.bytes_below(unbroken)
+    assert "going on after step 5" in run_job(killed, log).out
+    assert tiny.bytes_below(tmp_path / "out") == tiny.bytes_below(unbroken)
 
 
 def test_another_draw_is_another_classifier(inputs, unbroken, tmp_path):

@@ -1,6 +1,6 @@
-import os
 import signal
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -12,6 +12,7 @@ from selfrefine.runtime import Job
 from selfrefine.stages import train_highlighter
 from selfrefine.stages.train_highlighter import Config, Inputs, Outputs
 from tests import tiny_highlighter
+from tests.faults.children import before_rename, in_update, run_job
 
 CONFIG = Config(
     names={"dataset": "striped", "model": "ddpm", "highlighter": "flaw", "seed": "0"},
@@ -46,7 +47,8 @@ def job(inputs, folder, **changes):
 @pytest.fixture(scope="module")
 def unbroken(inputs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
-    train_highlighter.run(job(inputs, folder))
+    ended = run_job(job(inputs, folder), tmp_path_factory.mktemp("log"))
+    assert ended.code == 0, ended.err
     return folder
 
 
@@ -78,37 +80,19 @@ def test_a_draw_beyond_the_fakes_is_refused(inputs, tmp_path):
         train_highlighter.run(job(inputs, tmp_path, draw=1))
 
 
-def kill_self(*_, **__):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def dies(run, module, name, calls):
-    """Runs in a forked child that is killed at a call of `module.name`; returns the signal that ended it."""
-    child = os.fork()
-    if child == 0:
-        original = getattr(module, name)
-        left = iter(range(calls))
-        setattr(module, name, lambda *a, **k: original(*a, **k) if next(left, None) is not None else kill_self())
-        run()
-        os._exit(0)
-    return os.WTERMSIG(os.waitpid(child, 0)[1])
-
-
-# Between two updates after a checkpoint; while a checkpoint is renamed; while the result is.
+# In an update after a checkpoint; before a checkpoint is renamed; before the result is.
 @pytest.mark.parametrize(
-    ("where", "name", "calls", "kept"),
+    ("fault", "kept"),
     [
-        ("HighlighterTrainer", "update", 3, "going on after step 2"),
-        ("os", "replace", 1, "going on after step 2"),
-        ("os", "replace", 2, "going on after step 4"),
+        (partial(in_update, 4), "going on after step 2"),
+        (partial(before_rename, 2), "going on after step 2"),
+        (partial(before_rename, 3), "going on after step 4"),
     ],
 )
-def test_killed_and_started_again_it_ends_bit_equal(where, name, calls, kept, inputs, unbroken, tmp_path, capfd):
-    module = {"HighlighterTrainer": train_highlighter.HighlighterTrainer, "os": os}[where]
-    killed = job(inputs, tmp_path)
-    assert dies(lambda: train_highlighter.run(killed), module, name, calls) == signal.SIGKILL
+def test_killed_and_started_again_it_ends_bit_equal(fault, kept, inputs, unbroken, tmp_path):
+    killed, log = job(inputs, tmp_path / "out"), tmp_path / "log"
+    assert run_job(killed, log, fault).code == -signal.SIGKILL
     assert not killed.outputs.highlighter.exists()
-    train_highlighter.run(killed)
-    assert kept in capfd.readouterr().out
+    assert kept in run_job(killed, log).out
     for file in ("highlighter.safetensors", "loss.csv"):
-        assert (tmp_path / file).read_bytes() == (unbroken / file).read_bytes()
+        assert (tmp_path / "out" / file).read_bytes() == (unbroken / file).read_bytes()
