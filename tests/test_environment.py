@@ -12,8 +12,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-# Required as programs, not imported; and the user's own wish, for the metrics of a later issue.
-NOT_IMPORTED = {"dvc", "lpips"}
+# A program, and what makes it read params.yaml in C: not imported.
+NOT_IMPORTED = {"dvc", "ruamel-yaml-clib"}
 # What imports a package under another name.
 PACKAGE_OF = {"skimage": "scikit-image", "yaml": "pyyaml", "PIL": "pillow"}
 

@@ -10,7 +10,6 @@ import yaml
 
 from tests.workflow.conftest import USERS_COMMAND
 from tests.workflow.project import ROOT, Project, jobs
-from tests.workflow.test_params_leaves import PARAMS, after_flip, leaves, unchanged
 
 RECORD = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # Each changes the bytes of what it reruns: after equal bytes Snakemake runs what follows in one go, but not in two.
@@ -26,21 +25,6 @@ FLIPPED = {
 def watched(stage: str) -> list[str]:
     """The params of params.yaml that a stage of dvc.yaml watches."""
     return [entry for entry in RECORD[stage]["params"] if isinstance(entry, str)]
-
-
-def test_dvc_watches_every_leaf_that_a_stage_reads() -> None:
-    before = unchanged()
-    unwatched = []
-    for path in leaves(PARAMS):
-        after = after_flip(path)
-        readers = {job.stage for job in before.keys() | after.keys() if before.get(job) != after.get(job)}
-        unwatched += [(leaf, stage) for leaf in [".".join(path)] for stage in readers if not watches(stage, leaf)]
-    assert not unwatched
-
-
-def watches(stage: str, leaf: str) -> bool:
-    """Whether a stage of dvc.yaml watches a leaf or a section around it."""
-    return any(f"{leaf}.".startswith(f"{entry}.") for entry in watched(stage))
 
 
 def test_every_stage_runs_its_own_rules_and_watches_them_and_the_experiment() -> None:

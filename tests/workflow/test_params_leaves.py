@@ -10,6 +10,7 @@ import pytest
 from selfrefine import config, typed_json
 from selfrefine.plan.jobs import Planned
 from tests.workflow.job_list import STAGES, job_list, project_params
+from tests.workflow.test_dvc import watched
 
 EMBEDDED = project_params("embedded")
 # Every row has a twin that is not selected, so that a changed name still names a row; one sampling runs.
@@ -54,7 +55,7 @@ def unchanged() -> dict[Planned, str]:
 
 @functools.cache
 def after_flip(path: tuple[str, ...]) -> dict[Planned, str]:
-    """The config of every job after one leaf has changed; kept, because two modules' tests ask for each."""
+    """The config of every job after one leaf has changed; kept, because two tests ask for each."""
     return texts(flipped(PARAMS, path))
 
 
@@ -133,6 +134,21 @@ def test_one_changed_leaf_changes_exactly_the_jobs_that_read_it(path: tuple[str,
     row = path[0] in config.ROWS
     unselected = row and (path[1].endswith("x") or path[1] not in PARAMS["select"].get(path[0], PARAMS[path[0]]))
     assert changed or before.keys() != after.keys() or unselected or path[2:] == ("width",)
+
+
+def test_dvc_watches_every_leaf_that_a_stage_reads() -> None:
+    before = unchanged()
+    unwatched = []
+    for path in leaves(PARAMS):
+        after = after_flip(path)
+        readers = {job.stage for job in before.keys() | after.keys() if before.get(job) != after.get(job)}
+        unwatched += [(leaf, stage) for leaf in [".".join(path)] for stage in readers if not watches(stage, leaf)]
+    assert not unwatched
+
+
+def watches(stage: str, leaf: str) -> bool:
+    """Whether a stage of dvc.yaml watches a leaf or a section around it."""
+    return any(f"{leaf}.".startswith(f"{entry}.") for entry in watched(stage))
 
 
 @pytest.mark.parametrize("section", list(config.READERS))
