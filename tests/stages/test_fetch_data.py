@@ -23,8 +23,6 @@ from selfrefine.stages import fetch_data
 from tests.faults.children import Child
 
 CONTENTS = {name: f"content of {name}".encode() for name in sources.SOURCES["fashion_mnist"].sha256}
-
-
 SMALL = replace(
     sources.SOURCES["fashion_mnist"],
     sha256={name: hashlib.sha256(content).hexdigest() for name, content in CONTENTS.items()},
