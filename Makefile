@@ -32,7 +32,7 @@ plan: ready
 	@python -m selfrefine.commands.plan $(if $(EXPERIMENT),--experiment $(EXPERIMENT)) $(if $(TFLOPS),--tflops $(TFLOPS))
 
 photographs: ready
-	@python -m selfrefine.commands.photographs $(if $(EXPERIMENT),--experiment $(EXPERIMENT))
+	@python -m selfrefine.commands.fetch_photographs $(if $(EXPERIMENT),--experiment $(EXPERIMENT))
 
 bench: ready
 	@python -m selfrefine.commands.bench

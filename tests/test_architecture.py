@@ -28,20 +28,20 @@ OPENERS |= {"loadtxt", "fromfile", "savez", "save_file", "safe_open", "from_pret
 OPENERS |= {f"{module}.{verb}" for module in ("np", "torch", "json", "pickle") for verb in ("load", "save", "dump")}
 # Who may open files besides `files`, and what.
 NOT_DATA = {
-    "selfrefine.strict_yaml": {"read_text"},  # params
-    "selfrefine.code_digest": {"read_text"},  # source code
-    "selfrefine.photograph_sources": {"write_bytes", "open"},  # images of a folder that only appears when it is whole
-    "selfrefine.resume": {"open", "read_text"},  # the lock of a scratch folder
-    "selfrefine.runtime": {"open"},  # the lock of a GPU
-    "selfrefine.packages": {"open"},  # archives of package indices
-    "selfrefine.photographs": {"open", "Image.open"},  # decodes bytes that `files` read
-    "selfrefine.weights": {"torch.load"},  # torchvision's own format
+    "selfrefine.params.strict_yaml": {"read_text"},  # params
+    "selfrefine.params.code_digest": {"read_text"},  # source code
+    "selfrefine.data.hub_images": {"write_bytes", "open"},  # images of a folder that only appears when it is whole
+    "selfrefine.core.scratch": {"open", "read_text"},  # the lock of a scratch folder
+    "selfrefine.core.job": {"open"},  # the lock of a GPU
+    "selfrefine.data.package_archives": {"open"},  # archives of package indices
+    "selfrefine.data.image_decoding": {"open", "Image.open"},  # decodes bytes that `files` read
+    "selfrefine.pretrained.imagenet_weights": {"torch.load"},  # torchvision's own format
     "selfrefine.metrics.clip_score": {"from_pretrained"},  # transformers folders
     "selfrefine.metrics.features": {"torch.save"},  # an empty file in memory, for torch-fidelity to read
     "selfrefine.networks": {"from_pretrained", "save_pretrained"},  # diffusers folders
-    "selfrefine.first_stage": {"from_pretrained", "save_pretrained"},  # the same, of autoencoders
-    "selfrefine.text_encoder": {"from_pretrained", "save_pretrained"},  # transformers folders
-    "selfrefine.joined_arrays": {"open"},  # an .npy file, written in parts
+    "selfrefine.diffusion.autoencoder": {"from_pretrained", "save_pretrained"},  # the same, of autoencoders
+    "selfrefine.pretrained.text_encoder": {"from_pretrained", "save_pretrained"},  # transformers folders
+    "selfrefine.core.joined_arrays": {"open"},  # an .npy file, written in parts
 }
 
 
@@ -87,7 +87,7 @@ def test_stages_do_not_import_each_other(name):
 @pytest.mark.parametrize("name", LIGHT)
 def test_the_workflow_imports_nothing_heavy(name):
     allowed = sys.stdlib_module_names | {"yaml", "jsonschema"}
-    ours = {*LIGHT, "selfrefine.errors"}
+    ours = {*LIGHT, "selfrefine.core.errors"}
     for found in imports(name):
         if found.split(".")[0] == "selfrefine":
             assert {found, found.rpartition(".")[0]} & (ours - {"selfrefine"})
@@ -97,13 +97,15 @@ def test_the_workflow_imports_nothing_heavy(name):
 
 def test_checks_of_params_do_not_belong_to_the_code_of_a_stage():
     for name in STAGES:
-        assert not {"selfrefine.params", "selfrefine.references", "selfrefine.strict_yaml"} & set(imports(name))
-    assert not [found for found in imports("selfrefine.config") if found.startswith("selfrefine.p")]
+        assert not {"selfrefine.params.check", "selfrefine.params.references", "selfrefine.params.strict_yaml"} & set(
+            imports(name)
+        )
+    assert not [found for found in imports("selfrefine.params.job_config") if found.startswith("selfrefine.p")]
 
 
 @pytest.mark.parametrize("name", LIBRARY + STAGES)
 def test_only_files_opens_data_files(name):
-    if name == "selfrefine.files":
+    if name == "selfrefine.core.files":
         return
     assert OPENERS & set(calls(name)) <= NOT_DATA.get(name, set())
 
@@ -111,7 +113,7 @@ def test_only_files_opens_data_files(name):
 @pytest.mark.parametrize("name", LIBRARY + STAGES)
 def test_only_runtime_reads_arguments(name):
     attributes = {node.attr for node in ast.walk(TREES[name]) if isinstance(node, ast.Attribute)}
-    assert name in ("selfrefine.runtime", "selfrefine.warm_start") or not (
+    assert name in ("selfrefine.core.job", "selfrefine.commands.run_stage") or not (
         {"argv"} & attributes or "argparse" in set(imports(name))
     )
 
@@ -120,7 +122,10 @@ def test_only_runtime_reads_arguments(name):
 def test_numbers_come_from_the_params_not_from_the_surroundings(name):
     """Nothing but the config decides what a stage computes."""
     used = {node.attr for node in ast.walk(TREES[name]) if isinstance(node, ast.Attribute)}
-    surrounded = ("selfrefine.packages", "selfrefine.warm_start")  # the registry; what a job's process inherits
+    surrounded = (
+        "selfrefine.data.package_archives",
+        "selfrefine.commands.run_stage",
+    )  # the registry; what a job's process inherits
     assert name in surrounded or not {"environ", "getenv"} & used
 
 

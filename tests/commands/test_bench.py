@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from selfrefine import config, files
-from selfrefine.benchmarks import plain_training, refresh_cost, stock_sampling
 from selfrefine.commands import bench
-from selfrefine.errors import InputError
-from tests.benchmarks.tiny_subject import SIZES
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.cost import diffusers_sampling, diffusers_training, refresh_cost
+from selfrefine.params import job_config
+from tests.support.tiny_subject import SIZES
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {
@@ -42,9 +43,9 @@ def written(tmp_path_factory) -> Path:
     (root / "benchmarks" / "train_base" / "embedded").mkdir(parents=True)
     (root / "benchmarks" / "train_base" / "embedded" / "seed0.tsv").write_text("s\n100.4\n")
     sizes = bench.Sizes(
-        SIZES, plain_training.Sizes(rounds=1, updates=1), stock_sampling.Sizes(rounds=1, images=2, steps=4)
+        SIZES, diffusers_training.Sizes(rounds=1, updates=1), diffusers_sampling.Sizes(rounds=1, images=2, steps=4)
     )
-    bench.bench(root, config.merge(bench.read_params(ROOT), TINY), sizes)
+    bench.bench(root, job_config.merge(bench.read_params(ROOT), TINY), sizes)
     return root / "results" / "bench"
 
 
@@ -77,7 +78,7 @@ def test_the_page_shows_the_tables(written):
 
 def test_images_of_both_samplers_agree(written):
     table = files.read_table(written / "sampling.csv").set_index("case")
-    assert table.loc["ours, float32", "largest_difference"] < stock_sampling.TOLERANCE
+    assert table.loc["ours, float32", "largest_difference"] < diffusers_sampling.TOLERANCE
 
 
 def test_wrong_params_are_told_in_a_line(tmp_path):

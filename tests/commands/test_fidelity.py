@@ -8,8 +8,8 @@ import pytest
 
 from selfrefine import networks
 from selfrefine.commands import fidelity
-from selfrefine.errors import InputError
-from tests import tiny
+from selfrefine.core.errors import InputError
+from tests.support import tiny
 
 SIZES = "--reference 8x4 --pool 4 --candidates 2x4 2x2"
 WORDS = f"{SIZES} --device cpu --precision float32".split()

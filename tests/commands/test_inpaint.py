@@ -6,8 +6,8 @@ from PIL import Image
 
 from selfrefine import networks
 from selfrefine.commands import inpaint
-from selfrefine.errors import InputError
-from tests import tiny
+from selfrefine.core.errors import InputError
+from tests.support import tiny
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from selfrefine import config, files
 from selfrefine.commands import plan
-from selfrefine.errors import InputError
-from selfrefine.plan import calibration, estimate, jobs
-from selfrefine.plan.calibration import Start
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.cost import estimate, machine_rates, planned_jobs
+from selfrefine.cost.machine_rates import Start
+from selfrefine.params import job_config
 
 ROOT = Path(__file__).resolve().parents[2]
 START = Start(2.0, 500 * 2**20)
@@ -20,13 +21,13 @@ START = Start(2.0, 500 * 2**20)
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     """Starts of known length: those of real processes are tested beside `calibration`."""
-    monkeypatch.setattr(calibration, "starts", lambda stages, _tell: dict.fromkeys(stages, START))
+    monkeypatch.setattr(machine_rates, "starts", lambda stages, _tell: dict.fromkeys(stages, START))
     monkeypatch.chdir(ROOT)
 
 
 @pytest.fixture(scope="module")
 def smoke():
-    return config.merge(plan.read_params(ROOT, "smoke")[0], {"select": {"models": ["ddpm"]}})
+    return job_config.merge(plan.read_params(ROOT, "smoke")[0], {"select": {"models": ["ddpm"]}})
 
 
 def test_the_plan_at_a_given_rate_in_words_and_as_a_file(tmp_path, capsys):
@@ -42,14 +43,14 @@ def test_the_plan_at_a_given_rate_in_words_and_as_a_file(tmp_path, capsys):
 
 
 def test_a_measured_plan_has_times_of_every_stage_that_computes(smoke, monkeypatch):
-    monkeypatch.setattr(calibration, "LARGEST", 1e9)
-    monkeypatch.setattr(calibration, "FEWEST", 1)
+    monkeypatch.setattr(machine_rates, "LARGEST", 1e9)
+    monkeypatch.setattr(machine_rates, "FEWEST", 1)
     found = plan.plan(ROOT, smoke, None, 0.0)
     assert {line.stage for line in found if line.work_seconds > 0.0} == {line.stage for line in found if line.flops}
 
 
 def test_sharing_is_what_the_other_refinements_would_train_again(smoke):
-    asked = estimate.loads(smoke, jobs.of_params(smoke, ROOT))
+    asked = estimate.loads(smoke, planned_jobs.of_params(smoke, ROOT))
     bases, forks, saved = estimate.shared(smoke, asked)
     base = sum(load.flops for job, given in asked.items() if job.stage == "train_base" for load in given)
     assert (bases, forks, saved) == (1, 2, base)
@@ -59,7 +60,7 @@ def test_records_of_earlier_runs_are_scaled_to_the_jobs_of_the_plan(smoke, tmp_p
     folder = tmp_path / "benchmarks" / "train_refined" / "smoke"
     folder.mkdir(parents=True)
     (folder / "a.tsv").write_text("s\n30.0\n")
-    asked = estimate.loads(smoke, jobs.of_params(smoke, ROOT))
+    asked = estimate.loads(smoke, planned_jobs.of_params(smoke, ROOT))
     starts = {job.stage: START for job in asked}
     lines = estimate.lines(smoke, asked, torch.float32, starts, lambda _given: 0.0, tmp_path)
     recorded = {line.stage: line.recorded_seconds for line in lines}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from selfrefine.commands import readme
-from selfrefine.errors import InputError
+from selfrefine.core.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from selfrefine import files, networks
+from selfrefine import networks
 from selfrefine.commands import sample
-from selfrefine.errors import InputError
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
 from selfrefine.stages import generate_samples
-from tests import tiny
+from tests.support import tiny
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine import conditioning, first_stage, networks, pixels, randomness, sampling, schedule
-from selfrefine.errors import InputError
-from tests import tiny, tiny_prompt
+from selfrefine import networks
+from selfrefine.core import pixels, random_streams
+from selfrefine.core.errors import InputError
+from selfrefine.diffusion import autoencoder, noise_schedule, prompts, sampling
 from tests.commands.test_sample import run
+from tests.support import tiny, tiny_prompt
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +25,13 @@ def test_every_image_is_made_from_the_prompt(folder, tmp_path, guidance):
     pipeline, encoder = tiny_prompt.pipeline(), tiny_prompt.encoder()
     given, empty = (encoder.embed([words] * 2) for words in ("a red bag", ""))
     made = sampling.sample_chunk(
-        conditioning.Prompted(pipeline.unet.eval(), given, guidance, empty),
-        schedule.of(pipeline),
-        [randomness.stream(0, "evaluation", image) for image in range(2)],
+        prompts.Prompted(pipeline.unet.eval(), given, guidance, empty),
+        noise_schedule.of(pipeline),
+        [random_streams.stream(0, "evaluation", image) for image in range(2)],
         sampler="ddim",
         steps=4,
         dtype=torch.float32,
-        first_stage=first_stage.of(pipeline),
+        first_stage=autoencoder.of(pipeline),
     )
     found = run(folder, tmp_path / "made.png", prompt="a red bag", guidance=guidance, images=2)
     assert np.array_equal(found, np.concatenate(pixels.to_uint8(made), axis=1))

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine import files
-from tests import tiny
-from tests.faults.children import run_command, run_job
-from tests.tiny import bytes_below
+from selfrefine.core import files
+from tests.support import tiny
+from tests.support.children import run_command, run_job
+from tests.support.tiny import bytes_below
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,8 @@ from functools import partial
 
 import pytest
 
-from tests import tiny, tiny_latent
-from tests.faults import children
-from tests.faults.children import (
+from tests.support import children, tiny, tiny_latent
+from tests.support.children import (
     Child,
     Pause,
     before_rename,
@@ -17,7 +16,7 @@ from tests.faults.children import (
     run_command,
     run_job,
 )
-from tests.tiny import bytes_below
+from tests.support.tiny import bytes_below
 
 
 @pytest.fixture(scope="module")

@@ -17,14 +17,16 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine import files, folder_splits, pixels, schedule
-from selfrefine.folder_splits import Photographs
-from selfrefine.guidance import Guide, Refinement
-from selfrefine.highlighter_data import RealsAndFakes
-from selfrefine.metrics import map_sets
-from tests import tiny, tiny_highlighter
-from tests.faults.children import FORKS, PATIENCE, run_job
-from tests.tiny import SIZE, tiny_images, tiny_pipeline
+from selfrefine.core import files, pixels
+from selfrefine.data import folder_splits
+from selfrefine.data.folder_splits import Photographs
+from selfrefine.diffusion import noise_schedule
+from selfrefine.evidence import compared_maps
+from selfrefine.guidance.map_refresh import Guide, Refinement
+from selfrefine.highlighter.data import RealsAndFakes
+from tests.support import tiny, tiny_highlighter
+from tests.support.children import FORKS, PATIENCE, run_job
+from tests.support.tiny import SIZE, tiny_images, tiny_pipeline
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="only Linux can limit a process's own memory apart from its memory maps"
@@ -114,7 +116,7 @@ def real_map(images: np.ndarray) -> None:
     pipeline = tiny_pipeline()
     guide = Guide(
         Refinement("xt", 0.5, "kv", 0.5, cycle=4, map_images=4, map_steps=2, map="real_map"),
-        schedule.of(pipeline),
+        noise_schedule.of(pipeline),
         tiny_highlighter.highlighter(32),
         images,
         seed=0,
@@ -132,7 +134,7 @@ def moments(images: np.ndarray) -> None:
 
 def some_reals(images: np.ndarray) -> None:
     """The real images that evaluate_maps explains."""
-    assert len(map_sets.some_reals(images, 64, 0)) == 64
+    assert len(compared_maps.some_reals(images, 64, 0)) == 64
 
 
 def first_ones(images: np.ndarray) -> None:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine.errors import InputError
-from selfrefine.metrics import prompts
+from selfrefine.core.errors import InputError
+from selfrefine.metrics import prompt_agreement
 from selfrefine.metrics.clip_score import Clip
-from tests import tiny, tiny_clip
+from tests.support import tiny, tiny_clip
 
 CAPTIONS = ["a boot", "a photo of a coat", "a boot", "coat", "photo of a boot", "a coat"]
 
@@ -29,7 +29,7 @@ def test_scores_are_those_of_the_whole_model(clip):
     assert scores.judge == "clip"
     assert np.ptp(np.diag(cosines)) > 1e-3
     assert scores.own == pytest.approx(100.0 * np.diag(cosines).clip(0.0), abs=1e-3)
-    others = prompts.other_images(6)
+    others = prompt_agreement.other_images(6)
     assert scores.other == pytest.approx(100.0 * cosines[np.arange(6), others].clip(0.0), abs=1e-3)
 
 

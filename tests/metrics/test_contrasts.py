@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from selfrefine.errors import InputError
+from selfrefine.core.errors import InputError
 from selfrefine.metrics import contrasts, intervals
 from selfrefine.metrics.contrasts import Contrast, Rules, Space, flaw_map_helps, judge
 from selfrefine.metrics.frechet import Gaussian, frechet_distance, gaussian, influence

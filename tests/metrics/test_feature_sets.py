@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from selfrefine import files
-from selfrefine.errors import InputError
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
 from selfrefine.metrics import feature_sets
 
 ROWS = ("baseline", "both")

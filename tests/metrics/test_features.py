@@ -6,11 +6,11 @@ import torch
 import torchvision
 from torch_fidelity.utils import create_feature_extractor
 
-from selfrefine import files
-from selfrefine.config import FEATURE_WEIGHTS
-from selfrefine.errors import InputError
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
 from selfrefine.metrics import features
 from selfrefine.metrics.frechet import FID_NETWORK
+from selfrefine.params.job_config import FEATURE_WEIGHTS
 
 CPU = torch.device("cpu")
 TORCHVISION = {"vgg16_conv5_gap": torchvision.models.vgg16, "alexnet_conv5_gap": torchvision.models.alexnet}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from selfrefine.metrics import distances
+from selfrefine.metrics import pairwise_blocks
 from selfrefine.metrics.kernel import Pool, kernel_distance
 
 
@@ -40,7 +40,7 @@ def test_blocks_of_rows_change_nothing(monkeypatch):
     draws = np.random.default_rng(1)
     x, y = draws.normal(size=(50, 6)), draws.normal(size=(41, 6))
     whole = kernel_distance(Pool(x), Pool(y))
-    monkeypatch.setattr(distances, "ROWS", 16)
+    monkeypatch.setattr(pairwise_blocks, "ROWS", 16)
     assert kernel_distance(Pool(x), Pool(y)) == pytest.approx(whole, rel=1e-12)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from selfrefine.metrics import distances
+from selfrefine.metrics import pairwise_blocks
 from selfrefine.metrics.neighbours import coverage, nearest_in_train, radii
 
 
@@ -34,7 +34,7 @@ def test_blocks_of_rows_change_nothing(monkeypatch):
     draws = np.random.default_rng(1)
     x, y = draws.normal(size=(50, 4)), draws.normal(0.5, size=(50, 4))
     whole = coverage(x, y, radii(y, 3)), nearest_in_train(x, y, x[::-1] + 0.1)
-    monkeypatch.setattr(distances, "ROWS", 7)
+    monkeypatch.setattr(pairwise_blocks, "ROWS", 7)
     assert (coverage(x, y, radii(y, 3)), nearest_in_train(x, y, x[::-1] + 0.1)) == whole
 
 

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine import backbones, files, pixels
-from selfrefine.errors import InputError
+from selfrefine.core import files, pixels
+from selfrefine.core.errors import InputError
 from selfrefine.metrics import perceptual
+from selfrefine.pretrained import imagenet_backbones
 from tests.metrics.test_similarity import pairs
 
 CPU = torch.device("cpu")
@@ -17,7 +18,9 @@ CPU = torch.device("cpu")
 def weights(tmp_path_factory):
     """Random weights of AlexNet's convolutions."""
     torch.manual_seed(0)
-    tensors = {f"features.{name}": tensor for name, tensor in backbones.alexnet_features().state_dict().items()}
+    tensors = {
+        f"features.{name}": tensor for name, tensor in imagenet_backbones.alexnet_features().state_dict().items()
+    }
     path = tmp_path_factory.mktemp("weights") / "alexnet.safetensors"
     files.write_tensors(path, tensors)
     return path
@@ -32,7 +35,7 @@ def head(number):
 def test_lpips_is_the_weighted_distance_of_normalised_activations(weights):
     """Zhang et al. 2018, Eq. 1, on AlexNet's five ReLUs, with the shipped heads: without the package's code."""
     images, others = pairs(size=40)
-    network = backbones.alexnet_features()
+    network = imagenet_backbones.alexnet_features()
     network.load_state_dict({k.removeprefix("features."): v for k, v in files.read_tensors(weights)[0].items()})
     shift = torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1)
     scale = torch.tensor([0.458, 0.448, 0.450]).view(3, 1, 1)

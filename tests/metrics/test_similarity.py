@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from selfrefine.errors import InputError
+from selfrefine.core.errors import InputError
 from selfrefine.metrics import similarity
-from tests.tiny import tiny_images
+from tests.support.tiny import tiny_images
 
 
 def pairs(n=4, size=16):

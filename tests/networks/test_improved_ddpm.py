@@ -7,15 +7,17 @@ import pytest
 import torch
 from diffusers import DDPMPipeline
 
-from selfrefine import diffusion, files, networks, schedule
-from selfrefine.corrections import TimeShift
-from selfrefine.errors import InputError
-from selfrefine.guidance import Guide, Refinement
-from selfrefine.metrics import readouts
+from selfrefine import networks
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.diffusion import forward_process, noise_schedule
+from selfrefine.diffusion.learned_variance import Bound
+from selfrefine.evidence import probes
+from selfrefine.guidance.map_refresh import Guide, Refinement
+from selfrefine.guidance.untrained_controls import TimeShift
 from selfrefine.stages import generate_samples, train_base, train_refined
-from selfrefine.trainer import Trainer
-from selfrefine.variational import Bound
-from tests import tiny, tiny_highlighter
+from selfrefine.training.trainer import Trainer
+from tests.support import tiny, tiny_highlighter
 
 DIFFUSION = {"schedule": "squaredcos_cap_v2", "timesteps": tiny.TIMESTEPS, "learned_variance": True}
 BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4, map_images=4, map_steps=3)
@@ -29,7 +31,7 @@ def pipeline(learned=True, **network):
 def trainer(learned=True):
     made = pipeline(learned, dropout=0.1)
     settings = tiny.tiny_settings()
-    return Trainer(made.unet, schedule.of(made), tiny.tiny_images(), settings, seed=0, dtype=torch.float32)
+    return Trainer(made.unet, noise_schedule.of(made), tiny.tiny_images(), settings, seed=0, dtype=torch.float32)
 
 
 def noisy(n=2):
@@ -57,7 +59,7 @@ def test_the_authors_variant_has_the_channels_and_the_variance_of_ddpm():
         "learned_range",
         "fixed_large",
     )
-    assert (schedule.of(learned).learned_variance, schedule.of(fixed).learned_variance) == (True, False)
+    assert (noise_schedule.of(learned).learned_variance, noise_schedule.of(fixed).learned_variance) == (True, False)
     assert trainer(learned=False).bound is None
 
 
@@ -70,8 +72,8 @@ def test_the_loss_is_that_of_the_noise_and_the_weighted_bound(monkeypatch):
     """With the network's own inputs and outputs of an update."""
     one, seen = trainer(), []
     one.network.register_forward_hook(lambda _module, given, result: seen.append((*given, result.sample.detach())))
-    drawn, diffuse = [], diffusion.diffuse
-    monkeypatch.setattr(diffusion, "diffuse", lambda *given: drawn.append(given) or diffuse(*given))
+    drawn, diffuse = [], forward_process.diffuse
+    monkeypatch.setattr(forward_process, "diffuse", lambda *given: drawn.append(given) or diffuse(*given))
     loss = float(one.update())
     (x_t, times, output), (images, eps, _) = seen[0], drawn[0]
     simple = float(((output[:, :3] - eps) ** 2).mean())
@@ -122,23 +124,21 @@ def test_weights_of_the_loss_do_not_reach_the_bound(some_map):
 def test_time_shift_and_read_outs_take_the_noise_of_a_wider_output():
     made = pipeline()
     made.unet.eval()
-    levels = schedule.of(made)
+    levels = noise_schedule.of(made)
     with torch.no_grad():
         assert torch.equal(TimeShift(made.unet, levels, 1.0)(noisy(), 5).sample, made.unet(noisy(), 5).sample)
     images = tiny.tiny_images(4)
-    found = readouts.agreement(made.unet, levels, images, timesteps=(3, 9), seed=0)
+    found = probes.agreement(made.unet, levels, images, timesteps=(3, 9), seed=0)
     conv = made.unet.conv_out
     conv.weight.data, conv.bias.data = conv.weight.data[:3], conv.bias.data[:3]
-    np.testing.assert_allclose(
-        readouts.agreement(made.unet, levels, images, timesteps=(3, 9), seed=0), found, atol=1e-6
-    )
+    np.testing.assert_allclose(probes.agreement(made.unet, levels, images, timesteps=(3, 9), seed=0), found, atol=1e-6)
 
 
 def test_a_guide_makes_its_map():
     made = pipeline()
     guide = Guide(
         BOTH,
-        schedule.of(made),
+        noise_schedule.of(made),
         tiny_highlighter.highlighter(32),
         tiny.tiny_images(),
         seed=0,

@@ -7,15 +7,18 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline, LDMPipeline
 
-from selfrefine import diffusion, networks, own_pipeline, pixels, randomness, sampling, schedule
-from selfrefine.errors import InputError
-from selfrefine.first_stage import FirstStage, of
-from selfrefine.guidance import Guide, Refinement
+from selfrefine import networks
+from selfrefine.core import pixels, random_streams
+from selfrefine.core.errors import InputError
+from selfrefine.diffusion import forward_process, noise_schedule, sampling
+from selfrefine.diffusion.autoencoder import FirstStage, of
+from selfrefine.guidance.map_refresh import Guide, Refinement
+from selfrefine.library import checks
 from selfrefine.networks import ldm
-from selfrefine.trainer import Trainer
-from tests import tiny, tiny_highlighter, tiny_latent
-from tests.tiny import NETWORK, SIZE, tiny_images, tiny_settings
-from tests.tiny_latent import DIFFUSION, LATENT_SIZE, autoencoder
+from selfrefine.training.trainer import Trainer
+from tests.support import tiny, tiny_highlighter, tiny_latent
+from tests.support.tiny import NETWORK, SIZE, tiny_images, tiny_settings
+from tests.support.tiny_latent import DIFFUSION, LATENT_SIZE, autoencoder
 
 CPU = torch.device("cpu")
 REVERSE = Refinement("none", 0.5, "kv", 0.5, cycle=4, map_images=4, map_steps=3)
@@ -35,10 +38,10 @@ def test_the_schedule_is_that_of_latent_diffusion():
     """Its authors': the root of beta rises linearly from that of 0.0015 to that of 0.0195 (method 5.1)."""
     betas = np.linspace(0.0015**0.5, 0.0195**0.5, 1000) ** 2
     made = ldm.build(NETWORK, {"schedule": "scaled_linear", "timesteps": 1000}, SIZE, autoencoder())
-    levels = schedule.of(made)
+    levels = noise_schedule.of(made)
     assert levels.alphas_cumprod.numpy() == pytest.approx(np.cumprod(1 - betas), rel=1e-4)
     assert not levels.bounded
-    assert schedule.of(tiny.tiny_pipeline()).bounded
+    assert noise_schedule.of(tiny.tiny_pipeline()).bounded
 
 
 @pytest.mark.parametrize(
@@ -84,18 +87,18 @@ class Certain(torch.nn.Module):
 @pytest.mark.parametrize("sampler", ["ddim", "ancestral"])
 @pytest.mark.parametrize(("bounded", "expected"), [(False, 3.0), (True, 1.0)])
 def test_only_bounded_images_are_clipped(sampler, bounded, expected):
-    levels = dataclasses.replace(schedule.of(tiny_latent.pipeline()), bounded=bounded)
-    streams = [randomness.stream(0, "evaluation", row) for row in range(2)]
+    levels = dataclasses.replace(noise_schedule.of(tiny_latent.pipeline()), bounded=bounded)
+    streams = [random_streams.stream(0, "evaluation", row) for row in range(2)]
     made = sampling.SAMPLERS[sampler](Certain(levels), levels, torch.randn(2, 3, 4, 4), 5, streams)
     assert torch.allclose(made, torch.full_like(made, expected), atol=1e-3)
 
 
 def test_a_sample_is_the_decoded_end_of_the_chain():
     made = tiny_latent.pipeline(scale=0.5)
-    levels, stage = schedule.of(made), of(made)
+    levels, stage = noise_schedule.of(made), of(made)
 
     def streams():
-        return [randomness.stream(0, "evaluation", row) for row in range(3)]
+        return [random_streams.stream(0, "evaluation", row) for row in range(3)]
 
     common = {"sampler": "ddim", "steps": 3, "dtype": torch.float32}
     images = sampling.sample_chunk(made.unet, levels, streams(), **common, first_stage=stage)
@@ -111,7 +114,7 @@ def test_a_sample_is_the_decoded_end_of_the_chain():
 def trainer(**settings):
     made = tiny_latent.pipeline(dropout=0.1)
     data, how = tiny_latent.latents(), tiny_settings(**{"horizontal_flip": False} | settings)
-    return Trainer(made.unet, schedule.of(made), data, how, seed=0, dtype=torch.float32)
+    return Trainer(made.unet, noise_schedule.of(made), data, how, seed=0, dtype=torch.float32)
 
 
 def trained(refinement, guidance_map, steps=3):
@@ -155,9 +158,9 @@ def test_each_process_changes_the_training(some_map):
 def test_the_forward_process_takes_the_mean_of_the_map_over_what_a_latent_covers(some_map):
     noise = torch.randn(2, 3, LATENT_SIZE, LATENT_SIZE, generator=torch.Generator().manual_seed(0))
     means = some_map.view(LATENT_SIZE, 2, LATENT_SIZE, 2).mean(dim=(1, 3))
-    steered = diffusion.steer(noise, some_map, "xt", 0.5)
+    steered = forward_process.steer(noise, some_map, "xt", 0.5)
     assert torch.allclose(steered.injected, noise * (1 + 0.5 * means), atol=1e-6)
-    assert torch.allclose(diffusion.steer(noise, some_map, "loss_weight", 0.5).loss_factor, 1 + 0.5 * means)
+    assert torch.allclose(forward_process.steer(noise, some_map, "loss_weight", 0.5).loss_factor, 1 + 0.5 * means)
 
 
 # -- what the highlighter sees -----------------------------------------------------------------------------------------
@@ -171,7 +174,7 @@ def guide():
     stage = of(made)
     maker = Guide(
         REVERSE,
-        schedule.of(made),
+        noise_schedule.of(made),
         tiny_highlighter.highlighter(32),
         tiny_images(),
         seed=0,
@@ -203,12 +206,12 @@ def test_the_highlighter_sees_decoded_images_between_0_and_1(guide, monkeypatch)
 def test_the_images_behind_a_map_are_those_of_the_latents(guide):
     made, maker = guide
     images, _ = maker.generated(made.unet.eval(), 0)
-    streams = [randomness.stream(0, "map_noise", row) for row in range(4)]
-    levels = schedule.of(made)
+    streams = [random_streams.stream(0, "map_noise", row) for row in range(4)]
+    levels = noise_schedule.of(made)
     latents = sampling.sample_chunk(made.unet, levels, streams, sampler="ddim", steps=3, dtype=torch.float32)
     assert torch.equal(images, FirstStage(made.vqvae).decode(latents))
 
 
 def test_the_library_tells_that_it_refines_no_latent_pipeline():
     with pytest.raises(InputError, match="pipeline: LDMPipeline works on latents"):
-        own_pipeline.check_pipeline(tiny_latent.pipeline(), 3)
+        checks.check_pipeline(tiny_latent.pipeline(), 3)

@@ -8,16 +8,22 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from selfrefine import conditioning, first_stage, modulation, networks, own_pipeline, randomness, sampling, schedule
-from selfrefine.conditioning import Captions
-from selfrefine.errors import InputError
-from selfrefine.guidance import Guide, Refinement
+from selfrefine import networks
+from selfrefine.core import random_streams
+from selfrefine.core.errors import InputError
+from selfrefine.diffusion import autoencoder as diffusion_autoencoder
+from selfrefine.diffusion import noise_schedule, sampling
+from selfrefine.diffusion import prompts as diffusion_prompts
+from selfrefine.diffusion.prompts import Captions
+from selfrefine.guidance import attention_modulation
+from selfrefine.guidance.map_refresh import Guide, Refinement
+from selfrefine.library import checks
 from selfrefine.networks import stable_diffusion
-from selfrefine.trainer import Trainer
-from tests import tiny, tiny_highlighter, tiny_latent, tiny_prompt
-from tests.tiny import SIZE, tiny_images, tiny_settings
-from tests.tiny_latent import LATENT_SIZE, autoencoder
-from tests.tiny_prompt import DIFFUSION, NETWORK, PROMPTS, WIDTH
+from selfrefine.training.trainer import Trainer
+from tests.support import tiny, tiny_highlighter, tiny_latent, tiny_prompt
+from tests.support.tiny import SIZE, tiny_images, tiny_settings
+from tests.support.tiny_latent import LATENT_SIZE, autoencoder
+from tests.support.tiny_prompt import DIFFUSION, NETWORK, PROMPTS, WIDTH
 
 REVERSE = Refinement("none", 0.5, "kv", 0.5, cycle=4, map_images=4, map_steps=3)
 
@@ -43,15 +49,15 @@ def test_the_network_works_on_latents_and_attends_to_what_the_text_encoder_gives
     assert own.down_block_types == ("DownBlock2D", "CrossAttnDownBlock2D")
     assert own.up_block_types == ("CrossAttnUpBlock2D", "UpBlock2D")
     # encoder, middle, decoder; of two levels one has attention
-    heads = [block.heads for block in modulation.self_attentions(made.unet)]
+    heads = [block.heads for block in attention_modulation.self_attentions(made.unet)]
     assert heads == [8 // NETWORK["attention_head_dim"]] * (1 + 1 + 2)
 
 
 def test_its_schedule_is_that_of_latent_diffusion_and_its_images_are_decoded(made):
     latent = tiny_latent.pipeline("kl")
-    assert torch.equal(schedule.of(made).alphas_cumprod, schedule.of(latent).alphas_cumprod)
-    assert not schedule.of(made).bounded
-    assert first_stage.of(made).scale == 0.5
+    assert torch.equal(noise_schedule.of(made).alphas_cumprod, noise_schedule.of(latent).alphas_cumprod)
+    assert not noise_schedule.of(made).bounded
+    assert diffusion_autoencoder.of(made).scale == 0.5
 
 
 def test_stable_diffusion_itself_can_be_built():
@@ -68,7 +74,7 @@ def test_stable_diffusion_itself_can_be_built():
     with torch.device("meta"):
         unet = stable_diffusion.unet(network, 32, 768)
     assert sum(parameter.numel() for parameter in unet.parameters()) == 859_520_964
-    blocks = modulation.self_attentions(unet)
+    blocks = attention_modulation.self_attentions(unet)
     assert ([block.heads for block in blocks], len(blocks)) == ([8] * 16, 16)
 
 
@@ -98,7 +104,7 @@ def test_no_other_family_takes_a_text_encoder():
 
 def test_the_library_tells_that_it_refines_no_text_to_image_pipeline(made):
     with pytest.raises(InputError, match="StableDiffusionPipeline works on latents"):
-        own_pipeline.check_pipeline(made, 3)
+        checks.check_pipeline(made, 3)
 
 
 # -- stock diffusers ---------------------------------------------------------------------------------------------------
@@ -120,9 +126,11 @@ def test_stock_diffusers_makes_our_images_of_a_prompt(tmp_path, kind, scale):
     ours = networks.load(tmp_path / "pipeline", torch.device("cpu"))
     embeddings = ours.encode_prompt(PROMPTS, torch.device("cpu"), 1, do_classifier_free_guidance=False)[0]
     captions = Captions(embeddings.detach().numpy(), np.arange(1, 4))
-    network = conditioning.prompted(ours.unet.eval(), captions, range(3), scale)
+    network = diffusion_prompts.prompted(ours.unet.eval(), captions, range(3), scale)
     with torch.no_grad():
-        made = first_stage.of(ours).decode(sampling.ddim(network, schedule.of(ours), latents, tiny.TIMESTEPS, []))
+        made = diffusion_autoencoder.of(ours).decode(
+            sampling.ddim(network, noise_schedule.of(ours), latents, tiny.TIMESTEPS, [])
+        )
     assert theirs == pytest.approx((made.permute(0, 2, 3, 1).numpy() + 1) / 2, abs=1e-5)
 
 
@@ -139,7 +147,7 @@ def test_embeddings_of_the_library_are_those_of_stock_diffusers(made):
 def sample(made, folder, captions, scale=1.0, n=5):
     return sampling.sample_images(
         made.unet,
-        schedule.of(made),
+        noise_schedule.of(made),
         folder,
         label="sampling",
         seed=0,
@@ -149,7 +157,7 @@ def sample(made, folder, captions, scale=1.0, n=5):
         sampler="ddim",
         steps=3,
         dtype=torch.float32,
-        first_stage=first_stage.of(made),
+        first_stage=diffusion_autoencoder.of(made),
         captions=captions,
         guidance_scale=scale,
     )
@@ -181,7 +189,7 @@ def trainer(captions=None, **settings):
     made = tiny_prompt.pipeline(dropout=0.1)
     data, how = tiny_latent.latents(), tiny_settings(**{"horizontal_flip": False} | settings)
     given = tiny_prompt.captions() if captions is None else captions
-    return Trainer(made.unet, schedule.of(made), data, how, seed=0, dtype=torch.float32, captions=given)
+    return Trainer(made.unet, noise_schedule.of(made), data, how, seed=0, dtype=torch.float32, captions=given)
 
 
 def trained(captions=None, guidance_map=None, refinement=None, **settings):
@@ -227,28 +235,28 @@ def test_zero_weights_and_a_zero_map_are_bit_identical_to_plain_training():
 def guide(made):
     return Guide(
         REVERSE,
-        schedule.of(made),
+        noise_schedule.of(made),
         tiny_highlighter.highlighter(32),
         tiny_images(),
         seed=0,
         dtype=torch.float32,
         horizontal_flip=False,
-        first_stage=first_stage.of(made),
+        first_stage=diffusion_autoencoder.of(made),
         captions=tiny_prompt.captions(),
     )
 
 
 def drawn(refresh):
-    streams = [randomness.stream(0, "map_captions", 4 * refresh + row) for row in range(4)]
+    streams = [random_streams.stream(0, "map_captions", 4 * refresh + row) for row in range(4)]
     return [int(torch.randint(32, (), generator=draws)) for draws in streams]
 
 
 def test_the_images_behind_a_map_are_of_captions_of_training_images(made, guide):
     for refresh in (0, 1):
         images, _ = guide.generated(made.unet, refresh)
-        network = conditioning.prompted(made.unet, tiny_prompt.captions(), drawn(refresh))
-        streams = [randomness.stream(0, "map_noise", 4 * refresh + row) for row in range(4)]
-        stage, levels = first_stage.of(made), schedule.of(made)
+        network = diffusion_prompts.prompted(made.unet, tiny_prompt.captions(), drawn(refresh))
+        streams = [random_streams.stream(0, "map_noise", 4 * refresh + row) for row in range(4)]
+        stage, levels = diffusion_autoencoder.of(made), noise_schedule.of(made)
         expected = sampling.sample_chunk(
             network, levels, streams, sampler="ddim", steps=3, dtype=torch.float32, first_stage=stage
         )
@@ -269,7 +277,7 @@ def test_the_map_enters_self_attention_of_every_transformer_and_no_cross_attenti
         if name.endswith(("attn1", "attn2")):
             tokens = torch.randn((1, 4, block.to_k.in_features), generator=torch.Generator().manual_seed(0))
             plain = block.to_k(tokens), block.to_v(tokens)
-            with torch.no_grad(), modulation.modulated(made.unet, scaled, 1.0):
+            with torch.no_grad(), attention_modulation.modulated(made.unet, scaled, 1.0):
                 factor = 2.0 if name.endswith("attn1") else 1.0
                 found[name] = [
                     torch.allclose(layer(tokens), factor * before)
@@ -283,7 +291,7 @@ def test_modulation_is_an_attention_whose_keys_and_values_are_scaled_beforehand(
     """An oracle without hooks: a map of a constant c is a self-attention with weights of K and V times 1 + lr c."""
     prompt, noisy = tiny_prompt.captions().of([0, 1]), noise(2)
     with torch.no_grad():
-        with modulation.modulated(made.unet, torch.full((SIZE, SIZE), 0.6), 0.5):
+        with attention_modulation.modulated(made.unet, torch.full((SIZE, SIZE), 0.6), 0.5):
             hooked = made.unet(noisy, 7, prompt).sample
         other = tiny_prompt.pipeline().unet.eval()
         plain = other(noisy, 7, prompt).sample
@@ -297,13 +305,13 @@ def test_modulation_is_an_attention_whose_keys_and_values_are_scaled_beforehand(
 
 def test_a_corrected_network_takes_prompts(made):
     """The time shift of a factor of 1 is the network itself, under prompts, too."""
-    from selfrefine.corrections import TimeShift
+    from selfrefine.guidance.untrained_controls import TimeShift
 
-    shifted = TimeShift(made.unet, schedule.of(made), 1.0)
+    shifted = TimeShift(made.unet, noise_schedule.of(made), 1.0)
     captions = tiny_prompt.captions()
     with torch.no_grad():
         given = [
-            conditioning.prompted(network, captions, range(2), 2.0)(noise(2), 7).sample
+            diffusion_prompts.prompted(network, captions, range(2), 2.0)(noise(2), 7).sample
             for network in (made.unet, shifted)
         ]
     assert torch.equal(*given)

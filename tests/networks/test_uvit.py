@@ -6,13 +6,14 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline
 
-from selfrefine import networks, schedule
-from selfrefine.errors import InputError
-from selfrefine.guidance import Refinement
+from selfrefine import networks
+from selfrefine.core.errors import InputError
+from selfrefine.diffusion import noise_schedule
+from selfrefine.guidance.map_refresh import Refinement
 from selfrefine.networks import uvit
-from selfrefine.trainer import Trainer
-from tests.tiny import tiny_images, tiny_settings
-from tests.tiny_uvit import DIFFUSION, NETWORK, SIZE, tiny_pipeline
+from selfrefine.training.trainer import Trainer
+from tests.support.tiny import tiny_images, tiny_settings
+from tests.support.tiny_uvit import DIFFUSION, NETWORK, SIZE, tiny_pipeline
 
 BLOCK = {  # what a block of U-ViT-S holds in the authors' checkpoints
     "norm1.weight": (512,),
@@ -144,7 +145,7 @@ MAP = torch.rand((SIZE, SIZE), generator=torch.Generator().manual_seed(1))
 
 def trainer(kind="vp_sde", dtype=torch.float32):
     pipeline = tiny_pipeline(schedule=kind)
-    return Trainer(pipeline.unet, schedule.of(pipeline), tiny_images(), tiny_settings(), seed=0, dtype=dtype)
+    return Trainer(pipeline.unet, noise_schedule.of(pipeline), tiny_images(), tiny_settings(), seed=0, dtype=dtype)
 
 
 def same(one, other):

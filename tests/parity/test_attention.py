@@ -5,7 +5,7 @@ import torch
 from diffusers.models.attention_processor import Attention
 from torch.nn import functional
 
-from selfrefine import modulation
+from selfrefine.guidance import attention_modulation
 from selfrefine.networks import uvit
 
 HEADS, WIDTH, SIDE = 2, 8, 4
@@ -41,14 +41,14 @@ def reference(block, tokens, factors, temperature=1.0, gain=1.0):
 
 @torch.no_grad()
 def test_equals_sdpa_on_scaled_keys_and_values(block, tokens, some_map):
-    with modulation.modulated(block, some_map, 0.7):
+    with attention_modulation.modulated(block, some_map, 0.7):
         ours = block(tokens)
     torch.testing.assert_close(ours, reference(block, tokens, 1 + 0.7 * some_map.flatten()), atol=1e-6, rtol=1e-5)
 
 
 @torch.no_grad()
 def test_uniform_map_is_a_temperature_and_a_gain(block, tokens):
-    with modulation.modulated(block, torch.full((SIDE, SIDE), 0.5), 0.4):
+    with attention_modulation.modulated(block, torch.full((SIDE, SIDE), 0.5), 0.4):
         ours = block(tokens)
     expected = reference(block, tokens, torch.ones(SIDE * SIDE), temperature=1.2, gain=1.2)
     torch.testing.assert_close(ours, expected, atol=1e-6, rtol=1e-5)
@@ -66,7 +66,7 @@ def test_first_order_effect_of_the_weight(block, tokens, some_map):
     expected = slope.transpose(1, 2).reshape(3, -1, WIDTH) @ block.to_out[0].weight.T
 
     def at(weight):
-        with modulation.modulated(block, some_map, weight):
+        with attention_modulation.modulated(block, some_map, weight):
             return block(tokens)
 
     torch.testing.assert_close((at(0.01) - at(-0.01)) / 0.02, expected, atol=1e-4, rtol=1e-3)
@@ -75,9 +75,9 @@ def test_first_order_effect_of_the_weight(block, tokens, some_map):
 @torch.no_grad()
 def test_permutations_of_tokens_and_map_together(block, tokens, some_map):
     order = torch.randperm(SIDE * SIDE, generator=torch.Generator().manual_seed(3))
-    with modulation.modulated(block, some_map, 0.7):
+    with attention_modulation.modulated(block, some_map, 0.7):
         plain = block(tokens)
-    with modulation.modulated(block, some_map.flatten()[order].view(SIDE, SIDE), 0.7):
+    with attention_modulation.modulated(block, some_map.flatten()[order].view(SIDE, SIDE), 0.7):
         permuted = block(tokens[:, order])
     torch.testing.assert_close(permuted, plain[:, order], atol=1e-6, rtol=1e-5)
 
@@ -89,7 +89,7 @@ def test_cross_attention_is_left_alone(tokens, some_map):
     both = torch.nn.ModuleDict({"cross": cross, "own": Attention(query_dim=WIDTH, heads=HEADS, dim_head=4)})
     text = torch.randn(3, 5, 6)
     plain = cross(tokens, encoder_hidden_states=text)
-    with modulation.modulated(both, some_map, 0.7):
+    with attention_modulation.modulated(both, some_map, 0.7):
         assert torch.equal(cross(tokens, encoder_hidden_states=text), plain)
 
 
@@ -116,7 +116,7 @@ def with_time() -> tuple[uvit.Attention, torch.Tensor]:
 @torch.no_grad()
 def test_one_token_before_the_image_equals_an_explicit_softmax_with_factor_1_there(with_time, some_map):
     block, tokens = with_time
-    with modulation.modulated(block, some_map, 0.7):
+    with attention_modulation.modulated(block, some_map, 0.7):
         ours = block(tokens)
     factors = torch.cat([torch.ones(1), 1 + 0.7 * some_map.flatten()]).view(-1, 1)
     torch.testing.assert_close(ours, explicit(block, tokens, factors), atol=1e-6, rtol=1e-5)
@@ -129,7 +129,7 @@ def test_uniform_map_beside_a_token_that_it_leaves_alone(with_time):
     """The image's tokens alone feel temperature and gain: mixed attention to both parts, in closed form."""
     block, tokens = with_time
     for process, temperature, gain in (("k", 1.2, 1.0), ("v", 1.0, 1.2), ("kv", 1.2, 1.2)):
-        with modulation.modulated(block, torch.full((SIDE, SIDE), 0.5), 0.4, process):
+        with attention_modulation.modulated(block, torch.full((SIDE, SIDE), 0.5), 0.4, process):
             ours = block(tokens)
         queries, keys, values = (heads(part) for part in block.qkv(tokens).chunk(3, dim=-1))
         shares = (queries @ keys.transpose(-1, -2) / (WIDTH // HEADS) ** 0.5).exp()  # before they are normalised

@@ -5,12 +5,14 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
-from selfrefine import diffusion, networks, randomness, sampling, schedule
-from tests.tiny import NETWORK, SIZE, TIMESTEPS, tiny_pipeline
+from selfrefine import networks
+from selfrefine.core import random_streams
+from selfrefine.diffusion import forward_process, noise_schedule, sampling
+from tests.support.tiny import NETWORK, SIZE, TIMESTEPS, tiny_pipeline
 
 
 @pytest.fixture(scope="module")
-def linear() -> schedule.Schedule:
+def linear() -> noise_schedule.Schedule:
     network = {
         "channels": 1,
         "block_out_channels": [8],
@@ -21,7 +23,7 @@ def linear() -> schedule.Schedule:
         "dropout": 0.0,
     }
     pipeline = networks.build("ddpm", network, {"schedule": "linear", "timesteps": 1000}, 8, seed=0)
-    return schedule.of(pipeline)
+    return noise_schedule.of(pipeline)
 
 
 def test_linear_schedule_equals_its_closed_form_in_float64(linear):
@@ -33,11 +35,13 @@ def test_diffuse_equals_add_noise(linear):
     images, noise = torch.rand(5, 3, 4, 4), torch.randn(5, 3, 4, 4)
     times = torch.tensor([0, 10, 500, 998, 999])
     expected = DDPMScheduler(1000).add_noise(images, noise, times)
-    torch.testing.assert_close(diffusion.diffuse(images, noise, linear.levels(times)), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        forward_process.diffuse(images, noise, linear.levels(times)), expected, atol=1e-5, rtol=0
+    )
 
 
 def test_spacing_is_the_authors():
-    times = schedule.spaced_timesteps(1000, 250)
+    times = noise_schedule.spaced_timesteps(1000, 250)
     assert times[::-1][:3] == [0, 4, 8]
     assert times[:3] == [999, 995, 991]
     assert len(set(times)) == 250
@@ -52,7 +56,7 @@ def test_cosine_schedule_equals_its_closed_form_in_float64():
     """cos^2 with offset 0.008, betas of at most 0.999 (Nichol & Dhariwal 2021, Eq. 17)."""
     levels = np.cos((np.linspace(0, 1, TIMESTEPS + 1) + 0.008) / 1.008 * np.pi / 2) ** 2
     expected = np.cumprod(1 - np.minimum(1 - levels[1:] / levels[:-1], 0.999))
-    np.testing.assert_allclose(schedule.of(improved_pipeline()).alphas_cumprod.numpy(), expected, atol=1e-6)
+    np.testing.assert_allclose(noise_schedule.of(improved_pipeline()).alphas_cumprod.numpy(), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("make", [tiny_pipeline, improved_pipeline])
@@ -61,10 +65,10 @@ def test_ddim_on_the_full_chain_equals_diffusers(make):
     scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, clip_sample=True, set_alpha_to_one=True)
     total = pipeline.scheduler.config.num_train_timesteps
     scheduler.set_timesteps(total)
-    streams = [randomness.stream(0, "evaluation", row) for row in range(2)]
-    noisy = randomness.image_noise(streams, (3, 8, 8))
+    streams = [random_streams.stream(0, "evaluation", row) for row in range(2)]
+    noisy = random_streams.image_noise(streams, (3, 8, 8))
     with torch.no_grad():
-        ours = sampling.ddim(pipeline.unet, schedule.of(pipeline), noisy, total, streams)
+        ours = sampling.ddim(pipeline.unet, noise_schedule.of(pipeline), noisy, total, streams)
         for t in scheduler.timesteps:
             noise = pipeline.unet(noisy, t).sample[:, :3]
             noisy = scheduler.step(noise, t, noisy, eta=0.0, use_clipped_model_output=True).prev_sample
@@ -77,16 +81,16 @@ def test_ddim_eta_1_equals_diffusers(make):
     pipeline = make()
     total = pipeline.scheduler.config.num_train_timesteps
     scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, clip_sample=True, set_alpha_to_one=True)
-    ours, theirs = ([randomness.stream(0, "evaluation", row) for row in range(2)] for _ in range(2))
+    ours, theirs = ([random_streams.stream(0, "evaluation", row) for row in range(2)] for _ in range(2))
     shape = (3, 8, 8)
     with torch.no_grad():
-        start = randomness.image_noise(ours, shape)
-        images = sampling.ddim_eta_1(pipeline.unet, schedule.of(pipeline), start, total, ours)
-        noisy = randomness.image_noise(theirs, shape)
+        start = random_streams.image_noise(ours, shape)
+        images = sampling.ddim_eta_1(pipeline.unet, noise_schedule.of(pipeline), start, total, ours)
+        noisy = random_streams.image_noise(theirs, shape)
         scheduler.set_timesteps(total)
         for t in scheduler.timesteps:
             noise = pipeline.unet(noisy, t).sample[:, :3]
-            fresh = randomness.image_noise(theirs, shape) if t > 0 else torch.zeros_like(noisy)
+            fresh = random_streams.image_noise(theirs, shape) if t > 0 else torch.zeros_like(noisy)
             how = {"eta": 1.0, "use_clipped_model_output": True, "variance_noise": fresh}
             noisy = scheduler.step(noise, t, noisy, **how).prev_sample
     torch.testing.assert_close(images, noisy, atol=1e-5, rtol=0)
@@ -97,14 +101,14 @@ def test_ancestral_on_a_respaced_chain_equals_diffusers(make):
     """With the large variance, and with one learned between the bounds of the respaced chain."""
     pipeline = make()
     scheduler = DDPMScheduler.from_config(pipeline.scheduler.config)
-    times = schedule.spaced_timesteps(scheduler.config.num_train_timesteps, 7)
+    times = noise_schedule.spaced_timesteps(scheduler.config.num_train_timesteps, 7)
     scheduler.set_timesteps(timesteps=times)
     shape = (3, 8, 8)
-    ours, theirs = ([randomness.stream(0, "evaluation", row) for row in range(2)] for _ in range(2))
+    ours, theirs = ([random_streams.stream(0, "evaluation", row) for row in range(2)] for _ in range(2))
     with torch.no_grad():
-        start = randomness.image_noise(ours, shape)
-        images = sampling.ancestral(pipeline.unet, schedule.of(pipeline), start, 7, ours)
-        noisy = randomness.image_noise(theirs, shape)
+        start = random_streams.image_noise(ours, shape)
+        images = sampling.ancestral(pipeline.unet, noise_schedule.of(pipeline), start, 7, ours)
+        noisy = random_streams.image_noise(theirs, shape)
         for t in times:
             # diffusers draws one tensor for the batch: give it each image's own noise, image by image
             output = pipeline.unet(noisy, t).sample

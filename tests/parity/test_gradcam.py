@@ -8,11 +8,11 @@ from captum.attr import LayerGradCam
 from pytorch_grad_cam import GradCAM
 from torch import nn
 
-from selfrefine import gradcam
-from selfrefine.backbones import VGG16_CONV5_3
-from selfrefine.highlighter import FAKE, REAL
-from tests import tiny_highlighter
-from tests.tiny_highlighter import streams
+from selfrefine.highlighter import gradcam
+from selfrefine.highlighter.model import FAKE, REAL
+from selfrefine.pretrained.imagenet_backbones import VGG16_CONV5_3
+from tests.support import tiny_highlighter
+from tests.support.tiny_highlighter import streams
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
-from selfrefine import files
-from selfrefine.backbones import alexnet_features
+from selfrefine.core import files
 from selfrefine.metrics import features
 from selfrefine.metrics.frechet import frechet_distance, gaussian
 from selfrefine.metrics.kernel import Pool, kernel_distance
 from selfrefine.metrics.neighbours import coverage, radii
+from selfrefine.pretrained.imagenet_backbones import alexnet_features
 
 N, D = 300, 40
 

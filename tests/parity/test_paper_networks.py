@@ -12,9 +12,13 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from selfrefine import config, diffusion, first_stage, modulation, networks, references, schedule
+from selfrefine import networks
 from selfrefine.commands.plan import read_params
-from selfrefine.text_encoder import TextEncoder
+from selfrefine.diffusion import autoencoder as diffusion_autoencoder
+from selfrefine.diffusion import forward_process, noise_schedule
+from selfrefine.guidance import attention_modulation
+from selfrefine.params import job_config, references
+from selfrefine.pretrained.text_encoder import TextEncoder
 
 SCHEDULE = {"schedule": "linear", "timesteps": 1000}
 # guided-diffusion has the networks of the family improved_ddpm, but also a normalisation before the middle attention,
@@ -95,12 +99,12 @@ SELECTED = {
 def selected(dataset, model):
     """The config of the base phase, and the pipeline as its job builds it."""
     run = references.Run(VALUES, {"dataset": dataset, "model": model})
-    base = config.job(VALUES, "train_base", run.names)
+    base = job_config.job(VALUES, "train_base", run.names)
     parts = {}
-    if config.is_latent(VALUES, dataset, model):
+    if job_config.is_latent(VALUES, dataset, model):
         parts["autoencoder"] = autoencoder(dataset, model)
-    if config.is_prompted(VALUES, dataset, model):
-        clip = VALUES["text_encoders"][config.text_encoder(VALUES, dataset, model)]
+    if job_config.is_prompted(VALUES, dataset, model):
+        clip = VALUES["text_encoders"][job_config.text_encoder(VALUES, dataset, model)]
         one_layer = CLIPTextConfig(hidden_size=clip["width"], num_hidden_layers=1)
         parts["text_encoder"] = TextEncoder(CLIPTextModel(one_layer), None)
     size = run.value("prepare_data", "size")
@@ -111,7 +115,7 @@ def autoencoder(dataset="celeba_hq_256", model="ldm"):
     """The first stage of a latent model of the experiment."""
     run = references.Run(VALUES, {"dataset": dataset, "model": model})
     kind, network = (run.value("train_autoencoder", leaf) for leaf in ("kind", "network"))
-    return first_stage.build(kind, network, run.value("prepare_data", "size"), seed=0)
+    return diffusion_autoencoder.build(kind, network, run.value("prepare_data", "size"), seed=0)
 
 
 def test_these_are_all_networks_of_the_experiment():
@@ -134,22 +138,24 @@ def test_forward_and_loss_on_a_fake_gpu(run, refined):
         base, pipeline = selected(*run)
     with FakeTensorMode(allow_non_fake_inputs=True), torch.device("cuda"):
         unet = pipeline.unet.to_empty(device="cuda")
-        levels = dataclasses.replace(schedule.of(pipeline), alphas_cumprod=torch.linspace(0.99, 0.0001, 1000))
+        levels = dataclasses.replace(noise_schedule.of(pipeline), alphas_cumprod=torch.linspace(0.99, 0.0001, 1000))
         shape = (base["batch_size"], unet.config.in_channels, unet.config.sample_size, unet.config.sample_size)
-        noise = diffusion.Noise(torch.randn(shape), torch.randn(shape))
-        size = config.job(VALUES, "prepare_data", {"dataset": run[0]})["size"]  # of a map, also where latents are small
+        noise = forward_process.Noise(torch.randn(shape), torch.randn(shape))
+        size = job_config.job(VALUES, "prepare_data", {"dataset": run[0]})[
+            "size"
+        ]  # of a map, also where latents are small
         some_map = torch.rand((size, size)) if refined else None
         if refined:
-            noise = diffusion.steer(noise.target, some_map, "xt", 0.01)
+            noise = forward_process.steer(noise.target, some_map, "xt", 0.01)
         times = 999.0 * torch.rand(shape[0]) if levels.continuous else torch.randint(1000, shape[:1])
-        noisy = diffusion.diffuse(torch.randn(shape), noise.injected, levels.levels(times))
+        noisy = forward_process.diffuse(torch.randn(shape), noise.injected, levels.levels(times))
         prompts = {}
-        if config.is_prompted(VALUES, *run):
-            tokens = config.job(VALUES, "encode_captions", {"dataset": run[0], "model": run[1]})["tokens"]
+        if job_config.is_prompted(VALUES, *run):
+            tokens = job_config.job(VALUES, "encode_captions", {"dataset": run[0], "model": run[1]})["tokens"]
             prompts["encoder_hidden_states"] = torch.randn(shape[0], tokens, unet.config.cross_attention_dim)
-        with modulation.modulated(unet, some_map, 0.025, "kv" if refined else "none"):
+        with attention_modulation.modulated(unet, some_map, 0.025, "kv" if refined else "none"):
             predicted = unet(noisy, times, **prompts).sample
-        loss = diffusion.noise_loss(predicted, noise.target, noise.loss_factor)
+        loss = forward_process.noise_loss(predicted, noise.target, noise.loss_factor)
     assert (predicted.shape, predicted.device.type) == (torch.Size(shape), "cuda")
     assert (loss.shape, loss.device.type) == (torch.Size(()), "cuda")
 
@@ -179,12 +185,12 @@ def test_the_first_stage_of_stable_diffusion_has_the_parameters_of_the_specifica
 
 def test_the_first_stage_on_a_fake_gpu():
     """A batch to latents and back, and its loss: nothing is left on the CPU."""
-    values = config.job(VALUES, "train_autoencoder", {"dataset": "celeba_hq_256", "model": "ldm"})
+    values = job_config.job(VALUES, "train_autoencoder", {"dataset": "celeba_hq_256", "model": "ldm"})
     with torch.device("meta"):
         model = autoencoder()
     with FakeTensorMode(allow_non_fake_inputs=True), torch.device("cuda"):
         model, images = model.to_empty(device="cuda"), torch.rand(values["batch_size"], 3, 256, 256)
-        stage = first_stage.FirstStage(model)
+        stage = diffusion_autoencoder.FirstStage(model)
         latents = stage.encode(images)
         assert (tuple(latents.shape[1:]), latents.device.type) == ((3, 64, 64), "cuda")
         decoded = stage.decode(latents)

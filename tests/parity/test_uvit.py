@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from tests.tiny_uvit import tiny_pipeline
+from tests.support.tiny_uvit import tiny_pipeline
 
 
 def linear(weights, name, tokens):

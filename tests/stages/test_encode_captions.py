@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import torch
 
-from selfrefine import files
-from selfrefine.errors import InputError
-from selfrefine.runtime import Job
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job
 from selfrefine.stages import encode_captions
-from tests import tiny_text
-from tests.tiny import bytes_below
+from tests.support import tiny_text
+from tests.support.tiny import bytes_below
 
 TRAIN = ["a bag", "null", "a bag", "", "ankle boots, bags", "7"]
 TEST = ["an ankle boot", "a bag", "a photo of a photo of a bag"]

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine import files, first_stage, pixels
-from selfrefine.errors import InputError
-from selfrefine.first_stage import FirstStage
+from selfrefine.core import files, pixels
+from selfrefine.core.errors import InputError
+from selfrefine.diffusion import autoencoder
+from selfrefine.diffusion.autoencoder import FirstStage
 from selfrefine.stages import encode_data
-from tests import tiny, tiny_latent
-from tests.tiny import bytes_below
+from tests.support import tiny, tiny_latent
+from tests.support.tiny import bytes_below
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,7 @@ def made(tmp_path_factory):
     """Images, an autoencoder with a scaling factor, and what the stage makes of both."""
     folder = tmp_path_factory.mktemp("encoded")
     tiny.write_images(folder / "images.npy", 13)
-    first_stage.save(tiny_latent.autoencoder(scale=2.0), folder / "autoencoder")
+    autoencoder.save(tiny_latent.autoencoder(scale=2.0), folder / "autoencoder")
     encode_data.run(job(folder, folder))
     return folder
 
@@ -60,7 +61,7 @@ def test_another_chunk_changes_last_bits_at_most(made, tmp_path):
 
 
 def test_a_changed_autoencoder_is_refused(made, tmp_path):
-    first_stage.save(tiny_latent.autoencoder(), tmp_path / "autoencoder")
+    autoencoder.save(tiny_latent.autoencoder(), tmp_path / "autoencoder")
     with open(tmp_path / "autoencoder" / "config.json", "a") as stream:
         stream.write("\n")
     changed = job(made, tmp_path / "out")

@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from selfrefine import files
-from selfrefine.errors import InputError
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job
 from selfrefine.metrics.frechet import frechet_distance, gaussian
-from selfrefine.runtime import Job
 from selfrefine.stages.evaluate_generation import Config, Inputs, Outputs, run
 
 SPACES = {"vgg": 6, "alexnet": 4}

@@ -6,16 +6,19 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
-from selfrefine import files, gradcam, highlighter, planted_flaws
-from selfrefine.errors import InputError
-from selfrefine.highlighter import FAKE, REAL
-from selfrefine.highlighter_data import RealsAndFakes, fakes_of_draw
-from selfrefine.metrics import classification, shortcuts
-from selfrefine.planted_flaws import FAKE_SPLICE
-from selfrefine.runtime import Job
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job
+from selfrefine.evidence import planted_flaws, shortcut_baseline
+from selfrefine.evidence.planted_flaws import FAKE_SPLICE
+from selfrefine.highlighter import gradcam
+from selfrefine.highlighter import model as highlighter_model
+from selfrefine.highlighter.data import RealsAndFakes, fakes_of_draw
+from selfrefine.highlighter.model import FAKE, REAL
+from selfrefine.metrics import classification
 from selfrefine.stages import evaluate_highlighter
 from selfrefine.stages.evaluate_highlighter import Config, Inputs, Outputs
-from tests import tiny_highlighter
+from tests.support import tiny_highlighter
 
 ROWS = ("flaw", "second", "unguarded")
 SCORES = ("accuracy", "f1", "roc_auc", "p_real_gap")
@@ -60,12 +63,12 @@ def data(folder, draw=0):
 
 def _median_gap(model, folder):
     test = data(folder, model.draw).part("test")
-    logits = highlighter.classify(model, test.images, test.streams, torch.float32)
+    logits = highlighter_model.classify(model, test.images, test.streams, torch.float32)
     return (logits[:, REAL] - logits[:, FAKE]).median()
 
 
 def load(job, row):
-    return highlighter.load(job.inputs.real.parent / row, torch.device("cpu"))
+    return highlighter_model.load(job.inputs.real.parent / row, torch.device("cpu"))
 
 
 def values(job, row):
@@ -78,7 +81,9 @@ def values(job, row):
 def test_scores_of_each_ones_own_test_part_equal_scikit_learns(job, row):
     model = load(job, row)
     test = data(job.inputs.real.parent, model.draw).part("test")
-    p_real = highlighter.classify(model, test.images, test.streams, torch.float32).double().softmax(dim=1)[:, REAL]
+    p_real = (
+        highlighter_model.classify(model, test.images, test.streams, torch.float32).double().softmax(dim=1)[:, REAL]
+    )
     labels = test.labels.numpy()
     expected = {
         "accuracy": balanced_accuracy_score(labels, p_real > 0.5),
@@ -127,10 +132,10 @@ def test_shortcuts_are_those_of_the_pixels_as_stored_and_as_seen(job):
         batch = parts.part(part)
         stored = torch.from_numpy(batch.images).permute(0, 3, 1, 2).float()
         levels = model.levels(stored / 127.5 - 1, batch.streams) if seen else stored
-        return shortcuts.Images(levels.numpy(), batch.labels.numpy())
+        return shortcut_baseline.Images(levels.numpy(), batch.labels.numpy())
 
     for name, seen in (("stored", False), ("seen", True)):
-        expected = shortcuts.roc_auc(images("train", seen), images("test", seen), 0)
+        expected = shortcut_baseline.roc_auc(images("train", seen), images("test", seen), 0)
         assert found[f"shortcut_auc_{name}"] == pytest.approx(expected.value)
 
 
@@ -139,9 +144,9 @@ def test_the_guards_effect_is_measured_on_fakes_that_neither_has_seen(job):
     maps = gradcam.explain(load(job, "flaw"), fakes.images, fakes.streams, torch.float32)
     others = gradcam.explain(load(job, "unguarded"), fakes.images, [], torch.float32)
     found = values(job, "flaw")
-    assert found["guard_correlation"] == pytest.approx(shortcuts.agreement(maps, others).value)
+    assert found["guard_correlation"] == pytest.approx(shortcut_baseline.agreement(maps, others).value)
     assert 0.0 < found["guard_correlation"] < 1.0
-    background = shortcuts.background(maps, fakes.images)
+    background = shortcut_baseline.background(maps, fakes.images)
     assert found["background_mass"] == pytest.approx(background["background_mass"].value)
 
 
@@ -173,7 +178,7 @@ def test_examples_are_the_first_fakes_of_the_test_part_and_the_first_fake_splice
 
 def test_the_interval_of_each_score_is_of_its_own_images(job):
     test = data(job.inputs.real.parent, 1).part("test")
-    logits = highlighter.classify(load(job, "second"), test.images, test.streams, torch.float32)
+    logits = highlighter_model.classify(load(job, "second"), test.images, test.streams, torch.float32)
     p_real = logits.double().softmax(dim=1)[:, REAL].numpy()
     expected = classification.measure(p_real[:6], p_real[6:], 0)["roc_auc"]
     table = pd.read_csv(job.outputs.metrics).set_index(["variant", "metric"])

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine import files
-from selfrefine.backbones import alexnet_features
-from selfrefine.errors import InputError
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job
 from selfrefine.metrics import features, frechet, perceptual, similarity
-from selfrefine.runtime import Job
+from selfrefine.pretrained.imagenet_backbones import alexnet_features
 from selfrefine.stages.evaluate_inpainting import Config, Inputs, Outputs, run
-from tests import tiny
+from tests.support import tiny
 
 MASKS, VARIANTS, NETWORK, N = ("wide", "narrow"), ("baseline", "both"), "alexnet_conv5_gap", 6
 NOISE = {"baseline": 40.0, "both": 20.0}

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine import files
-from selfrefine.errors import InputError
-from selfrefine.metrics import map_evidence, map_sets
-from selfrefine.runtime import Job
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job
+from selfrefine.evidence import compared_maps, map_correlation
 from selfrefine.stages.evaluate_maps import Config, Inputs, Outputs, run
-from tests import tiny_highlighter
-from tests.tiny import NAMES
+from tests.support import tiny_highlighter
+from tests.support.tiny import NAMES
 
 SIZE = 8
 CONFIG = Config(
@@ -77,10 +77,10 @@ def test_figures_are_tidy_and_those_of_the_library(inputs: Inputs, out: Path) ->
     assert found.loc[("real_map", "map_mean"), "sha256"] == files.sha256(inputs.highlighters[0])
     assert found.loc[("second", "map_mean"), "sha256"] == files.sha256(inputs.highlighters[1])
     last = files.read_images(inputs.fake)[-12:]
-    evidence = map_sets.single_maps(
-        tiny_highlighter.highlighter(), last, map_sets.FAKES, seed=0, dtype=torch.float32, label=""
+    evidence = compared_maps.single_maps(
+        tiny_highlighter.highlighter(), last, compared_maps.FAKES, seed=0, dtype=torch.float32, label=""
     )
-    expected = map_evidence.map_figures(evidence) | map_evidence.single_figures(evidence, 4)
+    expected = map_correlation.map_figures(evidence) | map_correlation.single_figures(evidence, 4)
     for metric, estimate in expected.items():
         assert found.loc[("flaw", metric), "value"] == pytest.approx(estimate.value, rel=1e-4), metric
     assert math.isfinite(found.loc[("flaw", "mfam_reliability"), "low"])

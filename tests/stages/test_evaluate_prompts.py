@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 import torch
 
-from selfrefine import classifier, files
-from selfrefine.errors import InputError
-from selfrefine.metrics import intervals, prompts
-from selfrefine.runtime import Job
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job
+from selfrefine.metrics import intervals, prompt_agreement, prompt_classifier
 from selfrefine.stages import evaluate_prompts
 from selfrefine.stages.evaluate_prompts import Config, Inputs, Outputs
-from tests import tiny, tiny_clip
-from tests.test_classifier import LABELS, SETTINGS, garments
+from tests.metrics.test_prompt_classifier import LABELS, SETTINGS, garments
+from tests.support import tiny, tiny_clip
 
 N, PROMPTS = 40, 30  # samples 30 to 39 have the captions of test images 0 to 9
 VARIANTS = ("baseline", "reverse")
@@ -31,8 +31,8 @@ def of_label(label):
 def job(tmp_path_factory):
     folder = tmp_path_factory.mktemp("prompts")
     images, labels = garments(200)
-    model = classifier.initial_classifier(labels, 8, 0)
-    classifier.ClassifierTrainer(model, images, labels, SETTINGS, torch.float32).run(folder, "test")
+    model = prompt_classifier.initial_classifier(labels, 8, 0)
+    prompt_classifier.ClassifierTrainer(model, images, labels, SETTINGS, torch.float32).run(folder, "test")
     model.save(folder / "classifier.safetensors")
     test, labels = garments(PROMPTS, seed=5)
     files.write_array(folder / "test.npy", test)
@@ -65,16 +65,16 @@ def tables(job):
 
 def test_every_row_is_measured(tables):
     metrics, _ = tables
-    figures = {prompts.AGREEMENT, prompts.PERMUTED, prompts.DEPENDENCE}
+    figures = {prompt_agreement.AGREEMENT, prompt_agreement.PERMUTED, prompt_agreement.DEPENDENCE}
     assert metrics.groupby("variant")["metric"].agg(set).to_dict() == {
         "baseline": figures,
-        "reverse": figures | {prompts.DIFFERENCE},
-        prompts.PHOTOGRAPHS: figures,
+        "reverse": figures | {prompt_agreement.DIFFERENCE},
+        prompt_agreement.PHOTOGRAPHS: figures,
     }
     assert metrics.groupby("variant")["n_images"].first().to_dict() == {
         "baseline": N,
         "reverse": N,
-        prompts.PHOTOGRAPHS: PROMPTS,
+        prompt_agreement.PHOTOGRAPHS: PROMPTS,
     }
     assert set(metrics["network"]) == {"classifier"}
     assert not metrics["value"].isna().any()
@@ -85,13 +85,17 @@ def test_who_follows_the_prompts_is_seen(job, tables):
     found = tables[0].set_index(["variant", "metric"])
     labels = files.read_table(job.inputs.test_items)["label"].to_numpy()
     by_chance = np.mean(labels[np.arange(N) % PROMPTS] == LABELS[0])
-    assert found.loc[("reverse", prompts.AGREEMENT), "value"] == 1.0
-    assert found.loc[("baseline", prompts.AGREEMENT), "value"] == pytest.approx(by_chance)
-    assert found.loc[("baseline", prompts.DEPENDENCE), "low"] < 0.0 < found.loc[("reverse", prompts.DEPENDENCE), "low"]
-    difference = found.loc[("reverse", prompts.DIFFERENCE)]
+    assert found.loc[("reverse", prompt_agreement.AGREEMENT), "value"] == 1.0
+    assert found.loc[("baseline", prompt_agreement.AGREEMENT), "value"] == pytest.approx(by_chance)
+    assert (
+        found.loc[("baseline", prompt_agreement.DEPENDENCE), "low"]
+        < 0.0
+        < found.loc[("reverse", prompt_agreement.DEPENDENCE), "low"]
+    )
+    difference = found.loc[("reverse", prompt_agreement.DIFFERENCE)]
     expected = intervals.share_difference_interval(round(N * (1.0 - by_chance)), 0, N)
     assert difference[["value", "low", "high"]].tolist() == pytest.approx(list(vars(expected).values()))
-    assert found.loc[(prompts.PHOTOGRAPHS, prompts.AGREEMENT), "value"] > 0.9
+    assert found.loc[(prompt_agreement.PHOTOGRAPHS, prompt_agreement.AGREEMENT), "value"] > 0.9
 
 
 def test_each_image_stands_with_its_prompt(job, tables):
@@ -104,7 +108,7 @@ def test_each_image_stands_with_its_prompt(job, tables):
     assert set(images[images["variant"] == "baseline"]["predicted"]) == {LABELS[0]}
     means = images.groupby("variant")["score_permuted"].mean()
     table = tables[0].set_index(["metric", "variant"])["value"]
-    assert means.to_dict() == pytest.approx(table[prompts.PERMUTED].to_dict())
+    assert means.to_dict() == pytest.approx(table[prompt_agreement.PERMUTED].to_dict())
 
 
 def test_a_clip_stands_in_the_place_of_the_classifier(job, tmp_path):
@@ -115,7 +119,12 @@ def test_a_clip_stands_in_the_place_of_the_classifier(job, tmp_path):
     evaluate_prompts.run(Job(job.name, config, inputs, outputs))
     found = files.read_table(outputs.metrics)
     assert set(found["network"]) == {"clip"}
-    assert set(found["metric"]) == {prompts.AGREEMENT, prompts.PERMUTED, prompts.DEPENDENCE, prompts.DIFFERENCE}
+    assert set(found["metric"]) == {
+        prompt_agreement.AGREEMENT,
+        prompt_agreement.PERMUTED,
+        prompt_agreement.DEPENDENCE,
+        prompt_agreement.DIFFERENCE,
+    }
     images = files.read_table(outputs.by_image)
     assert images["predicted"].isna().all()
     assert images["score"].between(0.0, 100.0).all()

@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine import files, highlighter, networks, schedule
-from selfrefine.errors import InputError
-from selfrefine.metrics import readouts
-from selfrefine.runtime import Job
+from selfrefine import networks
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job
+from selfrefine.diffusion import noise_schedule
+from selfrefine.evidence import probes
+from selfrefine.highlighter import model
 from selfrefine.stages.evaluate_readouts import Config, Inputs, Outputs, run
-from tests import tiny_highlighter, tiny_latent
-from tests.tiny import NAMES, SIZE, tiny_images, tiny_pipeline, write_highlighter, write_images
+from tests.support import tiny_highlighter, tiny_latent
+from tests.support.tiny import NAMES, SIZE, tiny_images, tiny_pipeline, write_highlighter, write_images
 
 VARIANTS = ("baseline", "both", "twin")  # the twin is the baseline again
 MAPS = np.linspace(0.0, 0.8, 2 * SIZE * SIZE, dtype=np.float32).reshape(2, SIZE, SIZE)
@@ -82,18 +85,18 @@ def test_values_are_those_of_the_library(inputs: Inputs, tmp_path: Path) -> None
     products = []
     for seed in (1, 0):
         pipeline = tiny_pipeline(seed)
-        levels = schedule.of(pipeline)
-        products.append(readouts.agreement(pipeline.unet.eval(), levels, images, timesteps=(8, 16), seed=0))
-    expected = readouts.slope(products[0], products[1], guidance_map).value
+        levels = noise_schedule.of(pipeline)
+        products.append(probes.agreement(pipeline.unet.eval(), levels, images, timesteps=(8, 16), seed=0))
+    expected = probes.slope(products[0], products[1], guidance_map).value
     assert found["mechanism_slope", "both"] == pytest.approx(expected, rel=1e-4)
-    network, chosen = readouts.load_vgg16(inputs.weights, torch.device("cpu")), readouts.quarters(guidance_map, 2)
+    network, chosen = probes.load_vgg16(inputs.weights, torch.device("cpu")), probes.quarters(guidance_map, 2)
     assert chosen is not None
     paths = (inputs.samples[1], inputs.samples[0], inputs.test)
-    sets = [readouts.features_at(network, files.read_images(path)[:10], chosen, 16) for path in paths]
-    assert found["place_log_ratio", "both"] == pytest.approx(readouts.place(*sets).value, rel=1e-4)
-    critic = highlighter.load(inputs.critic, torch.device("cpu"))
+    sets = [probes.features_at(network, files.read_images(path)[:10], chosen, 16) for path in paths]
+    assert found["place_log_ratio", "both"] == pytest.approx(probes.place(*sets).value, rel=1e-4)
+    critic = model.load(inputs.critic, torch.device("cpu"))
     logits = [
-        readouts.fake_logits(critic, files.read_images(path)[:10], seed=0, dtype=torch.float32)
+        probes.fake_logits(critic, files.read_images(path)[:10], seed=0, dtype=torch.float32)
         for path in inputs.samples[1::-1]
     ]
     assert found["critic_logit", "both"] == pytest.approx(logits[0].mean() - logits[1].mean(), rel=1e-4)

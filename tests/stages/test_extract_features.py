@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine import files
-from selfrefine.backbones import alexnet_features
-from selfrefine.errors import InputError
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job
 from selfrefine.metrics import features
-from selfrefine.runtime import Job
+from selfrefine.pretrained.imagenet_backbones import alexnet_features
 from selfrefine.stages.extract_features import Config, Inputs, Outputs, run
-from tests.tiny import tiny_images
+from tests.support.tiny import tiny_images
 
 NAMES = {"dataset": "shapes", "model": "tiny", "seed": "0"}
 NETWORK = "alexnet_conv5_gap"

@@ -17,14 +17,15 @@ from pathlib import Path
 
 import pytest
 
-from selfrefine import files, sources
-from selfrefine.runtime import Job
+from selfrefine.core import files
+from selfrefine.core.job import Job
+from selfrefine.data import published_sets
 from selfrefine.stages import fetch_data
-from tests.faults.children import Child
+from tests.support.children import Child
 
-CONTENTS = {name: f"content of {name}".encode() for name in sources.SOURCES["fashion_mnist"].sha256}
+CONTENTS = {name: f"content of {name}".encode() for name in published_sets.SOURCES["fashion_mnist"].sha256}
 SMALL = replace(
-    sources.SOURCES["fashion_mnist"],
+    published_sets.SOURCES["fashion_mnist"],
     sha256={name: hashlib.sha256(content).hexdigest() for name, content in CONTENTS.items()},
 )
 
@@ -32,7 +33,7 @@ SMALL = replace(
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, with a source `small` registered that has the pins of CONTENTS."""
-    monkeypatch.setitem(sources.SOURCES, "small", SMALL)
+    monkeypatch.setitem(published_sets.SOURCES, "small", SMALL)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -81,7 +82,7 @@ def from_mirror(room: Path, address: str) -> None:
     from torchvision import datasets
 
     os.chdir(room)
-    sources.SOURCES["small"] = SMALL
+    published_sets.SOURCES["small"] = SMALL
     datasets.FashionMNIST.mirrors = [address]
 
 

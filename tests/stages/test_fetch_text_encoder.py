@@ -10,11 +10,12 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from selfrefine import files, text_encoder
-from selfrefine.runtime import Job
+from selfrefine.core import files
+from selfrefine.core.job import Job
+from selfrefine.pretrained import text_encoder
 from selfrefine.stages import fetch_text_encoder
-from tests import tiny_text
-from tests.tiny import bytes_below
+from tests.support import tiny_text
+from tests.support.tiny import bytes_below
 
 OUT = Path("models/fetch_text_encoder/tiny/text_encoder")
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from selfrefine import backbones, files, weights
-from selfrefine.runtime import Job
+from selfrefine.core import files
+from selfrefine.core.job import Job
+from selfrefine.pretrained import imagenet_backbones, imagenet_weights
 from selfrefine.stages import fetch_weights
 
 
@@ -19,9 +20,9 @@ from selfrefine.stages import fetch_weights
 def tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Tensor]:
     """Random weights, pinned; the working folder is empty."""
     monkeypatch.chdir(tmp_path)
-    random = {f"features.{name}": tensor for name, tensor in backbones.alexnet_features().state_dict().items()}
-    pinned = replace(weights.PRETRAINED["alexnet"], digest=weights.digest(random))
-    monkeypatch.setitem(weights.PRETRAINED, "alexnet", pinned)
+    random = {f"features.{name}": tensor for name, tensor in imagenet_backbones.alexnet_features().state_dict().items()}
+    pinned = replace(imagenet_weights.PRETRAINED["alexnet"], digest=imagenet_weights.digest(random))
+    monkeypatch.setitem(imagenet_weights.PRETRAINED, "alexnet", pinned)
     return random
 
 
@@ -37,7 +38,7 @@ def test_the_file_loads_strictly_and_does_not_tell_its_provider(tensors: dict[st
     fetch_weights.run(job("published"))
     path = job("published").outputs.weights
     written, metadata = files.read_tensors(path)
-    network = backbones.alexnet_features()
+    network = imagenet_backbones.alexnet_features()
     network.load_state_dict({name.removeprefix("features."): tensor for name, tensor in written.items()}, strict=True)
     assert torch.equal(network[0].weight, tensors["features.0.weight"])
     assert metadata == {"weights": "alexnet"}

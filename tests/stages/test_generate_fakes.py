@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from selfrefine.stages import generate_fakes, generate_samples, train_base
-from tests import tiny
+from tests.support import tiny
 
 
 @pytest.fixture(scope="module")

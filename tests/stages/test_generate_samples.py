@@ -4,10 +4,12 @@ import torch
 from diffusers import UNet2DModel
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from selfrefine import files, networks, pixels, randomness, sampling, schedule
-from selfrefine.errors import InputError
+from selfrefine import networks
+from selfrefine.core import files, pixels, random_streams
+from selfrefine.core.errors import InputError
+from selfrefine.diffusion import noise_schedule, sampling
 from selfrefine.stages import generate_samples, train_base
-from tests import tiny
+from tests.support import tiny
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +71,8 @@ def test_each_image_is_sampled_from_its_own_stream_of_evaluation(pipeline, tmp_p
     for row in range(3):
         alone = sampling.sample_chunk(
             loaded.unet.eval(),
-            schedule.of(loaded),
-            [randomness.stream(0, "evaluation", row)],
+            noise_schedule.of(loaded),
+            [random_streams.stream(0, "evaluation", row)],
             sampler=sampler,
             steps=4,
             dtype=torch.float32,

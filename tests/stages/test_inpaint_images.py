@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from selfrefine import masks, networks
-from selfrefine.errors import InputError
-from selfrefine.runtime import Job
+from selfrefine import networks
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job
+from selfrefine.diffusion import inpainting_masks
 from selfrefine.stages.inpaint_images import Config, Inputs, Outputs, run
-from tests import tiny
+from tests.support import tiny
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def test_results_are_pasted_and_raw(folder, tmp_path):
     images, raw, known = inpaint(folder, tmp_path)
     photographs = tiny.tiny_images(8)[:6]
     assert images.shape == raw.shape == photographs.shape
-    assert np.array_equal(known, masks.first_masks("wide", "native", tiny.SIZE, 6, 0))
+    assert np.array_equal(known, inpainting_masks.first_masks("wide", "native", tiny.SIZE, 6, 0))
     inside = known == 255
     assert np.array_equal(images[inside], photographs[inside])
     assert np.array_equal(images[~inside], raw[~inside])

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from matplotlib import image
 
-from selfrefine import files
-from selfrefine.runtime import Job
+from selfrefine.core import files
+from selfrefine.core.job import Job
 from selfrefine.stages import make_figures
 from selfrefine.stages.make_figures import Config, Inputs, Outputs
 

@@ -5,14 +5,16 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from selfrefine import files, sweep
-from selfrefine.errors import InputError
-from selfrefine.runtime import Job
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job
+from selfrefine.report.tables import sweep
 from selfrefine.stages.make_tables import Config, Inputs, Outputs, run
-from tests import test_table4, test_table5, tiny_maps
-from tests.test_autoencoder_table import measured
-from tests.tiny_metrics import FD, PAPER, ROWS, generation, highlighter, line, of_models, published
-from tests.tiny_refined import readouts, refined
+from tests.report.tables import test_table4, test_table5
+from tests.report.tables.test_autoencoders import measured
+from tests.support import tiny_maps
+from tests.support.tiny_metrics import FD, PAPER, ROWS, generation, highlighter, line, of_models, published
+from tests.support.tiny_refined import readouts, refined
 
 TABLES = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "maps", "controls")
 OUTPUTS = [f"{name}.{kind}" for name in TABLES for kind in ("csv", "md")]

@@ -12,12 +12,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from selfrefine import captions, datasets, files
-from selfrefine.errors import InputError
-from selfrefine.runtime import Job
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job
+from selfrefine.data import captions, idx_images
 from selfrefine.stages import prepare_data, train_base
 from selfrefine.stages.prepare_data import OfFolder, OfSource
-from tests import tiny
+from tests.support import tiny
 
 LABELS = np.array([9, 0, 2, 5, 1, 9])
 OUTPUTS = prepare_data.Outputs(
@@ -72,8 +73,8 @@ def written() -> dict[str, bytes]:
 def test_the_command_prepares_the_first_images_of_both_splits_in_order(photographs: np.ndarray):
     config = of_source(max_images=4)
     assert command(config).returncode == 0
-    assert np.array_equal(files.read_images(OUTPUTS.train_images), datasets.prepare(photographs[:4], 16, 2))
-    assert np.array_equal(files.read_images(OUTPUTS.test_images), datasets.prepare(photographs[4:], 16, 2))
+    assert np.array_equal(files.read_images(OUTPUTS.train_images), idx_images.prepare(photographs[:4], 16, 2))
+    assert np.array_equal(files.read_images(OUTPUTS.test_images), idx_images.prepare(photographs[4:], 16, 2))
     items = OUTPUTS.train_items.read_text().splitlines()
     assert items == ["label,caption,source", "9,ankle boot,0", "0,t-shirt,1", "2,pullover,2", "5,sandal,3"]
     items = OUTPUTS.test_items.read_text().splitlines()
@@ -84,7 +85,7 @@ def test_the_command_prepares_the_first_images_of_both_splits_in_order(photograp
 
 def test_chosen_classes_keep_their_order_labels_and_sources(photographs: np.ndarray):
     prepare_data.run(job(of_source(classes=("ankle boot", "sandal"), max_images=2)))
-    assert np.array_equal(files.read_images(OUTPUTS.train_images), datasets.prepare(photographs[[0, 3]], 16, 2))
+    assert np.array_equal(files.read_images(OUTPUTS.train_images), idx_images.prepare(photographs[[0, 3]], 16, 2))
     assert OUTPUTS.train_items.read_text().splitlines()[1:] == ["9,ankle boot,0", "5,sandal,3"]
     assert OUTPUTS.test_items.read_text().splitlines()[1:] == ["9,ankle boot,1"]
 

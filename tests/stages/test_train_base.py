@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from selfrefine import files
-from selfrefine.errors import InputError
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
 from selfrefine.stages import train_base
-from tests import tiny
-from tests.tiny import bytes_below
+from tests.support import tiny
+from tests.support.tiny import bytes_below
 
 WEIGHTS = "pipeline/unet/diffusion_pytorch_model.safetensors"
 

@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 import torch
 
-from selfrefine import classifier, files
-from selfrefine.errors import InputError
-from selfrefine.metrics import intervals
-from selfrefine.runtime import Job
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job
+from selfrefine.metrics import intervals, prompt_classifier
 from selfrefine.stages import train_classifier
 from selfrefine.stages.train_classifier import Config, Inputs, Outputs
-from tests import tiny
-from tests.faults.children import in_update, run_job
-from tests.test_classifier import garments
+from tests.metrics.test_prompt_classifier import garments
+from tests.support import tiny
+from tests.support.children import in_update, run_job
 
 CONFIG = Config(
     names={"dataset": "shapes"},
@@ -59,9 +59,9 @@ def unbroken(inputs, tmp_path_factory):
 
 def test_the_accuracy_is_that_of_the_file_on_the_test_images(inputs, unbroken):
     (line,) = files.read_table(unbroken / "metrics.csv").to_dict("records")
-    model = classifier.load(unbroken / "classifier.safetensors", torch.device("cpu"))
+    model = prompt_classifier.load(unbroken / "classifier.safetensors", torch.device("cpu"))
     images, labels = garments(30, seed=1)
-    right = np.mean(classifier.predict(model, images, 30) == labels)
+    right = np.mean(prompt_classifier.predict(model, images, 30) == labels)
     expected = intervals.share_interval(float(right), 30)
     assert line == {"dataset": "shapes", "metric": "accuracy", "n_images": 30} | {
         name: pytest.approx(value) for name, value in vars(expected).items()

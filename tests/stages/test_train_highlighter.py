@@ -6,13 +6,14 @@ import pandas as pd
 import pytest
 import torch
 
-from selfrefine import files, highlighter
-from selfrefine.errors import InputError
-from selfrefine.runtime import Job
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job
+from selfrefine.highlighter import model as highlighter_model
 from selfrefine.stages import train_highlighter
 from selfrefine.stages.train_highlighter import Config, Inputs, Outputs
-from tests import tiny_highlighter
-from tests.faults.children import before_rename, in_update, run_job
+from tests.support import tiny_highlighter
+from tests.support.children import before_rename, in_update, run_job
 
 CONFIG = Config(
     names={"dataset": "striped", "model": "ddpm", "highlighter": "flaw", "seed": "0"},
@@ -53,7 +54,7 @@ def unbroken(inputs, tmp_path_factory):
 
 
 def test_it_leaves_a_highlighter_and_a_curve_and_no_scratch(unbroken):
-    model = highlighter.load(unbroken / "highlighter.safetensors", torch.device("cpu"))
+    model = highlighter_model.load(unbroken / "highlighter.safetensors", torch.device("cpu"))
     assert (model.input_size, model.shortcut_guard) == (32, True)
     curve = pd.read_csv(unbroken / "loss.csv")
     assert list(curve.columns) == ["step", "loss", "accuracy"]
@@ -69,7 +70,7 @@ def first_loss(folder):
 @pytest.mark.parametrize("changes", [{"shuffle_labels": True}, {"draw": 1, "n_fakes": 10}, {"shortcut_guard": False}])
 def test_each_row_is_another_highlighter(changes, inputs, unbroken, tmp_path):
     train_highlighter.run(job(inputs, tmp_path, steps=1, **changes))
-    model = highlighter.load(tmp_path / "highlighter.safetensors", torch.device("cpu"))
+    model = highlighter_model.load(tmp_path / "highlighter.safetensors", torch.device("cpu"))
     assert model.draw == changes.get("draw", 0)
     assert model.shortcut_guard is changes.get("shortcut_guard", True)
     assert first_loss(tmp_path) != first_loss(unbroken)

@@ -7,11 +7,14 @@ import pandas as pd
 import pytest
 import torch
 
-from selfrefine import files, highlighter, networks, schedule
-from selfrefine.guidance import Guide
+from selfrefine import networks
+from selfrefine.core import files
+from selfrefine.diffusion import noise_schedule
+from selfrefine.guidance.map_refresh import Guide
+from selfrefine.highlighter import model
 from selfrefine.stages import train_base, train_refined
-from tests import tiny
-from tests.tiny import bytes_below
+from tests.support import tiny
+from tests.support.tiny import bytes_below
 
 WEIGHTS = "pipeline/unet/diffusion_pytorch_model.safetensors"
 VARIANTS = {
@@ -85,8 +88,8 @@ def test_the_first_map_shows_the_flaws_of_the_averaged_weights_at_the_fork(forke
     pipeline = networks.load(forked / "base" / "pipeline", cpu)
     guide = Guide(
         config.refinement(),
-        schedule.of(pipeline),
-        highlighter.load(forked / "highlighter", cpu),
+        noise_schedule.of(pipeline),
+        model.load(forked / "highlighter", cpu),
         files.read_images(forked / "images.npy"),
         seed=0,
         dtype=torch.float32,
@@ -151,7 +154,7 @@ def test_extra_steps_are_a_share_of_the_phase_and_plain(forked, tmp_path):
 
 
 def test_the_label_shuffled_map_comes_from_the_second_highlighter(forked, tmp_path):
-    shuffled = highlighter.load(forked / "highlighter", torch.device("cpu"))
+    shuffled = model.load(forked / "highlighter", torch.device("cpu"))
     with torch.no_grad():
         shuffled.head[3].weight.neg_()
     shuffled.save(tmp_path / "shuffled")

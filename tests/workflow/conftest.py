@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.project import Project, checkout
+from tests.support.project import Project, checkout
 
 USERS_COMMAND = "snakemake --cores 1 --resources gpu=1 all"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.project import Project, children_seconds, jobs
 from tests.workflow.conftest import USERS_COMMAND
-from tests.workflow.project import Project, children_seconds, jobs
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support.project import ROOT, Project, jobs
 from tests.workflow.conftest import USERS_COMMAND
-from tests.workflow.project import ROOT, Project, jobs
 
 RECORD = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # Each changes the bytes of what it reruns: after equal bytes Snakemake runs what follows in one go, but not in two.

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from tests.workflow.project import Project, jobs
+from tests.support.project import Project, jobs
 
 pytestmark = pytest.mark.slow
 

@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
-from selfrefine import config, typed_json
-from selfrefine.plan.jobs import Planned
-from tests.workflow.job_list import STAGES, job_list, project_params
+from selfrefine.core import config_json
+from selfrefine.cost.planned_jobs import Planned
+from selfrefine.params import job_config
+from tests.support.job_list import STAGES, job_list, project_params
 from tests.workflow.test_dvc import watched
 
 EMBEDDED = project_params("embedded")
 # Every row has a twin that is not selected, so that a changed name still names a row; one sampling runs.
-PARAMS = config.merge(
+PARAMS = job_config.merge(
     EMBEDDED,
-    {row: {f"{name}x": EMBEDDED[row][name] for name in EMBEDDED[row]} for row in config.ROWS}
+    {row: {f"{name}x": EMBEDDED[row][name] for name in EMBEDDED[row]} for row in job_config.ROWS}
     | {"select": {"samplings": ["reverse_kept"]}},
 )
 ONLY = {  # has a test of its own
@@ -44,7 +45,7 @@ def flipped(tree: Any, path: tuple[str, ...]) -> Any:
 
 def texts(tree: Mapping[str, Any]) -> dict[Planned, str]:
     """The config of every job, as Snakemake compares it."""
-    return {job: typed_json.to_json(config.job(tree, job.stage, dict(job.names))) for job in job_list(tree)}
+    return {job: config_json.to_json(job_config.job(tree, job.stage, dict(job.names))) for job in job_list(tree)}
 
 
 @functools.cache
@@ -61,12 +62,12 @@ def after_flip(path: tuple[str, ...]) -> dict[Planned, str]:
 
 def is_read(path: tuple[str, ...], job: Planned) -> bool:
     """Whether the design says that the job reads the leaf."""
-    of_rows = job.stage in config.READERS_OF_ROWS
+    of_rows = job.stage in job_config.READERS_OF_ROWS
     if path[0] == "shared":
-        return job.stage in config.SHARED[path[1]]
+        return job.stage in job_config.SHARED[path[1]]
     if path == ("experiment",) or path[0] == "select":
         return of_rows or (path[0] == "select" and selection_is_read(path[1], job))
-    if path[0] in config.ROWS:
+    if path[0] in job_config.ROWS:
         return row_is_read(path, job)
     return (job.stage == path[0] and not is_overridden(path, job)) or (
         of_rows and path in TOLD and not sets_no_row(path)
@@ -88,21 +89,21 @@ def sets_no_row(path: tuple[str, ...]) -> bool:
 def is_overridden(path: tuple[str, ...], job: Planned) -> bool:
     """Whether a row of the job holds the leaf of a stage's section."""
     names = dict(job.names)
-    rows = [PARAMS[section].get(names.get(wildcard), {}) for section, wildcard in config.ROWS.items()]
+    rows = [PARAMS[section].get(names.get(wildcard), {}) for section, wildcard in job_config.ROWS.items()]
     return any(path in list(leaves(row)) for row in rows)
 
 
 def is_overridden_later(path: tuple[str, ...], job: Planned) -> bool:
     """Whether a later row of the job holds the leaf of a row."""
-    names, sections = dict(job.names), list(config.ROWS)
+    names, sections = dict(job.names), list(job_config.ROWS)
     later = sections[sections.index(path[0]) + 1 :]
-    rows = [PARAMS[section].get(names.get(config.ROWS[section]), {}) for section in later]
+    rows = [PARAMS[section].get(names.get(job_config.ROWS[section]), {}) for section in later]
     return any(path[2:] in list(leaves(row)) for row in rows)
 
 
 def selection_is_read(section: str, job: Planned) -> bool:
     """Whether a job lists what is selected of a section."""
-    return job.stage in config.READERS.get(section, ())
+    return job.stage in job_config.READERS.get(section, ())
 
 
 def row_is_read(path: tuple[str, ...], job: Planned) -> bool:
@@ -113,12 +114,12 @@ def row_is_read(path: tuple[str, ...], job: Planned) -> bool:
         return False  # only `make plan` reads it
     if len(path) == 3:  # titles, and words
         pairs = key == "self_refining" and job.stage == "evaluate_inpainting" and ("model", name) in job.names
-        return pairs or (selected and job.stage in config.READERS_OF_ROWS)
+        return pairs or (selected and job.stage in job_config.READERS_OF_ROWS)
     told = path[2:] in TOLD
     if path[2:] == ("train_base", "family"):  # tables and figures hear which models take prompts
-        told = PARAMS["models"][name]["train_base"]["family"] in config.PROMPTED_FAMILIES
-    of_row = (config.ROWS[section], name) in job.names and not is_overridden_later(path, job)
-    return (of_row and job.stage == key) or (told and selected and job.stage in config.READERS_OF_ROWS)
+        told = PARAMS["models"][name]["train_base"]["family"] in job_config.PROMPTED_FAMILIES
+    of_row = (job_config.ROWS[section], name) in job.names and not is_overridden_later(path, job)
+    return (of_row and job.stage == key) or (told and selected and job.stage in job_config.READERS_OF_ROWS)
 
 
 def test_there_are_many_leaves_and_jobs():
@@ -131,7 +132,7 @@ def test_one_changed_leaf_changes_exactly_the_jobs_that_read_it(path: tuple[str,
     before, after = unchanged(), after_flip(path)
     changed = {job for job in before.keys() & after.keys() if before[job] != after[job]}
     assert changed == {job for job in before.keys() & after.keys() if is_read(path, job)}
-    row = path[0] in config.ROWS
+    row = path[0] in job_config.ROWS
     unselected = row and (path[1].endswith("x") or path[1] not in PARAMS["select"].get(path[0], PARAMS[path[0]]))
     assert changed or before.keys() != after.keys() or unselected or path[2:] == ("width",)
 
@@ -151,34 +152,38 @@ def watches(stage: str, leaf: str) -> bool:
     return any(f"{leaf}.".startswith(f"{entry}.") for entry in watched(stage))
 
 
-@pytest.mark.parametrize("section", list(config.READERS))
+@pytest.mark.parametrize("section", list(job_config.READERS))
 @pytest.mark.parametrize(("rows", "name"), [("datasets", "fashion_mnist_tops"), ("models", "improved_ddpm")])
 def test_what_runs_in_one_place_alone_changes_its_jobs_and_those_that_list_it(
     rows: str, name: str, section: str
 ) -> None:
     chosen = [*ONLY[name].get(section, []), *PARAMS["select"][section][-1:]]
-    before = texts(config.merge(PARAMS, {rows: {name: {"only": ONLY[name]}}}))
-    after = texts(config.merge(PARAMS, {rows: {name: {"only": ONLY[name] | {section: chosen}}}}))
+    before = texts(job_config.merge(PARAMS, {rows: {name: {"only": ONLY[name]}}}))
+    after = texts(job_config.merge(PARAMS, {rows: {name: {"only": ONLY[name] | {section: chosen}}}}))
     changed = {job for job in before.keys() & after.keys() if before[job] != after[job]}
     assert {job.stage for job in changed} == {
-        *(stage for stage in config.READERS[section] if any(job.stage == stage for job in before.keys() & changed)),
-        *config.READERS_OF_ROWS,
+        *(stage for stage in job_config.READERS[section] if any(job.stage == stage for job in before.keys() & changed)),
+        *job_config.READERS_OF_ROWS,
     }
-    wildcard = config.ROWS[rows]
-    assert changed >= {job for job in before if job.stage in config.READERS[section] and (wildcard, name) in job.names}
+    wildcard = job_config.ROWS[rows]
+    assert changed >= {
+        job for job in before if job.stage in job_config.READERS[section] and (wildcard, name) in job.names
+    }
     assert all(dict(job.names).get(wildcard, name) == name for job in changed | (after.keys() - before.keys()))
 
 
 def test_a_further_seed_adds_its_jobs_and_leaves_those_of_others_alone() -> None:
     before = unchanged()
-    after = texts(config.merge(PARAMS, {"select": {"seeds": [0, 1]}}))
+    after = texts(job_config.merge(PARAMS, {"select": {"seeds": [0, 1]}}))
     assert {dict(job.names)["seed"] for job in after.keys() - before.keys()} == {"1"}
-    assert {job.stage for job in before if after[job] != before[job]} == set(config.READERS_OF_ROWS)
+    assert {job.stage for job in before if after[job] != before[job]} == set(job_config.READERS_OF_ROWS)
 
 
 def test_a_row_is_read_by_its_own_jobs_only() -> None:
     """Of two models, the leaf of one changes the jobs of that one."""
-    two = config.merge(PARAMS, {"models": {"other": PARAMS["models"]["ddpm"]}, "select": {"models": ["ddpm", "other"]}})
+    two = job_config.merge(
+        PARAMS, {"models": {"other": PARAMS["models"]["ddpm"]}, "select": {"models": ["ddpm", "other"]}}
+    )
     before, after = texts(two), texts(flipped(two, ("models", "other", "train_base", "network", "dropout")))
     changed = {job for job in before if before[job] != after[job]}
     assert {(job.stage, dict(job.names)["model"]) for job in changed} == {("train_base", "other")}
@@ -189,5 +194,5 @@ def test_every_field_of_a_stages_config_is_given_and_every_leaf_is_a_field(exper
     tree = project_params(experiment)
     for job, text in texts(tree).items():
         stage = importlib.import_module(f"selfrefine.stages.{job.stage}")
-        built = typed_json.from_json(stage.Config, text)
-        assert typed_json.to_json(built) == text or "." in text  # 1 may have become 1.0
+        built = config_json.from_json(stage.Config, text)
+        assert config_json.to_json(built) == text or "." in text  # 1 may have become 1.0

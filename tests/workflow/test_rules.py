@@ -7,9 +7,9 @@ import shutil
 import pytest
 import yaml
 
-from selfrefine import config, params, strict_yaml
-from tests.workflow.job_list import ROOT, STAGES, job_list, project_params, rules_text
-from tests.workflow.project import Project
+from selfrefine.params import check, job_config, strict_yaml
+from tests.support.job_list import ROOT, STAGES, job_list, project_params, rules_text
+from tests.support.project import Project
 
 EXPERIMENTS = ["embedded", "smoke", "small", "sweep"]  # paper's folders of images are nowhere but at its users'
 # The only two folders that differ from their stage's name.
@@ -43,8 +43,8 @@ def fields(stage, record):
 
 
 def test_one_name_six_places():
-    base = strict_yaml.read(ROOT / params.PARAMS)
-    rows = [row for section in config.ROWS for row in base[section].values()]
+    base = strict_yaml.read(ROOT / check.PARAMS)
+    rows = [row for section in job_config.ROWS for row in base[section].values()]
     sections = {key for tree in (base, *rows) for key, value in tree.items() if isinstance(value, dict)}
     paths = [
         path for stage in STAGES for path in re.findall(r'"((?:data|models|results)/.*)"', directive(stage, "output"))
@@ -52,7 +52,7 @@ def test_one_name_six_places():
     places = {
         "rules file": set(STAGES),
         "module": {path.stem for path in (ROOT / "src/selfrefine/stages").glob("*.py")} - {"__init__"},
-        "params": sections - {"select", "shared", "only", *config.ROWS},
+        "params": sections - {"select", "shared", "only", *job_config.ROWS},
         "dvc.yaml": set(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]),
         "test": {path.stem.removeprefix("test_") for path in (ROOT / "tests/stages").glob("test_*.py")},
         "folder": {FOLDERS.get(path.split("/")[1], path.split("/")[1]) for path in paths},
@@ -86,7 +86,16 @@ def test_a_rule_names_what_its_module_reads_and_writes(stage):
     assert (named(stage, "input") if inputs else []) == inputs
     assert named(stage, "output") == [*outputs, "config"]
     assert not set(inputs) & set(outputs), "they are options of one command"
-    words = ["python", "-m", "selfrefine.warm_start", stage, "--config", "{params.config:q}", "--code", "{params.code}"]
+    words = [
+        "python",
+        "-m",
+        "selfrefine.commands.run_stage",
+        stage,
+        "--config",
+        "{params.config:q}",
+        "--code",
+        "{params.code}",
+    ]
     words += ["--record", "{output.config}"]
     words += [word for name in inputs for word in (f"--{name}", f"{{input.{name}}}")]
     words += [word for name in outputs for word in (f"--{name}", f"{{output.{name}}}")]
@@ -109,7 +118,7 @@ def test_a_rule_says_where_it_logs_what_it_computes_and_with_what(stage):
 
 def test_rules_that_compute_on_a_device_take_the_gpu_and_no_others():
     taking = {stage for stage in STAGES if "        gpu=1,\n" in rules_text(stage)}
-    assert taking == set(config.SHARED["device"])
+    assert taking == set(job_config.SHARED["device"])
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -206,9 +215,9 @@ def test_a_bad_params_file_ends_in_one_line(written, instead, told, tmp_path):
     for name in ("experiments", "profiles", "workflow"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "Snakefile", tmp_path)
-    text = (ROOT / params.PARAMS).read_text()
+    text = (ROOT / check.PARAMS).read_text()
     assert written in text
-    (tmp_path / params.PARAMS).write_text(text.replace(written, instead, 1))
+    (tmp_path / check.PARAMS).write_text(text.replace(written, instead, 1))
     (line,) = Project(tmp_path).refuse("snakemake -n all")
     assert line.startswith("params.yaml")
     assert told in line

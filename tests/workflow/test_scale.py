@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from selfrefine import config
-from tests.workflow.job_list import ROOT, job_list, project_params
-from tests.workflow.project import Project, children_seconds
+from selfrefine.params import job_config
+from tests.support.job_list import ROOT, job_list, project_params
+from tests.support.project import Project, children_seconds
 
 JOBS, SECONDS = 1000, 20.0
 
@@ -16,7 +16,7 @@ def enough_seeds(experiment: str) -> list[int]:
     """As many seeds of an experiment as make JOBS jobs."""
     tree = project_params(experiment)
     seeds = [0]
-    while len(job_list(config.merge(tree, {"select": {"seeds": seeds}}))) < JOBS:
+    while len(job_list(job_config.merge(tree, {"select": {"seeds": seeds}}))) < JOBS:
         seeds.append(len(seeds))
     return seeds
 

@@ -4,9 +4,11 @@ import os
 import sys
 from pathlib import Path
 
-from selfrefine import code_digest, image_folder, params as params_check, strict_yaml, typed_json
-from selfrefine import config as job_config
-from selfrefine.errors import InputError
+from selfrefine.core.config_json import to_json
+from selfrefine.core.errors import InputError
+from selfrefine.data import image_folder
+from selfrefine.params import check as params_check
+from selfrefine.params import code_digest, job_config, strict_yaml
 
 
 def readable(path):
@@ -81,7 +83,7 @@ def config_of(stage):
         job = job_config.job(config, stage, names)
         if stage == "prepare_data" and "folder" in job:  # nobody declares these files; their digest tells of a change
             job["contents"] = image_folder.digest(Path(job["folder"]))
-        return typed_json.to_json(job)
+        return to_json(job)
 
     return config_json
 

@@ -23,7 +23,7 @@ rule encode_captions:
         code=code_of("encode_captions"),
     shell:
         """
-        python -m selfrefine.warm_start encode_captions \
+        python -m selfrefine.commands.run_stage encode_captions \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --train_items {input.train_items} --test_items {input.test_items} --text_encoder {input.text_encoder} \
             --embeddings {output.embeddings} --train_rows {output.train_rows} --test_rows {output.test_rows} \

@@ -20,7 +20,7 @@ rule encode_data:
         code=code_of("encode_data"),
     shell:
         """
-        python -m selfrefine.warm_start encode_data \
+        python -m selfrefine.commands.run_stage encode_data \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --images {input.images} --autoencoder {input.autoencoder} \
             --latents {output.latents} \

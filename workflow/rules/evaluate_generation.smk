@@ -17,7 +17,7 @@ rule evaluate_generation:
         code=code_of("evaluate_generation"),
     shell:
         """
-        python -m selfrefine.warm_start evaluate_generation \
+        python -m selfrefine.commands.run_stage evaluate_generation \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --features {input.features} \
             --metrics {output.metrics} \

@@ -23,7 +23,7 @@ rule evaluate_highlighter:
         code=code_of("evaluate_highlighter"),
     shell:
         """
-        python -m selfrefine.warm_start evaluate_highlighter \
+        python -m selfrefine.commands.run_stage evaluate_highlighter \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --real {input.real} --fake {input.fake} --test {input.test} --highlighters {input.highlighters} \
             --metrics {output.metrics} --examples {output.examples} \

@@ -24,7 +24,7 @@ rule evaluate_inpainting:
         code=code_of("evaluate_inpainting"),
     shell:
         """
-        python -m selfrefine.warm_start evaluate_inpainting \
+        python -m selfrefine.commands.run_stage evaluate_inpainting \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --images {input.images} --raw {input.raw} --masks {input.masks} \
             --photographs {input.photographs} --weights {input.weights} \

@@ -23,7 +23,7 @@ rule evaluate_maps:
         code=code_of("evaluate_maps"),
     shell:
         """
-        python -m selfrefine.warm_start evaluate_maps \
+        python -m selfrefine.commands.run_stage evaluate_maps \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --real {input.real} --fake {input.fake} --highlighters {input.highlighters} \
             --metrics {output.metrics} --correlations {output.correlations} --maps {output.maps} \

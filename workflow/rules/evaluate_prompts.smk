@@ -24,7 +24,7 @@ rule evaluate_prompts:
         code=code_of("evaluate_prompts"),
     shell:
         """
-        python -m selfrefine.warm_start evaluate_prompts \
+        python -m selfrefine.commands.run_stage evaluate_prompts \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --samples {input.samples} --photographs {input.photographs} --test_items {input.test_items} \
             --classifier {input.classifier} --clip {input.clip} \

@@ -25,7 +25,7 @@ rule evaluate_readouts:
         code=code_of("evaluate_readouts"),
     shell:
         """
-        python -m selfrefine.warm_start evaluate_readouts \
+        python -m selfrefine.commands.run_stage evaluate_readouts \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --pipelines {input.pipelines} --maps {input.maps} --samples {input.samples} \
             --test {input.test} --weights {input.weights} --critic {input.critic} \

@@ -22,7 +22,7 @@ rule extract_features:
         code=code_of("extract_features"),
     shell:
         """
-        python -m selfrefine.warm_start extract_features \
+        python -m selfrefine.commands.run_stage extract_features \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --samples {input.samples} --train {input.train} --test {input.test} --weights {input.weights} \
             --features {output.features} \

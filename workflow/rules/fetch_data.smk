@@ -19,7 +19,7 @@ rule fetch_data:
         code=code_of("fetch_data"),
     shell:
         """
-        python -m selfrefine.warm_start fetch_data \
+        python -m selfrefine.commands.run_stage fetch_data \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --train_images {output.train_images} --train_labels {output.train_labels} \
             --test_images {output.test_images} --test_labels {output.test_labels} \

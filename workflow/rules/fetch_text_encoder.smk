@@ -16,7 +16,7 @@ rule fetch_text_encoder:
         code=code_of("fetch_text_encoder"),
     shell:
         """
-        python -m selfrefine.warm_start fetch_text_encoder \
+        python -m selfrefine.commands.run_stage fetch_text_encoder \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --text_encoder {output.text_encoder} \
             2>&1 | tee {log}

@@ -16,7 +16,7 @@ rule fetch_weights:
         code=code_of("fetch_weights"),
     shell:
         """
-        python -m selfrefine.warm_start fetch_weights \
+        python -m selfrefine.commands.run_stage fetch_weights \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --weights {output.weights} \
             2>&1 | tee {log}

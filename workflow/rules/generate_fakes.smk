@@ -20,7 +20,7 @@ rule generate_fakes:
         code=code_of("generate_fakes"),
     shell:
         """
-        python -m selfrefine.warm_start generate_fakes \
+        python -m selfrefine.commands.run_stage generate_fakes \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --pipeline {input.pipeline} --captions {input.captions} \
             --images {output.images} \

@@ -21,7 +21,7 @@ rule generate_samples:
         code=code_of("generate_samples"),
     shell:
         """
-        python -m selfrefine.warm_start generate_samples \
+        python -m selfrefine.commands.run_stage generate_samples \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --pipeline {input.pipeline} --map {input.map} --captions {input.captions} \
             --images {output.images} \

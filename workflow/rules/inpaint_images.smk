@@ -22,7 +22,7 @@ rule inpaint_images:
         code=code_of("inpaint_images"),
     shell:
         """
-        python -m selfrefine.warm_start inpaint_images \
+        python -m selfrefine.commands.run_stage inpaint_images \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --pipeline {input.pipeline} --photographs {input.photographs} \
             --images {output.images} --raw {output.raw} --masks {output.masks} \

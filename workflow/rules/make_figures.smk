@@ -82,7 +82,7 @@ rule make_figures:
         code=code_of("make_figures"),
     shell:
         """
-        python -m selfrefine.warm_start make_figures \
+        python -m selfrefine.commands.run_stage make_figures \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --photographs {input.photographs} --samples {input.samples} --families {input.families} \
             --refined_maps {input.refined_maps} --refreshes {input.refreshes} --examples {input.examples} \

@@ -129,7 +129,7 @@ rule make_tables:
         code=code_of("make_tables"),
     shell:
         """
-        python -m selfrefine.warm_start make_tables \
+        python -m selfrefine.commands.run_stage make_tables \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --generation {input.generation} --highlighter {input.highlighter} \
             --maps {input.maps} --correlations {input.correlations} --readouts {input.readouts} \

@@ -22,7 +22,7 @@ rule prepare_data:
         code=code_of("prepare_data"),
     shell:
         """
-        python -m selfrefine.warm_start prepare_data \
+        python -m selfrefine.commands.run_stage prepare_data \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --photographs {input.photographs} --labels {input.labels} \
             --train_images {output.train_images} --train_items {output.train_items} \

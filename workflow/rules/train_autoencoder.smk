@@ -23,7 +23,7 @@ rule train_autoencoder:
         code=code_of("train_autoencoder"),
     shell:
         """
-        python -m selfrefine.warm_start train_autoencoder \
+        python -m selfrefine.commands.run_stage train_autoencoder \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --images {input.images} --test {input.test} --given {input.given} \
             --autoencoder {output.autoencoder} --loss {output.loss} --metrics {output.metrics} \

@@ -26,7 +26,7 @@ rule train_base:
         code=code_of("train_base"),
     shell:
         """
-        python -m selfrefine.warm_start train_base \
+        python -m selfrefine.commands.run_stage train_base \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --images {input.images} --latents {input.latents} --autoencoder {input.autoencoder} \
             --captions {input.captions} --text_encoder {input.text_encoder} \

@@ -23,7 +23,7 @@ rule train_classifier:
         code=code_of("train_classifier"),
     shell:
         """
-        python -m selfrefine.warm_start train_classifier \
+        python -m selfrefine.commands.run_stage train_classifier \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --train_images {input.train_images} --train_items {input.train_items} \
             --test_images {input.test_images} --test_items {input.test_items} \

@@ -22,7 +22,7 @@ rule train_highlighter:
         code=code_of("train_highlighter"),
     shell:
         """
-        python -m selfrefine.warm_start train_highlighter \
+        python -m selfrefine.commands.run_stage train_highlighter \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --real {input.real} --fake {input.fake} --weights {input.weights} \
             --highlighter {output.highlighter} --loss {output.loss} \

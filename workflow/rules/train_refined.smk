@@ -29,7 +29,7 @@ rule train_refined:
         code=code_of("train_refined"),
     shell:
         """
-        python -m selfrefine.warm_start train_refined \
+        python -m selfrefine.commands.run_stage train_refined \
             --config {params.config:q} --code {params.code} --record {output.config} \
             --images {input.images} --latents {input.latents} --captions {input.captions} \
             --base {input.base} --state {input.state} \

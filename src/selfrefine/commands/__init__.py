@@ -1,1 +1,1 @@
-"""Commands that are typed by a person: console scripts and `python -m selfrefine.commands.X`."""
+"""What a person types: one module a command; the Snakemake entry; the server that runs stages."""

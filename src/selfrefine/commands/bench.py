@@ -13,19 +13,21 @@ from typing import Any
 import pandas as pd
 import torch
 
-from selfrefine import config, files, params, plotting, runtime, strict_yaml
-from selfrefine.benchmarks import (
+from selfrefine.core import files, job
+from selfrefine.core.errors import InputError
+from selfrefine.cost import (
+    bench_figures,
+    bench_page,
+    bench_subject,
     counted_cost,
-    figures,
-    page,
-    pipeline_time,
-    plain_training,
+    diffusers_sampling,
+    diffusers_training,
+    recorded_time,
     refresh_cost,
-    stock_sampling,
-    subject,
-    timing,
 )
-from selfrefine.errors import InputError
+from selfrefine.cost import clock as cost_clock
+from selfrefine.params import check, job_config, strict_yaml
+from selfrefine.report.figures import style
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,12 @@ class Sizes:
     """How much each part measures."""
 
     refresh: refresh_cost.Sizes
-    training: plain_training.Sizes
-    sampling: stock_sampling.Sizes
+    training: diffusers_training.Sizes
+    sampling: diffusers_sampling.Sizes
 
 
 PAPER = "paper"  # the experiment whose networks are counted, for they are too large to be measured everywhere
-SIZES = Sizes(refresh_cost.Sizes(), plain_training.Sizes(), stock_sampling.Sizes())
+SIZES = Sizes(refresh_cost.Sizes(), diffusers_training.Sizes(), diffusers_sampling.Sizes())
 
 
 def read_params(root: Path) -> dict[str, Any]:
@@ -47,16 +49,16 @@ def read_params(root: Path) -> dict[str, Any]:
     Raises:
         InputError: something is wrong with it.
     """
-    merged = _laid_over(root, str(strict_yaml.read(root / params.PARAMS).get("experiment")))
-    if wrong := params.check(merged, root):
+    merged = _laid_over(root, str(strict_yaml.read(root / check.PARAMS).get("experiment")))
+    if wrong := check.check(merged, root):
         raise InputError(wrong)
     return merged
 
 
 def _laid_over(root: Path, experiment: str) -> dict[str, Any]:
     """params.yaml with the overlay of an experiment; unchecked, since data of another one need not be here."""
-    base, overlay = strict_yaml.read(root / params.PARAMS), root / params.overlay(experiment)
-    return config.merge(base, strict_yaml.read(overlay) or {} if overlay.is_file() else {})
+    base, overlay = strict_yaml.read(root / check.PARAMS), root / check.overlay(experiment)
+    return job_config.merge(base, strict_yaml.read(overlay) or {} if overlay.is_file() else {})
 
 
 def bench(root: Path, values: Mapping[str, Any], sizes: Sizes) -> None:
@@ -68,17 +70,19 @@ def bench(root: Path, values: Mapping[str, Any], sizes: Sizes) -> None:
         sizes: how much.
     """
     out, experiment = root / "results" / "bench", values["experiment"]
-    base = config.job(values, "train_base", {"dataset": config.selected(values, "datasets")[0], "model": subject.MODEL})
-    with runtime.device(base["device"]) as device:
-        measured = subject.of_params(values, device)
-        clock = timing.clock_of(device)
-        costs = refresh_cost.measure(measured, sizes.refresh, clock, _tell)
-        training = plain_training.measure(measured, sizes.training, clock, _tell)
-        sampling = stock_sampling.measure(measured, sizes.sampling, clock, _tell)
-    counted = counted_cost.lines(
-        _laid_over(root, PAPER), sizes.refresh.batches, *sizes.refresh.refreshes[0], page.CYCLE
+    base = job_config.job(
+        values, "train_base", {"dataset": job_config.selected(values, "datasets")[0], "model": bench_subject.MODEL}
     )
-    stages = pipeline_time.stages(root, experiment)
+    with job.device(base["device"]) as device:
+        measured = bench_subject.of_params(values, device)
+        clock = cost_clock.clock_of(device)
+        costs = refresh_cost.measure(measured, sizes.refresh, clock, _tell)
+        training = diffusers_training.measure(measured, sizes.training, clock, _tell)
+        sampling = diffusers_sampling.measure(measured, sizes.sampling, clock, _tell)
+    counted = counted_cost.lines(
+        _laid_over(root, PAPER), sizes.refresh.batches, *sizes.refresh.refreshes[0], bench_page.CYCLE
+    )
+    stages = recorded_time.stages(root, experiment)
     if not stages:
         _tell(f"where the time goes: no run of experiment {experiment} is here; skipped")
     tables = {"cost": costs, "counted": counted, "training": training, "sampling": sampling, "pipeline": stages}
@@ -87,24 +91,28 @@ def bench(root: Path, values: Mapping[str, Any], sizes: Sizes) -> None:
             files.write_table(out / f"{name}.csv", pd.DataFrame(table))
     machine = words(measured)
     _draw(out, machine, costs, {"Training": training, "Sampling": sampling})
-    files.write_text(out / "bench.md", page.bench_page(machine, costs, counted, training, sampling, stages, experiment))
+    files.write_text(
+        out / "bench.md", bench_page.bench_page(machine, costs, counted, training, sampling, stages, experiment)
+    )
     _tell(f"written: {out / 'bench.md'}")
 
 
-def words(measured: subject.Subject) -> str:
+def words(measured: bench_subject.Subject) -> str:
     """Machine and network in a sentence."""
-    size, precision = measured.size, timing.name_of(measured.dtype)
+    size, precision = measured.size, cost_clock.name_of(measured.dtype)
     return (
-        f"Model {subject.MODEL} of params.yaml at {size} px in {precision}; {measured.device.type}, "
-        f"{runtime.processors()} processors, {torch.get_num_threads()} threads, "
+        f"Model {bench_subject.MODEL} of params.yaml at {size} px in {precision}; {measured.device.type}, "
+        f"{job.processors()} processors, {torch.get_num_threads()} threads, "
         f"{platform.system()} {platform.machine()}, torch {torch.__version__}."
     )
 
 
-def _draw(out: Path, machine: str, costs: Sequence[timing.Line], speeds: Mapping[str, Sequence[timing.Line]]) -> None:
-    with plotting.style():
-        files.write_figure(out / "cost.png", figures.cost_figure(costs, machine))
-        files.write_figure(out / "speed.png", figures.speed_figure(speeds, machine))
+def _draw(
+    out: Path, machine: str, costs: Sequence[cost_clock.Line], speeds: Mapping[str, Sequence[cost_clock.Line]]
+) -> None:
+    with style.style():
+        files.write_figure(out / "cost.png", bench_figures.cost_figure(costs, machine))
+        files.write_figure(out / "speed.png", bench_figures.speed_figure(speeds, machine))
 
 
 def _tell(line: str) -> None:
@@ -114,7 +122,7 @@ def _tell(line: str) -> None:
 def main() -> None:
     """`python -m selfrefine.commands.bench` in the project's folder."""
     try:
-        runtime.set_threads()
+        job.set_threads()
         bench(Path(), read_params(Path()), SIZES)
     except InputError as error:
         sys.exit(f"make bench: {error}")

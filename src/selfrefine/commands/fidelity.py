@@ -14,23 +14,14 @@ from typing import Any
 
 import pandas as pd
 
-from selfrefine import (
-    code_digest,
-    config,
-    fidelity,
-    fidelity_figure,
-    fidelity_page,
-    files,
-    params,
-    plotting,
-    resume,
-    runtime,
-    strict_yaml,
-    typed_json,
-)
-from selfrefine.errors import InputError
-from selfrefine.fidelity import Size
-from selfrefine.fidelity_pools import Run, pool_sizes, study
+from selfrefine.core import config_json, files, job
+from selfrefine.core import scratch as core_scratch
+from selfrefine.core.errors import InputError
+from selfrefine.cost import fidelity_figure, fidelity_page, refresh_fidelity
+from selfrefine.cost.fidelity_pools import Run, pool_sizes, study
+from selfrefine.cost.refresh_fidelity import Size
+from selfrefine.params import check, code_digest, job_config, strict_yaml
+from selfrefine.report.figures import style
 
 RESULTS = Path("results", "bench")
 # The authors' batch x 250, then what a refresh may cost at batch 64, 16 and 8 (design, section 8).
@@ -43,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(prog="python -m selfrefine.commands.fidelity", allow_abbrev=False)
     found.add_argument("--experiment", help="whose models; that of params.yaml if left out")
     found.add_argument("--datasets", nargs="+", help="whose models; the first selected data set if left out")
-    found.add_argument("--highlighters", nargs="+", default=[config.FLAW], help="rows of highlighters")
+    found.add_argument("--highlighters", nargs="+", default=[job_config.FLAW], help="rows of highlighters")
     found.add_argument("--reference", default=REFERENCE, help="IMAGESxSTEPS of the map to compare with")
     found.add_argument("--candidates", nargs="+", default=list(CANDIDATES), help="IMAGESxSTEPS of refreshes")
     found.add_argument("--pool", type=int, default=1024, help="images of each number of steps")
@@ -54,10 +45,10 @@ def parser() -> argparse.ArgumentParser:
 
 def selection(experiment: str | None, datasets: Sequence[str] | None, root: Path) -> tuple[str, list[str]]:
     """The experiment and the data sets that are looked at."""
-    tree = strict_yaml.read(root / params.PARAMS)
+    tree = strict_yaml.read(root / check.PARAMS)
     name = experiment or str(tree["experiment"])
-    tree = config.merge(tree, strict_yaml.read(root / params.overlay(name)))
-    return name, list(datasets or config.selected(tree, "datasets")[:1])
+    tree = job_config.merge(tree, strict_yaml.read(root / check.overlay(name)))
+    return name, list(datasets or job_config.selected(tree, "datasets")[:1])
 
 
 def finished_runs(root: Path, experiment: str, datasets: Sequence[str], highlighters: Sequence[str]) -> Iterator[Run]:
@@ -94,25 +85,25 @@ def write(root: Path, arguments: argparse.Namespace) -> None:
         InputError: sizes that do not fit, or nothing to look at.
     """
     reference, candidates = Size.parse(arguments.reference), [Size.parse(text) for text in arguments.candidates]
-    fidelity.check(reference, candidates, arguments.pool)
+    refresh_fidelity.check(reference, candidates, arguments.pool)
     experiment, datasets = selection(arguments.experiment, arguments.datasets, root)
     runs = list(finished_runs(root, experiment, datasets, arguments.highlighters))
     sizes = pool_sizes(reference, candidates, arguments.pool)
     evaluations = sum(size.evaluations for size in sizes.values())
     print(f"{len(runs)} base models, {evaluations} network evaluations each", flush=True)
-    with resume.scratch(root / RESULTS / "fidelity" / "pools", _key(runs, sizes, arguments)) as scratch:
-        with runtime.device(arguments.device) as device:
-            dtype = runtime.precision(arguments.precision, device)
+    with core_scratch.scratch(root / RESULTS / "fidelity" / "pools", _key(runs, sizes, arguments)) as scratch:
+        with job.device(arguments.device) as device:
+            dtype = job.precision(arguments.precision, device)
             models = [
                 model
                 for run in runs
                 for model in study(run, sizes, scratch / "_".join(run.names.values()), device, dtype)
             ]
-        table = fidelity.lines(models, reference, candidates)
+        table = refresh_fidelity.lines(models, reference, candidates)
         files.write_table(root / RESULTS / "fidelity.csv", pd.DataFrame(table))
         files.write_text(root / RESULTS / "fidelity.md", fidelity_page.page(table))
         scale = f"Experiment {experiment}, {', '.join(datasets)}; {device.type}, {_precision(dtype)}, {_machine()}."
-        with plotting.style():
+        with style.style():
             files.write_figure(root / RESULTS / "fidelity.png", fidelity_figure.fidelity_figure(table, scale))
 
 
@@ -124,7 +115,7 @@ def _key(runs: Sequence[Run], sizes: dict[int, Size], arguments: argparse.Namesp
     ]
     settings: list[Any] = [{str(number): str(size) for number, size in sizes.items()}, arguments.highlighters]
     code = [code_digest.digest(stage) for stage in ("generate_fakes", "evaluate_maps")]
-    text = typed_json.to_json([inputs, settings, code, arguments.device, arguments.precision])
+    text = config_json.to_json([inputs, settings, code, arguments.device, arguments.precision])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -133,13 +124,13 @@ def _precision(dtype: Any) -> str:
 
 
 def _machine() -> str:
-    return f"{runtime.processors()} processors, {platform.system()} {platform.machine()}"
+    return f"{job.processors()} processors, {platform.system()} {platform.machine()}"
 
 
 def main() -> None:
     """Runs the study with the words of the command line."""
     arguments = parser().parse_args()
-    runtime.set_threads()
+    job.set_threads()
     try:
         write(Path(), arguments)
     except (InputError, FileNotFoundError) as error:

@@ -13,10 +13,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from selfrefine import files, inpainting, networks, photographs, randomness, runtime, schedule
-from selfrefine.errors import InputError
-from selfrefine.inpainting import Resampling
-from selfrefine.masks import KNOWN
+from selfrefine import networks
+from selfrefine.core import files, job, random_streams
+from selfrefine.core.errors import InputError
+from selfrefine.data import image_decoding
+from selfrefine.diffusion import noise_schedule, repaint
+from selfrefine.diffusion.inpainting_masks import KNOWN
+from selfrefine.diffusion.repaint import Resampling
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,7 +47,7 @@ def read(path: Path, size: int, what: str) -> np.ndarray:
     if not path.is_file():
         raise InputError(f"{path}: no such file; name the {what}")
     try:
-        levels = photographs.pixels(photographs.decode(path), "white")
+        levels = image_decoding.pixels(image_decoding.decode(path), "white")
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     if levels.shape[:2] != (size, size):
@@ -72,28 +75,28 @@ def write(arguments: argparse.Namespace) -> None:
     if arguments.out.suffix.lower() != ".png":
         raise InputError(f"--out is {arguments.out}; a name that ends in .png needed")
     resampling = Resampling(arguments.steps, arguments.jump_length, arguments.jump_samples, 1)
-    with runtime.device(arguments.device) as device:
+    with job.device(arguments.device) as device:
         pipeline = networks.load(arguments.pipeline, device)
-        levels, size = schedule.of(pipeline), pipeline.unet.config.sample_size
+        levels, size = noise_schedule.of(pipeline), pipeline.unet.config.sample_size
         if not 2 <= arguments.steps <= len(levels.alphas_cumprod):
             raise InputError(f"--steps is {arguments.steps}; 2 to {len(levels.alphas_cumprod)} needed by the pipeline")
         image = read(arguments.image, size, "image")[None]
         mask = mask_of(read(arguments.mask, size, "mask"), arguments.mask)[None]
-        streams = [[randomness.stream(arguments.seed, purpose, 0)] for purpose in inpainting.PURPOSES]
+        streams = [[random_streams.stream(arguments.seed, purpose, 0)] for purpose in repaint.PURPOSES]
         print(f"{resampling.evaluations():,} network evaluations", flush=True)
         pipeline.unet.eval()
         with torch.no_grad():
-            dtype = runtime.precision(arguments.precision, device)
-            made = inpainting.repaint_chunk(pipeline.unet, levels, image, mask, resampling, streams, dtype)
+            dtype = job.precision(arguments.precision, device)
+            made = repaint.repaint_chunk(pipeline.unet, levels, image, mask, resampling, streams, dtype)
     encoded = io.BytesIO()
-    Image.fromarray(inpainting.paste(image, made, mask)[0]).save(encoded, format="PNG")
+    Image.fromarray(repaint.paste(image, made, mask)[0]).save(encoded, format="PNG")
     files.write_bytes(arguments.out, encoded.getvalue())
 
 
 def main() -> None:
     """Inpaints with the words of the command line."""
     arguments = parser().parse_args()
-    runtime.set_threads()
+    job.set_threads()
     try:
         write(arguments)
     except InputError as error:

@@ -13,11 +13,12 @@ from typing import Any
 
 import pandas as pd
 
-from selfrefine import config, files, given_folders, params, references, runtime, strict_yaml
-from selfrefine.benchmarks import timing
-from selfrefine.errors import InputError
-from selfrefine.plan import calibration, estimate, jobs, table
-from selfrefine.plan.run import Load
+from selfrefine.core import files
+from selfrefine.core import job as core_job
+from selfrefine.core.errors import InputError
+from selfrefine.cost import clock, estimate, machine_rates, plan_table, planned_jobs
+from selfrefine.cost.loads import Load
+from selfrefine.params import check, job_config, references, required_folders, strict_yaml
 
 SECONDS = 2.0  # that each kind of work is measured
 BUSY = 0.5  # processes that want to run, from which on what is measured is not the machine's own speed
@@ -33,14 +34,16 @@ def read_params(root: Path, experiment: str | None) -> tuple[dict[str, Any], lis
     Raises:
         InputError: something else is wrong with it.
     """
-    base = strict_yaml.read(root / params.PARAMS)
+    base = strict_yaml.read(root / check.PARAMS)
     name = experiment or str(base.get("experiment"))
     known = sorted(path.stem for path in (root / "experiments").glob("*.yaml"))
     if name not in known:
         raise InputError(f"{name} is no file of experiments/{references.nearest(name, known)}")
-    values = config.merge(base, strict_yaml.read(root / params.overlay(name)) or {}) | {"experiment": name}
-    wrong = params.check(values, root)
-    absent = [f"{'.'.join(map(str, key))} {told}" for key, told in given_folders.missing(values, root)] if wrong else []
+    values = job_config.merge(base, strict_yaml.read(root / check.overlay(name)) or {}) | {"experiment": name}
+    wrong = check.check(values, root)
+    absent = (
+        [f"{'.'.join(map(str, key))} {told}" for key, told in required_folders.missing(values, root)] if wrong else []
+    )
     if wrong and not any(wrong.endswith(line) for line in absent):  # folders are looked at when all else is right
         raise InputError(wrong)
     return values, absent
@@ -57,28 +60,26 @@ def plan(root: Path, values: Mapping[str, Any], tflops: float | None, seconds: f
     """
     if tflops is None and (load := os.getloadavg()[0]) > BUSY:
         _tell(f"other programs run here (load {load:.1f}): what is measured is too slow")
-    asked = estimate.loads(values, jobs.of_params(values, root))
+    asked = estimate.loads(values, planned_jobs.of_params(values, root))
     trains = {job.stage: any(load.kind == "train" for load in given) for job, given in asked.items()}
-    starts = calibration.starts(trains, _tell)
-    with runtime.device(values["shared"]["device"]) as device:
-        dtype = runtime.precision(values["shared"]["precision"], device)
+    starts = machine_rates.starts(trains, _tell)
+    with core_job.device(values["shared"]["device"]) as device:
+        dtype = core_job.precision(values["shared"]["precision"], device)
         if tflops is None:
-            machine = calibration.Machine(device, dtype, timing.clock_of(device))
+            machine = machine_rates.Machine(device, dtype, clock.clock_of(device))
             every = [load for given in asked.values() for load in given]
-            measured = calibration.rates(every, machine, seconds, _tell)
+            measured = machine_rates.rates(every, machine, seconds, _tell)
 
     def work_seconds(loads: Sequence[Load]) -> float:
         if tflops is None:
-            return calibration.seconds_of(loads, measured)
+            return machine_rates.seconds_of(loads, measured)
         return sum(load.flops for load in loads) / (tflops * 1e12)
 
     found = estimate.lines(values, asked, dtype, starts, work_seconds, root)
-    rate = (
-        f"at {tflops:g} TFLOP/s" if tflops else f"at the rates measured here ({device.type}, {timing.name_of(dtype)})"
-    )
+    rate = f"at {tflops:g} TFLOP/s" if tflops else f"at the rates measured here ({device.type}, {clock.name_of(dtype)})"
     print(f"Plan of experiment {values['experiment']}, {rate}, one job after another:\n")
-    print(table.text(found, recorded=any(line.recorded_seconds is not None for line in found)), end="\n\n")
-    print("\n".join(table.LEGEND))
+    print(plan_table.text(found, recorded=any(line.recorded_seconds is not None for line in found)), end="\n\n")
+    print("\n".join(plan_table.LEGEND))
     print(_sharing(*estimate.shared(values, asked)))
     return found
 
@@ -87,7 +88,7 @@ def _sharing(bases: int, forks: int, saved: float) -> str:
     """What is trained once for several jobs."""
     return (
         f"Shared: {bases} base model{'s' if bases > 1 else ''} behind {forks} refinements, which would else train "
-        f"{table.scaled(saved)}FLOPs more; fakes, highlighters and features of photographs are made once for all."
+        f"{plan_table.scaled(saved)}FLOPs more; fakes, highlighters and features of photographs are made once for all."
     )
 
 
@@ -113,12 +114,12 @@ def main(given: Sequence[str] | None = None) -> None:
     try:
         arguments = _arguments(given)
         values, absent = read_params(Path(), arguments.experiment)
-        runtime.set_threads()
+        core_job.set_threads()
         found = plan(Path(), values, arguments.tflops, SECONDS)
         for line in absent:
             print(f"Not there yet: {line}")
         if arguments.csv:
-            files.write_table(arguments.csv, pd.DataFrame(table.columns(found)))
+            files.write_table(arguments.csv, pd.DataFrame(plan_table.columns(found)))
     except InputError as error:
         sys.exit(f"make plan: {error}")
 

@@ -8,9 +8,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from selfrefine import files, runtime
-from selfrefine.benchmarks import pipeline_time
-from selfrefine.errors import InputError
+from selfrefine.core import files, job
+from selfrefine.core.errors import InputError
+from selfrefine.cost import recorded_time
 
 BEGIN, END = "<!-- results:begin (written by `make readme`) -->", "<!-- results:end -->"
 PAGES = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "controls", "maps", "sweep")
@@ -70,12 +70,12 @@ def time_table(root: Path, experiment: str) -> str:
     Raises:
         InputError: no benchmark of this experiment.
     """
-    stages = pipeline_time.stages(root, experiment)
+    stages = recorded_time.stages(root, experiment)
     if not stages:
         raise InputError(f"{root / 'benchmarks'}: no benchmark of experiment {experiment}; run `make all` first")
     rows = [(line["stage"], line["jobs"], line["seconds"], line["peak_mib"]) for line in stages]
     rows.append(("all", sum(row[1] for row in rows), sum(row[2] for row in rows), max(row[3] for row in rows)))
-    machine = f"{runtime.processors()} processors, {platform.system()} {platform.machine()}"
+    machine = f"{job.processors()} processors, {platform.system()} {platform.machine()}"
     lines = [f"| `{name}` | {jobs} | {seconds:.0f} | {memory:.0f} |" for name, jobs, seconds, memory in rows]
     head = f"Time and memory of this run, by Snakemake's clock ({machine}):"
     return "\n".join([head, "", "| stage | jobs | seconds | peak MiB of a job |", "|---|---|---|---|", *lines])

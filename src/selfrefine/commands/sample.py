@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from selfrefine import conditioning, files, first_stage, networks, pixels, randomness, runtime, sampling, schedule
-from selfrefine.errors import InputError
-from selfrefine.text_encoder import TextEncoder
+from selfrefine import networks
+from selfrefine.core import files, job, pixels, random_streams
+from selfrefine.core.errors import InputError
+from selfrefine.diffusion import autoencoder, noise_schedule, prompts, sampling
+from selfrefine.pretrained.text_encoder import TextEncoder
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,21 +42,21 @@ def write(arguments: argparse.Namespace) -> None:
         raise InputError(f"--out is {arguments.out}; a name that ends in .png needed")
     if arguments.images < 1:
         raise InputError(f"--images is {arguments.images}; at least 1 needed")
-    with runtime.device(arguments.device) as device:
+    with job.device(arguments.device) as device:
         pipeline = networks.load(arguments.pipeline, device)
-        levels = schedule.of(pipeline)
+        levels = noise_schedule.of(pipeline)
         if not 2 <= arguments.steps <= len(levels.alphas_cumprod):
             raise InputError(f"--steps is {arguments.steps}; 2 to {len(levels.alphas_cumprod)} needed by the pipeline")
         pipeline.unet.eval()
-        streams = [randomness.stream(arguments.seed, "evaluation", image) for image in range(arguments.images)]
+        streams = [random_streams.stream(arguments.seed, "evaluation", image) for image in range(arguments.images)]
         images = sampling.sample_chunk(
             prompted(pipeline, arguments),
             levels,
             streams,
             sampler="ddim",
             steps=arguments.steps,
-            dtype=runtime.precision(arguments.precision, device),
-            first_stage=first_stage.of(pipeline),
+            dtype=job.precision(arguments.precision, device),
+            first_stage=autoencoder.of(pipeline),
         )
     encoded = io.BytesIO()
     Image.fromarray(sheet(pixels.to_uint8(images))).save(encoded, format="PNG")
@@ -80,7 +82,7 @@ def prompted(pipeline: Any, arguments: argparse.Namespace) -> Any:
     embeddings, empty = (
         encoder.embed([words]).expand(arguments.images, -1, -1).to(pipeline.device) for words in (arguments.prompt, "")
     )
-    return conditioning.Prompted(pipeline.unet, embeddings, arguments.guidance, empty)
+    return prompts.Prompted(pipeline.unet, embeddings, arguments.guidance, empty)
 
 
 def sheet(images: np.ndarray) -> np.ndarray:
@@ -98,7 +100,7 @@ def sheet(images: np.ndarray) -> np.ndarray:
 def main() -> None:
     """Samples with the words of the command line."""
     arguments = parser().parse_args()
-    runtime.set_threads()
+    job.set_threads()
     try:
         write(arguments)
     except InputError as error:

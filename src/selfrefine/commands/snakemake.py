@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from selfrefine import warm_start
+from selfrefine.commands import run_stage
 
 # Options whose values are all of the form NAME=VALUE, under every name that Snakemake gives them.
 ASSIGNING = frozenset({"--resources", "--res", "--config", "-C"})
@@ -89,5 +89,5 @@ def main() -> None:
     if not runs_jobs(sys.argv[1:]):
         snakemake()
         return
-    with only_run(Path()), warm_start.server():
+    with only_run(Path()), run_stage.server():
         snakemake()

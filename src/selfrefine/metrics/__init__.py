@@ -1,1 +1,1 @@
-"""Measures of generated images and of the highlighter, in numpy; only `features` imports torch."""
+"""Numbers from arrays: features, distances, intervals, contrasts. Where arrays come from is not known here."""

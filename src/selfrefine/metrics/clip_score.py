@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from selfrefine.errors import InputError
-from selfrefine.metrics.prompts import Scores, other_images
+from selfrefine.core.errors import InputError
+from selfrefine.metrics.prompt_agreement import Scores, other_images
 
 FACTOR = 100.0
 

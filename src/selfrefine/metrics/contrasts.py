@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
-from selfrefine.errors import InputError
+from selfrefine.core.errors import InputError
 from selfrefine.metrics import intervals
 from selfrefine.metrics.intervals import BETTER, EQUIVALENT, WORSE
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from selfrefine import files
-from selfrefine.errors import InputError
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
 
 LEAST_IMAGES = 3  # the jackknife of the kernel distance divides by n - 2
 REAL = TRAIN, TEST = "train", "test"  # the rows of real images

@@ -14,11 +14,11 @@ from torch_fidelity import register_feature_extractor
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from selfrefine import files
-from selfrefine.backbones import ALEXNET_CONV5, VGG16_CONV5_3, alexnet_features, vgg16_features
-from selfrefine.config import FEATURE_WEIGHTS
-from selfrefine.errors import InputError
-from selfrefine.progress import Progress
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.core.progress import Progress
+from selfrefine.params.job_config import FEATURE_WEIGHTS
+from selfrefine.pretrained.imagenet_backbones import ALEXNET_CONV5, VGG16_CONV5_3, alexnet_features, vgg16_features
 
 GAP = "conv5_gap"  # the one layer that our extractors give
 # Mean and standard deviation of ImageNet's pixels in [0, 1], with which the weights were trained.

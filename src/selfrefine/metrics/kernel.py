@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selfrefine.metrics.distances import products
+from selfrefine.metrics.pairwise_blocks import products
 
 
 @dataclass(frozen=True)

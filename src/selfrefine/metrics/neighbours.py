@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from selfrefine.metrics.distances import squared_distances
+from selfrefine.metrics.pairwise_blocks import squared_distances
 
 
 def radii(features: np.ndarray, neighbours: int) -> np.ndarray:

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from selfrefine import files, pixels
-from selfrefine.errors import InputError
+from selfrefine.core import files, pixels
+from selfrefine.core.errors import InputError
 
 SIDE_OF_ALEXNET = 31  # px; below, nothing is left after its second pooling
 HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "lpips": False, "lpips_unit": False}

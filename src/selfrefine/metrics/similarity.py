@@ -5,7 +5,7 @@ import math
 import numpy as np
 from skimage.metrics import mean_squared_error, structural_similarity
 
-from selfrefine.errors import InputError
+from selfrefine.core.errors import InputError
 
 WINDOW = 7  # px of SSIM's uniform window (scikit-image's default; method 5.4)
 LEVELS = 255.0

@@ -14,8 +14,8 @@ import torch
 from diffusers import DiffusionPipeline
 from diffusers.utils import logging
 
-from selfrefine import files, randomness
-from selfrefine.errors import InputError
+from selfrefine.core import files, random_streams
+from selfrefine.core.errors import InputError
 
 Pipeline = Any  # a DiffusionPipeline with `unet` and `scheduler`: diffusers gives their types no names
 
@@ -50,7 +50,7 @@ def build(
     module = importlib.import_module(f"{__name__}.{family}")
     parts = {"autoencoder": autoencoder, "text_encoder": text_encoder}
     with torch.random.fork_rng():
-        torch.manual_seed(randomness.stream_seed(seed, "weights", 0))
+        torch.manual_seed(random_streams.stream_seed(seed, "weights", 0))
         try:
             pipeline: Pipeline = module.build(
                 network, diffusion, size, **{name: part for name, part in parts.items() if part is not None}

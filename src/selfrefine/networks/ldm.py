@@ -7,7 +7,7 @@ from typing import Any
 
 from diffusers import DDIMScheduler, LDMPipeline
 
-from selfrefine import first_stage
+from selfrefine.diffusion import autoencoder as diffusion_autoencoder
 from selfrefine.networks import ddpm
 
 # beta rises from the first to the last one so that its square root is linear: diffusers' "scaled_linear"
@@ -42,7 +42,7 @@ def latent_size(autoencoder: Any, network: dict[str, Any], size: int) -> int:
     """
     if autoencoder is None:
         raise ValueError("it needs an autoencoder, which train_autoencoder makes")
-    own, factor = autoencoder.config, first_stage.factor(autoencoder)
+    own, factor = autoencoder.config, diffusion_autoencoder.factor(autoencoder)
     if own.in_channels != network["channels"] or size % factor:
         raise ValueError(
             f"images have {network['channels']} channels and {size} px, the autoencoder takes {own.in_channels} "

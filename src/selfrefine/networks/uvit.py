@@ -16,7 +16,7 @@ from diffusers.models.unets.unet_2d import UNet2DOutput
 from torch import Tensor, nn
 from torch.nn import functional
 
-from selfrefine.errors import InputError
+from selfrefine.core.errors import InputError
 
 EXTRA_TOKENS = 1  # before the image's: the time
 CONTINUOUS = {"vp_sde": True, "linear": False}  # schedules; of these the first has continuous time
@@ -191,7 +191,7 @@ class Attention(nn.Module):
     """Self-attention on tokens (N, L, dim).
 
     Keys and values pass `to_k` and `to_v`, which change nothing: the map enters there, as in diffusers' attentions, and
-    leaves the first `extra_tokens` alone (`selfrefine.modulation`).
+    leaves the first `extra_tokens` alone (`selfrefine.guidance.attention_modulation`).
     """
 
     extra_tokens = EXTRA_TOKENS

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfrefine import files, joined_arrays, runtime, text_encoder
-from selfrefine.runtime import Job, main
+from selfrefine.core import files, joined_arrays
+from selfrefine.core import job as core_job
+from selfrefine.core.job import Job, main
+from selfrefine.pretrained import text_encoder
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         for path in (inputs.train_items, inputs.test_items)
     )
     captions = text_encoder.distinct(train, test)
-    with job.scratch() as scratch, runtime.device(config.device) as device:
+    with job.scratch() as scratch, core_job.device(config.device) as device:
         encoder = text_encoder.load(inputs.text_encoder, config.tokens)
         cut = encoder.too_long(captions)
         print(f"{job.label}: {len(captions)} distinct captions, {cut} cut after {config.tokens} tokens", flush=True)

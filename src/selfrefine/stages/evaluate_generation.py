@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from selfrefine import files
-from selfrefine.config import FORK
-from selfrefine.errors import InputError
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job, main
 from selfrefine.metrics import feature_sets, generation
 from selfrefine.metrics.feature_sets import TEST, TRAIN
 from selfrefine.metrics.generation import ImageSet, RealImages
 from selfrefine.metrics.intervals import Estimate
-from selfrefine.runtime import Job, main
-from selfrefine.tables import FLOOR, LOG_DIFFERENCE
+from selfrefine.params.job_config import FORK
+from selfrefine.report.seed_statistics import FLOOR, LOG_DIFFERENCE
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,19 @@ import numpy as np
 import pandas as pd
 import torch
 
-from selfrefine import files, highlighter, pixels, planted_flaws, runtime
-from selfrefine.config import FLAW
-from selfrefine.errors import InputError
-from selfrefine.gradcam import CELL, explain
-from selfrefine.highlighter import FAKE, REAL, Highlighter
-from selfrefine.highlighter_data import Batch, RealsAndFakes, fakes_of_draw
-from selfrefine.metrics import classification, localisation, shortcuts
+from selfrefine.core import files, pixels
+from selfrefine.core import job as core_job
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job, main
+from selfrefine.evidence import planted_flaws, pointing_game, shortcut_baseline
+from selfrefine.evidence.planted_flaws import FAKE_SPLICE, KINDS, Patch
+from selfrefine.highlighter import model as highlighter_model
+from selfrefine.highlighter.data import Batch, RealsAndFakes, fakes_of_draw
+from selfrefine.highlighter.gradcam import CELL, explain
+from selfrefine.highlighter.model import FAKE, REAL, Highlighter
+from selfrefine.metrics import classification
 from selfrefine.metrics.intervals import Estimate
-from selfrefine.planted_flaws import FAKE_SPLICE, KINDS, Patch
-from selfrefine.runtime import Job, main
+from selfrefine.params.job_config import FLAW
 
 UNGUARDED = "unguarded"  # the row like FLAW, but without shortcut guard
 Found = tuple[dict[str, Estimate], int]  # figures, and of how many images
@@ -67,9 +70,9 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         raise InputError(f"params.yaml: select.highlighters has {', '.join(paths) or 'none'}; {FLAW} needed")
     real, fake = files.read_images(job.inputs.real), files.read_images(job.inputs.fake)
     rows = []
-    with runtime.device(config.device) as device:
-        dtype = runtime.precision(config.precision, device)
-        models = {row: highlighter.load(path, device) for row, path in paths.items()}
+    with core_job.device(config.device) as device:
+        dtype = core_job.precision(config.precision, device)
+        models = {row: highlighter_model.load(path, device) for row, path in paths.items()}
         for row, model in models.items():
             fakes = fakes_of_draw(fake, model.draw, config.n_fakes)
             data = RealsAndFakes(real, fakes, seed, model.draw)
@@ -88,7 +91,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
 
 def scores(model: Highlighter, test: Batch, dtype: torch.dtype, seed: int) -> Found:
     """How well it tells the images of its test part."""
-    logits = highlighter.classify(model, test.images, test.streams, dtype)
+    logits = highlighter_model.classify(model, test.images, test.streams, dtype)
     p_real, is_real = logits.double().softmax(dim=1)[:, REAL].numpy(), test.labels.numpy() == REAL
     return classification.measure(p_real[is_real], p_real[~is_real], seed), len(p_real)
 
@@ -96,17 +99,17 @@ def scores(model: Highlighter, test: Batch, dtype: torch.dtype, seed: int) -> Fo
 def shortcut(model: Highlighter, data: RealsAndFakes, seed: int) -> Found:
     """How well three numbers of an image do, of the pixels as stored and as the highlighter sees them."""
 
-    def seen(batch: Batch) -> shortcuts.Images:
-        return shortcuts.Images(
+    def seen(batch: Batch) -> shortcut_baseline.Images:
+        return shortcut_baseline.Images(
             model.levels(pixels.to_float(batch.images), batch.streams).numpy(), batch.labels.numpy()
         )
 
-    def stored(batch: Batch) -> shortcuts.Images:
-        return shortcuts.Images(np.moveaxis(batch.images, 3, 1), batch.labels.numpy())
+    def stored(batch: Batch) -> shortcut_baseline.Images:
+        return shortcut_baseline.Images(np.moveaxis(batch.images, 3, 1), batch.labels.numpy())
 
     kinds = {"stored": stored, "seen": seen}
     figures = {
-        f"shortcut_auc_{name}": shortcuts.roc_auc(of(data.part("train")), of(data.part("test")), seed)
+        f"shortcut_auc_{name}": shortcut_baseline.roc_auc(of(data.part("train")), of(data.part("test")), seed)
         for name, of in kinds.items()
     }
     return figures, len(data.part("test").images)
@@ -117,10 +120,10 @@ def places(
 ) -> Iterator[Found]:
     """How much of the maps of generated images lies on the background, and what the guard changes in them."""
     fakes = data.part("test").of(FAKE)
-    yield shortcuts.background(maps, fakes.images), len(maps)
+    yield shortcut_baseline.background(maps, fakes.images), len(maps)
     if UNGUARDED in models:  # of the same draw, so that it has seen none of these images, either
         others = explain(models[UNGUARDED], fakes.images, fakes.streams, dtype)
-        yield {"guard_correlation": shortcuts.agreement(maps, others)}, len(maps)
+        yield {"guard_correlation": shortcut_baseline.agreement(maps, others)}, len(maps)
 
 
 def plant(
@@ -138,7 +141,7 @@ def plant(
     planted = planted_flaws.plant(ground[:count], data.part("test").of(FAKE).images, patch, seed)
     streams = {kind: planted_flaws.dither_streams(count, seed) for kind in KINDS}
     maps = {kind: explain(model, planted.images[kind], streams[kind], dtype) for kind in KINDS}
-    figures = localisation.measure(maps, planted.masks, model.input_size // CELL)
+    figures = pointing_game.measure(maps, planted.masks, model.input_size // CELL)
     shown = {"images": planted.images[FAKE_SPLICE], "maps": maps[FAKE_SPLICE], "masks": planted.masks}
     return (figures, count), {f"planted_{name}": array for name, array in shown.items()}
 

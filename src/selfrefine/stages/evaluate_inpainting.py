@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from selfrefine import files, runtime
-from selfrefine.errors import InputError
+from selfrefine.core import files
+from selfrefine.core import job as core_job
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job, main
 from selfrefine.metrics import feature_sets, features, generation, intervals, perceptual, similarity
 from selfrefine.metrics.generation import ImageSet
 from selfrefine.metrics.intervals import Estimate
-from selfrefine.runtime import Job, main
 
 COMPOSITED, RAW = "composited", "raw"  # with the known pixels pasted back; as the network made them
 PIXELS, PERCEPTUAL = "pixels", "alexnet_lpips"  # in the column `network` of figures that no feature space has
@@ -74,7 +75,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             f"params.yaml: shared.reference is {config.reference!r}, but inpainted were {', '.join(config.variants)}"
         )
     weights = {path.parent.name: path for path in inputs.weights}
-    with runtime.device(config.device) as device:
+    with core_job.device(config.device) as device:
         measure = Measure(config, weights, device, job.label)
         real = measure.features(files.read_images(inputs.photographs)[: len(files.read_images(inputs.images[0]))])
         results = list(_results(job, measure))

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from selfrefine import files, highlighter, pixels, runtime
-from selfrefine.metrics import map_evidence, map_sets
-from selfrefine.metrics.map_sets import FAKES, FLAW, REAL_MAP, REALS
-from selfrefine.metrics.mean_maps import Evidence, MeanMap
-from selfrefine.runtime import Job, main
+from selfrefine.core import files, pixels
+from selfrefine.core import job as core_job
+from selfrefine.core.job import Job, main
+from selfrefine.evidence import compared_maps, map_correlation
+from selfrefine.evidence.compared_maps import FAKES, FLAW, REAL_MAP, REALS
+from selfrefine.evidence.jackknife_maps import Evidence, MeanMap
+from selfrefine.highlighter import model as highlighter_model
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ class Outputs:
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Makes all maps of the same unseen images and compares them."""
     config = job.config
-    map_sets.check(config.highlighters, len(job.inputs.highlighters))
-    fakes = map_sets.unseen_fakes(files.read_images(job.inputs.fake), config.n_images, config.n_fakes)
+    compared_maps.check(config.highlighters, len(job.inputs.highlighters))
+    fakes = compared_maps.unseen_fakes(files.read_images(job.inputs.fake), config.n_images, config.n_fakes)
     evidence, sources = _evidence(job, files.read_images(job.inputs.real), fakes)
     names = {name: config.names[name] for name in ("dataset", "model")}
     seed = {"seed": int(config.names["seed"])}
@@ -64,13 +66,13 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     ]
     pairs: list[dict[str, Any]] = []
     for one, other in itertools.combinations(evidence, 2):
-        found = map_evidence.correlation(evidence[one], evidence[other])
+        found = map_correlation.correlation(evidence[one], evidence[other])
         n_images = min(len(evidence[name]) for name in (one, other) if evidence[name].source)
         interval = {"r": found.value, "low": found.low, "high": found.high}
         pairs.append({**names, **seed, "one": one, "other": other, **interval, "n_images": n_images})
     files.write_table(job.outputs.metrics, pd.DataFrame(rows))
     files.write_table(job.outputs.correlations, pd.DataFrame(pairs))
-    files.write_arrays(job.outputs.maps, map_sets.arrays(evidence, fakes, config.n_examples))
+    files.write_arrays(job.outputs.maps, compared_maps.arrays(evidence, fakes, config.n_examples))
 
 
 def _evidence(
@@ -78,27 +80,27 @@ def _evidence(
 ) -> tuple[dict[str, Evidence], dict[str, Path]]:
     """All maps in the order of the tables; and those that a highlighter made, with its file."""
     config, seed = job.config, int(job.config.names["seed"])
-    images = {FAKES: fakes, REALS: map_sets.some_reals(real, config.n_images, seed)}
+    images = {FAKES: fakes, REALS: compared_maps.some_reals(real, config.n_images, seed)}
     cams: dict[str, MeanMap] = {}
     paths = dict(zip(config.highlighters, job.inputs.highlighters, strict=True))
-    with runtime.device(config.device) as device:
-        dtype = runtime.precision(config.precision, device)
+    with core_job.device(config.device) as device:
+        dtype = core_job.precision(config.precision, device)
         for name, path in paths.items():
-            model = highlighter.load(path, device)
+            model = highlighter_model.load(path, device)
             for row, source in [(name, FAKES), *([(REAL_MAP, REALS)] if name == FLAW else [])]:
-                cams[row] = map_sets.single_maps(
+                cams[row] = compared_maps.single_maps(
                     model, images[source], source, seed=seed, dtype=dtype, label=f"{job.label} {row}"
                 )
             size = model.input_size
     moments = pixels.moments(real, horizontal_flip=False)  # real images as the highlighter learned them: as stored
-    evidence = map_sets.in_order(cams, map_sets.without_highlighter(fakes, moments, size))
+    evidence = compared_maps.in_order(cams, compared_maps.without_highlighter(fakes, moments, size))
     return evidence, {name: paths.get(name, paths[FLAW]) for name in evidence if name in cams}
 
 
 def _figures(evidence: Evidence, map_images: int) -> Mapping[str, Any]:
     """Of the mean map and of the single ones."""
-    single = map_evidence.single_figures(evidence, map_images) if isinstance(evidence, MeanMap) else {}
-    return map_evidence.map_figures(evidence) | single
+    single = map_correlation.single_figures(evidence, map_images) if isinstance(evidence, MeanMap) else {}
+    return map_correlation.map_figures(evidence) | single
 
 
 if __name__ == "__main__":

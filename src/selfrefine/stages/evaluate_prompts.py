@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from selfrefine import classifier, files, runtime
-from selfrefine.errors import InputError
-from selfrefine.metrics import feature_sets, prompts
+from selfrefine.core import files
+from selfrefine.core import job as core_job
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job, main
+from selfrefine.metrics import feature_sets, prompt_agreement, prompt_classifier
 from selfrefine.metrics.clip_score import Clip
-from selfrefine.metrics.prompts import PHOTOGRAPHS, Scores
-from selfrefine.runtime import Job, main
+from selfrefine.metrics.prompt_agreement import PHOTOGRAPHS, Scores
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,10 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         raise InputError(f"samples of different numbers of images: {numbers}; delete them and run the same command")
     scored: dict[str, Scores] = {}
     by_image: list[pd.DataFrame] = []
-    with runtime.device(config.device) as device:
+    with core_job.device(config.device) as device:
         score = _scorer(job, device)
         for row, images in rows.items():
-            of = items.iloc[prompts.prompt_rows(len(images), len(items))].reset_index(drop=True)
+            of = items.iloc[prompt_agreement.prompt_rows(len(images), len(items))].reset_index(drop=True)
             scored[row], predicted = score(images, of["label"].to_numpy(np.int64), of["caption"].astype(str).tolist())
             columns = {"predicted": predicted, "score": scored[row].own, "score_permuted": scored[row].other}
             about = {"variant": row, "image": np.arange(len(of)), "label": of["label"], "caption": of["caption"]}
@@ -92,11 +93,11 @@ def _scorer(job: Job[Config, Inputs, Outputs], device: torch.device) -> Scorer:
             clip.scores(images, captions, config.batch_size),
             np.full(len(images), math.nan),
         )
-    model = classifier.load(inputs.classifier[0], device)
+    model = prompt_classifier.load(inputs.classifier[0], device)
 
     def by_class(images: np.ndarray, labels: np.ndarray, _: list[str]) -> tuple[Scores, np.ndarray]:
-        predicted = classifier.predict(model, images, config.batch_size)
-        return prompts.of_classes(predicted, labels), predicted
+        predicted = prompt_classifier.predict(model, images, config.batch_size)
+        return prompt_agreement.of_classes(predicted, labels), predicted
 
     return by_class
 
@@ -109,7 +110,7 @@ def _lines(
     for row, scores in scored.items():
         other = None if row in (reference, PHOTOGRAPHS) else scored[reference]
         digest = feature_sets.digest([np.asarray(rows[row])])
-        for metric, estimate in prompts.estimates(scores, other):
+        for metric, estimate in prompt_agreement.estimates(scores, other):
             yield {
                 "dataset": names["dataset"],
                 "model": names["model"],

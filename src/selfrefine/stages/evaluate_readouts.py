@@ -8,13 +8,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from selfrefine import config as configuration
-from selfrefine import files, first_stage, highlighter, networks, runtime, schedule
-from selfrefine.errors import InputError
-from selfrefine.metrics import readouts
+from selfrefine import networks
+from selfrefine.core import files
+from selfrefine.core import job as core_job
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job, main
+from selfrefine.core.progress import Progress
+from selfrefine.diffusion import autoencoder, noise_schedule
+from selfrefine.evidence import probes
+from selfrefine.highlighter import model
 from selfrefine.metrics.intervals import Estimate
-from selfrefine.progress import Progress
-from selfrefine.runtime import Job, main
+from selfrefine.params import job_config as configuration
 
 SLOPE, PLACE, CRITIC = "mechanism_slope", "place_log_ratio", "critic_logit"
 NETWORKS = {SLOPE: "diffusion", PLACE: "vgg16_conv4_3", CRITIC: "highlighter"}
@@ -66,7 +70,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             raise InputError(f"params.yaml: {name} is {value!r}, but select.variants has {', '.join(config.variants)}")
     guidance_map = mean_map(job.inputs.maps[config.variants.index(config.map_of)])
     names = {"dataset": config.names["dataset"], "model": config.names["model"]}
-    with runtime.device(config.device) as device:
+    with core_job.device(config.device) as device:
         found = [
             *mechanism(job, guidance_map, device),
             *places(job, guidance_map, device),
@@ -120,19 +124,19 @@ def mechanism(job: Job[Config, Inputs, Outputs], guidance_map: np.ndarray, devic
 
     def agreement(path: Path) -> np.ndarray:
         pipeline = networks.load(path, device)
-        if first_stage.of(pipeline) is not None:
+        if autoencoder.of(pipeline) is not None:
             raise InputError(
                 f"params.yaml: models.{config.names['model']} works on latents, where the mechanism is not read; leave "
                 f"the highlighter {configuration.CRITIC} out of its only.highlighters"
             )
-        levels, times = schedule.of(pipeline), (config.first_timestep, config.last_timestep)
-        return readouts.agreement(pipeline.unet.eval(), levels, images, timesteps=times, seed=seed)
+        levels, times = noise_schedule.of(pipeline), (config.first_timestep, config.last_timestep)
+        return probes.agreement(pipeline.unet.eval(), levels, images, timesteps=times, seed=seed)
 
     folders = dict(zip(config.variants, job.inputs.pipelines, strict=True))
     base = agreement(folders.pop(config.reference))
     with Progress(f"{job.label} mechanism", len(folders), unit="variant", items=len(images)) as progress:
         for done, (variant, folder) in enumerate(folders.items(), 1):
-            yield variant, SLOPE, readouts.slope(agreement(folder), base, guidance_map), folder
+            yield variant, SLOPE, probes.slope(agreement(folder), base, guidance_map), folder
             progress.update(done)
 
 
@@ -141,37 +145,37 @@ def places(job: Job[Config, Inputs, Outputs], guidance_map: np.ndarray, device: 
     config, size = job.config, job.config.input_size
     samples = dict(zip(config.variants, job.inputs.samples, strict=True))
     reference = samples.pop(config.reference)
-    chosen = readouts.quarters(guidance_map, size // readouts.POOLING)
+    chosen = probes.quarters(guidance_map, size // probes.POOLING)
     if chosen is None:
-        yield from ((variant, PLACE, readouts.NONE, path) for variant, path in samples.items())
+        yield from ((variant, PLACE, probes.NONE, path) for variant, path in samples.items())
         return
-    network = readouts.load_vgg16(job.inputs.weights, device)
+    network = probes.load_vgg16(job.inputs.weights, device)
 
-    def features(path: Path) -> readouts.Places:
-        return readouts.features_at(network, first_images(path, config.n_images, "n_images"), chosen, size)
+    def features(path: Path) -> probes.Places:
+        return probes.features_at(network, first_images(path, config.n_images, "n_images"), chosen, size)
 
     real, base = features(job.inputs.test), features(reference)
     with Progress(f"{job.label} place", len(samples), unit="variant", items=config.n_images) as progress:
         for done, (variant, path) in enumerate(samples.items(), 1):
-            yield variant, PLACE, readouts.place(features(path), base, real), path
+            yield variant, PLACE, probes.place(features(path), base, real), path
             progress.update(done)
 
 
 def criticism(job: Job[Config, Inputs, Outputs], device: torch.device) -> Iterator[Readout]:
     """Yields by how much each variant but the reference looks more like a generated image to the critic."""
     config = job.config
-    critic = highlighter.load(job.inputs.critic, device)
-    dtype = runtime.precision(config.precision, device)
+    critic = model.load(job.inputs.critic, device)
+    dtype = core_job.precision(config.precision, device)
 
     def logits(path: Path) -> np.ndarray:
         images = first_images(path, config.n_images, "n_images")
-        return readouts.fake_logits(critic, images, seed=int(config.names["seed"]), dtype=dtype)
+        return probes.fake_logits(critic, images, seed=int(config.names["seed"]), dtype=dtype)
 
     samples = dict(zip(config.variants, job.inputs.samples, strict=True))
     base = logits(samples.pop(config.reference))
     with Progress(f"{job.label} critic", len(samples), unit="variant", items=config.n_images) as progress:
         for done, (variant, path) in enumerate(samples.items(), 1):
-            yield variant, CRITIC, readouts.mean_difference(logits(path), base), path
+            yield variant, CRITIC, probes.mean_difference(logits(path), base), path
             progress.update(done)
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from selfrefine import files, runtime
-from selfrefine.config import FORK
-from selfrefine.errors import InputError
+from selfrefine.core import files
+from selfrefine.core import job as core_job
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job, main
 from selfrefine.metrics import feature_sets, features
-from selfrefine.runtime import Job, main
+from selfrefine.params.job_config import FORK
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     weights = {path.parent.name: path for path in inputs.weights}
     models = {name: features.extractor(name, weights) for name in config.networks}
     arrays = {}
-    with job.scratch() as scratch, runtime.device(config.device) as device:
+    with job.scratch() as scratch, core_job.device(config.device) as device:
         for row, pixels in images.items():
             for name, model in models.items():
                 done, label = scratch / f"{row}.{name}.npy", f"{job.label} {row} {name}"

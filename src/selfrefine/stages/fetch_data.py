@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfrefine import files, sources
-from selfrefine.runtime import Job, main
+from selfrefine.core import files
+from selfrefine.core.job import Job, main
+from selfrefine.data import published_sets
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,9 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Fetches all files from the first provider that has them, then writes them."""
     outputs = job.outputs
     with job.scratch() as scratch:
-        contents = sources.fetch(job.config.names["source"], job.config.providers, Path(job.config.folder), scratch)
+        contents = published_sets.fetch(
+            job.config.names["source"], job.config.providers, Path(job.config.folder), scratch
+        )
         for path in (outputs.train_images, outputs.train_labels, outputs.test_images, outputs.test_labels):
             files.write_bytes(path, contents[path.name])
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfrefine import encoder_sources, text_encoder
-from selfrefine.runtime import Job, main
+from selfrefine.core.job import Job, main
+from selfrefine.pretrained import text_encoder, text_encoder_sources
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     config = job.config
     with job.scratch() as scratch:
         name = config.names["text_encoder"]
-        model, tokenizer = encoder_sources.fetch(name, config.providers, Path(config.folder), scratch)
+        model, tokenizer = text_encoder_sources.fetch(name, config.providers, Path(config.folder), scratch)
         text_encoder.save(model, tokenizer, job.outputs.text_encoder)
 
 

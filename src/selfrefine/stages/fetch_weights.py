@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from selfrefine import files, inception_weights, weights
-from selfrefine.runtime import Job, main
+from selfrefine.core import files
+from selfrefine.core.job import Job, main
+from selfrefine.pretrained import imagenet_weights, inception_weights
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Fetches the tensors from the first provider that has them, then writes them."""
     name = job.config.names["weights"]
     with job.scratch() as scratch:
-        fetch = inception_weights.fetch if name == inception_weights.NAME else partial(weights.fetch, name)
+        fetch = inception_weights.fetch if name == inception_weights.NAME else partial(imagenet_weights.fetch, name)
         tensors = fetch(job.config.providers, Path(job.config.folder), scratch)
         # No trace of the provider in the file: the same bytes wherever the weights came from.
         files.write_tensors(job.outputs.weights, tensors, {"weights": name})

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfrefine import conditioning, files, first_stage, networks, runtime, sampling, schedule
-from selfrefine.runtime import Job, main
+from selfrefine import networks
+from selfrefine.core import files
+from selfrefine.core import job as core_job
+from selfrefine.core.job import Job, main
+from selfrefine.diffusion import autoencoder, noise_schedule, prompts, sampling
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,11 @@ class Outputs:
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Samples images 0 ... n_images-1, as a refresh does without guidance; image i has the caption of photograph i."""
     config = job.config
-    with job.scratch() as scratch, runtime.device(config.device) as device:
+    with job.scratch() as scratch, core_job.device(config.device) as device:
         pipeline = networks.load(job.inputs.pipeline, device)
         images = sampling.sample_images(
             pipeline.unet,
-            schedule.of(pipeline),
+            noise_schedule.of(pipeline),
             scratch,
             label=job.label,
             seed=int(config.names["seed"]),
@@ -50,9 +53,9 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             chunk_size=config.chunk_size,
             sampler="ddim",
             steps=config.map_steps,
-            dtype=runtime.precision(config.precision, device),
-            first_stage=first_stage.of(pipeline),
-            captions=conditioning.read(pipeline.unet, job.inputs.captions),
+            dtype=core_job.precision(config.precision, device),
+            first_stage=autoencoder.of(pipeline),
+            captions=prompts.read(pipeline.unet, job.inputs.captions),
         )
         files.write_array(job.outputs.images, images)
 

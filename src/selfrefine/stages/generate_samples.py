@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfrefine import conditioning, corrections, files, first_stage, networks, runtime, sampling, schedule
-from selfrefine.runtime import Job, main
+from selfrefine import networks
+from selfrefine.core import files
+from selfrefine.core import job as core_job
+from selfrefine.core.job import Job, main
+from selfrefine.diffusion import autoencoder, noise_schedule, prompts, sampling
+from selfrefine.guidance import untrained_controls
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Config:
     steps: int
     chunk_size: int
     guidance_scale: float
-    correction: corrections.Correction
+    correction: untrained_controls.Correction
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,10 @@ class Outputs:
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Samples images 0 ... n_images-1; of captions image i has that of test image i."""
     config, row = job.config, job.config.names["variant"]
-    with job.scratch() as scratch, runtime.device(config.device) as device:
+    with job.scratch() as scratch, core_job.device(config.device) as device:
         pipeline = networks.load(job.inputs.pipeline, device)
-        levels = schedule.of(pipeline)
-        with corrections.corrected(pipeline.unet, levels, config.correction, job.inputs.map, row) as network:
+        levels = noise_schedule.of(pipeline)
+        with untrained_controls.corrected(pipeline.unet, levels, config.correction, job.inputs.map, row) as network:
             images = sampling.sample_images(
                 network,
                 levels,
@@ -58,9 +62,9 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
                 chunk_size=config.chunk_size,
                 sampler=config.sampler,
                 steps=config.steps,
-                dtype=runtime.precision(config.precision, device),
-                first_stage=first_stage.of(pipeline),
-                captions=conditioning.read(pipeline.unet, job.inputs.captions),
+                dtype=core_job.precision(config.precision, device),
+                first_stage=autoencoder.of(pipeline),
+                captions=prompts.read(pipeline.unet, job.inputs.captions),
                 guidance_scale=config.guidance_scale,
             )
         files.write_array(job.outputs.images, images)

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfrefine import files, inpainting, masks, networks, runtime, schedule
-from selfrefine.errors import InputError
-from selfrefine.inpainting import Resampling
-from selfrefine.runtime import Job, main
+from selfrefine import networks
+from selfrefine.core import files
+from selfrefine.core import job as core_job
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job, main
+from selfrefine.diffusion import inpainting_masks, noise_schedule, repaint
+from selfrefine.diffusion.repaint import Resampling
 
 
 @dataclass(frozen=True)
@@ -16,8 +19,8 @@ class Config:
     names: dict[str, str]
     device: str
     precision: str
-    kind: masks.Kind
-    resolution: masks.Resolution
+    kind: inpainting_masks.Kind
+    resolution: inpainting_masks.Resolution
     n_images: int
     steps: int
     jump_length: int
@@ -54,12 +57,12 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             f"now {config.n_images}"
         )
     images, seed = photographs[: config.n_images], int(config.names["seed"])
-    known = masks.first_masks(config.kind, config.resolution, images.shape[1], len(images), seed)
-    with job.scratch() as scratch, runtime.device(config.device) as device:
+    known = inpainting_masks.first_masks(config.kind, config.resolution, images.shape[1], len(images), seed)
+    with job.scratch() as scratch, core_job.device(config.device) as device:
         pipeline = networks.load(job.inputs.pipeline, device)
-        raw = inpainting.inpaint_images(
+        raw = repaint.inpaint_images(
             pipeline.unet,
-            schedule.of(pipeline),
+            noise_schedule.of(pipeline),
             images,
             known,
             scratch,
@@ -67,11 +70,11 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             seed=seed,
             resampling=Resampling(config.steps, config.jump_length, config.jump_samples, config.step_samples),
             chunk_size=config.chunk_size,
-            dtype=runtime.precision(config.precision, device),
+            dtype=core_job.precision(config.precision, device),
         )
         files.write_array(outputs.masks, known)
         files.write_array(outputs.raw, raw)
-        files.write_array(outputs.images, inpainting.paste(images, raw, known))
+        files.write_array(outputs.images, repaint.paste(images, raw, known))
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ from typing import Any, TypeVar
 import numpy as np
 from matplotlib.figure import Figure
 
-from selfrefine import files, map_figures, map_table, phase_figures, planted_figure, plotting, sample_figures
-from selfrefine.inpainting_figure import Block, inpainting_figure
-from selfrefine.prompt_figure import prompt_figure
-from selfrefine.runtime import Job, main
+from selfrefine.core import files
+from selfrefine.core.job import Job, main
+from selfrefine.report.figures import figure4_figure5_samples, map_correlations, planted_flaws, refinement_curves, style
+from selfrefine.report.figures.figure6_prompts import prompt_figure
+from selfrefine.report.figures.figure7_inpainting import Block, inpainting_figure
+from selfrefine.report.tables import map_validity
 
 T = TypeVar("T")
 PROCESSES = ("baseline", "forward", "reverse", "both")  # rows of the paper's Table 2; all others are drawn dashed
@@ -77,20 +79,22 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     refreshes = [files.read_table(path) for path in inputs.refreshes]
     base_loss, *losses = [files.read_table(path) for path in inputs.losses]
     caption = _caption(config, first, maps[0].shape[1])
-    with plotting.style():
-        samples = sample_figures.samples_figure(_blocks(job), _scale(config))
+    with style.style():
+        samples = figure4_figure5_samples.samples_figure(_blocks(job), _scale(config))
         files.write_figure(outputs.figure4, samples)
-        families = sample_figures.families_figure(_families(job), _scale_of_families(config))
+        families = figure4_figure5_samples.families_figure(_families(job), _scale_of_families(config))
         files.write_figure(outputs.figure5, families)
         files.write_figure(outputs.figure6, _prompts(job))
         files.write_figure(outputs.figure7, _inpainting(job))
-        files.write_figure(outputs.figure8, plotting.flaw_maps_figure(examples["images"], examples["maps"], caption))
+        files.write_figure(outputs.figure8, style.flaw_maps_figure(examples["images"], examples["maps"], caption))
         planted = {name: examples[f"planted_{name}"] for name in ("images", "maps", "masks")}
-        files.write_figure(outputs.planted, planted_figure.planted_flaws_figure(**planted, caption=caption))
+        files.write_figure(outputs.planted, planted_flaws.planted_flaws_figure(**planted, caption=caption))
         _draw_compared_maps(job, caption)
-        by_refresh = phase_figures.refreshes_figure(_by(titles, maps), _by(titles, refreshes), caption, controls)
+        by_refresh = refinement_curves.refreshes_figure(_by(titles, maps), _by(titles, refreshes), caption, controls)
         files.write_figure(outputs.mfam, by_refresh)
-        files.write_figure(outputs.loss, phase_figures.loss_figure(base_loss, _by(titles, losses), caption, controls))
+        files.write_figure(
+            outputs.loss, refinement_curves.loss_figure(base_loss, _by(titles, losses), caption, controls)
+        )
 
 
 def _blocks(job: Job[Config, Inputs, Outputs]) -> dict[str, dict[str, np.ndarray]]:
@@ -100,7 +104,9 @@ def _blocks(job: Job[Config, Inputs, Outputs]) -> dict[str, dict[str, np.ndarray
     for dataset, photographs in zip(config.select["datasets"], job.inputs.photographs, strict=True):
         if not config.rows["datasets"][dataset]["main_model"]:
             continue
-        rows = {sample_figures.PHOTOGRAPHS: photographs} | {title: next(samples) for title in _titles(config, dataset)}
+        rows = {figure4_figure5_samples.PHOTOGRAPHS: photographs} | {
+            title: next(samples) for title in _titles(config, dataset)
+        }
         blocks[_title(config, dataset)] = {
             row: files.read_images(path)[: config.n_images] for row, path in rows.items()
         }
@@ -111,7 +117,7 @@ def _families(job: Job[Config, Inputs, Outputs]) -> dict[str, dict[str, np.ndarr
     """Title of the first data set -> photographs, then title of each model -> its reference and self-refining row."""
     config, samples, rows = job.config, iter(job.inputs.families), job.config.rows
     first = rows["datasets"][config.select["datasets"][0]]["title"]
-    blocks = {first: {sample_figures.PHOTOGRAPHS: job.inputs.photographs[0]}}
+    blocks = {first: {figure4_figure5_samples.PHOTOGRAPHS: job.inputs.photographs[0]}}
     for model in _models(config):
         row = rows["models"][model]
         titles = [rows["variants"][name]["title"] for name in (config.reference, row["self_refining"])]
@@ -126,7 +132,7 @@ def _prompts(job: Job[Config, Inputs, Outputs]) -> Figure:
     """The first captions of the test split, and what both rows of the first model that takes them make of each."""
     config, inputs, rows = job.config, job.inputs, job.config.rows
     if not inputs.prompted:
-        return plotting.only_words("No selected model makes images from prompts: select.models in params.yaml.")
+        return style.only_words("No selected model makes images from prompts: select.models in params.yaml.")
     dataset, model = next(
         (dataset, model)
         for dataset in config.select["datasets"]
@@ -146,7 +152,7 @@ def _inpainting(job: Job[Config, Inputs, Outputs]) -> Figure:
     """The first test images with each kind of hole, and what the first model that inpaints makes of them."""
     config, inputs, rows = job.config, job.inputs, job.config.rows
     if not inputs.inpainted:
-        return plotting.only_words("Nothing is inpainted: select.masks in params.yaml names the kinds of holes.")
+        return style.only_words("Nothing is inpainted: select.masks in params.yaml names the kinds of holes.")
     dataset, model = next(
         (dataset, model)
         for dataset in config.select["datasets"]
@@ -171,8 +177,8 @@ def _draw_compared_maps(job: Job[Config, Inputs, Outputs], caption: str) -> None
         {str(column): value for column, value in line.items()}
         for line in files.read_table(job.inputs.correlations).to_dict("records")
     ]
-    maps = map_figures.mean_maps(files.read_arrays(job.inputs.mean_maps))
-    figure = map_figures.correlation_figure(lines, maps, map_table.TITLES, caption)
+    maps = map_correlations.mean_maps(files.read_arrays(job.inputs.mean_maps))
+    figure = map_correlations.correlation_figure(lines, maps, map_validity.TITLES, caption)
     files.write_figure(job.outputs.maps, figure)
 
 

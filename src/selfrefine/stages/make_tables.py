@@ -7,35 +7,31 @@ from typing import Any
 
 import pandas as pd
 
-from selfrefine import (
-    autoencoder_table,
-    control_table,
-    control_text,
-    families,
-    files,
-    forest_plot,
-    map_table,
-    plotting,
-    strength,
-    strength_figure,
-    summary,
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job, main
+from selfrefine.metrics import contrasts as metrics_contrasts
+from selfrefine.report import dvc_metrics, families, markdown, seed_statistics
+from selfrefine.report.figures import dose_response as figures_dose_response
+from selfrefine.report.figures import forest_plot, style
+from selfrefine.report.figures import sweep as figures_sweep
+from selfrefine.report.results import Measured, read
+from selfrefine.report.seed_statistics import Judgement, Line
+from selfrefine.report.tables import autoencoders as tables_autoencoders
+from selfrefine.report.tables import (
+    contrasts,
+    contrasts_page,
+    dose_response,
+    map_validity,
     sweep,
-    sweep_figure,
     table1,
     table3,
     table4,
     table5,
     table6,
     table7,
-    table_text,
-    tables,
 )
-from selfrefine.control_table import Refined
-from selfrefine.errors import InputError
-from selfrefine.measured import Measured, read
-from selfrefine.metrics import contrasts
-from selfrefine.runtime import Job, main
-from selfrefine.tables import Judgement, Line
+from selfrefine.report.tables.contrasts import Refined
 
 
 @dataclass(frozen=True)
@@ -119,17 +115,17 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     rows = config.rows["highlighters"]  # one of them may have the name of a variant
     page = table6.page(highlighters, titles=measured.titles | {name: row["title"] for name, row in rows.items()})
     write(outputs.table6_csv, highlighters, table6.COLUMNS, outputs.table6_md, page)
-    maps = map_table.lines(
+    maps = map_validity.lines(
         read(inputs.correlations), read(inputs.maps), measured.runs, config.map_of, measured.other_scales
     )
-    write(outputs.maps_csv, maps, map_table.COLUMNS, outputs.maps_md, map_table.page(maps, measured.titles))
+    write(outputs.maps_csv, maps, map_validity.COLUMNS, outputs.maps_md, map_validity.page(maps, measured.titles))
     write_families(job, measured)
     write_paper_tables(outputs, measured)
     write_prompts(job, measured)
     write_inpainting(job, measured)
     write_contrasts(job, measured)
     write_sweep(job, measured)
-    files.write_json(outputs.summary, summary.summary(measured.whole, highlighters))
+    files.write_json(outputs.summary, dvc_metrics.summary(measured.whole, highlighters))
 
 
 def measured_of(job: Job[Config, Inputs, Outputs]) -> Measured:
@@ -145,7 +141,7 @@ def measured_of(job: Job[Config, Inputs, Outputs]) -> Measured:
         config.minimum_seeds,
         config.primary_network,
         config.confirmatory,
-        contrasts.second_samplers(config.rows["samplings"]),
+        metrics_contrasts.second_samplers(config.rows["samplings"]),
     )
     return Measured(read(inputs.generation), read((inputs.paper,)), runs, judgement, config.experiment, config.rows)
 
@@ -156,10 +152,10 @@ def write_families(job: Job[Config, Inputs, Outputs], measured: Measured) -> Non
     dataset = config.select["datasets"][0]
     table = table1.lines(measured.whole, measured.paper, judgement.reference, dataset, config.rows)
     page = table1.page(table, judgement=judgement, titles=measured.titles, rows=config.rows)
-    stages = map(autoencoder_table.FirstStageRun.read, inputs.first_stages, inputs.autoencoders)
-    first = autoencoder_table.lines(read(inputs.round_trips), stages)
-    files.write_table(job.outputs.autoencoder_csv, pd.DataFrame(first, columns=autoencoder_table.COLUMNS))
-    page += autoencoder_table.section(first, measured.titles)
+    stages = map(tables_autoencoders.FirstStageRun.read, inputs.first_stages, inputs.autoencoders)
+    first = tables_autoencoders.lines(read(inputs.round_trips), stages)
+    files.write_table(job.outputs.autoencoder_csv, pd.DataFrame(first, columns=tables_autoencoders.COLUMNS))
+    page += tables_autoencoders.section(first, measured.titles)
     write(job.outputs.table1_csv, table, table1.COLUMNS, job.outputs.table1_md, page)
 
 
@@ -167,8 +163,8 @@ def write_paper_tables(outputs: Outputs, measured: Measured) -> None:
     """Writes the paper's tables of generated images: processes, data sets, maps."""
     judgement, paper, titles = measured.judgement, measured.paper, measured.titles
     of_mains = measured.of_mains
-    second = tables.paper_rows(of_mains, paper, judgement)
-    page = table_text.table2_page(second, judgement=judgement, primary_network=judgement.primary_network, titles=titles)
+    second = seed_statistics.paper_rows(of_mains, paper, judgement)
+    page = markdown.table2_page(second, judgement=judgement, primary_network=judgement.primary_network, titles=titles)
     write(outputs.table2_csv, second, None, outputs.table2_md, page)
     third = table3.lines(of_mains, paper, judgement.reference, measured.stands_for)
     page = table3.page(third, judgement=judgement, titles=titles)
@@ -200,16 +196,16 @@ def write_contrasts(job: Job[Config, Inputs, Outputs], measured: Measured) -> No
     """Writes every difference of two variants: as table, as page and drawn."""
     config, outputs, judgement, titles = job.config, job.outputs, measured.judgement, measured.titles
     metrics, runs = families.of_mains(measured.metrics, measured.mains), measured.runs_of_mains
-    controls = control_table.controls_of(runs)
-    pairs = control_table.pairs(config.select["variants"], judgement.reference, controls, config.rows["samplings"])
+    controls = contrasts.controls_of(runs)
+    pairs = contrasts.pairs(config.select["variants"], judgement.reference, controls, config.rows["samplings"])
     found = judgement.contrasts(metrics, pairs)
-    table = control_table.lines(found, metrics, read(job.inputs.readouts), runs, measured.scales)
-    page = control_text.controls_page(table, found, controls, judgement=judgement, titles=titles)
-    write(outputs.controls_csv, table, control_table.COLUMNS, outputs.controls_md, page)
-    arms = strength.lines(table, runs, judgement.reference)
-    files.write_table(outputs.strength_csv, pd.DataFrame(arms, columns=strength.COLUMNS))
-    with plotting.style():
-        figure = strength_figure.strength_figure(arms, network=judgement.primary_network, titles=titles)
+    table = contrasts.lines(found, metrics, read(job.inputs.readouts), runs, measured.scales)
+    page = contrasts_page.controls_page(table, found, controls, judgement=judgement, titles=titles)
+    write(outputs.controls_csv, table, contrasts.COLUMNS, outputs.controls_md, page)
+    arms = dose_response.lines(table, runs, judgement.reference)
+    files.write_table(outputs.strength_csv, pd.DataFrame(arms, columns=dose_response.COLUMNS))
+    with style.style():
+        figure = figures_dose_response.strength_figure(arms, network=judgement.primary_network, titles=titles)
         files.write_figure(outputs.strength, figure)
         figure = forest_plot.forest_figure(table, margin=judgement.equivalence_margin, titles=titles)
         files.write_figure(outputs.forest, figure)
@@ -221,8 +217,8 @@ def write_sweep(job: Job[Config, Inputs, Outputs], measured: Measured) -> None:
     table = sweep.lines(measured.whole, measured.metrics, measured.runs, judgement.reference, job.config.rows)
     page = sweep.page(table, judgement=judgement, titles=titles)
     write(outputs.sweep_csv, table, sweep.COLUMNS, outputs.sweep_md, page)
-    with plotting.style():
-        files.write_figure(outputs.sweep, sweep_figure.sweep_figure(table, judgement=judgement, titles=titles))
+    with style.style():
+        files.write_figure(outputs.sweep, figures_sweep.sweep_figure(table, judgement=judgement, titles=titles))
 
 
 def write(csv: Path, lines: Sequence[Line], columns: Sequence[str] | None, md: Path, page: str) -> None:

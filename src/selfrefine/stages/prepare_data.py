@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from selfrefine import captions, datasets, files, folder_splits, image_folder
-from selfrefine.datasets import Split
-from selfrefine.errors import InputError
-from selfrefine.folder_splits import Note
-from selfrefine.runtime import Job, main
-from selfrefine.sources import SOURCES
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job, main
+from selfrefine.data import captions, folder_splits, idx_images, image_folder
+from selfrefine.data.folder_splits import Note
+from selfrefine.data.idx_images import Split
+from selfrefine.data.published_sets import SOURCES
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
 def of_source(config: OfSource, inputs: Inputs) -> Iterator[Split]:
     """Train and test, as the source's makers split it."""
     for photographs, labels in zip(inputs.photographs, inputs.labels, strict=True):
-        yield datasets.of_source(
+        yield idx_images.of_source(
             photographs,
             labels,
             SOURCES[config.source].classes,

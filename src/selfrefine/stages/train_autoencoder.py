@@ -8,10 +8,13 @@ from typing import Any
 import pandas as pd
 import torch
 
-from selfrefine import files, first_stage, first_stage_training, runtime
-from selfrefine.errors import InputError
-from selfrefine.first_stage_training import FirstStageTrainer, Settings
-from selfrefine.runtime import Job, main
+from selfrefine.core import files
+from selfrefine.core import job as core_job
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job, main
+from selfrefine.diffusion import autoencoder as diffusion_autoencoder
+from selfrefine.training import autoencoder as training_autoencoder
+from selfrefine.training.autoencoder import FirstStageTrainer, Settings
 
 CURVE = ("step", "loss", "latent_term", "learning_rate")
 
@@ -24,7 +27,7 @@ class Config:
     device: str
     precision: str
     folder: str
-    kind: first_stage.Kind
+    kind: diffusion_autoencoder.Kind
     network: dict[str, Any]
     unit_variance: bool
     n_images: int
@@ -60,9 +63,9 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Trains or loads, scales the latents, measures."""
     config, curve = job.config, list[tuple[float, ...]]()
     images, test = (files.read_images(path) for path in (job.inputs.images, job.inputs.test))
-    with job.scratch() as scratch, runtime.device(config.device) as device:
+    with job.scratch() as scratch, core_job.device(config.device) as device:
         if job.inputs.given:
-            autoencoder = first_stage.load(job.inputs.given[0].parent, device)
+            autoencoder = diffusion_autoencoder.load(job.inputs.given[0].parent, device)
             channels, wanted = autoencoder.config.in_channels, config.network["channels"]
             if channels != wanted:
                 raise InputError(
@@ -72,22 +75,22 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             trainer = trained(config, images, scratch, device, job.label)
             autoencoder, curve = trainer.autoencoder, list(trainer.log)
         if config.unit_variance:
-            first_stage.scale_to_unit_variance(autoencoder, images[: config.n_images], device)
-        measured = first_stage_training.round_trip(autoencoder, test[: config.n_images], device, config.batch_size)
+            diffusion_autoencoder.scale_to_unit_variance(autoencoder, images[: config.n_images], device)
+        measured = training_autoencoder.round_trip(autoencoder, test[: config.n_images], device, config.batch_size)
         names = {name: config.names[name] for name in ("dataset", "model", "seed")}
         counted = min(config.n_images, len(test))
         lines = [names | {"metric": name} | vars(value) | {"n_images": counted} for name, value in measured.items()]
         files.write_table(job.outputs.loss, pd.DataFrame(curve, columns=CURVE))
         files.write_table(job.outputs.metrics, pd.DataFrame(lines))
-        first_stage.save(autoencoder, job.outputs.autoencoder)
+        diffusion_autoencoder.save(autoencoder, job.outputs.autoencoder)
 
 
 def trained(config: Config, images: Any, scratch: Path, device: torch.device, label: str) -> FirstStageTrainer:
     """The trainer after its last step."""
     settings = Settings(**{field.name: getattr(config, field.name) for field in dataclasses.fields(Settings)})
     seed = int(config.names["seed"])
-    autoencoder = first_stage.build(config.kind, config.network, images.shape[1], seed).to(device)
-    dtype = runtime.precision(config.precision, device)
+    autoencoder = diffusion_autoencoder.build(config.kind, config.network, images.shape[1], seed).to(device)
+    dtype = core_job.precision(config.precision, device)
     trainer = FirstStageTrainer(autoencoder, images, settings, seed=seed, dtype=dtype)
     trainer.run(scratch, label)
     return trainer

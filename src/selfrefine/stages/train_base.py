@@ -8,10 +8,16 @@ from typing import Any
 import pandas as pd
 import torch
 
-from selfrefine import conditioning, files, first_stage, networks, runtime, schedule, text_encoder, training
-from selfrefine.runtime import Job, main
-from selfrefine.settings import Settings
-from selfrefine.trainer import Trainer
+from selfrefine import networks
+from selfrefine.core import files
+from selfrefine.core import job as core_job
+from selfrefine.core.job import Job, main
+from selfrefine.diffusion import autoencoder as diffusion_autoencoder
+from selfrefine.diffusion import noise_schedule, prompts
+from selfrefine.pretrained import text_encoder
+from selfrefine.training import loop
+from selfrefine.training.settings import Settings
+from selfrefine.training.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -78,19 +84,19 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     pipeline = networks.build(
         config.family, config.network, config.diffusion, images.shape[1], seed, **given_parts(job.inputs)
     )
-    data = first_stage.training_set(first_stage.of(pipeline), images, job.inputs.latents)
+    data = diffusion_autoencoder.training_set(diffusion_autoencoder.of(pipeline), images, job.inputs.latents)
     for weights in job.inputs.pretrained[1:]:
         networks.begin_with(pipeline.unet, weights)
-    captions = conditioning.read(pipeline.unet, job.inputs.captions, len(images))
+    captions = prompts.read(pipeline.unet, job.inputs.captions, len(images))
     if captions is not None:  # whoever samples from a prompt cuts it as these were cut
         pipeline.tokenizer.model_max_length = captions.tokens
-    with job.scratch() as scratch, runtime.device(config.device) as device:
-        dtype = runtime.precision(config.precision, device)
+    with job.scratch() as scratch, core_job.device(config.device) as device:
+        dtype = core_job.precision(config.precision, device)
         pipeline.to(device)
         trainer = Trainer(
-            pipeline.unet, schedule.of(pipeline), data, settings, seed=seed, dtype=dtype, captions=captions
+            pipeline.unet, noise_schedule.of(pipeline), data, settings, seed=seed, dtype=dtype, captions=captions
         )
-        training.run_phase(
+        loop.run_phase(
             trainer,
             scratch,
             label=job.label,
@@ -101,7 +107,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         )
         metadata = {"step": trainer.step, "settings": dataclasses.asdict(settings)}
         files.write_tensors(job.outputs.state, trainer.tensors(), metadata)
-        files.write_table(job.outputs.loss, pd.DataFrame(training.log_columns(trainer)))
+        files.write_table(job.outputs.loss, pd.DataFrame(loop.log_columns(trainer)))
         with trainer.ema_weights():
             networks.save(pipeline, job.outputs.pipeline)
 
@@ -110,7 +116,7 @@ def given_parts(inputs: Inputs) -> dict[str, Any]:
     """The parts of the pipeline that are not trained here, by name."""
     parts: dict[str, Any] = {}
     for folder in inputs.autoencoder:
-        parts["autoencoder"] = first_stage.load(files.check_folder(folder), torch.device("cpu"))
+        parts["autoencoder"] = diffusion_autoencoder.load(files.check_folder(folder), torch.device("cpu"))
     for folder in inputs.text_encoder:
         parts["text_encoder"] = text_encoder.load(folder)
     return parts

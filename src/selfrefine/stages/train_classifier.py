@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from selfrefine import classifier, files, runtime
-from selfrefine.classifier import ClassifierTrainer, Settings
-from selfrefine.errors import InputError
-from selfrefine.metrics import intervals
-from selfrefine.runtime import Job, main
+from selfrefine.core import files
+from selfrefine.core import job as core_job
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job, main
+from selfrefine.metrics import intervals, prompt_classifier
+from selfrefine.metrics.prompt_classifier import ClassifierTrainer, Settings
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,11 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     images, labels = labelled(inputs.train_images, inputs.train_items)
     test, truth = labelled(inputs.test_images, inputs.test_items)
     settings = Settings(**{field.name: getattr(config, field.name) for field in dataclasses.fields(Settings)})
-    with job.scratch() as scratch, runtime.device(config.device) as device:
-        model = classifier.initial_classifier(labels, images.shape[1], config.draw).to(device)
-        dtype = runtime.precision(config.precision, device)
+    with job.scratch() as scratch, core_job.device(config.device) as device:
+        model = prompt_classifier.initial_classifier(labels, images.shape[1], config.draw).to(device)
+        dtype = core_job.precision(config.precision, device)
         ClassifierTrainer(model, images, labels, settings, dtype).run(scratch, job.label)
-        right = float(np.mean(classifier.predict(model, test, config.batch_size) == truth))
+        right = float(np.mean(prompt_classifier.predict(model, test, config.batch_size) == truth))
         found = {"dataset": config.names["dataset"], "metric": "accuracy"}
         found |= vars(intervals.share_interval(right, len(test))) | {"n_images": len(test)}
         files.write_table(job.outputs.metrics, pd.DataFrame([found]))

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from selfrefine import files, runtime
-from selfrefine.highlighter_data import RealsAndFakes, fakes_of_draw
-from selfrefine.highlighter_training import HighlighterTrainer, Settings, initial_highlighter
-from selfrefine.runtime import Job, main
+from selfrefine.core import files
+from selfrefine.core import job as core_job
+from selfrefine.core.job import Job, main
+from selfrefine.highlighter.data import RealsAndFakes, fakes_of_draw
+from selfrefine.highlighter.training import HighlighterTrainer, Settings, initial_highlighter
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     settings = Settings(
         config.steps, config.batch_size, config.learning_rate, config.weight_decay, config.validate_every
     )
-    with job.scratch() as scratch, runtime.device(config.device) as device:
+    with job.scratch() as scratch, core_job.device(config.device) as device:
         model = initial_highlighter(config.input_size, config.shortcut_guard, job.inputs.weights, seed, config.draw)
-        trainer = HighlighterTrainer(model.to(device), data, settings, runtime.precision(config.precision, device))
+        trainer = HighlighterTrainer(model.to(device), data, settings, core_job.precision(config.precision, device))
         trainer.run(scratch, job.label)
         model.save(job.outputs.highlighter)
         files.write_table(job.outputs.loss, pd.DataFrame(trainer.log, columns=["step", "loss", "accuracy"]))

@@ -8,25 +8,20 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from selfrefine import (
-    conditioning,
-    files,
-    first_stage,
-    highlighter,
-    maps,
-    modulation,
-    networks,
-    runtime,
-    schedule,
-    training,
-)
-from selfrefine.diffusion import ForwardProcess
-from selfrefine.errors import InputError
-from selfrefine.gradcam import Cam, CamPreparation, CamTap, CamTarget
-from selfrefine.guidance import Guide, Refinement
-from selfrefine.runtime import Job, main
-from selfrefine.settings import Settings
-from selfrefine.trainer import Trainer
+from selfrefine import networks
+from selfrefine.core import files
+from selfrefine.core import job as core_job
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job, main
+from selfrefine.diffusion import autoencoder, noise_schedule, prompts
+from selfrefine.diffusion.forward_process import ForwardProcess
+from selfrefine.guidance import attention_modulation, control_maps
+from selfrefine.guidance.map_refresh import Guide, Refinement
+from selfrefine.highlighter import model
+from selfrefine.highlighter.gradcam import Cam, CamPreparation, CamTap, CamTarget
+from selfrefine.training import loop
+from selfrefine.training.settings import Settings
+from selfrefine.training.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -42,11 +37,11 @@ class Config:
     forward: ForwardProcess
     forward_weight: float
     gamma: float
-    reverse: modulation.ReverseProcess
+    reverse: attention_modulation.ReverseProcess
     reverse_weight: float
-    projection: modulation.Projection
-    layers: modulation.Layers
-    map: maps.GuidanceMap
+    projection: attention_modulation.Projection
+    layers: attention_modulation.Layers
+    map: control_maps.GuidanceMap
     match: bool
     cycle: int
     map_images: int
@@ -105,34 +100,34 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Trains `steps` further updates with the map of the variant."""
     config, seed = job.config, int(job.config.names["seed"])
     images = files.read_images(job.inputs.images)
-    with job.scratch() as scratch, runtime.device(config.device) as device:
-        dtype = runtime.precision(config.precision, device)
+    with job.scratch() as scratch, core_job.device(config.device) as device:
+        dtype = core_job.precision(config.precision, device)
         pipeline = networks.load(job.inputs.base, device)
         tensors, settings, fork = read_state(job.inputs.state)
-        stage = first_stage.of(pipeline)
-        data = first_stage.training_set(stage, images, job.inputs.latents)
-        captions = conditioning.read(pipeline.unet, job.inputs.captions, len(images))
+        stage = autoencoder.of(pipeline)
+        data = autoencoder.training_set(stage, images, job.inputs.latents)
+        captions = prompts.read(pipeline.unet, job.inputs.captions, len(images))
         trainer = Trainer(
-            pipeline.unet, schedule.of(pipeline), data, settings, seed=seed, dtype=dtype, captions=captions
+            pipeline.unet, noise_schedule.of(pipeline), data, settings, seed=seed, dtype=dtype, captions=captions
         )
         trainer.restore(tensors, fork)
         refinement = config.refinement()
         trainer.add_projectors(
-            modulation.build_projectors(pipeline.unet, refinement.projection, refinement.layers, seed)
+            attention_modulation.build_projectors(pipeline.unet, refinement.projection, refinement.layers, seed)
         )
         guide = Guide(
             refinement,
             trainer.schedule,
-            highlighter.load(job.inputs.flaw_highlighter, device),
+            model.load(job.inputs.flaw_highlighter, device),
             images,
             seed=seed,
             dtype=dtype,
             horizontal_flip=settings.horizontal_flip,
-            other=highlighter.load(job.inputs.highlighter, device) if config.map == "label_shuffled" else None,
+            other=model.load(job.inputs.highlighter, device) if config.map == "label_shuffled" else None,
             first_stage=stage,
             captions=captions,
         )
-        phase = training.run_phase(
+        phase = loop.run_phase(
             trainer,
             scratch,
             label=job.label,
@@ -144,7 +139,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             refinement=refinement,
             refresh=guide,
         )
-        files.write_table(job.outputs.loss, pd.DataFrame(training.log_columns(trainer)))
+        files.write_table(job.outputs.loss, pd.DataFrame(loop.log_columns(trainer)))
         write_maps(job.outputs, phase, images.shape[1])
         with trainer.ema_weights():
             networks.save(pipeline, job.outputs.pipeline)
@@ -163,14 +158,14 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], Settings, int]:
     return tensors, Settings(**settings), metadata["step"]
 
 
-def write_maps(outputs: Outputs, phase: training.Phase, size: int) -> None:
+def write_maps(outputs: Outputs, phase: loop.Phase, size: int) -> None:
     """Writes the maps used and the mFAMs, and for each refresh the step that followed it, and both in numbers.
 
     A map that is constant has no correlation: its cells are empty.
     """
     for path, stack in ((outputs.maps, phase.maps), (outputs.mfams, phase.mfams)):
         files.write_array(path, torch.stack(stack).cpu().numpy() if stack else np.zeros((0, size, size), np.float32))
-    files.write_table(outputs.refreshes, pd.DataFrame(training.refresh_columns(phase)))
+    files.write_table(outputs.refreshes, pd.DataFrame(loop.refresh_columns(phase)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,164 @@
+"""Jobs without the wait for imports: forked from one process a run, which has done the slow imports and nothing else.
+
+Importing torch and diffusers takes seconds, and a run starts a hundred jobs. `snakemake` (commands/snakemake.py) starts
+a server; the first job makes it import; every job is a fork of it: a process of its own, with the folder, environment
+and streams of the command that asked for it. Without a server, or with another Python, the command does the job itself:
+
+    python -m selfrefine.commands.run_stage STAGE [OPTIONS]    equals    python -m selfrefine.stages.STAGE [OPTIONS]
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import pkgutil
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+SERVER = "SELFREFINE_WARM_START"  # "PYTHON:SOCKET" of the run's server
+STREAMS = (0, 1, 2)
+FORKS = sys.platform == "linux"  # elsewhere a fork may not use all libraries that its parent has loaded
+LOST = 137  # exit code of a job that ended without one: killed, most often for want of memory
+
+
+# -- the run -----------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def server() -> Iterator[None]:
+    """Offers a server to all jobs started inside; it ends with this process, however that ends."""
+    if not FORKS:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="selfrefine-") as folder:
+        path = Path(folder, "socket")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+            listener.listen(64)
+            command = [sys.executable, "-c", f"from {__name__} import serve; serve({listener.fileno()})"]
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()])
+        os.environ[SERVER] = f"{sys.executable}:{path}"
+        try:
+            yield
+        finally:
+            del os.environ[SERVER]
+            process.communicate()  # closes the pipe: the server ends
+
+
+# -- the command of a job ----------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Runs the stage named by the first word in a fork of the server, or here; exits with its code."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # numpy's threads change the last bits; torch's follow runtime.set_threads
+    python, _, path = os.environ.get(SERVER, "").rpartition(":")
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            if python != sys.executable:
+                raise ConnectionError("no server, or one with other packages")
+            connection.connect(path)
+        except OSError:
+            _run_stage(sys.argv[1:])
+            return
+        request = {"arguments": sys.argv[1:], "folder": str(Path.cwd()), "environment": dict(os.environ)}
+        socket.send_fds(connection, [b"\n"], STREAMS)
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        code = connection.recv(1)
+    if not code:
+        print(f"{sys.argv[1]}: the job was killed; is there too little memory?", file=sys.stderr)
+    sys.exit(code[0] if code else LOST)
+
+
+def _run_stage(arguments: list[str]) -> None:
+    sys.argv = arguments
+    runpy.run_module(f"selfrefine.stages.{arguments[0]}", run_name="__main__", alter_sys=True)
+
+
+# -- the server --------------------------------------------------------------------------------------------------------
+
+
+def serve(listening: int) -> None:
+    """Forks a child for every connection, until the other end of standard input is closed.
+
+    Args:
+        listening: descriptor of the socket.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the jobs, and for who started the server
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children leave no zombies
+    os.environ["OMP_NUM_THREADS"] = "1"  # read when a library is loaded: see main
+    with socket.socket(fileno=listening) as listener:
+        while True:
+            ready, _, _ = select.select([listener, sys.stdin], [], [])
+            if sys.stdin in ready:
+                return
+            connection, _ = listener.accept()
+            with connection:
+                import_slow_packages()
+                if os.fork() == 0:  # noqa: TID251 - this process has imported, and started no thread
+                    listener.close()
+                    _live(connection)
+
+
+def import_slow_packages() -> None:
+    """Imports what jobs with a network do, all in all: torch, and the families' parts of diffusers."""
+    from selfrefine import networks
+
+    for family in pkgutil.iter_modules(networks.__path__, f"{networks.__name__}."):
+        importlib.import_module(family.name)
+
+
+def _live(connection: socket.socket) -> None:
+    """The life of a child: it becomes what its command asks for, runs the stage, tells the exit code."""
+    code = 1
+    try:
+        _, descriptors, _, _ = socket.recv_fds(connection, 1, len(STREAMS))
+        with connection.makefile("rb") as lines:
+            request = json.loads(lines.readline())
+        for stream, descriptor in zip(STREAMS, descriptors, strict=True):
+            os.dup2(descriptor, stream)
+            os.close(descriptor)
+        os.chdir(request["folder"])
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
+        code = _exit_code(request["arguments"])
+    finally:
+        sys.stdout.flush()
+        connection.sendall(bytes([code]))
+        os._exit(code)
+
+
+def _end_with(connection: socket.socket) -> None:
+    """Ends this process when its command is gone: whoever stops the command means the job."""
+    connection.recv(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _exit_code(arguments: list[str]) -> int:
+    """Runs the stage and says how it ended, in the interpreter's own way."""
+    try:
+        _run_stage(arguments)
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return (end.code or 0) & 0xFF
+        print(end.code, file=sys.stderr)
+        return 1
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    main()

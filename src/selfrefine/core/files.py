@@ -1,0 +1,246 @@
+"""Everything that opens a data file: atomic writes, sealed folders, arrays, tensors, tables.
+
+A file appears under its name only when it is complete; readers say in one line what is wrong with what they were given.
+"""
+
+import glob
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from selfrefine.core.errors import InputError
+
+if TYPE_CHECKING:  # heavy: imported where they are used, so that a job pays only for what it needs
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+SUMS = "SHA256SUMS"
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yields a temporary path beside `path`, renamed to it when the block ends well and deleted when it does not."""
+    temporary = _temporary(path)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yields an empty folder beside `path`; when the block ends well it is sealed by SHA256SUMS and renamed."""
+    temporary = _temporary(path)
+    temporary.mkdir()
+    try:
+        yield temporary
+        lines = [f"{sha256(file)}  {file.relative_to(temporary).as_posix()}\n" for file in _folder_files(temporary)]
+        (temporary / SUMS).write_text("".join(lines))
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _temporary(path: Path) -> Path:
+    """A name beside `path` for this process, after removal of what killed processes left there of `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.[0-9]*.part"):
+        process = int(left.suffixes[-2][1:])
+        if process == os.getpid() or not _is_alive(process):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it is somebody else's
+    return True
+
+
+def _folder_files(folder: Path) -> list[Path]:
+    """All files below `folder` but its sums and Snakemake's time stamp, sorted."""
+    skipped = {SUMS, ".snakemake_timestamp"}
+    return sorted(file for file in folder.rglob("*") if file.is_file() and file.name not in skipped)
+
+
+def check_folder(folder: Path) -> Path:
+    """Returns `folder` if every file in it is as SHA256SUMS says.
+
+    Raises:
+        InputError: a missing folder or seal, or a changed, missing or additional file.
+    """
+    sums = folder / SUMS
+    if not sums.is_file():
+        raise InputError(
+            f"{folder}: not a folder sealed by {SUMS}; make it again by deleting it and running the same command"
+        )
+    recorded = {line[66:]: line[:64] for line in sums.read_text().splitlines()}
+    present = {file.relative_to(folder).as_posix(): file for file in _folder_files(folder)}
+    for name in sorted(recorded.keys() | present.keys()):
+        if name not in present or recorded.get(name) != sha256(present[name]):
+            raise InputError(
+                f"{folder / name}: changed since it was made ({SUMS} differs); delete {folder} and run the same command"
+            )
+    return folder
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, or of the seal of a sealed folder, in hex."""
+    if path.is_dir():
+        return sha256(path / SUMS)
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file; those of a .gz unpacked.
+
+    Raises:
+        InputError: a .gz that is cut off or damaged.
+    """
+    if path.suffix != ".gz":
+        return path.read_bytes()
+    try:
+        with gzip.open(path) as stream:
+            return stream.read()
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: not a whole gzip file ({error}); fetch it again") from error
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file of any format."""
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Writes one array as .npy."""
+    with atomic_file(path) as temporary, open(temporary, "wb") as stream:
+        # Only `write` is shown to numpy: into a real file it writes by itself and drops the system's reason on failure.
+        np.save(SimpleNamespace(write=stream.write), array, allow_pickle=False)
+
+
+def read_array(path: Path) -> np.ndarray:
+    """Memory-maps an .npy file read-only (numpy cannot map an empty one: that is read)."""
+    try:
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError:
+        try:
+            array = np.load(path, allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise InputError(
+                f"{path}: not a readable .npy file ({error}); delete it and run the same command"
+            ) from error
+    except EOFError as error:
+        raise InputError(f"{path}: cut off; delete it and run the same command") from error
+    return array
+
+
+def read_images(path: Path) -> np.ndarray:
+    """Memory-maps packed images, (N, H, W, 3) uint8.
+
+    Raises:
+        InputError: another shape or type.
+    """
+    images = read_array(path)
+    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
+        raise InputError(f"{path}: {images.dtype} {images.shape} given, uint8 (N, H, W, 3) needed")
+    return images
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes several named arrays as one .npz."""
+    with atomic_file(path) as temporary, open(temporary, "wb") as stream:
+        np.savez(stream, allow_pickle=False, **arrays)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Reads all arrays of an .npz."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, EOFError, BadZipFile) as error:
+        raise InputError(f"{path}: not a readable .npz file ({error}); delete it and run the same command") from error
+
+
+def write_tensors(path: Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, Any] | None = None) -> None:
+    """Writes tensors as safetensors; `metadata` is one JSON text: safetensors writes several keys in no order."""
+    from safetensors.torch import save_file
+
+    text = {"metadata": json.dumps(dict(metadata or {}), sort_keys=True)}
+    with atomic_file(path) as temporary:
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata=text
+        )
+        temporary.chmod(0o644)  # safetensors makes it the owner's alone
+
+
+def read_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
+    """Reads safetensors: (tensors on the CPU, metadata).
+
+    Raises:
+        InputError: not a safetensors file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as archive:
+            metadata = json.loads((archive.metadata() or {}).get("metadata", "{}"))
+            return {name: archive.get_tensor(name) for name in archive.keys()}, metadata  # noqa: SIM118 (not a dict)
+    except SafetensorError as error:
+        raise InputError(
+            f"{path}: not a readable safetensors file ({error}); delete it and run the same command"
+        ) from error
+
+
+def write_table(path: Path, table: "pd.DataFrame") -> None:
+    """Writes a CSV with fixed line ends and nine significant digits, so that equal numbers are equal bytes."""
+    with atomic_file(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n", float_format="%.9g")
+
+
+def read_table(path: Path, words: tuple[str, ...] = ()) -> "pd.DataFrame":
+    """Reads a CSV that `write_table` wrote; columns of `words` as they stand, also "", "null" and "7"."""
+    import pandas as pd
+
+    return pd.read_csv(path, dtype=dict.fromkeys(words, str), keep_default_na=not words)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON with sorted keys."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Reads JSON."""
+    return json.loads(path.read_text())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file, UTF-8."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_figure(path: Path, figure: "Figure") -> None:
+    """Writes a PNG figure without the name of the program: equal figures are equal bytes."""
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})

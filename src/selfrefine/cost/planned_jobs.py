@@ -1,0 +1,76 @@
+"""The jobs of a run, worked out from the params and the rules' paths alone: Snakemake's plan without Snakemake.
+
+Snakemake plans only what could start; an experiment whose images are not there yet has a plan here, too.
+"""
+
+import itertools
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from selfrefine.core import files
+from selfrefine.params import job_config
+
+RULES = Path("workflow", "rules")
+
+
+class Planned(NamedTuple):
+    """A job: its stage and its wildcards but for the experiment."""
+
+    stage: str
+    names: tuple[tuple[str, str], ...]
+
+
+def of_params(params: Mapping[str, Any], root: Path) -> list[Planned]:
+    """All jobs of `all`, stage by stage in the order of the Snakefile.
+
+    Args:
+        params: the whole of params.yaml with the experiment's overlay.
+        root: the project's folder.
+    """
+    stages = re.findall(r'^include: "workflow/rules/(\w+)\.smk"$', _text(root / "Snakefile"), re.MULTILINE)
+    kinds = [(stage, names) for stage in stages for names in wildcards(stage, root)]
+    found = [
+        Planned(stage, tuple(zip(names, chosen, strict=True)))
+        for stage, names in kinds
+        for dataset in job_config.selected(params, "datasets")
+        for model in job_config.selected(params, "models", dataset)
+        if job_config.is_evaluated(params, stage, dataset, model)
+        for chosen in itertools.product(*(_values(params, stage, name, dataset, model) for name in names))
+    ]
+    return list(dict.fromkeys(found))  # what belongs to no data set is found for each
+
+
+def wildcards(stage: str, root: Path) -> list[tuple[str, ...]]:
+    """The wildcards of each kind of job of a stage, read from the paths that its rules keep the config at."""
+    paths = re.findall(r'^ +config="(.*)/config.json",$', _text(root / RULES / f"{stage}.smk"), re.MULTILINE)
+    return sorted({tuple(name for name in re.findall(r"{(\w+)}", path) if name != "experiment") for path in paths})
+
+
+def _values(params: Mapping[str, Any], stage: str, wildcard: str, dataset: str, model: str) -> list[str]:
+    """What a wildcard stands for in turn, on a data set with a model."""
+
+    def selected(section: str) -> list[str]:
+        return [str(name) for name in job_config.selected(params, section, dataset, model)]
+
+    match wildcard:
+        case "source":
+            prepared = job_config.job(params, "prepare_data", {"dataset": dataset})
+            return [prepared["source"]] if "source" in prepared else []
+        case "weights":
+            return list(params["weights"])
+        case "text_encoder":
+            return [job_config.text_encoder(params, dataset, model)]
+        case "dataset" | "model":
+            return [{"dataset": dataset, "model": model}[wildcard]]
+        case "variant" if stage == "inpaint_images":
+            return job_config.inpainted(params, model)
+        case "variant" if stage == "generate_samples":
+            return [*selected("variants"), *selected("samplings"), job_config.FORK]
+        case _:
+            return selected(f"{wildcard}s")
+
+
+def _text(path: Path) -> str:
+    return files.read_bytes(path).decode()

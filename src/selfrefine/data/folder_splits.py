@@ -1,0 +1,193 @@
+"""The two splits of a folder of images: a file's own name decides where it belongs, whatever other files there are.
+
+Or the folder comes split, as its sub-folders `train` and `test`.
+"""
+
+import hashlib
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from selfrefine.core.errors import InputError
+from selfrefine.core.progress import Progress
+from selfrefine.data import image_decoding
+from selfrefine.data.idx_images import Split
+from selfrefine.data.image_folder import shown
+
+SKIPPED, ENLARGED, MOVED = "skipped", "enlarged", "moved to train"
+SPLITS = ("train", "test")  # names of the folders of a set that comes split
+
+
+class Note(NamedTuple):
+    """What was done to a file, SKIPPED, ENLARGED or MOVED, and why."""
+
+    source: str
+    note: str
+    detail: str
+
+
+class Photographs(NamedTuple):
+    """Names of files and their images in one order, at the head of (room, size, size, 3) uint8 with room for more."""
+
+    names: list[str]
+    buffer: np.ndarray
+
+    @property
+    def images(self) -> np.ndarray:
+        """(n, size, size, 3) uint8, one for each name; no copy."""
+        return self.buffer[: len(self.names)]
+
+
+def position(name: str, seed: int) -> float:
+    """The place of a file in the seeded order of all possible files, in [0, 1]; equal on every system."""
+    text = f"{seed}/{unicodedata.normalize('NFC', name)}"
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()[:8], "big") / 2**64
+
+
+def split_names(names: Iterable[str], test_share: float | None, seed: int) -> tuple[list[str], list[str]]:
+    """Names of train and of test, each in the seeded order, so that the first n come from no particular folder.
+
+    Args:
+        names: of all files.
+        test_share: expected share of test; None: the first folder in a name is its split.
+        seed: another one gives other splits, and other orders.
+
+    Raises:
+        InputError: a file in neither split's folder.
+    """
+    ordered = sorted((position(name, seed), name) for name in names)
+    if test_share is None:
+        if stray := next((name for _, name in ordered if sub_folder(name) not in SPLITS), None):
+            raise InputError(
+                f"{shown(stray)}: neither in {' nor in '.join(SPLITS)}; move it there, or set prepare_data.own_splits "
+                "to false in params.yaml"
+            )
+        train, test = ([name for _, name in ordered if sub_folder(name) == split] for split in SPLITS)
+        return train, test
+    train = [name for place, name in ordered if place >= test_share]
+    return train, [name for place, name in ordered if place < test_share]
+
+
+def read_all(
+    paths: Mapping[str, Path], size: int, background: str, label: str, room: int = 0
+) -> tuple[Photographs, list[Note]]:
+    """The photographs that can be read.
+
+    Args:
+        paths: file by name.
+        size: side of the images, px.
+        background: what transparent pixels lie on, see `photographs.read`.
+        label: what the progress lines begin with.
+        room: for how many further images; it takes no memory before it is used.
+
+    Returns:
+        them in the order of `paths`, and notes on files that were skipped or enlarged.
+    """
+    images = np.empty((len(paths) + room, size, size, 3), np.uint8)
+    names: list[str] = []
+    notes: list[Note] = []
+
+    def attempt(path: Path) -> tuple[np.ndarray, int] | InputError:
+        try:
+            return image_decoding.read(path, size, background)
+        except InputError as fault:
+            return fault
+
+    with ThreadPoolExecutor() as pool, Progress(label, len(paths), unit="file") as progress:
+        for done, (name, found) in enumerate(zip(paths, pool.map(attempt, paths.values()), strict=True), 1):
+            if isinstance(found, InputError):
+                notes.append(Note(name, SKIPPED, str(found)))
+            else:
+                images[len(names)], side = found
+                names.append(name)
+                if side < size:
+                    notes.append(Note(name, ENLARGED, f"from {side} to {size} px"))
+            progress.update(done)
+    return Photographs(names, images), notes
+
+
+def move_duplicates(train: Photographs, test: Photographs) -> tuple[Photographs, Photographs, list[Note]]:
+    """Moves each image of test whose very pixels train holds to the end of train: nothing learnt may be tested.
+
+    Pixels are compared after resizing, since this is what models see. Images are moved within the arrays that are given
+    and returned, so that no data set is held twice; that of train must have room for them.
+    """
+    seen = {hashlib.sha256(image).digest(): name for name, image in zip(train.names, train.images, strict=True)}
+    twins = [seen.get(hashlib.sha256(image).digest()) for image in test.images]
+    moved = np.array([twin is not None for twin in twins], dtype=bool)
+    if not moved.any():
+        return train, test, []
+    names = zip(test.names, twins, strict=True)
+    notes = [Note(name, MOVED, f"same pixels as {twin}") for name, twin in names if twin is not None]
+    train.buffer[len(train.names) :][: len(notes)] = test.images[moved]
+    train = Photographs(train.names + [note.source for note in notes], train.buffer)
+    for place, row in enumerate(np.flatnonzero(~moved)):
+        test.buffer[place] = test.buffer[row]
+    left = [name for name, twin in zip(test.names, twins, strict=True) if twin is None]
+    return train, Photographs(left, test.buffer), notes
+
+
+def labelled(
+    photos: Photographs, folder_of: Mapping[str, str], classes: Sequence[str], captions: Mapping[str, str] | None
+) -> Split:
+    """A split whose labels are the sub-folders, -1 for files beside them; without captions by name, they are, too."""
+    folders = [folder_of[name] for name in photos.names]
+    labels = [classes.index(folder) if folder else -1 for folder in folders]
+    words = [shown(folder.replace("_", " ").replace("-", " ")) for folder in folders]
+    if captions is not None:
+        words = [captions[name] for name in photos.names]
+    return Split(photos.images, labels, words, [shown(name) for name in photos.names])
+
+
+def sub_folder(name: str) -> str:
+    """The first folder in a file's name; empty if there is none."""
+    return name.partition("/")[0] if "/" in name else ""
+
+
+def read_folder(
+    paths: Mapping[str, Path],
+    size: int,
+    background: str,
+    *,
+    test_share: float | None,
+    seed: int,
+    max_images: int,
+    label: str,
+    captions: Mapping[str, str] | None = None,
+) -> tuple[Split, Split, list[Note]]:
+    """Train and test of a folder's files, and notes on those that are not as their name says.
+
+    Args:
+        paths: all files by name.
+        size: side of the images, px.
+        background: what transparent pixels lie on, see `photographs.read`.
+        test_share: expected share of test; None: the sub-folders `train` and `test` are the splits, and those in them
+            the classes.
+        seed: of the split.
+        max_images: files read per split, the first ones of its order.
+        label: what the progress lines begin with.
+        captions: of all files, by name; without them the names of their sub-folders.
+    """
+    learnt, kept = (names[:max_images] for names in split_names(paths, test_share, seed))
+    (train, faults), (test, more) = (
+        read_all({name: paths[name] for name in names}, size, background, label, room)
+        for names, room in ((learnt, len(kept)), (kept, 0))
+    )
+    train, test, moved = move_duplicates(train, test)
+    within = {name: name if test_share is not None else name.partition("/")[2] for name in paths}
+    folder_of = {name: sub_folder(inner) for name, inner in within.items()}
+    classes = sorted({folder for folder in folder_of.values() if folder})
+    notes = [Note(shown(name), note, shown(detail)) for name, note, detail in (*faults, *more, *moved)]
+    return labelled(train, folder_of, classes, captions), labelled(test, folder_of, classes, captions), notes
+
+
+def summary(train: Split, test: Split, notes: Sequence[Note]) -> str:
+    """How many images are in each split, and how many files have notes."""
+    counts = Counter(note.note for note in notes)
+    told = "".join(f", {number} {note}" for note, number in counts.items())
+    return f"{len(train.images)} images in train, {len(test.images)} in test{told}"

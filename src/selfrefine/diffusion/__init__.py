@@ -1,0 +1,1 @@
+"""The mathematics of diffusion: forward process, schedules, samplers, RePaint, latents, prompts; knows no map."""

@@ -1,0 +1,200 @@
+"""The first stage of a latent family: an autoencoder between images in [-1, 1] and latents of unit variance.
+
+Latent diffusion (Rombach et al. 2022) trains and samples its network on latents; all that looks at images, the
+highlighter above all, sees decoded ones. Method 5.1, LDM.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, VQModel
+from torch import Tensor
+
+from selfrefine.core import files, pixels, random_streams
+from selfrefine.core.errors import InputError
+from selfrefine.core.progress import Progress
+
+# Latents that a codebook quantises before they are decoded (the paper's LDM), or a normal distribution near N(0, 1).
+Kind = Literal["vq", "kl"]
+CLASSES: dict[Kind, Any] = {"vq": VQModel, "kl": AutoencoderKL}
+
+
+class FirstStage:
+    """An autoencoder as the diffusion network sees it: latents are scaled by the `scaling_factor` of its config.
+
+    Args:
+        autoencoder: diffusers' `VQModel` or `AutoencoderKL`, in evaluation mode.
+    """
+
+    def __init__(self, autoencoder: Any) -> None:
+        self.autoencoder = autoencoder
+        self.scale: float = autoencoder.config.scaling_factor
+        self.channels: int = autoencoder.config.in_channels
+
+    @torch.no_grad()
+    def encode(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) float32 in [-1, 1] to latents (N, c, h, w) float32; of a codebook before it quantises.
+
+        # Not in paper: of KL the mean, because latents are made once; upstream draws new ones at every step.
+        """
+        encoded = self.autoencoder.encode(images)
+        latents: Tensor = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
+        return latents * self.scale
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> Tensor:
+        """Latents (N, c, h, w) float32 to images (N, C, H, W) float32, clamped to [-1, 1]; a codebook quantises."""
+        images: Tensor = self.autoencoder.decode(latents / self.scale).sample
+        return images.clamp(-1.0, 1.0)
+
+
+def of(pipeline: Any) -> FirstStage | None:
+    """The first stage of a diffusers pipeline, which calls it `vqvae` or `vae`; None of one that works on pixels."""
+    autoencoder = getattr(pipeline, "vqvae", None) or getattr(pipeline, "vae", None)
+    return None if autoencoder is None else FirstStage(autoencoder)
+
+
+def factor(autoencoder: Any) -> int:
+    """f: how many pixels wide and high one latent is."""
+    return int(2 ** (len(autoencoder.config.block_out_channels) - 1))
+
+
+def build(kind: Kind, network: Mapping[str, Any], size: int, seed: int) -> Any:
+    """An untrained autoencoder with scaling factor 1; its weights depend on the seed alone.
+
+    Args:
+        kind: of its latents.
+        network: channels (of images), latent_channels, block_out_channels (one for each level; f is 2 to the power of
+            levels - 1), layers_per_block, norm_num_groups, codes (of the codebook; KL has none).
+        size: height and width of the images, px, a multiple of f.
+        seed: of the run.
+
+    Raises:
+        InputError: numbers that fit no network.
+    """
+    levels = len(network["block_out_channels"])
+    if size % 2 ** (levels - 1):
+        raise InputError(
+            f"params.yaml: train_autoencoder.network has {levels} levels, so latents are {2 ** (levels - 1)} px wide, "
+            f"but the images' {size} px are no multiple of it"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(random_streams.stream_seed(seed, "autoencoder_weights", 0))
+        try:
+            return CLASSES[kind](
+                in_channels=network["channels"],
+                out_channels=network["channels"],
+                down_block_types=("DownEncoderBlock2D",) * levels,
+                up_block_types=("UpDecoderBlock2D",) * levels,
+                block_out_channels=tuple(network["block_out_channels"]),
+                layers_per_block=network["layers_per_block"],
+                norm_num_groups=network["norm_num_groups"],
+                latent_channels=network["latent_channels"],
+                sample_size=size,
+                scaling_factor=1.0,
+                **({"num_vq_embeddings": network["codes"]} if kind == "vq" else {}),
+            )
+        except (TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"params.yaml: train_autoencoder.network does not build: {reason}") from error
+
+
+def save(autoencoder: Any, folder: Path) -> None:
+    """Saves a sealed diffusers folder; it appears under its name only when it is whole."""
+    with files.atomic_folder(folder) as temporary:
+        autoencoder.save_pretrained(temporary, safe_serialization=True)
+
+
+def load(folder: Path, device: torch.device) -> Any:
+    """Loads the folder of an autoencoder, ours or anybody's, in evaluation mode.
+
+    Raises:
+        InputError: a folder that is missing, or holds something else.
+    """
+    try:
+        kind = files.read_json(folder / "config.json")["_class_name"]
+        known = {kind.__name__: kind for kind in CLASSES.values()}
+        if kind not in known:
+            raise InputError(f"{folder}: {kind} given; {' or '.join(known)} needed")
+        autoencoder = known[kind].from_pretrained(folder, local_files_only=True, low_cpu_mem_usage=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{folder}: not a diffusers autoencoder: {' '.join(str(error).split())}") from error
+    autoencoder.register_to_config(_name_or_path="")  # what is made of it must not tell where it lay
+    return autoencoder.to(device).eval()
+
+
+def scale_to_unit_variance(autoencoder: Any, images: np.ndarray, device: torch.device) -> None:
+    """Sets the scaling factor of the config to 1 / the standard deviation of the latents of these images.
+
+    LDM's convention, which takes one batch; the mean stays where it is. (N, H, W, 3) uint8.
+    """
+    autoencoder.register_to_config(scaling_factor=1.0)
+    stage = FirstStage(autoencoder)
+    latents = stage.encode(pixels.to_float(images, stage.channels).to(device))
+    autoencoder.register_to_config(scaling_factor=1.0 / float(latents.double().std()))
+
+
+def encode_images(
+    stage: FirstStage, images: np.ndarray, scratch: Path, device: torch.device, *, label: str, chunk_size: int
+) -> np.ndarray:
+    """Latents of all images, (N, c, h, w) float16, whose steps are far below those of any codebook.
+
+    Every chunk has the same size (the last begins again with the first images), so the bytes depend on no order of
+    work; finished chunks wait in `scratch`, and a killed job goes on after the last of them.
+
+    Args:
+        stage: on `device`.
+        images: packed, (N, H, W, 3) uint8, memory-mapped.
+        scratch: the job's scratch folder.
+        device: to compute on.
+        label: for the progress lines.
+        chunk_size: images encoded together.
+
+    Raises:
+        InputError: latents beyond the range of float16.
+    """
+    starts = range(0, len(images), chunk_size)
+    done = [scratch / f"chunk{start:08d}.npy" for start in starts]
+    finished = sum(path.is_file() for path in done) * chunk_size
+    with Progress(label, len(images), start=min(finished, len(images)), unit="image") as progress:
+        for start, path in zip(starts, done, strict=True):
+            if not path.is_file():
+                rows = np.arange(start, start + chunk_size) % len(images)
+                chunk = pixels.to_float(images[rows], stage.channels).to(device)
+                latents = stage.encode(chunk).to("cpu", torch.float16).numpy()
+                if not np.isfinite(latents).all():
+                    raise InputError(
+                        f"{label}: latents are not finite or beyond float16; set train_autoencoder.unit_variance in "
+                        "params.yaml to true, or lower its learning_rate"
+                    )
+                files.write_array(path, latents)
+            progress.update(min(start + chunk_size, len(images)))
+    return np.concatenate([files.read_array(path) for path in done])[: len(images)]
+
+
+def training_set(stage: FirstStage | None, images: np.ndarray, latents: tuple[Path, ...]) -> np.ndarray:
+    """What a network is trained on: the latents of a latent family, else the images.
+
+    Args:
+        stage: of its pipeline.
+        images: packed, (N, H, W, 3) uint8.
+        latents: the file that encode_data made of them; none for a family that works on pixels.
+
+    Raises:
+        InputError: latents without a first stage or the other way round, or of other images.
+    """
+    if (stage is None) == bool(latents):
+        given, needed = ("latents", "none") if latents else ("none", "latents")
+        raise InputError(f"training images: {given} given, {needed} needed by the family of train_base in params.yaml")
+    if not latents:
+        return images
+    found = files.read_array(latents[0])
+    if found.ndim != 4 or found.dtype != np.float16 or len(found) != len(images):
+        raise InputError(
+            f"{latents[0]}: {found.dtype} {found.shape} given, float16 ({len(images)}, c, h, w) needed: latents of the "
+            "training images; delete it and run the same command"
+        )
+    return found

@@ -1,0 +1,1 @@
+"""Is it a flaw map: probes, correlations, planted flaws, shortcuts."""

@@ -1,0 +1,1 @@
+"""The map: how it is used, how it is made, its controls."""

@@ -1,0 +1,1 @@
+"""The flaw highlighter: its model, its data, its training, Grad-CAM."""

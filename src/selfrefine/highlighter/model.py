@@ -1,0 +1,165 @@
+"""The flaw highlighter: a VGG16 classifier of real and generated images whose activations show flaws (method 4)."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from selfrefine.core import files, job, pixels
+from selfrefine.core.errors import InputError
+from selfrefine.core.random_streams import image_noise
+from selfrefine.pretrained.imagenet_backbones import vgg16_features
+
+# Labels and output indices (method 4): every repository of the authors labels reals 1.
+FAKE, REAL = 0, 1
+METADATA = ("input_size", "shortcut_guard", "draw")  # that the weights do not tell, as they are given
+HIDDEN_UNITS = 512
+CONV_STRIDE = 32  # five poolings by two
+
+# Shortcut guard, in grey levels of 255 (method 11.1).
+BLACK_LEVEL = 8.0
+DITHER = 2.0
+
+# Not in paper: ImageNet's mean and std, because the weights were trained with them; the authors train without any and
+# map with others.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Highlighter(nn.Module):
+    """VGG16's convolutions and a two-way head on logits; output 0 is fake, output 1 is real.
+
+    Args:
+        input_size: px that images are resized to, a multiple of 32.
+        shortcut_guard: hide what gives fakes away without being a flaw (method 11.1): black that is not exactly 0 and
+            traces of quantisation.
+        draw: which of a run's highlighters this is; with the run's seed it decides which images it has not seen.
+
+    Raises:
+        InputError: an input size that is not a multiple of 32.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, input_size: int, shortcut_guard: bool, draw: int = 0) -> None:
+        super().__init__()
+        if input_size < CONV_STRIDE or input_size % CONV_STRIDE:
+            raise InputError(
+                f"params.yaml: train_highlighter.input_size is {input_size}; a multiple of {CONV_STRIDE} needed"
+            )
+        self.input_size = input_size
+        self.shortcut_guard = shortcut_guard
+        self.draw = draw
+        cells = (input_size // CONV_STRIDE) ** 2
+        self.features = vgg16_features().to(memory_format=torch.channels_last)  # 1.5 times faster on two CPU cores
+        self.head = nn.Sequential(
+            nn.Flatten(), nn.Linear(512 * cells, HIDDEN_UNITS), nn.ReLU(), nn.Linear(HIDDEN_UNITS, 2)
+        )
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+
+    def prepare(self, images: Tensor, streams: list[torch.Generator]) -> Tensor:
+        """What the network sees of an image: the same for reals and fakes, in training, in evaluation and behind a map.
+
+        Args:
+            images: (N, C, H, W) in [-1, 1], C 1 (grey) or 3; values outside are clamped.
+            streams: N streams, one per image, of which the guard draws its dither; untouched without guard.
+
+        Returns:
+            (N, 3, input_size, input_size) float32, standardised.
+        """
+        levels = self.levels(images, streams)
+        resized = F.interpolate(levels / 255.0, size=(self.input_size, self.input_size), mode="bilinear")
+        return ((resized - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+
+    def levels(self, images: Tensor, streams: list[torch.Generator]) -> Tensor:
+        """The grey levels that it sees, before they are resized; arguments as for `prepare`.
+
+        Returns:
+            (N, 3, H, W) float32: 0 ... 255 as stored, or, behind the guard, black made equal and all dithered.
+        """
+        levels = pixels.quantise(images)
+        if not self.shortcut_guard:
+            return levels
+        dither = image_noise(streams, tuple(levels.shape[1:])).to(levels.device)
+        return torch.where(levels > BLACK_LEVEL, levels, 0.0) + DITHER * dither
+
+    def forward(self, prepared: Tensor) -> Tensor:
+        """Logits (N, 2) of (fake, real) for images from `prepare`."""
+        logits: Tensor = self.head(self.features(prepared))
+        return logits
+
+    def load_imagenet(self, path: Path) -> None:
+        """Takes the convolutions from torchvision's VGG16 weights; the head is left as it is.
+
+        Args:
+            path: safetensors with `features.N.weight` and `features.N.bias`; other names are ignored.
+
+        Raises:
+            InputError: weights that do not fit.
+        """
+        tensors, _ = files.read_tensors(path)
+        kept = {
+            name.removeprefix("features."): value for name, value in tensors.items() if name.startswith("features.")
+        }
+        _load(self.features, kept, path)
+
+    def save(self, path: Path) -> None:
+        """Writes weights, input size, guard and draw as safetensors."""
+        metadata = {name: getattr(self, name) for name in METADATA}
+        files.write_tensors(path, self.state_dict(), metadata)
+
+
+@torch.no_grad()
+def classify(
+    model: Highlighter, images: np.ndarray, streams: list[torch.Generator], dtype: torch.dtype, chunk_size: int = 64
+) -> Tensor:
+    """Logits of packed images, a chunk at a time.
+
+    Args:
+        model: the highlighter.
+        images: (N, H, W, 3) uint8.
+        streams: N streams, one per image, for the dither of the shortcut guard.
+        dtype: what the network computes in.
+        chunk_size: images at a time.
+
+    Returns:
+        (N, 2) float32 on the CPU: (fake, real).
+    """
+    device = model.mean.device
+    logits = []
+    for start in range(0, len(images), chunk_size):
+        chunk = slice(start, start + chunk_size)
+        prepared = model.prepare(pixels.to_float(images[chunk]).to(device), streams[chunk])
+        with job.autocast(device, dtype):
+            logits.append(model(prepared).float().cpu())
+    return torch.cat(logits)
+
+
+def load(path: Path, device: torch.device) -> Highlighter:
+    """Reads a highlighter that `save` wrote, ready for evaluation.
+
+    Raises:
+        InputError: another file, or weights that do not fit.
+    """
+    tensors, metadata = files.read_tensors(path)
+    missing = [name for name in METADATA if name not in metadata]
+    if missing:
+        raise InputError(f"{path}: not a highlighter of ours (no {missing[0]}); train_highlighter makes one")
+    model = Highlighter(*(metadata[name] for name in METADATA))
+    _load(model, tensors, path)
+    return model.to(device).eval()
+
+
+def _load(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    """Strict loading whose failure is one line."""
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1:2] or [str(error)]
+        raise InputError(
+            f"{path}: weights do not fit a VGG16 highlighter ({first[0].strip()}); delete it and run the same command"
+        ) from error

@@ -1,0 +1,194 @@
+"""Training of the highlighter: cross-entropy, AdamW, one cycle of the learning rate, the best state on validation."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from selfrefine.core import files, job, pixels
+from selfrefine.core.errors import InputError
+from selfrefine.core.progress import Progress
+from selfrefine.highlighter.data import RealsAndFakes, draw_seed, use_seed
+from selfrefine.highlighter.model import FAKE, REAL, Highlighter, classify
+
+CHECKPOINT = "checkpoint.safetensors"
+MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
+# One cycle as in the authors' trainer (method 4).
+RISING_SHARE, FIRST_DIVISOR, LAST_DIVISOR = 0.1, 25.0, 1e4
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How the highlighter is trained.
+
+    Args:
+        steps: updates.
+        batch_size: images of each class per update.
+        learning_rate: peak of the cycle.
+        weight_decay: of AdamW.
+        validate_every: updates between two looks at the validation part; a checkpoint is kept at each.
+    """
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    validate_every: int
+
+    def rate(self, step: int) -> float:
+        """The learning rate of the update with this number, from 0: torch's OneCycleLR, also for a handful of steps."""
+        low, high = self.learning_rate / FIRST_DIVISOR, self.learning_rate
+        peak = RISING_SHARE * self.steps - 1.0
+        if step < peak:
+            return _between(low, high, step / peak)
+        return _between(high, low / LAST_DIVISOR, (step - peak) / (self.steps - 1.0 - peak))
+
+
+def _between(first: float, last: float, share: float) -> float:
+    """From `first` to `last` along half a cosine."""
+    return last + (first - last) / 2.0 * (1.0 + math.cos(math.pi * share))
+
+
+def initial_highlighter(input_size: int, shortcut_guard: bool, weights: Path, seed: int, draw: int = 0) -> Highlighter:
+    """ImageNet's convolutions and a seeded head.
+
+    Args:
+        input_size: px, a multiple of 32.
+        shortcut_guard: see `Highlighter`.
+        weights: VGG16 as safetensors.
+        seed: of the run.
+        draw: of several highlighters of the run; each has its own head.
+    """
+    with torch.random.fork_rng(devices=[]):  # layers draw their initial weights from the global generator
+        torch.manual_seed(use_seed(draw_seed(seed, draw), "initial_head"))
+        model = Highlighter(input_size, shortcut_guard, draw)
+    model.load_imagenet(weights)
+    return model
+
+
+@dataclasses.dataclass(frozen=True)
+class Best:
+    """The best state so far: more accurate, else of lower loss, else earlier."""
+
+    weights: dict[str, Tensor]
+    accuracy: float = -1.0
+    loss: float = math.inf
+
+    def beaten_by(self, accuracy: float, loss: float) -> bool:
+        """Whether a later state replaces this one."""
+        return (accuracy, -loss) > (self.accuracy, -self.loss)
+
+
+class HighlighterTrainer:
+    """A highlighter in training: its weights, AdamW's moments, the best state, the log.
+
+    Args:
+        model: trained in place, on its device.
+        data: real and generated images.
+        settings: how.
+        dtype: what the network computes in; weights and updates are float32.
+    """
+
+    def __init__(self, model: Highlighter, data: RealsAndFakes, settings: Settings, dtype: torch.dtype) -> None:
+        self.model, self.data, self.settings, self.dtype = model, data, settings, dtype
+        self.device = model.mean.device
+        self.optimiser = torch.optim.AdamW(
+            model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
+        self.step = 0
+        self.best = Best({})
+        self.log: list[tuple[int, float, float | None]] = []
+
+    def run(self, scratch: Path, label: str) -> None:
+        """Trains from wherever a checkpoint in `scratch` stands to the last step; ends with the best weights.
+
+        Raises:
+            InputError: a loss that is not finite.
+        """
+        settings = self.settings
+        self._resume(scratch / CHECKPOINT)
+        with Progress(label, settings.steps, start=self.step, items=2 * settings.batch_size) as progress:
+            while self.step < settings.steps:
+                loss = self.update()
+                accuracy = None
+                if self.step % settings.validate_every == 0 or self.step == settings.steps:
+                    accuracy = self.validate()
+                self.log.append((self.step, loss, accuracy))
+                if accuracy is not None and self.step < settings.steps:
+                    self._checkpoint(scratch / CHECKPOINT)
+                progress.update(self.step, loss=loss)
+        self.model.load_state_dict(self.best.weights)
+
+    def update(self) -> float:
+        """One update; returns the loss before it."""
+        batch = self.data.batch(self.step, self.settings.batch_size)
+        prepared = self.model.prepare(pixels.to_float(batch.images).to(self.device), batch.streams)
+        with job.autocast(self.device, self.dtype):
+            logits = self.model(prepared)
+        loss = F.cross_entropy(logits.float(), batch.labels.to(self.device))
+        loss.backward()  # type: ignore[no-untyped-call]
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.rate(self.step)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.step += 1
+        return self._finite(float(loss.detach()), "loss")
+
+    def validate(self) -> float:
+        """Mean of the two classes' accuracies on the validation part; keeps the state if it is the best so far."""
+        batch = self.data.part("validation")
+        logits, labels = classify(self.model, batch.images, batch.streams, self.dtype), batch.labels
+        loss = self._finite(float(F.cross_entropy(logits, labels)), "validation loss")
+        right = (logits.argmax(dim=1) == labels).float()
+        accuracy = float((right[labels == REAL].mean() + right[labels == FAKE].mean()) / 2)
+        if self.best.beaten_by(accuracy, loss):
+            weights = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+            self.best = Best(weights, accuracy, loss)
+        return accuracy
+
+    def _finite(self, loss: float, name: str) -> float:
+        """`loss`, if it is a number.
+
+        Raises:
+            InputError: it is not.
+        """
+        if math.isfinite(loss):
+            return loss
+        kept = (self.step - 1) // self.settings.validate_every * self.settings.validate_every
+        raise InputError(
+            f"{name} is {loss} at step {self.step}; the last good checkpoint is that of step {kept}; lower "
+            f"train_highlighter.learning_rate ({self.settings.learning_rate}) in params.yaml, or set shared.precision "
+            "to float32, and run the same command"
+        )
+
+    def _checkpoint(self, path: Path) -> None:
+        """Keeps all that the next update and the result depend on."""
+        tensors = {f"weights/{name}": value for name, value in self.model.state_dict().items()}
+        tensors |= {f"best/{name}": value for name, value in self.best.weights.items()}
+        for name, parameter in self.model.named_parameters():
+            tensors |= {f"{key}/{name}": value for key, value in self.optimiser.state[parameter].items()}
+        best = {"accuracy": self.best.accuracy, "loss": self.best.loss}
+        files.write_tensors(path, tensors, {"step": self.step, "log": self.log, "best": best})
+
+    def _resume(self, path: Path) -> None:
+        """Takes over what `_checkpoint` kept, if anything."""
+        if not path.is_file():
+            return
+        tensors, metadata = files.read_tensors(path)
+        self.step, self.log = metadata["step"], [tuple(row) for row in metadata["log"]]
+        self.model.load_state_dict(_named(tensors, "weights"))
+        best = {name: value.to(self.device) for name, value in _named(tensors, "best").items()}
+        self.best = Best(best, **metadata["best"])
+        for name, parameter in self.model.named_parameters():
+            moments = {key: torch.empty_like(parameter).copy_(tensors[f"{key}/{name}"]) for key in MOMENTS}
+            # torch keeps the count of updates in float32, for a fused optimiser beside the weights
+            self.optimiser.state[parameter] = moments | {"step": tensors[f"step/{name}"].to(self.device)}
+        print(f"going on after step {self.step}", flush=True)
+
+
+def _named(tensors: dict[str, Tensor], group: str) -> dict[str, Tensor]:
+    """The tensors of one group of a checkpoint, without its prefix."""
+    return {name.removeprefix(f"{group}/"): value for name, value in tensors.items() if name.startswith(f"{group}/")}

@@ -1,0 +1,146 @@
+"""Refines one's own diffusers pipeline on one's own images, without the workflow: README, "Your own model".
+
+Computes on the pipeline's device and changes nothing that it is given. Defaults are the paper's where it states them.
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from selfrefine.core import files, random_streams
+from selfrefine.data import folder_splits, image_folder
+from selfrefine.guidance.map_refresh import Refinement
+from selfrefine.highlighter.data import RealsAndFakes
+from selfrefine.highlighter.gradcam import explain
+from selfrefine.highlighter.model import CONV_STRIDE, Highlighter
+from selfrefine.highlighter.training import HighlighterTrainer, Settings, initial_highlighter
+from selfrefine.library import checks
+from selfrefine.library.checks import require
+from selfrefine.networks import Pipeline
+from selfrefine.report.figures import style
+
+# Not in paper: fewer DDIM steps than the authors' 250, because the highlighter learns from chains of the same length.
+MAP_STEPS = 50
+FEWEST_IMAGES = 10  # the highlighter validates on a tenth of them and leaves another out
+
+
+def load_images(folder: Path | str, size: int) -> np.ndarray:
+    """The images in a folder and below, sorted by name: (N, size, size, 3) uint8, of each its largest centred square.
+
+    A file that cannot be read is told and skipped; transparent pixels lie on white.
+    """
+    paths = image_folder.image_files(Path(folder)) if Path(folder).is_dir() else {}
+    found, notes = folder_splits.read_all(paths, size, "white", f"load_images {folder}")
+    for note in notes:
+        if note.note == folder_splits.SKIPPED:
+            print(f"{folder}/{image_folder.shown(note.source)}: {note.detail}; skipped", flush=True)
+    require(len(found.images) > 0, f"{folder}: no image that can be read; name a folder of images")
+    return found.images
+
+
+def train_highlighter(
+    pipeline: Pipeline,
+    images: np.ndarray,
+    *,
+    steps: int,
+    input_size: int | None = None,
+    weights: Path | str | None = None,
+    n_fakes: int = 1024,
+    batch_size: int = 32,
+    learning_rate: float = 0.00005,  # Not in paper: its 0.00001 over 20 epochs is slow for a few hundred steps
+    map_steps: int = MAP_STEPS,
+    seed: int = 0,
+) -> Highlighter:
+    """Trains VGG16 to tell these images from the pipeline's: where it looks on the latter are flaws. Method 4.
+
+    Args:
+        pipeline, images: a `UNet2DModel` that predicts noise for images of side H; (N, H, H, 3) uint8.
+        steps: updates.
+        input_size: px that images are resized to, a multiple of 32; None for H rounded up, as in the paper; larger, if
+            the images are small: a map has (input_size / 16)^2 cells.
+        weights: safetensors of VGG16 with torchvision's names; None fetches them once into torch's cache.
+        n_fakes: images of the pipeline, at most N.
+        batch_size, learning_rate: images of each class per update; of AdamW, peak of one cycle.
+        map_steps, seed: DDIM steps of the pipeline's images, the same in all functions; of everything random.
+    """
+    checks.check_pipeline(pipeline, map_steps)
+    checks.check_images(pipeline, images, FEWEST_IMAGES)
+    require(steps > 0, f"steps is {steps}; 1 or more needed")
+    size = input_size or -(-images.shape[1] // CONV_STRIDE) * CONV_STRIDE
+    require(size > 0 and size % CONV_STRIDE == 0, f"input_size is {size}; a multiple of {CONV_STRIDE} needed")
+    require(n_fakes >= FEWEST_IMAGES, f"n_fakes is {n_fakes}; {FEWEST_IMAGES} or more needed")
+    start = checks.imagenet_weights(weights)
+    fakes = checks.sample(pipeline, min(n_fakes, len(images)), map_steps, "highlighter_fakes", seed)
+    model = initial_highlighter(size, True, start, seed).to(pipeline.unet.device)
+    # Not in paper: five looks at the validation part, because the best state is rarely the last one.
+    settings = Settings(steps, batch_size, learning_rate, 0.01, validate_every=max(1, steps // 5))
+    trainer = HighlighterTrainer(model, RealsAndFakes(images, fakes, seed), settings, checks.precision(pipeline))
+    with TemporaryDirectory() as scratch:
+        trainer.run(Path(scratch), "train_highlighter")
+    return model.eval()
+
+
+def flaw_maps(
+    pipeline: Pipeline, highlighter: Highlighter, *, n_images: int, map_steps: int = MAP_STEPS, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first images of the pipeline, (n, H, H, 3) uint8, and their maps, (n, S, S) float32 in [0, 1]. Method 3."""
+    checks.check_pipeline(pipeline, map_steps)
+    require(n_images > 0, f"n_images is {n_images}; 1 or more needed")
+    images = checks.sample(pipeline, n_images, map_steps, "evaluation", seed)
+    streams = [random_streams.stream(seed, "readouts", row) for row in range(n_images)]
+    return images, explain(highlighter, images, streams, checks.precision(pipeline))
+
+
+def show(images: np.ndarray, maps: np.ndarray, path: Path | str) -> Figure:
+    """Draws what `flaw_maps` returned: image, map and overlay, as a PNG at `path`; the figure for a notebook."""
+    with style.style():
+        figure = style.flaw_maps_figure(images, maps, "", origin="of the pipeline")
+        files.write_figure(Path(path), figure)
+    return figure
+
+
+def refine(
+    pipeline: Pipeline,
+    images: np.ndarray,
+    highlighter: Highlighter,
+    *,
+    steps: int,
+    forward_weight: float = 0.01,
+    reverse_weight: float = 0.025,
+    cycle: int = 100,
+    map_images: int = 64,  # Not in paper: the authors' 8 make a noisier mean
+    map_steps: int = MAP_STEPS,
+    batch_size: int = 8,
+    learning_rate: float = 0.0001,
+    ema_decay: float = 0.999,  # Not in paper: the authors' 0.9999 hardly moves in a few thousand steps
+    horizontal_flip: bool = False,  # Not in paper: text and the like must not be mirrored
+    seed: int = 0,
+) -> Pipeline:
+    """A copy of the pipeline, trained on under the guidance of its own flaw maps: as plain as it was. Method 1 to 3.
+
+    Args:
+        pipeline, images, map_steps, seed: as in `train_highlighter`.
+        highlighter: what it returned.
+        steps: updates; with both weights 0 of plain training, the baseline to compare with.
+        forward_weight: lf >= 0, of the amplified noise.
+        reverse_weight: lr >= 0, of the modulated keys and values; 0 for a network without self-attention.
+        cycle: steps between two refreshes of the map, of which each is the mean over `map_images`.
+        batch_size, learning_rate, ema_decay: of AdamW; of the average of weights that is returned, per step.
+        horizontal_flip: whether half of the images are mirrored.
+    """
+    checks.check_pipeline(pipeline, map_steps)
+    checks.check_images(pipeline, images, 1)
+    checks.check_attention(pipeline, reverse_weight)
+    refinement = Refinement(
+        forward="xt" if forward_weight else "none",
+        forward_weight=forward_weight,
+        reverse="kv" if reverse_weight else "none",
+        reverse_weight=reverse_weight,
+        cycle=cycle,
+        map_images=map_images,
+        map_steps=map_steps,
+    )
+    settings = checks.settings(steps, batch_size, learning_rate, ema_decay, horizontal_flip)
+    return checks.refined(pipeline, images, highlighter, settings, refinement, seed)

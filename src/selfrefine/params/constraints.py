@@ -1,0 +1,157 @@
+"""Relations between the values of the params: sizes, numbers and switches that must fit each other."""
+
+from collections.abc import Iterator
+
+from selfrefine.params import family_constraints, references
+from selfrefine.params.references import Params, Problem, Run
+
+
+def relations(params: Params) -> Iterator[Problem]:
+    """Values that do not fit each other; the selection must be right."""
+    yield from references.rows(params)
+    yield from references.compared(params)
+    for run in references.runs(params):
+        yield from family_constraints.family(run)
+        yield from _schedule(run)
+        yield from _numbers(run)
+        for variant in run.selected("variants"):
+            yield from _refinement(Run(params, {**run.names, "variant": variant}))
+        for mask in run.selected("masks"):
+            yield from _inpainting(Run(params, {**run.names, "mask": mask}))
+        for sampling in run.selected("samplings"):
+            yield from _sampling(Run(params, {**run.names, "variant": sampling}))
+
+
+def _schedule(run: Run) -> Iterator[Problem]:
+    """Steps within other steps."""
+    timesteps = ("train_base", "diffusion", "timesteps")
+    yield from run.at_most(("train_base", "warmup_steps"), ("train_base", "steps"))
+    parts, batch = run.value("train_base", "gradient_accumulation"), run.value("train_base", "batch_size")
+    if batch % parts:
+        told = f"is {parts}; allowed: a divisor of {'.'.join(map(str, run.place('train_base', 'batch_size')))}"
+        yield run.place("train_base", "gradient_accumulation"), f"{told}, which is {batch}"
+    yield from run.at_most(("generate_fakes", "map_steps"), timesteps)
+    yield from run.at_most(("generate_samples", "steps"), timesteps)
+    yield from _sampler(run)
+    yield from run.at_most(("train_highlighter", "validate_every"), ("train_highlighter", "steps"))
+    last = ("evaluate_readouts", "last_timestep")
+    yield from run.at_most(("evaluate_readouts", "first_timestep"), last)
+    if run.value(*last) >= run.value(*timesteps):
+        limit = f"{'.'.join(map(str, run.place(*timesteps)))}, which is {run.value(*timesteps)}"
+        yield run.place(*last), f"is {run.value(*last)}; allowed: less than {limit}"
+
+
+def _numbers(run: Run) -> Iterator[Problem]:
+    """Images within other images."""
+    sampled = ("generate_samples", "n_images")
+    yield from run.at_most(("extract_features", "n_images"), sampled)
+    if not run.value("extract_features", "n_reference"):
+        yield from run.at_most(("extract_features", "n_images"), ("prepare_data", "max_images"))
+    yield from run.at_most(("make_figures", "n_images"), sampled)
+    yield from run.at_most(("make_figures", "n_images"), ("prepare_data", "max_images"))
+    yield from run.at_most(("evaluate_highlighter", "n_planted"), ("prepare_data", "max_images"))
+    yield from _fakes(run)
+    yield from run.at_most(("evaluate_maps", "n_images"), ("prepare_data", "max_images"))
+    behind, explained = run.value("evaluate_maps", "map_images"), run.value("evaluate_maps", "n_images")
+    if run.is_first and not explained:
+        yield run.place("evaluate_maps", "n_images"), "is 0; allowed: more where maps are drawn, on the first data set"
+    if 0 < explained < 2 * behind:
+        told = f"is {explained}; allowed: at least twice shared.map_images, which is {behind}: two mFAMs are compared"
+        yield run.place("evaluate_maps", "n_images"), told
+    if run.has_critic:
+        yield from run.at_most(("evaluate_readouts", "mechanism_images"), ("prepare_data", "max_images"))
+        yield from run.at_most(("evaluate_readouts", "n_images"), ("prepare_data", "max_images"))
+        yield from run.at_most(("evaluate_readouts", "n_images"), sampled)
+
+
+def _fakes(run: Run) -> Iterator[Problem]:
+    """Fakes of their own for each draw of a highlighter, and others for the evaluation of their maps."""
+    names = run.selected("highlighters")
+    draws = 1 + max(
+        Run(run.params, {**run.names, "highlighter": name}).value("train_highlighter", "draw") for name in names
+    )
+    made, each = run.value("generate_fakes", "n_images"), run.value("train_highlighter", "n_fakes")
+    explained = run.value("evaluate_maps", "n_images")
+    if made < (needed := draws * each + explained):
+        told = (
+            f"is {made}; allowed: at least {needed}: shared.n_fakes, which is {each}, for each of {draws} draws, "
+            f"and evaluate_maps.n_images, which is {explained}"
+        )
+        yield run.place("generate_fakes", "n_images"), told
+
+
+def _sampling(run: Run) -> Iterator[Problem]:
+    """Rows of `samplings`: the variants that they name must run, and a correction needs a map."""
+    name = run.names["variant"]
+    row = run.params["samplings"][name]
+    for leaf in ("of", "map_of"):
+        if leaf in row:
+            yield from run.unselected(("samplings", name, leaf), [row[leaf]])
+    correction = run.value("generate_samples", "correction")
+    if correction != "none" and "map_of" not in row:
+        yield ("samplings", name, "map_of"), f"is missing; the correction {correction} needs the variant of its map"
+    if correction == "none" and "map_of" in row:
+        yield ("samplings", name, "map_of"), "belongs to rows with a correction; delete it here"
+    if correction != "none" and row.get("map_of") in run.params["variants"]:
+        yield from _corrected(run, correction, row["map_of"])
+    if correction == "none":
+        twins = [other for other in _second_samplers(run) if run.params["samplings"][other]["of"] == row["of"]]
+        if len(twins) > 1:
+            yield ("select", "samplings"), f"has {' and '.join(twins)}, two other samplers of {row['of']}; delete one"
+    yield from run.at_most(("generate_samples", "steps"), ("train_base", "diffusion", "timesteps"))
+    yield from _sampler(run)
+
+
+def _sampler(run: Run) -> Iterator[Problem]:
+    """Euler's method needs the equation that it solves."""
+    sampler, schedule = run.value("generate_samples", "sampler"), run.value("train_base", "diffusion", "schedule")
+    if sampler in ("euler_ode", "euler_sde") and schedule != "vp_sde":
+        told = f"is {sampler}; allowed where train_base.diffusion.schedule is {schedule}: ddim, ddim_eta_1, ancestral"
+        yield run.place("generate_samples", "sampler"), told
+
+
+def _second_samplers(run: Run) -> list[str]:
+    """Selected rows of `samplings` that correct nothing."""
+    names = run.selected("samplings")
+    runs = {name: Run(run.params, {**run.names, "variant": name}) for name in names}
+    return [name for name, other in runs.items() if other.value("generate_samples", "correction") == "none"]
+
+
+def _corrected(run: Run, correction: str, map_of: str) -> Iterator[Problem]:
+    """What a correction is made of must be there: amplified noise, or keys and values scaled by the plain map."""
+    of = Run(run.params, {**run.names, "variant": map_of})
+    forward, reverse, projection = (of.value("train_refined", leaf) for leaf in ("forward", "reverse", "projection"))
+    key = ("samplings", run.names["variant"], "map_of")
+    if correction == "time_shift" and forward != "xt":
+        yield key, f"is {map_of}, whose forward is {forward}; allowed with time_shift: a variant whose forward is xt"
+    if correction != "time_shift" and (reverse == "none" or projection != "identity"):
+        told = f"is {map_of}, whose reverse is {reverse} with the projection {projection}"
+        yield key, f"{told}; allowed with {correction}: a variant with a reverse process and the projection identity"
+
+
+def _inpainting(run: Run) -> Iterator[Problem]:
+    """A model that inpaints: its masks, chain and images."""
+    size, images = run.value("prepare_data", "size"), ("inpaint_images", "n_images")
+    yield from run.at_most(("inpaint_images", "steps"), ("train_base", "diffusion", "timesteps"))
+    yield from run.at_most(images, ("prepare_data", "max_images"))
+    yield from run.at_most(("make_figures", "n_images"), images)
+    if run.value("inpaint_images", "resolution") == "box256" and 256 % size:
+        told = f"is box256; allowed where images are {size} px: native, since 256 is no multiple of it"
+        yield run.place("inpaint_images", "resolution"), told
+
+
+def _refinement(run: Run) -> Iterator[Problem]:
+    """Switches of a variant that shut each other out."""
+    forward, reverse, gamma, match, some_map, extra = (
+        run.value("train_refined", leaf) for leaf in ("forward", "reverse", "gamma", "match", "map", "extra_steps")
+    )
+    if gamma and forward != "none":
+        yield run.place("train_refined", "gamma"), f"is {gamma}; allowed: 0 where forward is {forward}, not none"
+    if match and some_map in ("uniform", "centred_plus", "centred_minus"):
+        yield run.place("train_refined", "match"), f"is true; allowed: false for {some_map}, whose strength is its own"
+    if extra and (forward, reverse) != ("none", "none"):
+        yield run.place("train_refined", "extra_steps"), f"is {extra}; allowed: 0 unless forward and reverse are none"
+    for leaf, plain in (("projection", "identity"), ("layers", "all")):
+        value = run.value("train_refined", leaf)
+        if reverse == "none" and value != plain:
+            yield run.place("train_refined", leaf), f"is {value}; allowed: {plain} where reverse is none"

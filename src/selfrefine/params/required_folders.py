@@ -1,0 +1,45 @@
+"""Folders that the params name and the user fills: of images, and of networks that others trained."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from selfrefine.params import job_config
+from selfrefine.params.references import Params, Problem, Run, runs
+
+CONFIG, DIFFUSERS_WEIGHTS, TRANSFORMERS_WEIGHTS = (
+    "config.json",
+    "diffusion_pytorch_model.safetensors",
+    "model.safetensors",
+)
+
+
+def missing(params: Params, root: Path) -> Iterator[Problem]:
+    """Folders that what is selected reads, and that are not there or lack a file; the params must be right otherwise.
+
+    Args:
+        params: the whole of params.yaml with the experiment's overlay.
+        root: the project's folder.
+    """
+    for name in job_config.selected(params, "datasets"):
+        run = Run(params, {"dataset": name})
+        folder = job_config.job(params, "prepare_data", run.names).get("folder")
+        if folder is not None and not (root / folder).is_dir():
+            how = " with `make photographs`" if "photographs" in params["datasets"][name] else ""
+            told = f"is {folder}, which is no folder; put your images there{how}, or name the folder that holds them"
+            yield run.place("prepare_data", "folder"), told
+    for run in runs(params):
+        for stage, leaf, weights in _networks(run):
+            folder = run.value(stage, leaf)
+            lacking = [name for name in (CONFIG, weights) if folder and not (root / folder / name).is_file()]
+            if lacking:
+                told = f'is {folder}, which has no {lacking[0]}; put the network there, or make it ""'
+                yield run.place(stage, leaf), told
+
+
+def _networks(run: Run) -> Iterator[tuple[str, str, str]]:
+    """Stage and leaf that may name the folder of a trained network, and the file of its weights."""
+    yield "train_base", "pretrained", DIFFUSERS_WEIGHTS
+    if job_config.is_latent(run.params, run.names["dataset"], run.names["model"]):
+        yield "train_autoencoder", "folder", DIFFUSERS_WEIGHTS
+    if job_config.is_prompted(run.params, run.names["dataset"], run.names["model"]):
+        yield "evaluate_prompts", "clip_folder", TRANSFORMERS_WEIGHTS

@@ -1,0 +1,1 @@
+"""Weights and encoders that others trained, and safe reading of them."""

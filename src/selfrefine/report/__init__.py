@@ -1,0 +1,1 @@
+"""From seeds to statements: one frame of all metrics, statistics over seeds, tables, figures."""

@@ -1,0 +1,1 @@
+"""One module a figure, each a function of arrays and tables."""

@@ -1,0 +1,113 @@
+"""The paper's search space drawn: one panel for each factor, a line for each series, one row for each model."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import NullLocator
+
+from selfrefine.metrics.frechet import distance_name
+from selfrefine.report.figures import style
+from selfrefine.report.figures.dose_response import MARKS
+from selfrefine.report.figures.forest_plot import SHADE, seeds_of
+from selfrefine.report.seed_statistics import Judgement, Line
+from selfrefine.report.tables import dose_response, sweep
+from selfrefine.report.tables.contrasts import FLAW_MAP
+
+WIDTH, HEIGHT = 2.9, 3.2  # inches of a panel
+APART = 1.03  # two series of one panel stand this much aside, so that their intervals do not hide each other
+COLOURS = dict(zip((dose_response.BOTH, dose_response.FORWARD, dose_response.REVERSE), style.COLOURS[1:], strict=False))
+
+
+def sweep_figure(table: Sequence[Line], *, judgement: Judgement, titles: Mapping[str, str]) -> Figure:
+    """Difference of log FD to the baseline over every factor that takes two values or more.
+
+    Args:
+        table: lines of sweep.csv.
+        judgement: as for Table 2; its primary feature network is drawn.
+        titles: of data sets, models and variants.
+    """
+    network, margin = judgement.primary_network, judgement.equivalence_margin
+    drawn = [line for line in table if line["network"] == network]
+    if not drawn:
+        return style.only_words(sweep.NONE_SELECTED)
+    places = list(dict.fromkeys((line["dataset"], line["family"]) for line in drawn))
+    factors = [factor for factor in sweep.FACTORS if any(line["factor"] == factor for line in drawn)]
+    figure = Figure(figsize=(WIDTH * len(factors) + 2.6, HEIGHT * len(places) + 1.5), layout="constrained")
+    distance = distance_name(network)
+    style.headed(figure, f"{distance} over the search space of the paper")
+    axes = figure.subplots(len(places), len(factors), squeeze=False, sharey="row")
+    for place, row in zip(places, axes, strict=True):
+        here = [line for line in drawn if (line["dataset"], line["family"]) == place]
+        for factor, ax in zip(factors, row, strict=True):
+            _panel(ax, [line for line in here if line["factor"] == factor], factor, margin)
+        row[0].set_ylabel(f"{titles[place[1]]} on {titles[place[0]]}\ndifference of log {distance} to the baseline")
+    figure.legend(handles=_legend(drawn, margin), loc="outside right upper", **style.LEGEND)
+    scales = "; ".join(dict.fromkeys(line["scale"] for line in drawn))
+    told = (
+        f"Below 0: lower {distance} than the baseline of the same model and seed; features of {network}. In each "
+        "series one factor moves, all else stays. Thin: 95 % over images, for these very models, where it was taken. "
+        "Thick: 95 % over seeds, from two seeds on. Dotted: the paper's choice. Exploratory: the best of many settings "
+        "is no finding."
+    )
+    return style.captioned(figure, f"{told} {scales}.")
+
+
+def _panel(ax: Axes, part: Sequence[Line], factor: str, margin: float) -> None:
+    """All series of one factor; an empty panel where this model has none."""
+    ax.set_title(sweep.FACTORS[factor])
+    if not part:
+        ax.set_axis_off()
+        return
+    ax.set_xscale("log")
+    ax.axhspan(-margin, margin, color=SHADE, linewidth=0.0)
+    ax.axhline(0.0, color=style.GREY, linewidth=0.8)
+    ax.axvline(sweep.PAPER_CHOICE[factor], color=style.GREY, linewidth=0.8, linestyle=style.DOTTED)
+    names = list(dict.fromkeys(line["series"] for line in part))
+    for number, name in enumerate(names):
+        _series(ax, [line for line in part if line["series"] == name], APART ** (number - (len(names) - 1) / 2.0))
+    settings = sorted({line["setting"] for line in part})
+    ax.set_xticks(settings, [sweep.setting_words(factor, setting) for setting in settings])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.margins(x=0.12)
+
+
+def _series(ax: Axes, part: Sequence[Line], aside: float) -> None:
+    """One line, its points by rising setting, each with its seeds and intervals."""
+    look = _look(part[0])
+    colour = look["color"]
+    ax.plot([aside * line["setting"] for line in part], [line["difference"] for line in part], **look)
+    for line in part:
+        x = aside * line["setting"]
+        if math.isfinite(line["image_difference_low"]):
+            ax.plot([x, x], [line["image_difference_low"], line["image_difference_high"]], color=colour, linewidth=0.9)
+        if line["n_seeds"] > 1:
+            ends = [line["difference_low"], line["difference_high"]]
+            ax.plot([x, x], ends, color=colour, linewidth=4.0, alpha=0.45)
+        seeds = seeds_of(line["by_seed"])
+        ax.plot([x] * len(seeds), seeds, color=colour, marker=".", markersize=3.0, linestyle="none")
+
+
+def _look(line: Line) -> dict[str, Any]:
+    """Of a series: its process has the colour and the mark; dashed where the map is not the flaw map."""
+    process = line["process"]
+    dashes = style.SOLID if line["map"] == FLAW_MAP else style.DASHED
+    marks = {"marker": MARKS[process], "markersize": 5.0}
+    return {"color": COLOURS[process], "linestyle": dashes, "linewidth": 1.0, **marks}
+
+
+def _legend(drawn: Sequence[Line], margin: float) -> list[Line2D | Patch]:
+    """The series that are drawn, then what the marks mean."""
+    black = style.COLOURS[0]
+    found = {line["series"]: line for line in drawn}
+    return [
+        *(Line2D([], [], label=name, **_look(line)) for name, line in found.items()),
+        Line2D([], [], color=black, marker=".", markersize=3.0, linestyle="none", label="one seed"),
+        Line2D([], [], color=black, linewidth=0.9, label="95 % over images"),
+        Line2D([], [], color=black, linewidth=4.0, alpha=0.45, label="95 % over seeds"),
+        Patch(color=SHADE, label=f"equivalent: within {margin:g}"),
+    ]

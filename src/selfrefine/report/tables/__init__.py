@@ -1,0 +1,1 @@
+"""One module a table, each a function of the frame of all metrics."""

@@ -1,0 +1,209 @@
+"""Training of the first stage: L1 and the terms of its latents, AdamW, checkpoints, resume; how well it reproduces."""
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from selfrefine.core import files, job, pixels, random_streams
+from selfrefine.core.errors import InputError
+from selfrefine.core.progress import Progress
+from selfrefine.diffusion.autoencoder import FirstStage
+from selfrefine.metrics import similarity
+from selfrefine.metrics.intervals import Estimate, mean_interval
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How an autoencoder is trained.
+
+    Args:
+        steps: updates.
+        batch_size: images per step.
+        learning_rate: of AdamW, after the warm-up.
+        warmup_steps: the rate rises linearly over these first steps.
+        max_gradient_norm: gradients are clipped to this norm.
+        latent_weight: of the codebook's terms, or of the divergence from N(0, 1), beside the L1 distance.
+        checkpoint_every: steps between checkpoints.
+        log_every: steps whose mean loss is one row of the log.
+    """
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    warmup_steps: int
+    max_gradient_norm: float
+    latent_weight: float
+    checkpoint_every: int
+    log_every: int
+
+    def rate(self, step: int) -> float:
+        """The learning rate of the update with this number, from 0.
+
+        # Not in paper: it falls to 0 along half a cosine, because a short training ends better so; LDM's is constant.
+        """
+        warm = min(1.0, (step + 1) / max(self.warmup_steps, 1))
+        return self.learning_rate * warm * 0.5 * (1.0 + math.cos(math.pi * step / self.steps))
+
+
+class FirstStageTrainer:
+    """An autoencoder in training: its weights, AdamW's moments, the log.
+
+    Args:
+        autoencoder: of `first_stage.build`, trained in place.
+        images: packed training images, (N, H, W, 3) uint8, memory-mapped.
+        settings: how.
+        seed: of the run; what a step draws depends on it and the step's number alone.
+        dtype: what the network computes in; weights and updates are float32.
+    """
+
+    def __init__(
+        self, autoencoder: Any, images: np.ndarray, settings: Settings, *, seed: int, dtype: torch.dtype
+    ) -> None:
+        self.autoencoder, self.images, self.settings, self.seed, self.dtype = autoencoder, images, settings, seed, dtype
+        self.device = next(autoencoder.parameters()).device
+        self.channels: int = autoencoder.config.in_channels
+        self.optimiser = torch.optim.AdamW(
+            autoencoder.parameters(), lr=settings.learning_rate, weight_decay=0.0, fused=True
+        )
+        self.step = 0
+        self.log: list[tuple[int, float, float, float]] = []
+
+    def run(self, scratch: Path, label: str) -> None:
+        """Trains from wherever a checkpoint in `scratch` stands to the last step; ends in evaluation mode.
+
+        Raises:
+            InputError: a loss that is not finite.
+        """
+        settings, losses = self.settings, list[Tensor]()
+        if not self._resume(scratch / CHECKPOINT) and hasattr(self.autoencoder, "quantize"):
+            self._initialise_codes()
+        with Progress(label, settings.steps, start=self.step, items=settings.batch_size) as progress:
+            while self.step < settings.steps:
+                losses.append(self.update())
+                checkpoint = self.step % settings.checkpoint_every == 0
+                if self.step % settings.log_every == 0 or checkpoint or self.step == settings.steps:
+                    self._log(losses)
+                    losses = []
+                    progress.update(self.step, loss=self.log[-1][1])
+                if checkpoint and self.step < settings.steps:
+                    self._checkpoint(scratch / CHECKPOINT)
+        self.autoencoder.eval()
+
+    def batch(self, step: int) -> tuple[Tensor, torch.Generator]:
+        """Images of a step, (batch_size, C, H, W) float32 in [-1, 1], and the stream that its noise is drawn of."""
+        draws = random_streams.stream(self.seed, "autoencoder", step)
+        rows = torch.randint(len(self.images), (self.settings.batch_size,), generator=draws)
+        return pixels.to_float(self.images[rows.numpy()], self.channels), draws
+
+    def update(self) -> Tensor:
+        """One update; returns the L1 distance and the term of the latents before it, (2,) on the device.
+
+        # Not in paper: no perceptual loss and no adversary, which LDM adds, because on small images and a short
+        # training the sum is dominated by them, and an adversary's fingerprint is a shortcut for the highlighter.
+        """
+        images, draws = self.batch(self.step)
+        images = images.to(self.device)
+        self.autoencoder.train()
+        with job.training_attention(self.device), job.autocast(self.device, self.dtype):
+            decoded, latent_term = self._reproduced(images, draws)
+        terms = torch.stack([functional.l1_loss(decoded.float(), images), latent_term.float()])
+        (terms[0] + self.settings.latent_weight * terms[1]).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.autoencoder.parameters(), self.settings.max_gradient_norm)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.rate(self.step)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.step += 1
+        return terms.detach()
+
+    def _reproduced(self, images: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Decoded images and the term of their latents: of codes what the model says, else the mean divergence."""
+        encoded = self.autoencoder.encode(images)
+        if hasattr(encoded, "latents"):
+            decoded = self.autoencoder.decode(encoded.latents)
+            return decoded.sample, decoded.commit_loss
+        latents = encoded.latent_dist
+        noise = torch.randn(latents.mean.shape, generator=draws).to(self.device)
+        # LDM sums the divergence over the latents of an image and takes the mean over images
+        return self.autoencoder.decode(latents.mean + latents.std * noise).sample, latents.kl().mean()
+
+    @torch.no_grad()
+    def _initialise_codes(self) -> None:
+        """Codes start as latents of training images.
+
+        # Not in paper: diffusers' codes start near 0, and a short training then uses a fraction of them.
+        """
+        codes, found = self.autoencoder.quantize.embedding.weight, list[Tensor]()
+        draws = random_streams.stream(self.seed, "autoencoder_weights", 1)
+        while sum(map(len, found)) < len(codes):
+            rows = torch.randint(len(self.images), (self.settings.batch_size,), generator=draws)
+            images = pixels.to_float(self.images[rows.numpy()], self.channels).to(self.device)
+            found.append(self.autoencoder.encode(images).latents.permute(0, 2, 3, 1).flatten(0, 2))
+        latents = torch.cat(found)
+        codes.copy_(latents[torch.randperm(len(latents), generator=draws)[: len(codes)].to(self.device)])
+
+    def _log(self, losses: list[Tensor]) -> None:
+        distance, latent_term = torch.stack(losses).mean(dim=0).tolist()
+        if not math.isfinite(distance + latent_term):
+            raise InputError(
+                f"loss is {distance} + {latent_term} at step {self.step}; lower train_autoencoder.learning_rate in "
+                "params.yaml, or set shared.precision to float32, and run the same command"
+            )
+        self.log.append((self.step, distance, latent_term, self.settings.rate(self.step - 1)))
+
+    def _checkpoint(self, path: Path) -> None:
+        """Keeps all that the next update and the result depend on."""
+        tensors = {f"weights/{name}": value for name, value in self.autoencoder.state_dict().items()}
+        for name, parameter in self.autoencoder.named_parameters():
+            tensors |= {f"{key}/{name}": value for key, value in self.optimiser.state[parameter].items()}
+        files.write_tensors(path, tensors, {"step": self.step, "log": self.log})
+
+    def _resume(self, path: Path) -> bool:
+        """Takes over what `_checkpoint` kept, if anything; tells whether there was something."""
+        if not path.is_file():
+            return False
+        tensors, metadata = files.read_tensors(path)
+        self.step, self.log = metadata["step"], [tuple(row) for row in metadata["log"]]
+        named = self.autoencoder.state_dict()
+        self.autoencoder.load_state_dict({name: tensors[f"weights/{name}"] for name in named})
+        for name, parameter in self.autoencoder.named_parameters():
+            # torch keeps the count of updates in float32, for a fused optimiser beside the weights
+            moments = {key: tensors[f"{key}/{name}"].to(self.device) for key in ("step", "exp_avg", "exp_avg_sq")}
+            self.optimiser.state[parameter] = moments
+        print(f"going on after step {self.step}", flush=True)
+        return True
+
+
+def round_trip(autoencoder: Any, images: np.ndarray, device: torch.device, batch_size: int) -> dict[str, Estimate]:
+    """How well images survive encoding and decoding: psnr (dB), ssim; codes_used, the share of a codebook they need.
+
+    Args:
+        autoencoder: in evaluation mode, on `device`.
+        images: held out, (N, H, W, 3) uint8.
+        device: to compute on.
+        batch_size: images together.
+    """
+    stage, found, codes = FirstStage(autoencoder), list[np.ndarray](), set[int]()
+    for start in range(0, len(images), batch_size):
+        given = np.asarray(images[start : start + batch_size])
+        latents = stage.encode(pixels.to_float(given, stage.channels).to(device))
+        decoded = pixels.to_uint8(stage.decode(latents))
+        # what is compared is what the network sees: of grey images three equal channels
+        given = pixels.to_uint8(pixels.to_float(given, stage.channels))
+        found.append(np.stack([similarity.psnr(decoded, given), similarity.ssim(decoded, given)]))
+        if hasattr(autoencoder, "quantize"):
+            with torch.no_grad():
+                codes |= set(autoencoder.quantize(latents / stage.scale)[2][2].flatten().tolist())
+    psnr, ssim = np.concatenate(found, axis=1)
+    estimates = {"psnr": mean_interval(psnr), "ssim": mean_interval(ssim)}
+    if codes:
+        estimates["codes_used"] = Estimate(len(codes) / autoencoder.config.num_vq_embeddings)
+    return estimates

@@ -1,0 +1,225 @@
+"""One update of a diffusion network, plain or self-refining, and the state it leaves: weights, EMA, AdamW's moments.
+
+Everything a step draws is keyed by (seed, purpose, step), so batch, t, noise and dropout are bit-equal in all variants
+and a resumed run equals an unbroken one.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from selfrefine.core import job, pixels, random_streams
+from selfrefine.core.errors import InputError
+from selfrefine.diffusion import forward_process, learned_variance
+from selfrefine.diffusion.noise_schedule import Schedule
+from selfrefine.diffusion.prompts import Captions
+from selfrefine.guidance import attention_modulation
+from selfrefine.guidance.map_refresh import Refinement
+from selfrefine.training.settings import Settings
+
+
+class Trainer:
+    """A network in training: weights, their EMA, AdamW's moments, the number of updates so far, and the log.
+
+    Args:
+        network: a diffusers network that predicts noise; trained in place.
+        schedule: of its pipeline; decides at which times it is trained.
+        images: packed training images, (N, H, W, 3) uint8, or their latents, (N, c, h, w) float16; memory-mapped.
+        settings: how.
+        seed: of the run.
+        dtype: what the network computes in; weights and updates are float32.
+        captions: of the images, for a network that is conditioned on them.
+
+    Raises:
+        InputError: latents of images that should be mirrored.
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        schedule: Schedule,
+        images: np.ndarray,
+        settings: Settings,
+        *,
+        seed: int,
+        dtype: torch.dtype,
+        captions: Captions | None = None,
+    ) -> None:
+        self.network, self.images, self.settings, self.seed, self.dtype = network, images, settings, seed, dtype
+        if settings.horizontal_flip and images.dtype != np.uint8:
+            # Not in paper: latents are made once, of images as they are; a mirrored latent is no mirrored image's.
+            raise InputError("params.yaml: train_base.horizontal_flip is true; latents allow false alone")
+        if settings.gradient_checkpointing:
+            network.enable_gradient_checkpointing()
+        self.device = next(network.parameters()).device
+        self.channels: int = network.config.in_channels
+        self.schedule, self.captions = schedule.to(self.device), captions
+        self.bound = learned_variance.Bound(self.schedule) if schedule.learned_variance else None
+        self.parameters = dict(network.named_parameters())
+        self.projectors: nn.ModuleList | None = None
+        self.ema = {name: value.detach().clone() for name, value in self.parameters.items()}
+        first, second = settings.betas
+        self.optimiser = torch.optim.AdamW(
+            self.parameters.values(),
+            lr=settings.learning_rate,
+            betas=(first, second),
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+        self.step = 0
+        self.log: list[tuple[int, float, float]] = []
+
+    def add_projectors(self, projectors: nn.ModuleList | None) -> None:
+        """Trains projections of the map beside the network, by the same optimiser; they are saved with the state only.
+
+        Called after `restore` at the switch of phases (method 6, row 26).
+        """
+        if projectors is None:
+            return
+        self.projectors = projectors
+        added = {f"projection.{name}": parameter for name, parameter in projectors.named_parameters()}
+        self.parameters |= added
+        self.ema |= {name: value.detach().clone() for name, value in added.items()}
+        self.optimiser.add_param_group({"params": list(added.values())})
+
+    # -- one step ------------------------------------------------------------------------------------------------------
+
+    def batch(self, step: int) -> Tensor:
+        """x_0 of a step: (batch_size, C, H, W) float32; of images in [-1, 1].
+
+        # Not in paper: drawn with replacement, because a step's batch then depends on its number alone.
+        """
+        rows, draws = self._drawn(step)
+        images = pixels.training_images(self.images[rows.numpy()], self.channels)
+        if self.settings.horizontal_flip:
+            flipped = torch.rand(len(rows), generator=draws) < 0.5
+            images = torch.where(flipped.view(-1, 1, 1, 1), images.flip(-1), images)
+        return images
+
+    def prompts(self, step: int) -> tuple[Tensor, ...]:
+        """The captions of a step's batch, some left empty: (batch_size, L, D) float32; nothing if there are none."""
+        if self.captions is None:
+            return ()
+        draws = random_streams.stream(self.seed, "caption_dropout", step)
+        return (self.captions.dropped(self._drawn(step)[0], self.settings.caption_dropout, draws).to(self.device),)
+
+    def _drawn(self, step: int) -> tuple[Tensor, torch.Generator]:
+        """The numbers of a step's images, and the stream that they came from."""
+        draws = random_streams.stream(self.seed, "batch", step)
+        return torch.randint(len(self.images), (self.settings.batch_size,), generator=draws), draws
+
+    def update(self, guidance_map: Tensor | None = None, refinement: Refinement | None = None) -> Tensor:
+        """One update of weights and EMA; returns the loss, a scalar on the device. Method 1 and 2.
+
+        Args:
+            guidance_map: M, (H, W) float32 in [0, 1], or None for plain training.
+            refinement: how M is used.
+        """
+        step, settings = self.step, self.settings
+        images = self.batch(step).to(self.device)
+        times = self.schedule.draw(len(images), random_streams.stream(self.seed, "timestep", step)).to(self.device)
+        noise = self._noise(images.shape, guidance_map, refinement)
+        noisy = forward_process.diffuse(images, noise.injected, self.schedule.levels(times))
+
+        self.network.train()
+        torch.manual_seed(
+            random_streams.stream_seed(self.seed, "dropout", step)
+        )  # dropout knows no generator of its own
+        given, parts = (images, noisy, times, noise.target, *self.prompts(step)), settings.gradient_accumulation
+        losses = []
+        # Gradients are made in here, too: checkpointing evaluates the network again.
+        with self._modulated(guidance_map, refinement), job.training_attention(self.device):
+            for part in zip(*(tensor.chunk(parts) for tensor in given), strict=True):
+                losses.append(self._loss(*part, factor=noise.loss_factor) / parts)
+                losses[-1].backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.parameters.values(), settings.max_gradient_norm)
+        for group in self.optimiser.param_groups:
+            group["lr"] = settings.rate(step)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.ema.values()), list(self.parameters.values()), 1.0 - settings.ema_decay)
+        self.step += 1
+        return torch.stack(losses).detach().sum()
+
+    def _loss(
+        self, images: Tensor, noisy: Tensor, times: Tensor, target: Tensor, *prompts: Tensor, factor: Tensor | None
+    ) -> Tensor:
+        """The mean loss of some images of a batch; with a learned variance the hybrid one."""
+        with job.autocast(self.device, self.dtype):
+            output = self.network(noisy, times, *prompts).sample
+        loss = forward_process.noise_loss(forward_process.noise_of(output, self.channels), target, factor)
+        return loss if self.bound is None else loss + self.bound.loss(output, images, noisy, times)
+
+    def _noise(
+        self, shape: tuple[int, ...], guidance_map: Tensor | None, refinement: Refinement | None
+    ) -> forward_process.Noise:
+        """The noise of this step: eps, equal in all variants, and what the variant makes of it."""
+        noise = self._normal(shape, "noise")
+        if refinement is None:
+            return forward_process.Noise(noise, noise)
+        if refinement.gamma:
+            return forward_process.perturb(noise, self._normal(shape, "input_perturbation"), refinement.gamma)
+        return forward_process.steer(noise, guidance_map, refinement.forward, refinement.forward_weight)
+
+    def _normal(self, shape: tuple[int, ...], purpose: random_streams.Purpose) -> Tensor:
+        return torch.randn(shape, generator=random_streams.stream(self.seed, purpose, self.step)).to(self.device)
+
+    def _modulated(self, guidance_map: Tensor | None, refinement: Refinement | None) -> AbstractContextManager[None]:
+        """The variant's reverse process, as a context of the forward pass."""
+        if refinement is None:
+            return nullcontext()
+        weight, process, layers = refinement.reverse_weight, refinement.reverse, refinement.layers
+        return attention_modulation.modulated(self.network, guidance_map, weight, process, layers, self.projectors)
+
+    @contextmanager
+    def ema_weights(self) -> Iterator[nn.Module]:
+        """The network with its EMA weights, for evaluation, until the block ends; nothing is copied."""
+        self._swap()
+        self.network.eval()
+        try:
+            yield self.network
+        finally:
+            self._swap()
+
+    def _swap(self) -> None:
+        for name, parameter in self.parameters.items():
+            parameter.data, self.ema[name] = self.ema[name], parameter.data
+
+    # -- what is kept --------------------------------------------------------------------------------------------------
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that the next update depends on, by name."""
+        state: dict[str, Tensor] = {f"weights/{name}": parameter for name, parameter in self.parameters.items()}
+        state |= {f"ema/{name}": value for name, value in self.ema.items()}
+        for name, parameter in self.parameters.items():
+            state |= {f"{key}/{name}": value for key, value in self.optimiser.state[parameter].items()}
+        return {name: value.detach() for name, value in state.items()}
+
+    def restore(self, tensors: dict[str, Tensor], step: int) -> None:
+        """Takes over what `tensors` returned after update number `step`.
+
+        Raises:
+            InputError: the tensors belong to another network.
+        """
+        own = {name: tuple(value.shape) for name, value in self.parameters.items()}
+        given = {
+            key.removeprefix("weights/"): tuple(v.shape) for key, v in tensors.items() if key.startswith("weights/")
+        }
+        if own != given:
+            name = next(name for name in sorted(own.keys() | given.keys()) if own.get(name) != given.get(name))
+            raise InputError(
+                f"training state does not fit the network: {name} is {given.get(name)}, {own.get(name)} needed; "
+                "delete the models of this run and run the same command"
+            )
+        self.step = step
+        for name, parameter in self.parameters.items():
+            parameter.data.copy_(tensors[f"weights/{name}"])
+            self.ema[name].copy_(tensors[f"ema/{name}"])
+            # torch keeps AdamW's step count in float32; a fused optimiser wants it beside the weights
+            moments = {key: tensors[f"{key}/{name}"].to(self.device) for key in ("step", "exp_avg", "exp_avg_sq")}
+            self.optimiser.state[parameter] = moments

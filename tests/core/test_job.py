@@ -1,0 +1,213 @@
+import dataclasses
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from selfrefine.core import job as core_job
+from selfrefine.core.errors import InputError
+from selfrefine.core.job import Job
+
+
+@dataclass(frozen=True)
+class Config:
+    names: dict[str, str]
+    rate: float
+    sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    text: Path
+    parts: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    copy: Path
+
+
+CONFIG = {"names": {"dataset": "shapes", "seed": "3"}, "rate": 1, "sizes": [2, 4]}
+
+
+@pytest.fixture
+def room(tmp_path, monkeypatch):
+    """A working folder with inputs."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("text", "part1", "part2"):
+        (tmp_path / name).write_text(name)
+    return tmp_path
+
+
+def job(**changes):
+    values = {
+        "name": "copy_text",
+        "config": Config({"dataset": "shapes", "seed": "3"}, 1.0, (2, 4)),
+        "inputs": Inputs(Path("text"), (Path("part1"), Path("part2"))),
+        "outputs": Outputs(Path("data/copy_text/shapes/copy")),
+        "code": "digest",
+    }
+    return Job(**values | changes)
+
+
+def call(monkeypatch, run, config=CONFIG, inputs=("--text", "text", "--parts", "part1", "part2")):
+    """Runs a stage through its command line in this process; returns the line it exits with, or None."""
+    line = ["--config", json.dumps(config), "--code", "digest", "--record", "out/config.json", *inputs]
+    monkeypatch.setattr(sys, "argv", ["stages/copy_text.py", *line, "--copy", "out/copy"])
+    try:
+        core_job.main(run, Config, Inputs, Outputs)
+    except SystemExit as ended:
+        return ended.code
+    return None
+
+
+# -- jobs --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_label_tells_stage_and_wildcards():
+    assert job().label == "copy_text shapes seed3"
+
+
+def test_the_key_changes_with_config_code_and_the_bytes_of_every_input_and_with_nothing_else(room):
+    keys = [job().key]
+    keys.append(job(code="other").key)
+    keys.append(job(config=dataclasses.replace(job().config, rate=2.0)).key)
+    for name in ("text", "part2"):
+        (room / name).write_text("changed")
+        keys.append(job().key)
+    assert len(set(keys)) == len(keys)
+    moved = Inputs(Path("text"), (Path("part1"), Path("part2").absolute()))
+    assert job(inputs=moved, outputs=Outputs(Path("elsewhere"))).key == keys[-1]
+
+
+def test_scratch_of_a_job_lies_beside_the_rooms(room):
+    with job().scratch() as folder:
+        assert folder == Path("scratch/copy_text/shapes", job().key[:16])
+
+
+# -- the command line --------------------------------------------------------------------------------------------------
+
+
+def test_a_stage_gets_config_inputs_outputs_and_code_and_the_record_is_written_last(room, monkeypatch):
+    given = []
+
+    def run(got):
+        assert not Path("out/config.json").exists()
+        given.append(got)
+
+    assert call(monkeypatch, run) is None
+    expected = job(outputs=Outputs(Path("out/copy")))
+    assert given == [expected]
+    assert json.loads(Path("out/config.json").read_text()) == CONFIG
+
+
+def test_no_record_is_written_when_the_stage_fails(room, monkeypatch):
+    def run(_job):
+        raise InputError("text: bad; mend it")
+
+    assert call(monkeypatch, run) == "copy_text: text: bad; mend it"
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "text"), "copy_text: text: No such file or directory"),
+        (PermissionError(13, "Permission denied", "out"), "copy_text: out: Permission denied"),
+        (OSError(28, "No space left on device"), "copy_text: out: the disk is full"),
+        (OSError(30, "Read-only file system", "out"), "copy_text: out: the file system is read-only"),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), "copy_text: out: the disk is full"),
+    ],
+)
+def test_what_the_operating_system_refuses_is_one_line(room, monkeypatch, error, line):
+    def run(_job):
+        raise error
+
+    told = call(monkeypatch, run)
+    assert told.startswith(line)
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), OSError(5, "Input/output error"), KeyError("bug")])
+def test_a_bug_is_not_dressed_up_as_bad_input(room, monkeypatch, error):
+    def run(_job):
+        raise error
+
+    with pytest.raises(type(error)):
+        call(monkeypatch, run)
+
+
+def test_an_unknown_option_is_refused(room, monkeypatch, capsys):
+    assert call(monkeypatch, lambda _: None, inputs=("--text", "text", "--part", "part1")) == 2
+    assert "--part" in capsys.readouterr().err  # an abbreviation too: it would hide a renamed input
+
+
+def test_a_list_of_inputs_may_be_empty(room, monkeypatch):
+    given = []
+    call(monkeypatch, given.append, inputs=("--text", "text", "--parts"))
+    assert given[0].inputs.parts == ()
+
+
+# -- threads, device, precision ----------------------------------------------------------------------------------------
+
+
+def test_every_processor_is_used_although_snakemake_exports_one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    torch.set_num_threads(1)
+    core_job.set_threads()
+    assert torch.get_num_threads() == core_job.processors()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no such call on this system")
+def test_only_processors_that_this_process_may_use_count():
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert core_job.processors() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def test_auto_takes_the_best_device_there_is():
+    with core_job.device("auto") as device:
+        best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        assert device.type == best
+
+
+@pytest.mark.parametrize("name", ["cuda", "mps", "gpu"])
+def test_a_device_that_is_absent_is_refused(name):
+    if (name == "cuda" and torch.cuda.is_available()) or (name == "mps" and torch.backends.mps.is_available()):
+        pytest.skip("this machine has it")
+    with pytest.raises(InputError, match=f"shared.device is {name}, but this machine has .*cpu"), core_job.device(name):
+        pass
+
+
+def test_each_stage_holds_a_gpu_of_its_own_until_it_ends(room):
+    with core_job._free_gpu(2) as first:
+        with core_job._free_gpu(2) as second:
+            assert (first, second) == (0, 1)
+            with pytest.raises(InputError, match="all 2 GPUs are held"), core_job._free_gpu(2):
+                pass
+        with core_job._free_gpu(2) as again:
+            assert again == 1
+
+
+def test_precision_is_what_is_asked_for_and_bfloat16_only_where_the_hardware_has_it():
+    cpu = torch.device("cpu")
+    assert core_job.precision("float32", cpu) == torch.float32
+    assert core_job.precision("bfloat16", cpu) == torch.bfloat16
+    native = "avx512_bf16" in Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else None
+    if native is not None:
+        assert core_job.precision("auto", cpu) == (torch.bfloat16 if native else torch.float32)
+    with pytest.raises(InputError, match=r"shared\.precision is float16; allowed: auto, float32, bfloat16"):
+        core_job.precision("float16", cpu)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_autocast_computes_in_the_given_type(dtype):
+    with core_job.autocast(torch.device("cpu"), dtype):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype

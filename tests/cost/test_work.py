@@ -1,0 +1,147 @@
+"""What jobs ask of networks, against the stages' own loops and sums on paper."""
+
+from pathlib import Path
+
+import pytest
+
+from selfrefine.commands.plan import read_params
+from selfrefine.cost import flops, planned_jobs, work
+from selfrefine.cost.planned_jobs import Planned
+from selfrefine.guidance.map_refresh import Refinement
+from selfrefine.params import job_config
+from tests.support import tiny_latent
+
+ROOT = Path(__file__).parents[2]
+SMOKE, _ = read_params(ROOT, "smoke")
+NAMES = {"dataset": "fashion_mnist", "model": "ddpm", "seed": "0"}
+
+
+def loads(stage, changes=None, **names):
+    params = job_config.merge(SMOKE, changes or {})
+    return work.of_job(params, Planned(stage, tuple((NAMES | names).items())))
+
+
+@pytest.mark.parametrize("first", [0, 7, 20])
+@pytest.mark.parametrize("cycle", [1, 3, 20, 50])
+@pytest.mark.parametrize("steps", [0, 1, 41])
+def test_refreshes_are_those_of_the_loop(first, cycle, steps):
+    rule = Refinement("xt", 0.01, "kv", 0.025, cycle, map_images=1, map_steps=2)
+    due = sum(rule.due(step, first) for step in range(first, first + steps))
+    assert work.refreshes(first, steps, cycle) == due
+
+
+def test_a_training_step_is_three_forward_passes_of_its_batch():
+    (load,) = loads("train_base")
+    assert (load.kind, load.images) == ("train", 8 * 16), "steps and batch of smoke"
+    assert load.flops == 3 * 8 * 16 * flops.count(load.network).flops
+
+
+def test_a_batch_in_parts_is_as_much_work_in_smaller_batches():
+    (load,) = loads("train_base", {"train_base": {"gradient_accumulation": 4}})
+    (whole,) = loads("train_base")
+    assert (load.batch, load.images, load.flops) == (4, whole.images, whole.flops)
+
+
+def test_checkpointed_gradients_take_a_fourth_pass():
+    (load,) = loads("train_base", {"train_base": {"gradient_checkpointing": True}})
+    (whole,) = loads("train_base")
+    assert load.flops == pytest.approx(whole.flops * 4 / 3)
+    assert flops.count(load.network).trained_bytes < flops.count(whole.network).trained_bytes
+
+
+def test_sampling_is_whole_chunks_times_steps():
+    (load,) = loads("generate_samples", {"generate_samples": {"n_images": 65}}, variant="both")
+    assert (load.kind, load.batch, load.images) == ("evaluate", 32, 3 * 32 * 2)
+    (other,) = loads("generate_samples", {"generate_samples": {"n_images": 65}}, variant="both_ancestral")
+    assert other.images == 3 * 32 * 100, "a sampling's own steps"
+
+
+def test_a_refinement_trains_samples_and_explains():
+    trained, sampled, explained = loads("train_refined", variant="both")
+    assert trained.images == 4 * 16
+    assert sampled.images == 2 * 8 * 2, "refreshes at steps 8 and 10, of 8 images in 2 steps"
+    assert (explained.network, explained.images) == (flops.Classifier("highlighter", 64), 2 * 8)
+
+
+def test_a_baseline_only_trains_and_may_train_longer():
+    (plain,) = loads("train_refined", variant="baseline")
+    (longer,) = loads("train_refined", variant="baseline_equal_cost")
+    assert longer.images - plain.images == 16 * round(0.8333 * 4)
+
+
+@pytest.mark.parametrize("variant", ["label_shuffled", "real_map"])
+def test_maps_of_other_images_or_highlighters_are_explained_beside_the_mfam(variant):
+    assert loads("train_refined", variant=variant)[2].images == 2 * loads("train_refined", variant="both")[2].images
+
+
+def test_validations_of_a_highlighter_are_those_of_its_loop():
+    values = {"train_highlighter": {"steps": 7, "validate_every": 3, "batch_size": 8}, "shared": {"n_fakes": 40}}
+    trained, validated = loads("train_highlighter", values, highlighter="flaw")
+    assert trained.images == 7 * 2 * 8
+    assert validated.images == 3 * 2 * 4, "after 3, 6 and 7 steps, a tenth of each class"
+
+
+def test_features_are_those_of_all_rows():
+    vgg, alexnet = loads("extract_features")
+    rows = 2 + 1 + 1 + 2  # variants, samplings, the fork, both splits of photographs
+    assert vgg.images == alexnet.images == rows * 64
+    assert vgg.kind == "measure"
+
+
+LATENT = {
+    "models": {
+        "ddpm": {"train_base": {"family": "ldm", "diffusion": {"schedule": "scaled_linear"}}},
+    },
+    "train_autoencoder": {
+        "folder": "",
+        "kind": "vq",
+        "network": tiny_latent.AUTOENCODER | {"channels": 1},
+        "unit_variance": True,
+        "n_images": 20,
+        "steps": 5,
+        "batch_size": 4,
+    },
+    "encode_data": {"chunk_size": 100},
+}
+
+
+def test_a_latent_family_trains_an_autoencoder_and_encodes_once():
+    trained, scaled, measured = loads("train_autoencoder", LATENT)
+    assert (trained.kind, trained.images) == ("train", 5 * 4)
+    assert (scaled.images, measured.images) == (20, 20)
+    assert [load.network.part for load in (trained, scaled, measured)] == ["whole", "encoder", "whole"]
+    (encoded,) = loads("encode_data", LATENT)
+    assert (encoded.kind, encoded.images) == ("measure", 300), "256 images in whole chunks"
+    given = job_config.merge(LATENT, {"train_autoencoder": {"folder": "anywhere"}})
+    assert [load.kind for load in loads("train_autoencoder", given)] == ["measure"] * 2
+
+
+def test_samples_of_a_latent_family_are_decoded():
+    sampled, decoded = loads("generate_samples", LATENT, variant="both")
+    assert (decoded.network.part, decoded.kind, decoded.images) == ("decoder", "measure", 64)
+    assert sampled.network.build().config.sample_size == 8, "half the side of the images"
+    _, _, decoded, explained = loads("train_refined", LATENT, variant="both")
+    assert decoded.images == explained.images == 16
+
+
+PROMPTS = {
+    "train_classifier": {"steps": 7, "batch_size": 8},
+    "evaluate_prompts": {"clip_folder": "", "batch_size": 16},
+}
+
+
+def test_a_classifier_sees_its_batches_then_every_row_and_photographs():
+    (trained,) = loads("train_classifier", PROMPTS)
+    assert (trained.kind, trained.images) == ("train", 7 * 8)
+    (measured,) = loads("evaluate_prompts", PROMPTS)
+    assert measured.images == (2 + 1) * 64
+    assert measured.flops > 0
+    by_clip = job_config.merge(PROMPTS, {"evaluate_prompts": {"clip_folder": "downloads/clip"}})
+    assert loads("evaluate_prompts", by_clip) == []
+
+
+def test_every_stage_that_computes_on_a_device_is_counted_and_no_other():
+    assert set(work.STAGES) == set(job_config.SHARED["device"]) - {"encode_captions"}
+    planned = planned_jobs.of_params(SMOKE, ROOT)
+    counted = {job.stage for job in planned if sum(load.flops for load in work.of_job(SMOKE, job)) > 0}
+    assert counted == set(work.STAGES)

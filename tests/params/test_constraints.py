@@ -1,0 +1,191 @@
+"""Sizes, numbers and switches that must fit each other, across the sections of the params."""
+
+import pytest
+
+from selfrefine.params import check, job_config
+from tests.params.test_check import ROOT, at, line_about, project_params
+from tests.params.test_references import HIGHLIGHTER_STEPS, NETWORK, SAMPLES
+
+
+def sampled(of, correction="none", map_of=None, name="x"):
+    """A selected row of samplings."""
+    row = {"title": "X", "of": of, "generate_samples": {"correction": correction}}
+    row |= {"map_of": map_of} if map_of else {}
+    return {"select": {"samplings": [name]}, "samplings": {name: row}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        (
+            sampled("baseline", "time_shift", "reverse"),
+            "samplings.x.map_of is reverse, whose forward is none; allowed with time_shift: a variant ",
+        ),
+        (
+            sampled("baseline", "kv_gain", "forward"),
+            "samplings.x.map_of is forward, whose reverse is none with the projection identity; allowed with kv_gain: ",
+        ),
+        (
+            sampled("both", "keep_map"),
+            "samplings.x.map_of is missing; the correction keep_map needs the variant of its",
+        ),
+        (sampled("both", map_of="both"), "samplings.x.map_of belongs to rows with a correction; delete it here"),
+        (
+            job_config.merge(sampled("both"), {"select": {"samplings": ["x", "both_ancestral"]}}),
+            "select.samplings has x and both_ancestral, two other samplers of both; delete one",
+        ),
+        (at("samplings.both_ancestral.generate_samples.steps", 1001), None),  # not selected
+        (
+            job_config.merge(sampled("both"), at("samplings.x.generate_samples.steps", 1001)),
+            "samplings.x.generate_samples.steps is 1001; allowed: at most models.ddpm.train_base.diffusion.timesteps",
+        ),
+        (
+            at("evaluate_maps.n_images", 127),
+            "evaluate_maps.n_images is 127; allowed: at least twice shared.map_images, which is 64: two mFAMs are ",
+        ),
+        (
+            at("train_base.gradient_accumulation", 3),
+            "train_base.gradient_accumulation is 3; allowed: a divisor of train_base.batch_size, which is 64",
+        ),
+        (
+            at("evaluate_highlighter.n_planted", 60001),
+            "evaluate_highlighter.n_planted is 60001; allowed: at most datasets.fashion_mnist.prepare_data.max_images",
+        ),
+    ],
+)
+def test_rows_and_numbers_that_cannot_be_measured(changed, line):
+    told = line_about(changed)
+    assert told is None if line is None else told.startswith(f"params.yaml: {line}")
+
+
+UVIT, DIFFUSION = "models.uvit.train_base.network", "models.uvit.train_base.diffusion"
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        (at(f"{UVIT}.patch_size", 3), f"{UVIT}.patch_size is 3; allowed: a divisor of the images' 16 px"),
+        (at(f"{UVIT}.heads", 3), f"{UVIT}.dim is 128; allowed: a multiple of heads, which is 3"),
+        (at(f"{UVIT}.dropout", 0.1), f"{UVIT}.dropout belongs to another kind of row; delete it here"),
+        (at(f"{UVIT}.block_out_channels", [8]), f"{UVIT}.depth belongs to another kind of row; delete it here"),
+        (at(f"{DIFFUSION}.timesteps", 999), f"{DIFFUSION}.timesteps is 999; allowed with vp_sde: 1000, of which its"),
+        (
+            at(f"{DIFFUSION}.schedule", "squaredcos_cap_v2"),
+            f"{DIFFUSION}.schedule is squaredcos_cap_v2; allowed with the family uvit: linear, vp_sde",
+        ),
+        (
+            at(f"{DIFFUSION}.learned_variance", True),
+            f"{DIFFUSION}.learned_variance belongs to the family improved_ddpm, not to uvit; delete it here",
+        ),
+        (
+            at("models.uvit.train_base.family", "ddpm"),
+            f"{DIFFUSION}.schedule is vp_sde; allowed with the family ddpm: linear, squaredcos_cap_v2",
+        ),
+        (
+            at("models.ddpm.train_base.family", "uvit"),
+            "train_base.network.patch_size is missing; the family uvit is built of it",
+        ),
+        (at("models.uvit.generate_samples", {"sampler": "euler_sde"}), None),
+        (
+            at("generate_samples.sampler", "euler_ode"),
+            "generate_samples.sampler is euler_ode; allowed where train_base.diffusion.schedule is linear: ddim, ",
+        ),
+    ],
+)
+def test_a_family_has_its_own_leaves(changed, line):
+    told = line_about(changed)
+    assert told is None if line is None else told.startswith(f"params.yaml: {line}")
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"forward": "xt", "gamma": 0.1}, "gamma is 0.1; allowed: 0 where forward is xt, not none"),
+        ({"map": "uniform", "match": True}, "match is true; allowed: false for uniform, whose strength is its own"),
+        ({"map": "centred_minus", "match": True}, "match is true; allowed: false for centred_minus, whose strength"),
+        ({"extra_steps": 0.5}, "extra_steps is 0.5; allowed: 0 unless forward and reverse are none"),
+        ({"reverse": "none", "projection": "conv3"}, "projection is conv3; allowed: identity where reverse is none"),
+        ({"reverse": "none", "layers": "no_mid"}, "layers is no_mid; allowed: all where reverse is none"),
+    ],
+)
+def test_switches_of_a_variant_that_shut_each_other_out(row, told):
+    line = line_about({"variants": {"both": {"train_refined": row}}})
+    assert line.startswith(f"params.yaml: variants.both.train_refined.{told}")
+
+
+def test_every_row_of_variants_may_be_selected():
+    tree = project_params()
+    tree["select"]["variants"] = list(tree["variants"])
+    assert check.check(tree, ROOT) is None
+
+
+def test_figures_show_images_that_there_are():
+    few = {"generate_samples": {"n_images": 4}, "extract_features": {"n_images": 4}}
+    line = "params.yaml: make_figures.n_images is 8; allowed: at most generate_samples.n_images, which is 4"
+    assert line_about(few) == line
+
+
+def test_a_width_without_attention_need_not_be_a_multiple_of_the_heads():
+    plain = {"attention": [False, False, False]}
+    assert line_about(at(NETWORK, plain | {"block_out_channels": [40, 48, 64]})) is None
+    # the middle block attends at the last width
+    assert "where there is attention" in line_about(at(NETWORK, plain | {"block_out_channels": [40, 48, 72]}))
+
+
+def test_limits_themselves_are_allowed():
+    at_limits = {
+        "shared": {"map_steps": 1000},
+        "train_base": {"warmup_steps": 200},
+        "generate_samples": {"n_images": SAMPLES, "steps": 1000},
+        "train_highlighter": {"validate_every": HIGHLIGHTER_STEPS},
+        "datasets": {"fashion_mnist_shoes": {"prepare_data": {"max_images": SAMPLES}}},
+        "evaluate_maps": {"n_images": 128},
+    }
+    assert check.check(job_config.merge(project_params(), at_limits), ROOT) is None
+
+
+PROMPTED = "models.stable_diffusion"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        (
+            "models.ddpm.train_base.caption_dropout",
+            0.1,
+            "models.ddpm.train_base.caption_dropout is 0.1; allowed with the family ddpm, which has no prompts: 0.0",
+        ),
+        (
+            "models.uvit.generate_samples.guidance_scale",
+            3.0,
+            "models.uvit.generate_samples.guidance_scale is 3.0; allowed with the family uvit, which has no prompts: "
+            "1.0",
+        ),
+        (f"{PROMPTED}.generate_samples.guidance_scale", 3.0, None),
+        (
+            f"{PROMPTED}.train_autoencoder.kind",
+            "vq",
+            f"{PROMPTED}.train_autoencoder.kind is vq; allowed with the family stable_diffusion: kl",
+        ),
+        (f"{PROMPTED}.train_base.network.attention_head_dim", [32, 16], None),
+        (
+            f"{PROMPTED}.train_base.network.attention_head_dim",
+            [32, 32, 32],
+            f"{PROMPTED}.train_base.network.attention_head_dim is [32, 32, 32]; allowed with the family "
+            "stable_diffusion: one number, or one for each of the 2 entries of block_out_channels",
+        ),
+        (
+            "models.ldm.train_base.network.attention_head_dim",
+            [32, 32],
+            "models.ldm.train_base.network.attention_head_dim is [32, 32]; allowed with the family ldm: one number",
+        ),
+        (
+            f"{PROMPTED}.encode_captions.text_encoder",
+            "minilmm",
+            f"{PROMPTED}.encode_captions.text_encoder is minilmm, which is no row of text_encoders; did you mean "
+            "minilm? known: minilm",
+        ),
+    ],
+)
+def test_what_belongs_to_prompts(key, value, told):
+    assert line_about(at(key, value)) == (told and f"params.yaml: {told}")

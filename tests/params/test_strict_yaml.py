@@ -1,0 +1,112 @@
+"""Params are read alike by both engines, or refused in one line."""
+
+import datetime
+import random
+from pathlib import Path
+
+import pytest
+import yaml
+from dvc.utils.serialize import parse_yaml
+
+from selfrefine.core.errors import InputError
+from selfrefine.params import strict_yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+def read(text, folder):
+    path = folder / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    return strict_yaml.read(path)
+
+
+def refusal(text, folder):
+    with pytest.raises(InputError) as refused:
+        read(text, folder)
+    line = str(refused.value).removeprefix(str(folder / "params.yaml"))
+    assert "\n" not in line
+    return line
+
+
+@pytest.mark.parametrize("path", ["params.yaml", "experiments/embedded.yaml", "experiments/smoke.yaml"])
+def test_the_projects_own_files_are_read(path):
+    assert strict_yaml.read(ROOT / path) == parse_yaml((ROOT / path).read_text(), path)
+
+
+@pytest.mark.parametrize(
+    ("scalar", "fixes"),
+    [
+        ("1e-4", '0.0001 or "1e-4"'),
+        ("1.5e3", '1500.0 or "1.5e3"'),
+        ("no", 'false or "no"'),
+        ("on", 'true or "on"'),
+        ("010", '8 or 10 or "010"'),
+        ("08", '8 or "08"'),
+        ("0o17", '15 or "0o17"'),
+        ("1_000", '1000 or "1_000"'),
+        ("12:30", '750 or "12:30"'),
+        ("-.5", '-0.5 or "-.5"'),
+        (".nan", '".nan"'),
+        (".inf", '".inf"'),
+        ("2024-01-31", '"2024-01-31"'),
+        ("2024-99-31", '"2024-99-31"'),
+    ],
+)
+def test_a_scalar_with_two_readings_is_refused_with_both_fixes(scalar, fixes, tmp_path):
+    line = refusal(f"a: 1\nb: [{scalar}]\n" if ":" not in scalar else f"a: 1\nb: {scalar}\n", tmp_path)
+    assert line == f", line 2: {scalar} reads differently in YAML 1.1 (Snakemake) and YAML 1.2 (DVC); write {fixes}"
+
+
+def test_a_key_with_two_readings_is_refused(tmp_path):
+    assert refusal("no: 1\n", tmp_path) == ", line 1: no is no name; a key is a text"
+    assert "line 1: 1e4 reads differently" in refusal("1e4: 1\n", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: 1\nb: {c: 1, c: 2}\n", ", line 2: c is given twice; delete one"),
+        ("1: a\n", ", line 1: 1 is no name; a key is a text"),
+        ("", ": a mapping of names to values is needed; write {} for an empty one"),
+        ("# nothing yet\n", ": a mapping of names to values is needed; write {} for an empty one"),
+        ("- a\n", ": a mapping of names to values is needed; write {} for an empty one"),
+        ("a: b: c\n", ", line 1: not YAML: mapping values are not allowed here"),
+        ("a: [1\nb: 2\n", ", line 2: not YAML: expected ',' or ']', but got ':'"),
+        ("a:\n\t- 1\n", ", line 2: not YAML: found character '\\t' that cannot start any token"),
+    ],
+)
+def test_what_is_no_mapping_of_texts_is_refused(text, told, tmp_path):
+    assert refusal(text, tmp_path) == told
+
+
+def test_a_missing_file_and_bytes_that_are_no_text(tmp_path):
+    with pytest.raises(InputError, match="no such file; run from the project's root"):
+        strict_yaml.read(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_bytes(b"a: \xff\xfe\n")
+    with pytest.raises(InputError, match=r"not YAML: .*utf-8"):
+        strict_yaml.read(tmp_path / "params.yaml")
+
+
+def test_quoted_scalars_are_texts(tmp_path):
+    assert read("a: \"1e-4\"\nb: 'no'\nc: |\n  010\n", tmp_path) == {"a": "1e-4", "b": "no", "c": "010\n"}
+
+
+def test_whatever_is_accepted_is_read_alike_by_snakemakes_and_dvcs_readers(tmp_path):
+    draw = random.Random(0)
+    words = ["true", "No", "null", "~", "0x1F", "1e5", "-1.5e-3", "+7", "3.", ".25", "off", "y", "1:30"]
+    # without "_": DVC's reader has quirks of its own, such as 0.09 for ._09
+    words += ["".join(draw.choices("0123456789+-.exobEaf", k=draw.randint(1, 5))) for _ in range(1500)]
+    accepted = refused = 0
+    for word in words:
+        text = f"a: {word}\n"
+        try:
+            value = read(text, tmp_path)["a"]
+        except InputError:
+            refused += 1
+            continue
+        for other in (yaml.load(text, Loader=yaml.FullLoader)["a"], parse_yaml(text, "params.yaml")["a"]):
+            assert (value, type(value)) == (other, type(other)), word
+        assert not isinstance(value, datetime.date)
+        accepted += not isinstance(value, str)
+    assert accepted > 100
+    assert refused > 20

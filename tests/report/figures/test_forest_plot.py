@@ -1,0 +1,65 @@
+"""The forest plot shows what controls.csv holds."""
+
+import pytest
+
+from selfrefine.report.figures import forest_plot
+from tests.report.tables.test_contrasts import CONTROLS, table
+from tests.report.tables.test_contrasts_page import TITLES
+
+
+def draw(seeds, lines=None):
+    shown = list(table(CONTROLS, seeds).values()) if lines is None else lines
+    return shown, forest_plot.forest_figure(shown, margin=0.017, titles=TITLES)
+
+
+def marks(ax, row):
+    """The lines drawn in one row, without the line at 0."""
+    return [line for line in ax.lines if list(line.get_ydata())[:1] == [row] and len(set(line.get_ydata())) == 1]
+
+
+@pytest.mark.parametrize("seeds", [1, 6])
+def test_every_seed_is_a_dot(seeds):
+    shown, figure = draw(seeds)
+    (ax,) = figure.axes
+    for row, line in enumerate(shown):
+        dots = [mark for mark in marks(ax, row) if mark.get_marker() == "o"]
+        assert list(dots[0].get_xdata()) == pytest.approx([line["difference"]] * seeds)
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert len(labels) == len(shown)
+    assert labels[-1] == "Both \N{EN DASH} Real_map"
+
+
+def test_the_interval_over_seeds_is_thick_and_needs_two():
+    for seeds in (1, 6):
+        shown, figure = draw(seeds)
+        thick = [line for line in figure.axes[0].lines if line.get_linewidth() > 3.0 and len(line.get_xdata()) == 2]
+        assert len(thick) == (len(shown) if seeds > 1 else 0)
+
+
+def test_the_interval_over_images_is_thin_and_missing_in_direct_contrasts():
+    shown, figure = draw(1)
+    thin = [mark for row in range(len(shown)) for mark in marks(figure.axes[0], row) if mark.get_linewidth() < 1.0]
+    ends = [list(mark.get_xdata()) for mark in thin]
+    assert ends == [[line["image_low"], line["image_high"]] for line in shown if line["reference"] == "baseline"]
+
+
+def test_the_margin_is_shaded_and_the_scale_stands_below():
+    _, figure = draw(6)
+    (band,) = figure.axes[0].patches
+    assert (band.get_x(), band.get_width()) == pytest.approx((-0.017, 0.034))
+    assert "Experiment smoke: Tiny DDPM on Shapes" in " ".join(figure.get_supxlabel().split())
+
+
+def test_a_data_set_of_few_variants_gets_a_low_panel():
+    """Rows are equally high everywhere."""
+    many = list(table(CONTROLS, 1).values())
+    few = [line | {"dataset": "petals"} for line in many[:3]]
+    figure = forest_plot.forest_figure([*many, *few], margin=0.017, titles=TITLES | {"petals": "Petals"})
+    figure.draw_without_rendering()
+    tall, low = (ax.get_position().height for ax in figure.axes)
+    assert tall / low == pytest.approx(len(many) / len(few), rel=0.02)
+
+
+def test_nothing_to_compare_is_said():
+    _, figure = draw(1, [])
+    assert "No two variants" in figure.get_supxlabel()

@@ -1,0 +1,99 @@
+import itertools
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from selfrefine.core import files
+from selfrefine.report.figures import style
+
+CAPTION = "Experiment smoke: Garments at 16 px, DDPM, 60 base steps and 20 of refinement, seed 7."
+
+
+def images(count, size=16, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+
+
+def maps(count, size=16, seed=1):
+    return np.random.default_rng(seed).random((count, size, size), dtype=np.float32)
+
+
+def strip(ax):
+    return np.asarray(ax.images[0].get_array())
+
+
+def column_labels(ax):
+    return [label.get_text() for label in ax.get_xticklabels()]
+
+
+def caption_of(figure):
+    return " ".join(figure.get_supxlabel().split())
+
+
+def figure8():
+    return style.flaw_maps_figure(images(3), maps(3, 32), CAPTION)
+
+
+def test_the_figure_says_scale_and_seed():
+    assert CAPTION in caption_of(figure8())
+    assert CAPTION in caption_of(style.only_words(CAPTION))
+
+
+def test_equal_figures_are_equal_bytes_whatever_the_users_settings(tmp_path):
+    with style.style():
+        files.write_figure(tmp_path / "plain.png", figure8())
+    with mpl.rc_context({"font.size": 20, "figure.dpi": 50, "savefig.dpi": 30}), style.style():
+        files.write_figure(tmp_path / "own.png", figure8())
+    assert (tmp_path / "plain.png").read_bytes() == (tmp_path / "own.png").read_bytes()
+
+
+def test_an_overlay_is_six_parts_image_and_four_parts_jet():
+    shown, heat = images(2), maps(2, 32)
+    figure = style.flaw_maps_figure(shown, heat, CAPTION)
+    rows = {ax.get_ylabel(): strip(ax)[:, :32] for ax in figure.axes if ax.images}
+    assert np.array_equal(rows["Image"], np.kron(shown[0], np.ones((2, 2, 1))) / 255.0)
+    assert np.allclose(rows["Flaw map"], mpl.colormaps["jet"](heat[0])[..., :3])
+    assert np.allclose(rows["Overlay"], 0.6 * rows["Image"] + 0.4 * rows["Flaw map"])
+
+
+def test_images_stand_side_by_side_and_their_labels_above_them():
+    ax, shown = Figure().subplots(), images(3)
+    style.draw_strip(ax, shown / 255.0, "Random maps of a kind that needs words", "red")
+    style.number_columns(ax, ["0", "1", "2"], 16)
+    pixels = strip(ax)
+    assert pixels.shape == (16, 3 * 16 + 2, 3)
+    for number, image in enumerate(shown):
+        assert np.array_equal(pixels[:, 17 * number : 17 * number + 16], image / 255.0)
+    assert (pixels[:, 16] == 1.0).all()
+    assert list(ax.get_xticks()) == [7.5, 24.5, 41.5]
+    assert max(map(len, ax.get_ylabel().splitlines())) <= style.LABEL_WIDTH
+    assert ax.yaxis.label.get_color() == "red"
+
+
+def test_twelve_colours_are_as_far_apart_as_those_of_okabe_and_ito():
+    """Euclidean distance in RGB; and far from the white of the paper."""
+    colours = [np.array(to_rgb(colour)) for colour in style.COLOURS]
+
+    def closest(some):
+        return min(np.linalg.norm(one - other) for one, other in itertools.combinations(some, 2))
+
+    assert len(colours) == 12
+    assert closest(colours) == closest(colours[:7])
+    assert min(np.linalg.norm(colour - 1.0) for colour in colours) > 0.5
+
+
+@pytest.mark.parametrize("count", [4, 10, 12, 24])
+def test_no_two_variants_look_the_same(count):
+    titles = [str(number) for number in range(count)]
+    looks = style.looks(titles, titles[4:])
+    assert list(looks) == titles
+    assert len({(look["color"], look["linestyle"]) for look in looks.values()}) == count
+
+
+def test_controls_are_dashed_and_variants_keep_their_colours():
+    looks = style.looks(["Baseline", "Both", "Uniform"], ["Uniform"])
+    assert [look["color"] for look in looks.values()] == list(style.COLOURS[:3])
+    assert looks["Baseline"]["linestyle"] == looks["Both"]["linestyle"] == style.SOLID
+    assert looks["Uniform"]["linestyle"] == style.DASHED

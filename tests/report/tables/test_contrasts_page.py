@@ -1,0 +1,107 @@
+"""The page of the controls."""
+
+import pytest
+
+from selfrefine.report import seed_statistics
+from selfrefine.report.tables import contrasts, contrasts_page
+from tests.report.tables.test_contrasts import CONTROLS, FIGURES, judgement
+from tests.support.tiny_metrics import AGAIN, ROWS, SAMPLINGS, generation
+from tests.support.tiny_refined import readouts, refined
+
+TITLES = {"shapes": "Shapes", "tiny": "Tiny DDPM"} | {name: name.capitalize() for name in CONTROLS}
+TITLES |= {name: row["title"] for name, row in SAMPLINGS.items()}
+
+
+def page(variants, seeds=1, confirmatory=(), samplings=None, **figures):
+    samplings = samplings or {}
+    rows = (*variants, *samplings, "fork", "floor")
+    metrics = generation({row: (FIGURES | figures)[row] for row in rows}, seeds)
+    runs = refined(variants, seeds)
+    controls = contrasts.controls_of(runs)
+    judged, pairs = judgement(confirmatory, AGAIN), contrasts.pairs(variants, "baseline", controls, samplings)
+    found = judged.contrasts(metrics, pairs)
+    scale = seed_statistics.scales(metrics, "smoke", ROWS)
+    table = contrasts.lines(found, metrics, readouts(variants, seeds), runs, scale)
+    return contrasts_page.controls_page(table, found, controls, judgement=judged, titles=TITLES)
+
+
+def test_one_seed_shows_nothing_of_the_flaw_map():
+    text = page(CONTROLS)
+    assert "- Both: it may not be said that the flaw map helps (not shown: not assessed against uniform, " in text
+    assert "- Forward:" not in text
+    assert "No control is selected" not in text
+    assert "listed in params.yaml before the run (none of these)" in text
+    assert "- not assessed: fewer than 6 seeds" in text
+    assert "Experiment smoke: Tiny DDPM on Shapes" in text
+    assert "nan" not in text
+
+
+def test_six_seeds_say_it_only_if_all_controls_are_beaten():
+    said = page(CONTROLS, 6)
+    assert "- Both: it may be said that the flaw map helps (better than uniform, cells, real_map" in said
+    assert "exploratory: uniform, cells, real_map not listed before the run" in said
+    assert "- better: lower FD than the row that it is compared with" in said
+    assert "But not a control, since it is like the flaw map: real_map." in said
+    refused = page(CONTROLS, 6, cells=8.0)
+    assert "- Both: it may not be said that the flaw map helps (not shown: worse against cells)" in refused
+
+
+def test_a_second_sampler_that_contradicts_is_told():
+    text = page(["baseline", "both"], 6, samplings=SAMPLINGS, both_ancestral=10.5)
+    line = next(line for line in text.splitlines() if line.startswith("| Both "))
+    cells = [cell.strip() for cell in line.split("|")[1:-1]]
+    assert cells[:4] == ["Both", "Baseline", "-10.0 %", "+2.9 %"]
+    assert cells[-1] == "sampler-dependent"
+    assert "- sampler-dependent: a second sampler" in text
+    trained = text.partition("### Maps and read-outs")[2]
+    assert "| Clock shifted" in text
+    assert "Clock shifted" not in trained
+    assert "ancestral" not in text
+
+
+def test_an_arm_that_does_not_run_on_a_data_set_is_not_spoken_of_there():
+    runs, metrics = refined(CONTROLS), generation({row: FIGURES[row] for row in (*CONTROLS, "fork", "floor")})
+    shoes = generation({"baseline": 10.0, "uniform": 9.0, "fork": 10.5, "floor": 1.0})
+    metrics += [{**line, "dataset": "shoes"} for line in shoes]
+    controls = contrasts.controls_of(runs)
+    found = judgement().contrasts(metrics, contrasts.pairs(CONTROLS, "baseline", controls, {}))
+    rows = ROWS | {"datasets": ROWS["datasets"] | {"shoes": {"title": "Shoes"}}}
+    table = contrasts.lines(found, metrics, [], runs, seed_statistics.scales(metrics, "smoke", rows))
+    titles = TITLES | {"shoes": "Shoes"}
+    text = contrasts_page.controls_page(table, found, controls, judgement=judgement(), titles=titles)
+    on_shapes, _, on_shoes = text.partition("## Tiny DDPM on Shoes")
+    assert "- Both: it may not be said" in on_shapes
+    assert "- Both:" not in on_shoes
+    assert [line for line in on_shoes.splitlines() if line.startswith("| Both ")] == []
+    assert len([line for line in on_shoes.splitlines() if line.startswith("| Uniform ")]) == 2
+    assert "nan" not in text
+
+
+def test_listed_contrasts_are_called_confirmatory():
+    text = page(CONTROLS, 6, [("both", "uniform")])
+    assert "before the run (1 of these)" in text
+    assert text.count("| confirmatory |") == 1
+
+
+def test_the_papers_rows_alone_have_no_control_and_the_page_says_so():
+    text = page(["baseline", "forward", "both"])
+    assert "No control is selected: whether the flaw map helps, and not just any map, cannot be told" in text
+    assert "may be said" not in text
+    assert "-10.0 %" in text
+
+
+def test_maps_and_readouts_stand_once_for_each_row():
+    text = page(CONTROLS).partition("### Maps and read-outs")[2]
+    (line,) = (line for line in text.splitlines() if line.startswith("| Real_map"))
+    cells = [cell.strip() for cell in line.split("|")[1:-1]]
+    assert cells == [
+        *("Real_map", "0.600", "0.100", "0.800", "0.800", "not a control"),
+        *("-0.0090 [-0.0110, -0.0070]", "-0.0040", "+0.030 [+0.028, +0.032]"),
+        "-0.050 [-0.052, -0.048]",
+    ]
+
+
+@pytest.mark.parametrize("seeds", [1, 6])
+def test_the_primary_network_stands_first(seeds):
+    text = page(CONTROLS, seeds)
+    assert text.index("features of `vgg16_conv5_gap`") < text.index("features of `alexnet_conv5_gap`")
