@@ -12,7 +12,7 @@ from selfrefine.core import files
 from selfrefine.core.errors import InputError
 from selfrefine.cost import estimate, machine_rates, planned_jobs
 from selfrefine.cost.machine_rates import Start
-from selfrefine.params import job_config
+from selfrefine.params import experiment, job_config
 
 ROOT = Path(__file__).resolve().parents[2]
 START = Start(2.0, 500 * 2**20)
@@ -27,7 +27,7 @@ def _quick(monkeypatch):
 
 @pytest.fixture(scope="module")
 def smoke():
-    return job_config.merge(plan.read_params(ROOT, "smoke")[0], {"select": {"models": ["ddpm"]}})
+    return job_config.merge(experiment.read_params(ROOT, "smoke")[0], {"select": {"models": ["ddpm"]}})
 
 
 def test_the_plan_at_a_given_rate_in_words_and_as_a_file(tmp_path, capsys):
@@ -74,7 +74,7 @@ def test_a_folder_that_is_not_there_is_no_reason_not_to_plan(tmp_path):
     for name in ("Snakefile", "params.yaml"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "experiments" / "mine.yaml").write_text("select: {datasets: [my_images]}\n")
-    values, (absent,) = plan.read_params(tmp_path, "mine")
+    values, (absent,) = experiment.read_params(tmp_path, "mine")
     assert values["select"]["datasets"] == ["my_images"]
     assert absent.startswith("datasets.my_images.prepare_data.folder is downloads/my_images, which is no folder")
 
@@ -98,4 +98,4 @@ def test_wrong_params_are_refused(tmp_path):
     text = (ROOT / "params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(text.replace("  batch_size: 64 ", "  batchsize: 64 ", 1))
     with pytest.raises(InputError, match=r"train_base\.batchsize is not known"):
-        plan.read_params(tmp_path, "embedded")
+        experiment.read_params(tmp_path, "embedded")

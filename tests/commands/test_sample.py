@@ -6,7 +6,7 @@ from PIL import Image
 
 from selfrefine import networks
 from selfrefine.commands import sample
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.core.errors import InputError
 from selfrefine.stages import generate_samples
 from tests.support import tiny
@@ -28,7 +28,7 @@ def run(folder, out, **others):
 def test_the_images_are_those_that_the_workflow_makes_of_the_seed(folder, tmp_path):
     job = tiny.samples_job(folder, tmp_path, n_images=3, chunk_size=3)
     generate_samples.run(job)
-    known = files.read_images(job.outputs.images)
+    known = arrays.read_images(job.outputs.images)
     made = run(folder, tmp_path / "made.png", images=3)
     assert made.shape == (2 * tiny.SIZE, 2 * tiny.SIZE, 3)
     assert np.array_equal(made[: tiny.SIZE, : tiny.SIZE], known[0])

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
+from selfrefine.core import arrays as core_arrays
 from selfrefine.core import files
 from selfrefine.core.errors import InputError
 
@@ -154,40 +155,40 @@ def test_the_digest_of_a_folder_follows_its_content(sealed, tmp_path):
 @pytest.mark.parametrize("shape", [(2, 8, 8, 3), (0, 8, 8)])
 def test_arrays_come_back_read_only(tmp_path, shape):
     array = np.random.default_rng(0).random(shape).astype(np.float32)
-    files.write_array(tmp_path / "array.npy", array)
-    back = files.read_array(tmp_path / "array.npy")
+    core_arrays.write_array(tmp_path / "array.npy", array)
+    back = core_arrays.read_array(tmp_path / "array.npy")
     assert back.dtype == array.dtype
     assert np.array_equal(back, array)
     assert np.array_equal(np.load(tmp_path / "array.npy"), array)
 
 
 def test_a_large_array_is_mapped_not_read(tmp_path):
-    files.write_array(tmp_path / "array.npy", np.zeros((4, 4)))
-    assert isinstance(files.read_array(tmp_path / "array.npy"), np.memmap)
+    core_arrays.write_array(tmp_path / "array.npy", np.zeros((4, 4)))
+    assert isinstance(core_arrays.read_array(tmp_path / "array.npy"), np.memmap)
 
 
 def test_an_array_in_fortran_order_comes_back_equal(tmp_path):
     array = np.arange(12).reshape(3, 4).T
-    files.write_array(tmp_path / "array.npy", array)
-    assert np.array_equal(files.read_array(tmp_path / "array.npy"), array)
+    core_arrays.write_array(tmp_path / "array.npy", array)
+    assert np.array_equal(core_arrays.read_array(tmp_path / "array.npy"), array)
 
 
 @pytest.mark.parametrize("kept", [0, 3, 40, 127, 200])
 def test_a_cut_off_array_is_refused_in_one_line(tmp_path, kept):
     path = tmp_path / "images.npy"
-    files.write_array(path, np.zeros((2, 8, 8, 3), np.uint8))
+    core_arrays.write_array(path, np.zeros((2, 8, 8, 3), np.uint8))
     os.truncate(path, kept)
     with pytest.raises(InputError, match=r"images\.npy") as refusal:
-        files.read_images(path)
+        core_arrays.read_images(path)
     assert "\n" not in str(refusal.value)
 
 
 def test_objects_are_never_unpickled(tmp_path):
     np.save(tmp_path / "images.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(InputError, match="not a readable"):
-        files.read_array(tmp_path / "images.npy")
+        core_arrays.read_array(tmp_path / "images.npy")
     with pytest.raises(ValueError, match="Object arrays cannot be saved"):
-        files.write_array(tmp_path / "more.npy", np.array([{}], dtype=object))
+        core_arrays.write_array(tmp_path / "more.npy", np.array([{}], dtype=object))
     assert names(tmp_path) == ["images.npy"]
 
 
@@ -197,32 +198,32 @@ def test_objects_are_never_unpickled(tmp_path):
     ids=["float", "no channels", "channels first"],
 )
 def test_images_of_another_type_or_shape_are_refused(tmp_path, array):
-    files.write_array(tmp_path / "images.npy", array)
+    core_arrays.write_array(tmp_path / "images.npy", array)
     with pytest.raises(InputError, match=r"uint8 \(N, H, W, 3\) needed"):
-        files.read_images(tmp_path / "images.npy")
+        core_arrays.read_images(tmp_path / "images.npy")
 
 
 def test_several_arrays_come_back_by_name(tmp_path):
     arrays = {"a": np.arange(3), "b": np.ones((2, 2), np.float32)}
-    files.write_arrays(tmp_path / "arrays.npz", arrays)
-    back = files.read_arrays(tmp_path / "arrays.npz")
+    core_arrays.write_arrays(tmp_path / "arrays.npz", arrays)
+    back = core_arrays.read_arrays(tmp_path / "arrays.npz")
     assert back.keys() == arrays.keys()
     assert all(np.array_equal(back[name], array) for name, array in arrays.items())
 
 
 @pytest.mark.parametrize("kept", [0, 10, 300])
 def test_a_cut_off_archive_is_refused_in_one_line(tmp_path, kept):
-    files.write_arrays(tmp_path / "arrays.npz", {"a": np.zeros(100)})
+    core_arrays.write_arrays(tmp_path / "arrays.npz", {"a": np.zeros(100)})
     os.truncate(tmp_path / "arrays.npz", kept)
     with pytest.raises(InputError, match=r"arrays\.npz"):
-        files.read_arrays(tmp_path / "arrays.npz")
+        core_arrays.read_arrays(tmp_path / "arrays.npz")
 
 
 def test_tensors_and_metadata_come_back_exactly(tmp_path):
     tensors = {"a": torch.randn(3, 4).t(), "step": torch.tensor(7.0), "half": torch.randn(5).bfloat16()}
     metadata = {"step": 7, "log": [[1, 0.1, 1e-7], [2, 1 / 3, 2.5e-308]]}
-    files.write_tensors(tmp_path / "state.safetensors", tensors, metadata)
-    back, told = files.read_tensors(tmp_path / "state.safetensors")
+    core_arrays.write_tensors(tmp_path / "state.safetensors", tensors, metadata)
+    back, told = core_arrays.read_tensors(tmp_path / "state.safetensors")
     assert told == metadata
     assert back.keys() == tensors.keys()
     assert all(torch.equal(back[name], value) and back[name].dtype == value.dtype for name, value in tensors.items())
@@ -232,19 +233,19 @@ def test_equal_tensors_and_metadata_are_equal_bytes(tmp_path):
     tensors = {name: torch.full((3,), float(rank)) for rank, name in enumerate("abcdefgh")}
     metadata = {name: name for name in "abcdefgh"}
     for number in range(4):
-        files.write_tensors(tmp_path / str(number), tensors, metadata)
+        core_arrays.write_tensors(tmp_path / str(number), tensors, metadata)
     reordered = dict(reversed(tensors.items())), dict(reversed(metadata.items()))
-    files.write_tensors(tmp_path / "4", *reordered)
+    core_arrays.write_tensors(tmp_path / "4", *reordered)
     assert len({(tmp_path / str(number)).read_bytes() for number in range(5)}) == 1
 
 
 @pytest.mark.parametrize("kept", [0, 4, 50, 200])
 def test_a_cut_off_tensor_file_is_refused_in_one_line(tmp_path, kept):
     path = tmp_path / "state.safetensors"
-    files.write_tensors(path, {"a": torch.zeros(100)})
+    core_arrays.write_tensors(path, {"a": torch.zeros(100)})
     os.truncate(path, kept)
     with pytest.raises(InputError, match=r"state\.safetensors: not a readable safetensors file") as refusal:
-        files.read_tensors(path)
+        core_arrays.read_tensors(path)
     assert "\n" not in str(refusal.value)
 
 
@@ -252,7 +253,7 @@ def test_tensors_without_metadata_of_ours_are_read(tmp_path):
     from safetensors.torch import save_file
 
     save_file({"a": torch.ones(2)}, tmp_path / "foreign.safetensors")
-    tensors, metadata = files.read_tensors(tmp_path / "foreign.safetensors")
+    tensors, metadata = core_arrays.read_tensors(tmp_path / "foreign.safetensors")
     assert torch.equal(tensors["a"], torch.ones(2))
     assert metadata == {}
 
@@ -304,7 +305,7 @@ def test_equal_figures_are_equal_bytes_that_name_no_version(tmp_path):
 
 
 def test_tensors_can_be_read_by_others(tmp_path):
-    files.write_tensors(tmp_path / "t.safetensors", {"a": torch.zeros(1)})
+    core_arrays.write_tensors(tmp_path / "t.safetensors", {"a": torch.zeros(1)})
     assert (tmp_path / "t.safetensors").stat().st_mode & 0o777 == 0o644
 
 

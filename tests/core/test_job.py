@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from selfrefine.core import devices
 from selfrefine.core import job as core_job
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
@@ -158,8 +159,8 @@ def test_a_list_of_inputs_may_be_empty(room, monkeypatch):
 def test_every_processor_is_used_although_snakemake_exports_one_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     torch.set_num_threads(1)
-    core_job.set_threads()
-    assert torch.get_num_threads() == core_job.processors()
+    devices.set_threads()
+    assert torch.get_num_threads() == devices.processors()
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no such call on this system")
@@ -167,13 +168,13 @@ def test_only_processors_that_this_process_may_use_count():
     allowed = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {min(allowed)})
-        assert core_job.processors() == 1
+        assert devices.processors() == 1
     finally:
         os.sched_setaffinity(0, allowed)
 
 
 def test_auto_takes_the_best_device_there_is():
-    with core_job.device("auto") as device:
+    with devices.device("auto") as device:
         best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
         assert device.type == best
 
@@ -182,32 +183,32 @@ def test_auto_takes_the_best_device_there_is():
 def test_a_device_that_is_absent_is_refused(name):
     if (name == "cuda" and torch.cuda.is_available()) or (name == "mps" and torch.backends.mps.is_available()):
         pytest.skip("this machine has it")
-    with pytest.raises(InputError, match=f"shared.device is {name}, but this machine has .*cpu"), core_job.device(name):
+    with pytest.raises(InputError, match=f"shared.device is {name}, but this machine has .*cpu"), devices.device(name):
         pass
 
 
 def test_each_stage_holds_a_gpu_of_its_own_until_it_ends(room):
-    with core_job._free_gpu(2) as first:
-        with core_job._free_gpu(2) as second:
+    with devices._free_gpu(2) as first:
+        with devices._free_gpu(2) as second:
             assert (first, second) == (0, 1)
-            with pytest.raises(InputError, match="all 2 GPUs are held"), core_job._free_gpu(2):
+            with pytest.raises(InputError, match="all 2 GPUs are held"), devices._free_gpu(2):
                 pass
-        with core_job._free_gpu(2) as again:
+        with devices._free_gpu(2) as again:
             assert again == 1
 
 
 def test_precision_is_what_is_asked_for_and_bfloat16_only_where_the_hardware_has_it():
     cpu = torch.device("cpu")
-    assert core_job.precision("float32", cpu) == torch.float32
-    assert core_job.precision("bfloat16", cpu) == torch.bfloat16
+    assert devices.precision("float32", cpu) == torch.float32
+    assert devices.precision("bfloat16", cpu) == torch.bfloat16
     native = "avx512_bf16" in Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else None
     if native is not None:
-        assert core_job.precision("auto", cpu) == (torch.bfloat16 if native else torch.float32)
+        assert devices.precision("auto", cpu) == (torch.bfloat16 if native else torch.float32)
     with pytest.raises(InputError, match=r"shared\.precision is float16; allowed: auto, float32, bfloat16"):
-        core_job.precision("float16", cpu)
+        devices.precision("float16", cpu)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_autocast_computes_in_the_given_type(dtype):
-    with core_job.autocast(torch.device("cpu"), dtype):
+    with devices.autocast(torch.device("cpu"), dtype):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from selfrefine import networks
-from selfrefine.core import files, pixels, random_streams
+from selfrefine.core import arrays, pixels, random_streams
 from selfrefine.core.errors import InputError
 from selfrefine.cost.fidelity_pools import Run, pool_seed, pool_sizes, study
 from selfrefine.cost.refresh_fidelity import Size
@@ -85,13 +85,13 @@ def test_reference_and_candidates_of_equal_steps_are_other_images(models):
 
 def test_what_is_finished_is_not_made_again(run, scratch, models):
     marked = np.full((8, 64), 0.5, np.float32)
-    kept = files.read_array(scratch / "pool4" / "flaw.npy").copy()
-    files.write_array(scratch / "pool4" / "flaw.npy", marked)
+    kept = arrays.read_array(scratch / "pool4" / "flaw.npy").copy()
+    arrays.write_array(scratch / "pool4" / "flaw.npy", marked)
     (scratch / "pool2" / "flaw.npy").unlink()  # a kill before it was written
     again = study(run, SIZES, scratch, CPU, DTYPE)[0]
     assert np.array_equal(again.pools[4], marked)
     assert np.array_equal(again.pools[2], models[0].pools[2])
-    files.write_array(scratch / "pool4" / "flaw.npy", kept)
+    arrays.write_array(scratch / "pool4" / "flaw.npy", kept)
 
 
 def test_more_steps_than_timesteps_are_refused_before_anything_is_sampled(run, tmp_path):

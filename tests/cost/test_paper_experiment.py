@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from selfrefine.commands.plan import read_params
 from selfrefine.cost import planned_jobs, work
 from selfrefine.params import job_config, references
+from selfrefine.params.experiment import read_params
 
 ROOT = Path(__file__).parents[2]
 VALUES, ABSENT = read_params(ROOT, "paper")

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from selfrefine.commands.plan import read_params
 from selfrefine.cost import planned_jobs
 from selfrefine.params import job_config
+from selfrefine.params.experiment import read_params
 
 ROOT = Path(__file__).parents[2]
 SMOKE = job_config.merge(

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine.commands.plan import read_params
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.cost import flops, loads, storage, work
 from selfrefine.cost.planned_jobs import Planned
 from selfrefine.params import job_config
+from selfrefine.params.experiment import read_params
 from tests.support import tiny
 
 ROOT = Path(__file__).parents[2]
@@ -30,14 +30,14 @@ def disk(stage, **names):
 
 
 def test_images_take_three_bytes_a_pixel(tmp_path):
-    files.write_array(tmp_path / "images.npy", np.zeros((64, tiny.SIZE, tiny.SIZE, 3), np.uint8))
+    arrays.write_array(tmp_path / "images.npy", np.zeros((64, tiny.SIZE, tiny.SIZE, 3), np.uint8))
     assert disk("generate_samples", variant="both") == (tmp_path / "images.npy").stat().st_size - 128  # NumPy's head
 
 
 def test_a_base_model_is_its_weights_and_its_training_state(tmp_path):
     trainer = tiny.tiny_trainer(network={"channels": 1})
     trainer.update()
-    files.write_tensors(tmp_path / "state.safetensors", trainer.tensors(), {})
+    arrays.write_tensors(tmp_path / "state.safetensors", trainer.tensors(), {})
     weights = sum(parameter.numel() * 4 for parameter in trainer.network.parameters())
     state = (tmp_path / "state.safetensors").stat().st_size
     names_and_places = 200 * len(trainer.tensors())

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import torch
 
-from selfrefine.commands.plan import read_params
 from selfrefine.cost import planned_jobs, work
 from selfrefine.params import job_config
+from selfrefine.params.experiment import read_params
+from selfrefine.report.results import Refined
 from selfrefine.report.tables import sweep
-from selfrefine.report.tables.contrasts import Refined
 from selfrefine.training.settings import Settings
 from tests.support.tiny import tiny_trainer
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from selfrefine.commands.plan import read_params
 from selfrefine.cost import flops, planned_jobs, work
 from selfrefine.cost.planned_jobs import Planned
-from selfrefine.guidance.map_refresh import Refinement
+from selfrefine.guidance.refinement import Refinement
 from selfrefine.params import job_config
+from selfrefine.params.experiment import read_params
 from tests.support import tiny_latent
 
 ROOT = Path(__file__).parents[2]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from selfrefine.core import errors
 from selfrefine.core.errors import InputError
 from selfrefine.data import providers
 
@@ -73,8 +74,8 @@ def test_a_mistake_in_the_program_is_not_hidden(tmp_path: Path):
 
 
 def test_long_messages_are_cut():
-    assert len(providers.one_line(ValueError("word " * 1000))) == 300
-    assert providers.one_line(EOFError()) == "EOFError"
+    assert len(errors.one_line(ValueError("word " * 1000))) == 300
+    assert errors.one_line(EOFError()) == "EOFError"
 
 
 @pytest.fixture

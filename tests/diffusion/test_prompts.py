@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from selfrefine.core import files, random_streams
+from selfrefine.core import arrays as core_arrays
+from selfrefine.core import random_streams
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import prompts
 from selfrefine.diffusion.prompts import Captions, Prompted
@@ -84,7 +85,7 @@ PLAIN = SimpleNamespace(config=SimpleNamespace())
 def written(folder, embeddings=EMBEDDINGS, rows=ROWS):
     paths = folder / "embeddings.npy", folder / "train_rows.npy"
     for path, array in zip(paths, (embeddings, rows), strict=True):
-        files.write_array(path, array)
+        core_arrays.write_array(path, array)
     return paths
 
 

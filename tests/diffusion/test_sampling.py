@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from selfrefine.core import random_streams
-from selfrefine.diffusion import noise_schedule, sampling
+from selfrefine.diffusion import noise_schedule, samplers, sampling
 from tests.support import tiny_uvit
 from tests.support.tiny import tiny_pipeline
 
@@ -28,14 +28,14 @@ def sample(scratch, *, n_images=10, chunk_size=4, sampler="ddim", purpose="evalu
     )
 
 
-@pytest.mark.parametrize("sampler", list(sampling.SAMPLERS))
+@pytest.mark.parametrize("sampler", list(samplers.SAMPLERS))
 def test_bytes_do_not_depend_on_how_many_images_are_asked_for(tmp_path, sampler):
     few, many = (sample(tmp_path / str(n), n_images=n, sampler=sampler) for n in (6, 10))
     assert few.shape == (6, 8, 8, 3)
     assert np.array_equal(few, many[:6])
 
 
-@pytest.mark.parametrize("sampler", list(sampling.SAMPLERS))
+@pytest.mark.parametrize("sampler", list(samplers.SAMPLERS))
 def test_another_chunk_size_changes_last_bits_only(tmp_path, sampler):
     one, other = (sample(tmp_path / str(size), chunk_size=size, sampler=sampler).astype(int) for size in (4, 7))
     assert np.abs(one - other).max() <= 1

@@ -11,7 +11,7 @@ from scipy import integrate
 
 from selfrefine.core import random_streams
 from selfrefine.core.errors import InputError
-from selfrefine.diffusion import sampling, sde_samplers
+from selfrefine.diffusion import samplers, sde_samplers
 from selfrefine.diffusion.noise_schedule import Schedule
 
 CONTINUOUS = Schedule(torch.linspace(0.99, 0.01, 10), continuous=True)  # of which the table is not read
@@ -39,7 +39,7 @@ def test_beta_is_what_the_levels_are_made_of(t):
     assert (sde_samplers.beta(0.0), sde_samplers.beta(1.0)) == pytest.approx((0.1, 20.0))
 
 
-@pytest.mark.parametrize("sampler", [sde_samplers.euler_ode, sampling.ddim])
+@pytest.mark.parametrize("sampler", [sde_samplers.euler_ode, samplers.ddim])
 def test_the_probability_flow_of_a_gaussian_is_reached_as_one_over_the_steps(sampler):
     noisy = torch.linspace(-2, 2, 9).view(9, 1, 1, 1)
     start = math.exp(-10.05)
@@ -80,5 +80,5 @@ def test_steps_are_those_of_diffusers_vp_sde():
 def test_a_discrete_schedule_is_refused_in_one_line(sampler):
     discrete = Schedule(torch.linspace(0.99, 0.01, 10))
     with pytest.raises(InputError, match=f"generate_samples.sampler is {sampler}.*ddim_eta_1 or ancestral") as error:
-        sampling.SAMPLERS[sampler](GaussianNoise(), discrete, torch.zeros(1, 1, 2, 2), 4, [])
+        samplers.SAMPLERS[sampler](GaussianNoise(), discrete, torch.zeros(1, 1, 2, 2), 4, [])
     assert "\n" not in str(error.value)

@@ -6,8 +6,9 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from selfrefine.core.errors import InputError
+from selfrefine.core.names import FAKE_SPLICE, KINDS, REAL_SPLICE
 from selfrefine.evidence import planted_flaws
-from selfrefine.evidence.planted_flaws import FAKE_SPLICE, KINDS, REAL_SPLICE, Patch, plant
+from selfrefine.evidence.planted_flaws import Patch, plant
 
 PATCH = Patch(share=0.5, feather=0.25, blur=0.25, noise=40.0, warp=90.0)
 COUNT, SIZE = 12, 16

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 
+from selfrefine.core.names import FAKE_SPLICE, REAL_SPLICE
 from selfrefine.evidence import planted_flaws, pointing_game
-from selfrefine.evidence.planted_flaws import FAKE_SPLICE, REAL_SPLICE, Patch
+from selfrefine.evidence.planted_flaws import Patch
 from selfrefine.evidence.pointing_game import cells, covered_cells, hits
 from selfrefine.highlighter import gradcam
 from tests.support import tiny_highlighter

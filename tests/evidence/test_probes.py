@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion.noise_schedule import Schedule
 from selfrefine.evidence import probes
@@ -203,7 +203,7 @@ def test_images_that_equal_the_real_ones_at_a_place_tell_nothing():
 
 def test_weights_of_another_network_are_one_line(tmp_path):
     path = tmp_path / "weights.safetensors"
-    files.write_tensors(path, {"features.0.weight": torch.zeros(1)})
+    arrays.write_tensors(path, {"features.0.weight": torch.zeros(1)})
     with pytest.raises(InputError, match="no weights of VGG16") as error:
         load_vgg16(path, torch.device("cpu"))
     assert "\n" not in str(error.value)

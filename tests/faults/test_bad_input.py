@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine.core import files
+from selfrefine.core import arrays, files
 from tests.support import tiny
 from tests.support.children import run_command, run_job
 from tests.support.tiny import bytes_below
@@ -95,12 +95,12 @@ def test_a_missing_pipeline(tmp_path):
 
 
 def test_a_state_that_does_not_fit_the_network(good, tmp_path):
-    tensors, metadata = files.read_tensors(good / "base" / "state.safetensors")
+    tensors, metadata = arrays.read_tensors(good / "base" / "state.safetensors")
     wide = {
         name: torch.zeros(2, *value.shape) if name.endswith("conv_in.weight") else value
         for name, value in tensors.items()
     }
-    files.write_tensors(tmp_path / "state", wide, metadata)
+    arrays.write_tensors(tmp_path / "state", wide, metadata)
     line = refused(refined_of(good, tmp_path, state=tmp_path / "state"), tmp_path)
     assert "training state does not fit the network: conv_in.weight is (2, 8, 3, 3, 3), (8, 3, 3, 3) needed" in line
 
@@ -131,7 +131,7 @@ def test_cut_off_images(good, tmp_path, kept):
 
 
 def test_images_of_another_type(tmp_path):
-    files.write_array(tmp_path / "images.npy", np.zeros((4, 8, 8, 3), np.float32))
+    arrays.write_array(tmp_path / "images.npy", np.zeros((4, 8, 8, 3), np.float32))
     line = refused(tiny.base_job(tmp_path / "images.npy", tmp_path / "out"), tmp_path)
     assert "float32 (4, 8, 8, 3) given, uint8 (N, H, W, 3) needed" in line
 

@@ -17,12 +17,13 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine.core import files, pixels
+from selfrefine.core import arrays, pixels
 from selfrefine.data import folder_splits
 from selfrefine.data.folder_splits import Photographs
 from selfrefine.diffusion import noise_schedule
 from selfrefine.evidence import compared_maps
-from selfrefine.guidance.map_refresh import Guide, Refinement
+from selfrefine.guidance.map_refresh import Guide
+from selfrefine.guidance.refinement import Refinement
 from selfrefine.highlighter.data import RealsAndFakes
 from tests.support import tiny, tiny_highlighter
 from tests.support.children import FORKS, PATIENCE, run_job
@@ -160,11 +161,11 @@ USES = [  # use, mebibytes of images, mebibytes that it may hold
 @pytest.mark.parametrize(("use", "size", "allowed"), USES, ids=lambda value: getattr(value, "__name__", None))
 def test_images_that_do_not_fit_in_memory_are_used(use, size, allowed, tmp_path):
     path = large_set(tmp_path / "images.npy", size)
-    assert limited(use, files.read_images, path, allowed) == Ended(0, "")
+    assert limited(use, arrays.read_images, path, allowed) == Ended(0, "")
 
 
 @pytest.mark.parametrize(
-    ("use", "read"), [(first_ones, np.load), (copied, files.read_images)], ids=["loaded_whole", "copied_whole"]
+    ("use", "read"), [(first_ones, np.load), (copied, arrays.read_images)], ids=["loaded_whole", "copied_whole"]
 )
 @pytest.mark.parametrize(("size", "allowed"), sorted({(size, allowed) for _, size, allowed in USES}))
 def test_in_the_same_limits_they_cannot_be_held(use, read, size, allowed, tmp_path):
@@ -205,7 +206,7 @@ def move_to_a_copy(like: np.ndarray) -> None:
 @pytest.mark.parametrize(("use", "code"), [(move_in_place, 0), (move_to_a_copy, 1)])
 def test_a_data_set_is_held_once_while_it_is_prepared(use, code, tmp_path):
     path = large_set(tmp_path / "images.npy", 1)
-    ended = limited(use, files.read_images, path, 256 + 96)
+    ended = limited(use, arrays.read_images, path, 256 + 96)
     assert ended.code == code
     assert ("MemoryError" in ended.told) == bool(code)
 

@@ -9,7 +9,8 @@ import torch
 from selfrefine.core import pixels, random_streams
 from selfrefine.diffusion import noise_schedule, sampling
 from selfrefine.guidance import canny, control_maps, map_refresh
-from selfrefine.guidance.map_refresh import Guide, Refinement
+from selfrefine.guidance.map_refresh import Guide
+from selfrefine.guidance.refinement import Refinement
 from selfrefine.highlighter import gradcam
 from tests.support import tiny_highlighter
 from tests.support.tiny import tiny_images, tiny_pipeline

@@ -9,7 +9,7 @@ import torch
 from scipy.interpolate import CubicSpline
 from torch import nn
 
-from selfrefine.core import files
+from selfrefine.core import arrays, files
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import noise_schedule
 from selfrefine.diffusion.noise_schedule import Schedule
@@ -108,7 +108,7 @@ def source(tmp_path):
 
     def write(maps=None, **changes):
         stack = np.random.default_rng(0).uniform(size=(3, SIZE, SIZE)) if maps is None else maps
-        files.write_array(tmp_path / "maps.npy", stack.astype(np.float32))
+        arrays.write_array(tmp_path / "maps.npy", stack.astype(np.float32))
         files.write_json(tmp_path / "config.json", RUN | changes)
         return tmp_path / "maps.npy", tmp_path / "config.json"
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine.core import files, pixels
+from selfrefine.core import arrays, files, pixels
 from selfrefine.core.errors import InputError
 from selfrefine.highlighter import model as highlighter_model
 from selfrefine.highlighter.model import IMAGENET_MEAN, IMAGENET_STD, Highlighter
@@ -84,13 +84,13 @@ class TestFiles:
     def test_imagenet_weights_load_by_torchvisions_names(self, tmp_path):
         features = tiny_highlighter.scaled_features()
         tensors = {f"features.{name}": value for name, value in features.items()}
-        files.write_tensors(tmp_path / "weights", tensors | {"classifier.0.weight": torch.zeros(2, 2)})
+        arrays.write_tensors(tmp_path / "weights", tensors | {"classifier.0.weight": torch.zeros(2, 2)})
         model = Highlighter(32, shortcut_guard=True)
         model.load_imagenet(tmp_path / "weights")
         assert all(torch.equal(value, features[name]) for name, value in model.features.state_dict().items())
 
     def test_weights_of_another_network_are_refused_in_one_line(self, tmp_path):
-        files.write_tensors(tmp_path / "weights", {"features.0.weight": torch.zeros(64, 3, 11, 11)})
+        arrays.write_tensors(tmp_path / "weights", {"features.0.weight": torch.zeros(64, 3, 11, 11)})
         with pytest.raises(InputError, match="weights do not fit a VGG16 highlighter") as caught:
             Highlighter(32, shortcut_guard=True).load_imagenet(tmp_path / "weights")
         assert "\n" not in str(caught.value)
@@ -109,7 +109,7 @@ class TestFiles:
         assert files.sha256(tmp_path / "a") == files.sha256(tmp_path / "b")
 
     def test_a_file_that_is_no_highlighter_is_refused(self, tmp_path):
-        files.write_tensors(tmp_path / "other", {"weight": torch.zeros(2)})
+        arrays.write_tensors(tmp_path / "other", {"weight": torch.zeros(2)})
         with pytest.raises(InputError, match="not a highlighter of ours"):
             highlighter_model.load(tmp_path / "other", torch.device("cpu"))
 
@@ -117,7 +117,7 @@ class TestFiles:
         with torch.device("meta"):
             tensors = Highlighter(64, shortcut_guard=True).state_dict()
         zeros = {name: torch.zeros(value.shape) for name, value in tensors.items()}
-        files.write_tensors(tmp_path / "other", zeros, {"input_size": 32, "shortcut_guard": True, "draw": 0})
+        arrays.write_tensors(tmp_path / "other", zeros, {"input_size": 32, "shortcut_guard": True, "draw": 0})
         with pytest.raises(InputError, match=r"size mismatch for head.1.weight"):
             highlighter_model.load(tmp_path / "other", torch.device("cpu"))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from selfrefine.core import files
+from selfrefine.core import arrays as core_arrays
 from selfrefine.core.errors import InputError
 from selfrefine.metrics import feature_sets
 
@@ -19,7 +19,7 @@ def features(n=8, **sizes):
 
 def read(tmp_path, arrays, rows=ROWS, neighbours=3):
     path = tmp_path / "features.npz"
-    files.write_arrays(path, arrays)
+    core_arrays.write_arrays(path, arrays)
     return feature_sets.read(path, rows, neighbours)
 
 
@@ -61,7 +61,7 @@ def test_missing_features_are_refused(tmp_path):
 
 def test_a_broken_archive_is_refused(tmp_path):
     path = tmp_path / "features.npz"
-    files.write_arrays(path, features())
+    core_arrays.write_arrays(path, features())
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(InputError, match=r"not a readable \.npz"):
         feature_sets.read(path, ROWS, 3)

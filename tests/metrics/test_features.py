@@ -6,11 +6,11 @@ import torch
 import torchvision
 from torch_fidelity.utils import create_feature_extractor
 
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.core.errors import InputError
+from selfrefine.core.names import FEATURE_WEIGHTS
 from selfrefine.metrics import features
 from selfrefine.metrics.frechet import FID_NETWORK
-from selfrefine.params.job_config import FEATURE_WEIGHTS
 
 CPU = torch.device("cpu")
 TORCHVISION = {"vgg16_conv5_gap": torchvision.models.vgg16, "alexnet_conv5_gap": torchvision.models.alexnet}
@@ -34,7 +34,7 @@ def weights(stacks, tmp_path_factory):
     for space, tensors in stacks.items():
         name, prefix = FEATURE_WEIGHTS[space], "features." if space in TORCHVISION else ""
         paths[name] = folder / name / "weights.safetensors"
-        files.write_tensors(paths[name], {f"{prefix}{key}": value for key, value in tensors.items()})
+        arrays.write_tensors(paths[name], {f"{prefix}{key}": value for key, value in tensors.items()})
     return paths
 
 

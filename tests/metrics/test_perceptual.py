@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine.core import files, pixels
+from selfrefine.core import arrays, pixels
 from selfrefine.core.errors import InputError
 from selfrefine.metrics import perceptual
 from selfrefine.pretrained import imagenet_backbones
@@ -22,7 +22,7 @@ def weights(tmp_path_factory):
         f"features.{name}": tensor for name, tensor in imagenet_backbones.alexnet_features().state_dict().items()
     }
     path = tmp_path_factory.mktemp("weights") / "alexnet.safetensors"
-    files.write_tensors(path, tensors)
+    arrays.write_tensors(path, tensors)
     return path
 
 
@@ -36,7 +36,7 @@ def test_lpips_is_the_weighted_distance_of_normalised_activations(weights):
     """Zhang et al. 2018, Eq. 1, on AlexNet's five ReLUs, with the shipped heads: without the package's code."""
     images, others = pairs(size=40)
     network = imagenet_backbones.alexnet_features()
-    network.load_state_dict({k.removeprefix("features."): v for k, v in files.read_tensors(weights)[0].items()})
+    network.load_state_dict({k.removeprefix("features."): v for k, v in arrays.read_tensors(weights)[0].items()})
     shift = torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1)
     scale = torch.tensor([0.458, 0.448, 0.450]).view(3, 1, 1)
     one, other = ((pixels.to_float(part) - shift) / scale for part in (images, others))
@@ -79,6 +79,6 @@ def test_lpips_of_a_wrong_range_raises(weights, scale, shift):
 
 
 def test_weights_of_another_network_are_one_line(tmp_path):
-    files.write_tensors(tmp_path / "vgg.safetensors", {"features.0.weight": torch.zeros(1)})
+    arrays.write_tensors(tmp_path / "vgg.safetensors", {"features.0.weight": torch.zeros(1)})
     with pytest.raises(InputError, match=r"vgg\.safetensors: weights of another network than AlexNet"):
         perceptual.Perceptual(tmp_path / "vgg.safetensors", CPU, 32)

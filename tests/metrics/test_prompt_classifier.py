@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.core.errors import InputError
 from selfrefine.metrics import prompt_classifier
-from selfrefine.metrics.prompt_classifier import ClassifierTrainer, Settings
+from selfrefine.training import classifier
+from selfrefine.training.classifier import ClassifierTrainer, Settings
 
 SETTINGS = Settings(30, 16, 0.01, 0.01, checkpoint_every=10, draw=0)
 LABELS = (3, 7, 8)
@@ -27,7 +28,7 @@ def garments(n, size=8, seed=0):
 
 def trained(images, labels, folder, settings=SETTINGS):
     folder.mkdir(exist_ok=True)
-    model = prompt_classifier.initial_classifier(labels, images.shape[1], settings.draw)
+    model = classifier.initial_classifier(labels, images.shape[1], settings.draw)
     ClassifierTrainer(model, images, labels, settings, torch.float32).run(folder, "test")
     return model
 
@@ -76,7 +77,7 @@ def test_any_size_ends_in_a_small_map(size, last):
 def test_another_draw_is_another_classifier():
     _, labels = garments(10)
     first, again, other = (
-        prompt_classifier.initial_classifier(labels, 8, draw).state_dict()["head.weight"] for draw in (0, 0, 1)
+        classifier.initial_classifier(labels, 8, draw).state_dict()["head.weight"] for draw in (0, 0, 1)
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -91,7 +92,7 @@ def test_the_rate_falls_to_zero():
 
 def test_one_class_is_refused():
     with pytest.raises(InputError, match=r"have 1 class; 2 needed.*evaluate_prompts\.clip_folder"):
-        prompt_classifier.initial_classifier(np.zeros(5, np.int64), 8, 0)
+        classifier.initial_classifier(np.zeros(5, np.int64), 8, 0)
 
 
 def test_a_loss_that_is_not_finite_is_one_line(tmp_path):
@@ -106,9 +107,9 @@ def test_images_of_another_size_are_refused(model):
 
 
 def test_another_file_is_refused(model, tmp_path):
-    files.write_tensors(tmp_path / "other", {"weight": torch.zeros(1)})
+    arrays.write_tensors(tmp_path / "other", {"weight": torch.zeros(1)})
     with pytest.raises(InputError, match=r"other: not a classifier of ours \(no labels\)"):
         prompt_classifier.load(tmp_path / "other", torch.device("cpu"))
-    files.write_tensors(tmp_path / "cut", {"weight": torch.zeros(1)}, {"labels": [1, 2], "size": 8})
+    arrays.write_tensors(tmp_path / "cut", {"weight": torch.zeros(1)}, {"labels": [1, 2], "size": 8})
     with pytest.raises(InputError, match="cut: weights do not fit"):
         prompt_classifier.load(tmp_path / "cut", torch.device("cpu"))

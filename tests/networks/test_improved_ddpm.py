@@ -8,12 +8,13 @@ import torch
 from diffusers import DDPMPipeline
 
 from selfrefine import networks
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import forward_process, noise_schedule
 from selfrefine.diffusion.learned_variance import Bound
 from selfrefine.evidence import probes
-from selfrefine.guidance.map_refresh import Guide, Refinement
+from selfrefine.guidance.map_refresh import Guide
+from selfrefine.guidance.refinement import Refinement
 from selfrefine.guidance.untrained_controls import TimeShift
 from selfrefine.stages import generate_samples, train_base, train_refined
 from selfrefine.training.trainer import Trainer
@@ -167,7 +168,7 @@ def test_the_stages_refine_it_and_sample_it_with_each_sampler(run, tmp_path):
     found = {}
     for sampler in ("ddim", "ancestral"):
         generate_samples.run(tiny.samples_job(run / "both" / "pipeline", tmp_path / sampler, sampler=sampler))
-        found[sampler] = files.read_array(tmp_path / sampler / "images.npy")
+        found[sampler] = arrays.read_array(tmp_path / sampler / "images.npy")
         assert found[sampler].std() > 1.0
     assert not np.array_equal(found["ddim"], found["ancestral"])
 

@@ -10,9 +10,10 @@ from diffusers import DiffusionPipeline, LDMPipeline
 from selfrefine import networks
 from selfrefine.core import pixels, random_streams
 from selfrefine.core.errors import InputError
-from selfrefine.diffusion import forward_process, noise_schedule, sampling
+from selfrefine.diffusion import forward_process, noise_schedule, samplers, sampling
 from selfrefine.diffusion.autoencoder import FirstStage, of
-from selfrefine.guidance.map_refresh import Guide, Refinement
+from selfrefine.guidance.map_refresh import Guide
+from selfrefine.guidance.refinement import Refinement
 from selfrefine.library import checks
 from selfrefine.networks import ldm
 from selfrefine.training.trainer import Trainer
@@ -89,7 +90,7 @@ class Certain(torch.nn.Module):
 def test_only_bounded_images_are_clipped(sampler, bounded, expected):
     levels = dataclasses.replace(noise_schedule.of(tiny_latent.pipeline()), bounded=bounded)
     streams = [random_streams.stream(0, "evaluation", row) for row in range(2)]
-    made = sampling.SAMPLERS[sampler](Certain(levels), levels, torch.randn(2, 3, 4, 4), 5, streams)
+    made = samplers.SAMPLERS[sampler](Certain(levels), levels, torch.randn(2, 3, 4, 4), 5, streams)
     assert torch.allclose(made, torch.full_like(made, expected), atol=1e-3)
 
 

@@ -12,11 +12,12 @@ from selfrefine import networks
 from selfrefine.core import random_streams
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import autoencoder as diffusion_autoencoder
-from selfrefine.diffusion import noise_schedule, sampling
+from selfrefine.diffusion import noise_schedule, samplers, sampling
 from selfrefine.diffusion import prompts as diffusion_prompts
 from selfrefine.diffusion.prompts import Captions
 from selfrefine.guidance import attention_modulation
-from selfrefine.guidance.map_refresh import Guide, Refinement
+from selfrefine.guidance.map_refresh import Guide
+from selfrefine.guidance.refinement import Refinement
 from selfrefine.library import checks
 from selfrefine.networks import stable_diffusion
 from selfrefine.training.trainer import Trainer
@@ -129,7 +130,7 @@ def test_stock_diffusers_makes_our_images_of_a_prompt(tmp_path, kind, scale):
     network = diffusion_prompts.prompted(ours.unet.eval(), captions, range(3), scale)
     with torch.no_grad():
         made = diffusion_autoencoder.of(ours).decode(
-            sampling.ddim(network, noise_schedule.of(ours), latents, tiny.TIMESTEPS, [])
+            samplers.ddim(network, noise_schedule.of(ours), latents, tiny.TIMESTEPS, [])
         )
     assert theirs == pytest.approx((made.permute(0, 2, 3, 1).numpy() + 1) / 2, abs=1e-5)
 

@@ -9,7 +9,7 @@ from diffusers import DiffusionPipeline
 from selfrefine import networks
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import noise_schedule
-from selfrefine.guidance.map_refresh import Refinement
+from selfrefine.guidance.refinement import Refinement
 from selfrefine.networks import uvit
 from selfrefine.training.trainer import Trainer
 from tests.support.tiny import tiny_images, tiny_settings

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from selfrefine.data import image_decoding, published_sets
-from selfrefine.diffusion import forward_process, sampling
+from selfrefine.diffusion import forward_process, samplers
 from selfrefine.guidance import attention_modulation, control_maps, untrained_controls
 from selfrefine.highlighter import gradcam
 from selfrefine.metrics import features
@@ -221,7 +221,7 @@ def test_choices_are_those_of_the_code():
     assert enum("train_refined", "cam_target") == set(get_args(gradcam.CamTarget))
     assert enum("train_refined", "cam_tap") == set(get_args(gradcam.CamTap))
     assert enum("train_refined", "cam_preparation") == set(get_args(gradcam.CamPreparation))
-    assert enum("generate_samples", "sampler") == set(get_args(sampling.Sampler))
+    assert enum("generate_samples", "sampler") == set(get_args(samplers.Sampler))
     assert enum("generate_samples", "correction") == set(get_args(untrained_controls.Correction))
     modules = {path.stem for path in (ROOT / "src/selfrefine/networks").glob("*.py")}
     assert enum("train_base", "family") == modules - {"__init__"}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from selfrefine.core.names import FORK
 from selfrefine.params import job_config
 
 PARAMS = {
@@ -75,7 +76,7 @@ def test_a_job_reads_its_section_then_the_rows_of_its_wildcards():
     }
 
 
-@pytest.mark.parametrize(("variant", "cycle"), [("v", 4), ("w", 2), (job_config.FORK, 2)])
+@pytest.mark.parametrize(("variant", "cycle"), [("v", 4), ("w", 2), (FORK, 2)])
 def test_a_variants_row_wins_over_its_models_and_the_fork_has_none(variant, cycle):
     names = {"dataset": "d", "model": "m", "variant": variant, "seed": "3"}
     assert job_config.job(PARAMS, "train_refined", names)["cycle"] == cycle

@@ -2,6 +2,7 @@
 
 import pytest
 
+from selfrefine.core import names
 from selfrefine.params import job_config
 from tests.params.test_check import at, line_about, project_params
 
@@ -46,7 +47,7 @@ def test_a_source_that_does_not_exist():
             ["baseline", "bothh"],
             f"names bothh, which is no row of variants; did you mean both? known: {ROWS}",
         ),
-        ("variants.fork", {"title": "x"}, f"is a name of ours ({', '.join(job_config.RESERVED)}); choose another"),
+        ("variants.fork", {"title": "x"}, f"is a name of ours ({', '.join(names.RESERVED)}); choose another"),
         (
             "variants.both.train_refined.steps",
             5,

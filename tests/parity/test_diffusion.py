@@ -7,7 +7,7 @@ from diffusers import DDIMScheduler, DDPMScheduler
 
 from selfrefine import networks
 from selfrefine.core import random_streams
-from selfrefine.diffusion import forward_process, noise_schedule, sampling
+from selfrefine.diffusion import forward_process, noise_schedule, samplers
 from tests.support.tiny import NETWORK, SIZE, TIMESTEPS, tiny_pipeline
 
 
@@ -68,7 +68,7 @@ def test_ddim_on_the_full_chain_equals_diffusers(make):
     streams = [random_streams.stream(0, "evaluation", row) for row in range(2)]
     noisy = random_streams.image_noise(streams, (3, 8, 8))
     with torch.no_grad():
-        ours = sampling.ddim(pipeline.unet, noise_schedule.of(pipeline), noisy, total, streams)
+        ours = samplers.ddim(pipeline.unet, noise_schedule.of(pipeline), noisy, total, streams)
         for t in scheduler.timesteps:
             noise = pipeline.unet(noisy, t).sample[:, :3]
             noisy = scheduler.step(noise, t, noisy, eta=0.0, use_clipped_model_output=True).prev_sample
@@ -85,7 +85,7 @@ def test_ddim_eta_1_equals_diffusers(make):
     shape = (3, 8, 8)
     with torch.no_grad():
         start = random_streams.image_noise(ours, shape)
-        images = sampling.ddim_eta_1(pipeline.unet, noise_schedule.of(pipeline), start, total, ours)
+        images = samplers.ddim_eta_1(pipeline.unet, noise_schedule.of(pipeline), start, total, ours)
         noisy = random_streams.image_noise(theirs, shape)
         scheduler.set_timesteps(total)
         for t in scheduler.timesteps:
@@ -107,7 +107,7 @@ def test_ancestral_on_a_respaced_chain_equals_diffusers(make):
     ours, theirs = ([random_streams.stream(0, "evaluation", row) for row in range(2)] for _ in range(2))
     with torch.no_grad():
         start = random_streams.image_noise(ours, shape)
-        images = sampling.ancestral(pipeline.unet, noise_schedule.of(pipeline), start, 7, ours)
+        images = samplers.ancestral(pipeline.unet, noise_schedule.of(pipeline), start, 7, ours)
         noisy = random_streams.image_noise(theirs, shape)
         for t in times:
             # diffusers draws one tensor for the batch: give it each image's own noise, image by image
@@ -138,6 +138,6 @@ def test_ddim_converges_to_the_probability_flow_of_a_gaussian(linear):
     network = GaussianScore(linear.alphas_cumprod, variance)
     start = float(linear.alphas_cumprod[-1])
     exact = noisy * (variance / (start * variance + 1 - start)) ** 0.5
-    errors = [float((sampling.ddim(network, linear, noisy, steps, []) - exact).abs().max()) for steps in (25, 100, 400)]
+    errors = [float((samplers.ddim(network, linear, noisy, steps, []) - exact).abs().max()) for steps in (25, 100, 400)]
     assert errors[2] < errors[1] < errors[0]
     assert errors[2] < 0.01

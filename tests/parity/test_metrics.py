@@ -10,7 +10,7 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.metrics import features
 from selfrefine.metrics.frechet import frechet_distance, gaussian
 from selfrefine.metrics.kernel import Pool, kernel_distance
@@ -78,7 +78,7 @@ def test_the_whole_way_from_images(tmp_path):
     weights = tmp_path / "weights.safetensors"
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        files.write_tensors(weights, {f"features.{k}": v for k, v in alexnet_features().state_dict().items()})
+        arrays.write_tensors(weights, {f"features.{k}": v for k, v in alexnet_features().state_dict().items()})
     draws = np.random.default_rng(1)
     sets = [draws.integers(0, high, (60, 16, 16, 3), dtype=np.uint8) for high in (200, 256)]
     name = "alexnet_conv5_gap"

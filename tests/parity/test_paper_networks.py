@@ -13,11 +13,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from selfrefine import networks
-from selfrefine.commands.plan import read_params
 from selfrefine.diffusion import autoencoder as diffusion_autoencoder
 from selfrefine.diffusion import forward_process, noise_schedule
 from selfrefine.guidance import attention_modulation
 from selfrefine.params import job_config, references
+from selfrefine.params.experiment import read_params
 from selfrefine.pretrained.text_encoder import TextEncoder
 
 SCHEDULE = {"schedule": "linear", "timesteps": 1000}

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from selfrefine.core import files
+from selfrefine.core import arrays, files
 from selfrefine.core.errors import InputError
 from selfrefine.pretrained import imagenet_backbones, imagenet_weights
 from tests.support.local_archives import package_index
@@ -96,7 +96,7 @@ def test_torchvisions_file_in_the_folder_is_read(tensors: dict[str, Tensor], tmp
 
 
 def test_our_own_file_in_the_folder_is_read(tensors: dict[str, Tensor], tmp_path: Path):
-    files.write_tensors(tmp_path / "mine" / "alexnet.safetensors", tensors, {"weights": "alexnet"})
+    arrays.write_tensors(tmp_path / "mine" / "alexnet.safetensors", tensors, {"weights": "alexnet"})
     assert same(fetch(["folder"], tmp_path), tensors)
 
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import BertModel, CLIPConfig, CLIPModel, GPT2Config, GPT2Model
 
-from selfrefine.core import files
+from selfrefine.core import arrays as core_arrays
 from selfrefine.core.errors import InputError
 from selfrefine.pretrained import text_encoder
 from selfrefine.pretrained.text_encoder import TextEncoder
@@ -202,7 +202,7 @@ def test_distinct_captions_stand_in_one_order_after_the_empty_one():
 def test_all_chunks_have_one_size_and_the_last_begins_again(folder: Path, tmp_path: Path):
     encoder = text_encoder.load(folder, 5)
     parts = text_encoder.encode(encoder, CAPTIONS, tmp_path, label="test", chunk_size=3)
-    arrays = [files.read_array(path) for path in parts]
+    arrays = [core_arrays.read_array(path) for path in parts]
     assert [array.shape for array in arrays] == [(3, 5, tiny_text.WIDTH)] * 3
     assert {array.dtype for array in arrays} == {np.dtype(np.float16)}
     expected = torch.stack([alone(caption, 5) for caption in [*CAPTIONS, *CAPTIONS[:2]]])

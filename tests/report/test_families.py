@@ -7,8 +7,8 @@ import pytest
 
 from selfrefine.core.errors import InputError
 from selfrefine.report import families, seed_statistics
-from selfrefine.report.tables import contrasts, dose_response, table3, table7
-from selfrefine.report.tables.contrasts import Refined
+from selfrefine.report.results import Refined
+from selfrefine.report.tables import contrasts, dose_response, table2, table3, table7
 from tests.support.tiny_metrics import FD, PAPER, ROWS, generation, line, of_models, published
 from tests.support.tiny_refined import readouts, refined
 
@@ -64,7 +64,7 @@ def assembled(metrics, runs):
     scale = seed_statistics.scales(first, "smoke", BOTH_MODELS)
     controls = contrasts.lines(found, first, readouts(VARIANTS, 6), of_first, scale)
     return {
-        "table2": seed_statistics.paper_rows(mine, PRINTED, JUDGEMENT),
+        "table2": table2.paper_rows(mine, PRINTED, JUDGEMENT),
         "table3": table3.lines(mine, PRINTED, "baseline", STANDS_FOR),
         "table7": table7.lines(mine, PRINTED, of_first, STANDS_FOR),
         "controls": controls,
@@ -114,7 +114,7 @@ def test_the_second_model_is_judged_too_but_explored():
     explored = dataclasses.replace(JUDGEMENT, confirmatory=())
     metrics = of_model(measured(["tiny", "other"])[0], "other")
     scale = seed_statistics.scales(metrics, "smoke", BOTH_MODELS)
-    expected = seed_statistics.table2(metrics, (), explored, STANDS_FOR, scale)
+    expected = table2.table2(metrics, (), explored, STANDS_FOR, scale)
     assert repr(of_model(lines, "other")) == repr(expected)
 
 

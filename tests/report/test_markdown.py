@@ -6,6 +6,7 @@ import pytest
 
 from selfrefine.metrics.frechet import FID_NETWORK
 from selfrefine.report import markdown, seed_statistics
+from selfrefine.report.tables import table2
 from tests.support.tiny_metrics import AGAIN, FD, PAPER, ROWS, SAMPLINGS, generation
 
 TITLES = {name: row["title"] for rows in ROWS.values() for name, row in rows.items()}
@@ -16,10 +17,8 @@ def page(fd, seeds=1, second_sampler=None, metrics=()):
     metrics = metrics or generation(fd, seeds)
     judgement = seed_statistics.Judgement("baseline", 0.017, 6, second_sampler=second_sampler or {})
     stands_for = {"shapes": "celeba_hq"}
-    table = seed_statistics.table2(
-        metrics, PAPER, judgement, stands_for, seed_statistics.scales(metrics, "smoke", ROWS)
-    )
-    return markdown.table2_page(table, judgement=judgement, primary_network="vgg16_conv5_gap", titles=TITLES)
+    table = table2.table2(metrics, PAPER, judgement, stands_for, seed_statistics.scales(metrics, "smoke", ROWS))
+    return table2.table2_page(table, judgement=judgement, primary_network="vgg16_conv5_gap", titles=TITLES)
 
 
 def cells(text, start):

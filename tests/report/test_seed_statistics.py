@@ -8,6 +8,7 @@ import pytest
 
 from selfrefine.core.errors import InputError
 from selfrefine.report import dvc_metrics, seed_statistics
+from selfrefine.report.tables import table2 as tables_table2
 from selfrefine.report.tables import table6
 from tests.support.tiny_metrics import AGAIN, FD, PAPER, ROWS, generation, highlighter, line
 
@@ -17,7 +18,7 @@ PAPER_VALUES = Path(__file__).parents[2] / "workflow" / "resources" / "paper_val
 
 def table2(metrics, judgement=JUDGEMENT):
     scale = seed_statistics.scales(metrics, "smoke", ROWS)
-    lines = seed_statistics.table2(metrics, PAPER, judgement, {"shapes": "celeba_hq"}, scale)
+    lines = tables_table2.table2(metrics, PAPER, judgement, {"shapes": "celeba_hq"}, scale)
     return {(line["row"], line["metric"], line["network"]): line for line in lines}
 
 
@@ -84,7 +85,7 @@ def test_a_second_sampler_bears_on_the_verdict_and_has_no_difference_of_its_own(
         assert found[row]["value"] == pytest.approx(fd[row] * 1.025, rel=1e-3)
         assert all(math.isnan(found[row][column]) for column in found[row] if "difference" in column)
         assert found[row]["verdict"] == ""
-    kept = {line["row"] for line in seed_statistics.paper_rows(list(rows.values()), PAPER, judgement)}
+    kept = {line["row"] for line in tables_table2.paper_rows(list(rows.values()), PAPER, judgement)}
     assert kept == {"baseline", "both", "fork", "floor", *AGAIN.values()}
 
 
@@ -133,7 +134,7 @@ def test_data_sets_and_the_floor_may_differ_in_size():
     other = [line | {"dataset": "petals", "n_images": 50} for line in generation(FD)]
     metrics = [line | ({"n_images": 90} if line["variant"] == "floor" else {}) for line in generation(FD)] + other
     scale = dict.fromkeys([("shapes", "tiny"), ("petals", "tiny")], "")
-    found = seed_statistics.table2(metrics, PAPER, JUDGEMENT, {}, scale)
+    found = tables_table2.table2(metrics, PAPER, JUDGEMENT, {}, scale)
     numbers = {(line["dataset"], line["row"] == "floor"): line["n_images"] for line in found}
     assert numbers == {("shapes", False): 100, ("shapes", True): 90, ("petals", False): 50, ("petals", True): 50}
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from selfrefine.core import files
+from selfrefine.core import arrays, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
 from selfrefine.stages import encode_captions
@@ -45,12 +45,12 @@ def made(tmp_path_factory) -> Path:
 
 
 def test_each_image_finds_the_embedding_of_its_caption(made: Path):
-    embeddings = files.read_array(made / "out" / "embeddings.npy")
+    embeddings = arrays.read_array(made / "out" / "embeddings.npy")
     assert (embeddings.shape, embeddings.dtype) == ((7, 8, tiny_text.WIDTH), np.float16)
     assert isinstance(embeddings, np.memmap)
     model, tokenizer = tiny_text.parts()
     for name, captions in (("train", TRAIN), ("test", TEST)):
-        rows = files.read_array(made / "out" / f"{name}_rows.npy")
+        rows = arrays.read_array(made / "out" / f"{name}_rows.npy")
         assert (rows.shape, rows.dtype) == ((len(captions),), np.int64)
         for row, caption in zip(rows, captions, strict=True):
             words = tokenizer.tokenize(caption)[:6]
@@ -61,7 +61,7 @@ def test_each_image_finds_the_embedding_of_its_caption(made: Path):
 
 
 def test_the_empty_caption_comes_first_and_words_that_pandas_takes_for_nothing_are_captions(made: Path):
-    rows = [files.read_array(made / "out" / f"{name}_rows.npy").tolist() for name in ("train", "test")]
+    rows = [arrays.read_array(made / "out" / f"{name}_rows.npy").tolist() for name in ("train", "test")]
     assert rows == [[DISTINCT.index(caption) for caption in captions] for captions in (TRAIN, TEST)]
 
 
@@ -78,7 +78,7 @@ def test_what_is_cut_is_told(made: Path, tmp_path: Path, capsys):
 def test_the_same_job_gives_the_same_bytes_after_a_break_too(made: Path, tmp_path: Path, monkeypatch):
     written = []
 
-    def dies(path, array, write=files.write_array):
+    def dies(path, array, write=arrays.write_array):
         if len(written) == 2:
             raise KeyboardInterrupt
         written.append(path.name)
@@ -92,7 +92,7 @@ def test_the_same_job_gives_the_same_bytes_after_a_break_too(made: Path, tmp_pat
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("chunk*.npy")}
     assert len(before) == 2
     kept = []
-    write = files.write_array
+    write = arrays.write_array
     monkeypatch.setattr(files, "write_array", lambda path, array: (kept.append(path.name), write(path, array)))
     encode_captions.run(job(made, tmp_path))
     assert kept == ["chunk00000006.npy", "train_rows.npy", "test_rows.npy"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine.core import files, pixels
+from selfrefine.core import arrays, pixels
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import autoencoder
 from selfrefine.diffusion.autoencoder import FirstStage
@@ -28,9 +28,9 @@ def job(made, out, **changes):
 
 
 def test_latents_are_those_of_the_images_in_their_order(made):
-    latents = files.read_array(made / "latents.npy")
+    latents = arrays.read_array(made / "latents.npy")
     stage = FirstStage(tiny_latent.autoencoder(scale=2.0))
-    expected = stage.encode(pixels.to_float(files.read_images(made / "images.npy")))
+    expected = stage.encode(pixels.to_float(arrays.read_images(made / "images.npy")))
     assert (latents.shape, latents.dtype) == ((13, 3, 4, 4), np.float16)
     assert isinstance(latents, np.memmap)
     assert torch.allclose(torch.from_numpy(latents.astype(np.float32)), expected, atol=1e-5, rtol=1e-3)
@@ -39,14 +39,14 @@ def test_latents_are_those_of_the_images_in_their_order(made):
 def test_the_same_job_gives_the_same_bytes_after_a_break_too(made, tmp_path, monkeypatch):
     written = []
 
-    def dies(path, array, write=files.write_array):
+    def dies(path, array, write=arrays.write_array):
         if len(written) == 2:
             raise KeyboardInterrupt
         written.append(path.name)
         write(path, array)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "write_array", dies)
+        patch.setattr(arrays, "write_array", dies)
         with pytest.raises(KeyboardInterrupt):
             encode_data.run(job(made, tmp_path))
     assert written == ["chunk00000000.npy", "chunk00000005.npy"]

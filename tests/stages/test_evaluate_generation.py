@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from selfrefine.core import arrays as core_arrays
 from selfrefine.core import files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
@@ -30,7 +31,7 @@ def features(name):
 def write(path, **changes):
     """The features of all rows in one file; `changes` replace some of a row's."""
     arrays = {row: features(row) | changes.get(row, {}) for row in SHIFTS}
-    files.write_arrays(
+    core_arrays.write_arrays(
         path, {f"{row}/{space}": array for row, spaces in arrays.items() for space, array in spaces.items()}
     )
 

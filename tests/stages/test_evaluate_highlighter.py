@@ -6,11 +6,11 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
-from selfrefine.core import files
+from selfrefine.core import arrays, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
+from selfrefine.core.names import FAKE_SPLICE
 from selfrefine.evidence import planted_flaws, shortcut_baseline
-from selfrefine.evidence.planted_flaws import FAKE_SPLICE
 from selfrefine.highlighter import gradcam
 from selfrefine.highlighter import model as highlighter_model
 from selfrefine.highlighter.data import RealsAndFakes, fakes_of_draw
@@ -43,7 +43,7 @@ def job(tmp_path_factory):
     folder = tmp_path_factory.mktemp("evaluate_highlighter")
     images = tiny_highlighter.images(190, 16, striped=False)  # one kind, so that random weights cannot tell them apart
     for name, part in (("real", images[:60]), ("fake", images[60:180]), ("test", images[180:])):
-        files.write_array(folder / name, part)
+        arrays.write_array(folder / name, part)
     for row in ROWS:
         model = tiny_highlighter.highlighter(shortcut_guard=row != "unguarded")
         model.draw = int(row == "second")
@@ -57,7 +57,7 @@ def job(tmp_path_factory):
 
 
 def data(folder, draw=0):
-    real, fake = (files.read_images(folder / name) for name in ("real", "fake"))
+    real, fake = (arrays.read_images(folder / name) for name in ("real", "fake"))
     return RealsAndFakes(real, fakes_of_draw(fake, draw, 60), 0, draw)
 
 
@@ -163,12 +163,12 @@ def test_without_the_unguarded_one_nothing_is_said_of_the_guard(job, tmp_path):
 
 
 def test_examples_are_the_first_fakes_of_the_test_part_and_the_first_fake_splices(job):
-    examples, model = files.read_arrays(job.outputs.examples), load(job, "flaw")
+    examples, model = arrays.read_arrays(job.outputs.examples), load(job, "flaw")
     fakes = data(job.inputs.real.parent).part("test").of(FAKE)
     assert np.array_equal(examples["images"], fakes.images[:3])
     assert np.array_equal(examples["maps"], gradcam.explain(model, fakes.images, fakes.streams, torch.float32)[:3])
     patch = planted_flaws.Patch(0.5, 0.2, 0.2, 40.0, 90.0)
-    planted = planted_flaws.plant(files.read_images(job.inputs.test)[:6], fakes.images, patch, 0)
+    planted = planted_flaws.plant(arrays.read_images(job.inputs.test)[:6], fakes.images, patch, 0)
     assert np.array_equal(examples["planted_images"], planted.images[FAKE_SPLICE][:3])
     assert np.array_equal(examples["planted_masks"], planted.masks[:3])
     streams = planted_flaws.dither_streams(6, 0)

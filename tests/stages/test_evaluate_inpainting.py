@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine.core import files
+from selfrefine.core import arrays, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
 from selfrefine.metrics import features, frechet, perceptual, similarity
@@ -30,15 +30,15 @@ def job(tmp_path_factory):
     weights = folder / "alexnet" / "weights.safetensors"
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        files.write_tensors(weights, {f"features.{k}": v for k, v in alexnet_features().state_dict().items()})
+        arrays.write_tensors(weights, {f"features.{k}": v for k, v in alexnet_features().state_dict().items()})
     places = [(mask, variant) for mask in MASKS for variant in VARIANTS]
     for mask, variant in places:
         for kind in ("images", "raw"):
-            files.write_array(folder / mask / variant / f"{kind}.npy", result(mask, variant, kind))
+            arrays.write_array(folder / mask / variant / f"{kind}.npy", result(mask, variant, kind))
         known = np.full((N, 16, 16), 255, np.uint8)
         known[:, : 4 * (1 + MASKS.index(mask))] = 0
-        files.write_array(folder / mask / variant / "masks.npy", known)
-    files.write_array(folder / "photographs.npy", tiny.tiny_images(10, 16))
+        arrays.write_array(folder / mask / variant / "masks.npy", known)
+    arrays.write_array(folder / "photographs.npy", tiny.tiny_images(10, 16))
     paths = [
         tuple(folder / mask / variant / f"{kind}.npy" for mask, variant in places)
         for kind in ("images", "raw", "masks")

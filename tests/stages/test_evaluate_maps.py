@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from selfrefine.core import arrays as core_arrays
 from selfrefine.core import files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
@@ -35,8 +36,8 @@ MAPS = ["flaw", "real_map", "second", "moment_gap", "edge", "gaussian_center"]
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     folder = tmp_path_factory.mktemp("inputs")
-    files.write_array(folder / "real.npy", tiny_highlighter.images(40, SIZE, striped=False))
-    files.write_array(folder / "fake.npy", tiny_highlighter.images(25, SIZE, striped=True))
+    core_arrays.write_array(folder / "real.npy", tiny_highlighter.images(40, SIZE, striped=False))
+    core_arrays.write_array(folder / "fake.npy", tiny_highlighter.images(25, SIZE, striped=True))
     flaw, second = tiny_highlighter.highlighter(), tiny_highlighter.highlighter()
     with torch.no_grad():
         second.head[3].weight += 0.05 * torch.randn((2, 512), generator=torch.Generator().manual_seed(1))
@@ -76,7 +77,7 @@ def test_figures_are_tidy_and_those_of_the_library(inputs: Inputs, out: Path) ->
     assert list(dict.fromkeys(table["variant"])) == ["flaw", "real_map", "second"]
     assert found.loc[("real_map", "map_mean"), "sha256"] == files.sha256(inputs.highlighters[0])
     assert found.loc[("second", "map_mean"), "sha256"] == files.sha256(inputs.highlighters[1])
-    last = files.read_images(inputs.fake)[-12:]
+    last = core_arrays.read_images(inputs.fake)[-12:]
     evidence = compared_maps.single_maps(
         tiny_highlighter.highlighter(), last, compared_maps.FAKES, seed=0, dtype=torch.float32, label=""
     )
@@ -87,10 +88,10 @@ def test_figures_are_tidy_and_those_of_the_library(inputs: Inputs, out: Path) ->
 
 
 def test_maps_are_kept_with_the_first_images(inputs: Inputs, out: Path) -> None:
-    arrays = files.read_arrays(out / "maps.npz")
+    arrays = core_arrays.read_arrays(out / "maps.npz")
     assert [name.removeprefix("mean/") for name in arrays if name.startswith("mean/")] == MAPS
     assert all(arrays[f"mean/{name}"].shape == (SIZE, SIZE) for name in MAPS)
-    assert np.array_equal(arrays["images"], files.read_images(inputs.fake)[-12:][:3])
+    assert np.array_equal(arrays["images"], core_arrays.read_images(inputs.fake)[-12:][:3])
     assert arrays["single/second"].shape == (3, SIZE, SIZE)
     assert not np.array_equal(arrays["mean/flaw"], arrays["mean/second"])
 

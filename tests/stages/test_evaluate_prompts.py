@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 import torch
 
-from selfrefine.core import files
+from selfrefine.core import arrays, files, names
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
-from selfrefine.metrics import intervals, prompt_agreement, prompt_classifier
+from selfrefine.metrics import intervals, prompt_agreement
 from selfrefine.stages import evaluate_prompts
 from selfrefine.stages.evaluate_prompts import Config, Inputs, Outputs
+from selfrefine.training import classifier
 from tests.metrics.test_prompt_classifier import LABELS, SETTINGS, garments
 from tests.support import tiny, tiny_clip
 
@@ -31,18 +32,18 @@ def of_label(label):
 def job(tmp_path_factory):
     folder = tmp_path_factory.mktemp("prompts")
     images, labels = garments(200)
-    model = prompt_classifier.initial_classifier(labels, 8, 0)
-    prompt_classifier.ClassifierTrainer(model, images, labels, SETTINGS, torch.float32).run(folder, "test")
+    model = classifier.initial_classifier(labels, 8, 0)
+    classifier.ClassifierTrainer(model, images, labels, SETTINGS, torch.float32).run(folder, "test")
     model.save(folder / "classifier.safetensors")
     test, labels = garments(PROMPTS, seed=5)
-    files.write_array(folder / "test.npy", test)
+    arrays.write_array(folder / "test.npy", test)
     items = {"label": labels, "caption": [CAPTIONS[label] for label in labels], "source": np.arange(PROMPTS)}
     files.write_table(folder / "items.csv", pd.DataFrame(items))
     prompted = labels[np.arange(N) % PROMPTS]
     followed = np.stack([of_label(label) for label in prompted])
     ignored = np.stack([of_label(LABELS[0])] * N)
     for variant, made in zip(VARIANTS, (ignored, followed), strict=True):
-        files.write_array(folder / f"{variant}.npy", made)
+        arrays.write_array(folder / f"{variant}.npy", made)
     return Job(
         "evaluate_prompts",
         Config(tiny.NAMES, "cpu", VARIANTS, "baseline", "", 16),
@@ -69,12 +70,12 @@ def test_every_row_is_measured(tables):
     assert metrics.groupby("variant")["metric"].agg(set).to_dict() == {
         "baseline": figures,
         "reverse": figures | {prompt_agreement.DIFFERENCE},
-        prompt_agreement.PHOTOGRAPHS: figures,
+        names.PHOTOGRAPHS: figures,
     }
     assert metrics.groupby("variant")["n_images"].first().to_dict() == {
         "baseline": N,
         "reverse": N,
-        prompt_agreement.PHOTOGRAPHS: PROMPTS,
+        names.PHOTOGRAPHS: PROMPTS,
     }
     assert set(metrics["network"]) == {"classifier"}
     assert not metrics["value"].isna().any()
@@ -95,7 +96,7 @@ def test_who_follows_the_prompts_is_seen(job, tables):
     difference = found.loc[("reverse", prompt_agreement.DIFFERENCE)]
     expected = intervals.share_difference_interval(round(N * (1.0 - by_chance)), 0, N)
     assert difference[["value", "low", "high"]].tolist() == pytest.approx(list(vars(expected).values()))
-    assert found.loc[(prompt_agreement.PHOTOGRAPHS, prompt_agreement.AGREEMENT), "value"] > 0.9
+    assert found.loc[(names.PHOTOGRAPHS, prompt_agreement.AGREEMENT), "value"] > 0.9
 
 
 def test_each_image_stands_with_its_prompt(job, tables):
@@ -136,7 +137,7 @@ def test_the_reference_must_be_among_the_variants(job):
 
 
 def test_rows_of_different_numbers_do_not_compare(job, tmp_path):
-    files.write_array(tmp_path / "short.npy", garments(9)[0])
+    arrays.write_array(tmp_path / "short.npy", garments(9)[0])
     inputs = replace(job.inputs, samples=(job.inputs.samples[0], tmp_path / "short.npy"))
     with pytest.raises(InputError, match=r"different numbers of images: \{'baseline': 40, 'reverse': 9\}"):
         evaluate_prompts.run(Job(job.name, job.config, inputs, job.outputs))

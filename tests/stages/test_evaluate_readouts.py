@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from selfrefine import networks
-from selfrefine.core import files
+from selfrefine.core import arrays, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
 from selfrefine.diffusion import noise_schedule
@@ -43,8 +43,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     for variant in VARIANTS:
         seed = int(variant == "both")
         networks.save(tiny_pipeline(seed), folder / variant / "pipeline")
-        files.write_array(folder / variant / "maps.npy", MAPS if seed else MAPS[:0])
-        files.write_array(folder / variant / "images.npy", tiny_images(52)[32 + seed * 5 :])
+        arrays.write_array(folder / variant / "maps.npy", MAPS if seed else MAPS[:0])
+        arrays.write_array(folder / variant / "images.npy", tiny_images(52)[32 + seed * 5 :])
     return Inputs(
         *(tuple(folder / variant / name for variant in VARIANTS) for name in ("pipeline", "maps.npy", "images.npy")),
         test=write_images(folder / "test.npy"),
@@ -81,7 +81,7 @@ def test_every_variant_is_read_out_against_the_reference(inputs: Inputs, tmp_pat
 def test_values_are_those_of_the_library(inputs: Inputs, tmp_path: Path) -> None:
     run(job(inputs, tmp_path))
     found = files.read_table(tmp_path / "metrics.csv").set_index(["metric", "variant"])["value"]
-    guidance_map, images = MAPS.mean(axis=0), files.read_images(inputs.test)[:12]
+    guidance_map, images = MAPS.mean(axis=0), arrays.read_images(inputs.test)[:12]
     products = []
     for seed in (1, 0):
         pipeline = tiny_pipeline(seed)
@@ -92,11 +92,11 @@ def test_values_are_those_of_the_library(inputs: Inputs, tmp_path: Path) -> None
     network, chosen = probes.load_vgg16(inputs.weights, torch.device("cpu")), probes.quarters(guidance_map, 2)
     assert chosen is not None
     paths = (inputs.samples[1], inputs.samples[0], inputs.test)
-    sets = [probes.features_at(network, files.read_images(path)[:10], chosen, 16) for path in paths]
+    sets = [probes.features_at(network, arrays.read_images(path)[:10], chosen, 16) for path in paths]
     assert found["place_log_ratio", "both"] == pytest.approx(probes.place(*sets).value, rel=1e-4)
     critic = model.load(inputs.critic, torch.device("cpu"))
     logits = [
-        probes.fake_logits(critic, files.read_images(path)[:10], seed=0, dtype=torch.float32)
+        probes.fake_logits(critic, arrays.read_images(path)[:10], seed=0, dtype=torch.float32)
         for path in inputs.samples[1::-1]
     ]
     assert found["critic_logit", "both"] == pytest.approx(logits[0].mean() - logits[1].mean(), rel=1e-4)
@@ -104,7 +104,7 @@ def test_values_are_those_of_the_library(inputs: Inputs, tmp_path: Path) -> None
 
 def test_a_map_that_is_the_same_everywhere_has_no_place(inputs: Inputs, tmp_path: Path) -> None:
     flat = tmp_path / "maps.npy"
-    files.write_array(flat, np.full((1, SIZE, SIZE), 0.2, np.float32))
+    arrays.write_array(flat, np.full((1, SIZE, SIZE), 0.2, np.float32))
     run(job(dataclasses.replace(inputs, maps=(flat, flat, flat)), tmp_path))
     table = files.read_table(tmp_path / "metrics.csv").set_index("metric")
     assert len(table) == 6

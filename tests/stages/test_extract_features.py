@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine.core import files
+from selfrefine.core import arrays, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
 from selfrefine.metrics import features
@@ -25,7 +25,7 @@ def weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "alexnet" / "weights.safetensors"
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        files.write_tensors(path, {f"features.{k}": v for k, v in alexnet_features().state_dict().items()})
+        arrays.write_tensors(path, {f"features.{k}": v for k, v in alexnet_features().state_dict().items()})
     return path
 
 
@@ -39,7 +39,7 @@ def job(tmp_path, weights):
     """A job on ten images of each row; `changes` replace leaves of its config."""
     paths = [tmp_path / row / "images.npy" for row in ROWS]
     for row, path in zip(ROWS, paths, strict=True):
-        files.write_array(path, images(row))
+        arrays.write_array(path, images(row))
 
     def build(**changes):
         values = {
@@ -61,7 +61,7 @@ def job(tmp_path, weights):
 
 def test_every_row_has_the_features_of_its_first_images_bit_for_bit(job, weights):
     run(job())
-    found = files.read_arrays(job().outputs.features)
+    found = arrays.read_arrays(job().outputs.features)
     assert list(found) == [f"{row}/{NETWORK}" for row in ROWS]
     model = features.extractor(NETWORK, {"alexnet": weights})
     for row in ROWS:
@@ -74,10 +74,10 @@ def test_every_row_has_the_features_of_its_first_images_bit_for_bit(job, weights
 
 def test_photographs_may_be_more_than_samples_and_end_where_the_split_does(job):
     run(job())
-    few = files.read_arrays(job().outputs.features)
+    few = arrays.read_arrays(job().outputs.features)
     for n_reference, rows in ((9, 9), (100, 10)):
         run(job(n_reference=n_reference))
-        found = files.read_arrays(job().outputs.features)
+        found = arrays.read_arrays(job().outputs.features)
         assert [len(array) for array in found.values()] == [8, 8, 8, 8, rows, rows]
         for name, array in found.items():
             np.testing.assert_allclose(array[:8], few[name], atol=1e-5)
@@ -85,13 +85,13 @@ def test_photographs_may_be_more_than_samples_and_end_where_the_split_does(job):
 
 def test_rows_that_a_killed_job_finished_are_not_extracted_again(job):
     run(job())
-    whole = files.read_arrays(job().outputs.features)
+    whole = arrays.read_arrays(job().outputs.features)
     marked = np.zeros((8, 256), np.float32)
     with suppress(KeyboardInterrupt), job().scratch() as scratch:
-        files.write_array(scratch / f"both.{NETWORK}.npy", marked)
+        arrays.write_array(scratch / f"both.{NETWORK}.npy", marked)
         raise KeyboardInterrupt
     run(job())
-    resumed = files.read_arrays(job().outputs.features)
+    resumed = arrays.read_arrays(job().outputs.features)
     assert np.array_equal(resumed.pop(f"both/{NETWORK}"), marked)
     assert all(np.array_equal(array, whole[name]) for name, array in resumed.items())
 

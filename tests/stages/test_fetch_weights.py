@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.core.job import Job
 from selfrefine.pretrained import imagenet_backbones, imagenet_weights
 from selfrefine.stages import fetch_weights
@@ -37,7 +37,7 @@ def test_the_file_loads_strictly_and_does_not_tell_its_provider(tensors: dict[st
     torch.save(tensors, "published/alexnet-owt.pth")
     fetch_weights.run(job("published"))
     path = job("published").outputs.weights
-    written, metadata = files.read_tensors(path)
+    written, metadata = arrays.read_tensors(path)
     network = imagenet_backbones.alexnet_features()
     network.load_state_dict({name.removeprefix("features."): tensor for name, tensor in written.items()}, strict=True)
     assert torch.equal(network[0].weight, tensors["features.0.weight"])

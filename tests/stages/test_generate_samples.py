@@ -5,7 +5,7 @@ from diffusers import UNet2DModel
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from selfrefine import networks
-from selfrefine.core import files, pixels, random_streams
+from selfrefine.core import arrays, files, pixels, random_streams
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import noise_schedule, sampling
 from selfrefine.stages import generate_samples, train_base
@@ -94,7 +94,7 @@ def test_bfloat16_gives_nearly_the_same_images(pipeline, ten, tmp_path):
 
 def test_an_untrained_control_is_other_images_of_the_same_noise(pipeline, ten, tmp_path):
     maps = np.full((2, tiny.SIZE, tiny.SIZE), 0.5, np.float32)
-    files.write_array(tmp_path / "maps.npy", maps)
+    arrays.write_array(tmp_path / "maps.npy", maps)
     files.write_json(tmp_path / "config.json", vars(tiny.refined_config(forward_weight=0.05, reverse_weight=0.05)))
     some_map = (tmp_path / "maps.npy", tmp_path / "config.json")
     assert np.array_equal(sample(pipeline, tmp_path / "none", some_map=some_map), ten)
@@ -105,7 +105,7 @@ def test_an_untrained_control_is_other_images_of_the_same_noise(pipeline, ten, t
 
 
 def test_a_control_of_a_variant_without_a_map_names_its_row(pipeline, tmp_path):
-    files.write_array(tmp_path / "maps.npy", np.zeros((0, tiny.SIZE, tiny.SIZE), np.float32))
+    arrays.write_array(tmp_path / "maps.npy", np.zeros((0, tiny.SIZE, tiny.SIZE), np.float32))
     files.write_json(tmp_path / "config.json", vars(tiny.refined_config(forward="none", reverse="none")))
     some_map = (tmp_path / "maps.npy", tmp_path / "config.json")
     with pytest.raises(InputError, match=r"samplings\.both\.map_of: names a variant without a map"):

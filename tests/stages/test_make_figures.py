@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib import image
 
-from selfrefine.core import files
+from selfrefine.core import arrays, files
 from selfrefine.core.job import Job
 from selfrefine.stages import make_figures
 from selfrefine.stages.make_figures import Config, Inputs, Outputs
@@ -49,9 +49,9 @@ def inputs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("inputs")
     draws = np.random.default_rng(0)
     for variant, refreshes in (("baseline", 0), ("both", 3)):
-        files.write_array(folder / f"{variant}.npy", draws.integers(0, 256, (6, 16, 16, 3), dtype=np.uint8))
+        arrays.write_array(folder / f"{variant}.npy", draws.integers(0, 256, (6, 16, 16, 3), dtype=np.uint8))
         maps = draws.random((refreshes, 16, 16), dtype=np.float32)
-        files.write_array(folder / f"{variant}_maps.npy", maps)
+        arrays.write_array(folder / f"{variant}_maps.npy", maps)
         table = {"step": 20 + 5 * np.arange(refreshes), "mean": maps.mean((1, 2)), "std": maps.std((1, 2))}
         files.write_table(folder / f"{variant}_refreshes.csv", pd.DataFrame(table))
         files.write_table(folder / f"{variant}_loss.csv", pd.DataFrame({"step": [25, 30, 35], "loss": draws.random(3)}))
@@ -63,12 +63,12 @@ def inputs(tmp_path_factory):
         "planted_maps": draws.random((2, 32, 32), dtype=np.float32),
         "planted_masks": np.pad(np.ones((2, 4, 4), np.float32), ((0, 0), (3, 9), (5, 7))),
     }
-    files.write_arrays(folder / "examples.npz", examples)
+    arrays.write_arrays(folder / "examples.npz", examples)
     mean_maps = {f"mean/{name}": draws.random((16, 16), dtype=np.float32) for name in ("flaw", "edge")}
-    files.write_arrays(folder / "maps.npz", mean_maps)
+    arrays.write_arrays(folder / "maps.npz", mean_maps)
     line = {"one": "flaw", "other": "edge", "r": 0.3, "low": 0.2, "high": 0.4, "n_images": 9}
     files.write_table(folder / "correlations.csv", pd.DataFrame([line]))
-    files.write_array(folder / "masks.npy", 255 * draws.integers(0, 2, (6, 16, 16), dtype=np.uint8))
+    arrays.write_array(folder / "masks.npy", 255 * draws.integers(0, 2, (6, 16, 16), dtype=np.uint8))
     files.write_table(folder / "items.csv", pd.DataFrame({"label": [1] * 5, "caption": ["a boot"] * 5}))
     variants = ("baseline", "both")
     return Inputs(
@@ -123,7 +123,7 @@ def test_each_data_set_shows_its_own_variants_below_its_photographs(inputs):
         "Garments": ["Photographs", "Baseline", "Forward + reverse"],
         "Hats, Other DDPM": ["Photographs", "Forward + reverse"],
     }
-    both = files.read_images(inputs.samples[1])[:4]
+    both = arrays.read_images(inputs.samples[1])[:4]
     assert np.array_equal(blocks["Hats, Other DDPM"]["Forward + reverse"], both)
 
 
@@ -151,8 +151,8 @@ def test_each_family_shows_its_reference_and_the_row_that_it_names(inputs):
         "DDPM": ["Baseline", "Forward + reverse"],
         "U-ViT": ["Baseline", "Reverse"],
     }
-    assert np.array_equal(blocks["U-ViT"]["Reverse"], files.read_images(one)[:4])
-    assert np.array_equal(blocks["DDPM"]["Forward + reverse"], files.read_images(two)[:4])
+    assert np.array_equal(blocks["U-ViT"]["Reverse"], arrays.read_images(one)[:4])
+    assert np.array_equal(blocks["DDPM"]["Forward + reverse"], arrays.read_images(two)[:4])
 
 
 def test_the_caption_of_families_names_the_steps_of_each():

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from selfrefine.core import files
+from selfrefine.core import arrays, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
 from selfrefine.data import captions, idx_images
@@ -73,8 +73,8 @@ def written() -> dict[str, bytes]:
 def test_the_command_prepares_the_first_images_of_both_splits_in_order(photographs: np.ndarray):
     config = of_source(max_images=4)
     assert command(config).returncode == 0
-    assert np.array_equal(files.read_images(OUTPUTS.train_images), idx_images.prepare(photographs[:4], 16, 2))
-    assert np.array_equal(files.read_images(OUTPUTS.test_images), idx_images.prepare(photographs[4:], 16, 2))
+    assert np.array_equal(arrays.read_images(OUTPUTS.train_images), idx_images.prepare(photographs[:4], 16, 2))
+    assert np.array_equal(arrays.read_images(OUTPUTS.test_images), idx_images.prepare(photographs[4:], 16, 2))
     items = OUTPUTS.train_items.read_text().splitlines()
     assert items == ["label,caption,source", "9,ankle boot,0", "0,t-shirt,1", "2,pullover,2", "5,sandal,3"]
     items = OUTPUTS.test_items.read_text().splitlines()
@@ -85,7 +85,7 @@ def test_the_command_prepares_the_first_images_of_both_splits_in_order(photograp
 
 def test_chosen_classes_keep_their_order_labels_and_sources(photographs: np.ndarray):
     prepare_data.run(job(of_source(classes=("ankle boot", "sandal"), max_images=2)))
-    assert np.array_equal(files.read_images(OUTPUTS.train_images), idx_images.prepare(photographs[[0, 3]], 16, 2))
+    assert np.array_equal(arrays.read_images(OUTPUTS.train_images), idx_images.prepare(photographs[[0, 3]], 16, 2))
     assert OUTPUTS.train_items.read_text().splitlines()[1:] == ["9,ankle boot,0", "5,sandal,3"]
     assert OUTPUTS.test_items.read_text().splitlines()[1:] == ["9,ankle boot,1"]
 
@@ -118,7 +118,7 @@ def test_fewer_images_than_allowed_are_all_taken_and_twice_gives_equal_bytes(pho
     first = written()
     prepare_data.run(job(of_source()))
     assert written() == first
-    assert len(files.read_images(OUTPUTS.train_images)) == 6
+    assert len(arrays.read_images(OUTPUTS.train_images)) == 6
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def items(split: str) -> pd.DataFrame:
 def test_the_command_prepares_a_folder_of_everything(photos: Path):
     done = command(of_folder(), NOTHING)
     assert done.returncode == 0, done.stderr
-    both = [(items(split), files.read_images(getattr(OUTPUTS, f"{split}_images"))) for split in ("train", "test")]
+    both = [(items(split), arrays.read_images(getattr(OUTPUTS, f"{split}_images"))) for split in ("train", "test")]
     for table, images in both:
         assert len(table) == len(images) > 5
         assert images.shape[1:] == (8, 8, 3)
@@ -244,8 +244,8 @@ def test_a_copy_of_a_training_image_leaves_test(photos: Path, capsys: pytest.Cap
     assert tested not in set(items("test")["source"])
     assert f"{tested},moved to train,same pixels as {trained}" in OUTPUTS.notes.read_text().splitlines()
     assert capsys.readouterr().out.splitlines()[-1].endswith(", 2 skipped, 1 moved to train")
-    seen = {image.tobytes() for image in files.read_images(OUTPUTS.train_images)}
-    assert not any(image.tobytes() in seen for image in files.read_images(OUTPUTS.test_images))
+    seen = {image.tobytes() for image in arrays.read_images(OUTPUTS.train_images)}
+    assert not any(image.tobytes() in seen for image in arrays.read_images(OUTPUTS.test_images))
 
 
 def test_captions_of_a_folder_come_from_its_file(photos: Path, capsys: pytest.CaptureFixture[str]):

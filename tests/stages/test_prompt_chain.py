@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from selfrefine import networks
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.core.errors import InputError
-from selfrefine.diffusion import autoencoder, noise_schedule, sampling
+from selfrefine.diffusion import autoencoder, noise_schedule, samplers
 from selfrefine.diffusion import prompts as diffusion_prompts
 from selfrefine.stages import encode_data, generate_fakes, generate_samples, train_base, train_refined
 from tests.support import tiny, tiny_latent, tiny_prompt
@@ -198,13 +198,13 @@ def our_images(folder, latents, scale):
     pipeline, captions = networks.load(folder, torch.device("cpu")), tiny_prompt.captions()
     network = diffusion_prompts.prompted(pipeline.unet.eval(), captions, range(3), scale)
     with torch.no_grad():
-        made = sampling.ddim(network, noise_schedule.of(pipeline), latents, tiny.TIMESTEPS, [])
+        made = samplers.ddim(network, noise_schedule.of(pipeline), latents, tiny.TIMESTEPS, [])
         return (autoencoder.of(pipeline).decode(made).permute(0, 2, 3, 1).numpy() + 1) / 2
 
 
 def test_stock_diffusers_makes_our_images_of_a_prompt_without_our_package(chain, heeding, tmp_path):
     prompts, latents = tiny_prompt.PROMPTS[1:], torch.randn((3, 3, 4, 4), generator=torch.Generator().manual_seed(0))
-    files.write_array(tmp_path / "latents.npy", latents.numpy())
+    arrays.write_array(tmp_path / "latents.npy", latents.numpy())
     folders = chain / "reverse" / "pipeline", heeding / "pipeline"
     command = [sys.executable, "-c", STRANGER, *folders, tmp_path / "latents.npy", tmp_path / "out.npy", *prompts]
     ended = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from diffusers import VQModel
 
-from selfrefine.core import files, pixels
+from selfrefine.core import arrays, files, pixels
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import autoencoder
 from selfrefine.diffusion.autoencoder import FirstStage
@@ -36,7 +36,7 @@ def test_stock_diffusers_loads_the_folder(trained):
 
 def test_latents_of_the_images_that_it_was_scaled_by_have_unit_variance(images, trained):
     stage = FirstStage(autoencoder.load(files.check_folder(trained / "autoencoder"), CPU))
-    first = pixels.to_float(files.read_images(images)[: tiny_latent.TEST_IMAGES])
+    first = pixels.to_float(arrays.read_images(images)[: tiny_latent.TEST_IMAGES])
     assert float(stage.encode(first).std()) == pytest.approx(1.0, rel=1e-4)
     assert stage.scale != 1.0
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.core.errors import InputError
 from selfrefine.stages import train_base
 from tests.support import tiny
@@ -35,7 +35,7 @@ def run(images, folder, **changes):
 
 def test_the_pipeline_holds_the_moving_average_of_the_state(trained):
     exported = load_file(trained / WEIGHTS)
-    tensors, _ = files.read_tensors(trained / "state.safetensors")
+    tensors, _ = arrays.read_tensors(trained / "state.safetensors")
     average = {name.removeprefix("ema/"): value for name, value in tensors.items() if name.startswith("ema/")}
     assert exported.keys() == average.keys()
     assert all(torch.equal(exported[name], value) for name, value in average.items())
@@ -43,12 +43,12 @@ def test_the_pipeline_holds_the_moving_average_of_the_state(trained):
 
 
 def test_the_state_tells_step_and_settings(trained):
-    _, metadata = files.read_tensors(trained / "state.safetensors")
+    _, metadata = arrays.read_tensors(trained / "state.safetensors")
     assert metadata == {"step": tiny.STEPS, "settings": vars(tiny.tiny_settings()) | {"betas": [0.9, 0.999]}}
 
 
 def test_the_state_holds_the_moments_of_every_weight(trained):
-    tensors, _ = files.read_tensors(trained / "state.safetensors")
+    tensors, _ = arrays.read_tensors(trained / "state.safetensors")
     groups = {name.split("/")[0] for name in tensors}
     names = {group: {name.split("/", 1)[1] for name in tensors if name.startswith(f"{group}/")} for group in groups}
     assert groups == {"weights", "ema", "step", "exp_avg", "exp_avg_sq"}
@@ -95,7 +95,7 @@ def test_it_learns(images, tmp_path):
 
 def test_a_grey_data_set_trains_a_network_of_one_channel(tmp_path):
     grey = tiny.tiny_images()[..., :1].repeat(3, axis=3)
-    files.write_array(tmp_path / "grey.npy", np.ascontiguousarray(grey))
+    arrays.write_array(tmp_path / "grey.npy", np.ascontiguousarray(grey))
     run(tmp_path / "grey.npy", tmp_path / "out", network=tiny.NETWORK | {"channels": 1})
     assert load_file(tmp_path / "out" / WEIGHTS)["conv_in.weight"].shape == (8, 1, 3, 3)
     assert load_file(tmp_path / "out" / WEIGHTS)["conv_out.weight"].shape == (1, 8, 3, 3)

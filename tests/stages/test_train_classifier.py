@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from selfrefine.core import files
+from selfrefine.core import arrays, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
 from selfrefine.metrics import intervals, prompt_classifier
@@ -38,7 +38,7 @@ def inputs(tmp_path_factory):
     paths = []
     for seed, (split, count) in enumerate({"train": 80, "test": 30}.items()):
         images, labels = garments(count, seed=seed)
-        files.write_array(folder / f"{split}.npy", images)
+        arrays.write_array(folder / f"{split}.npy", images)
         files.write_table(folder / f"{split}.csv", pd.DataFrame({"label": labels, "caption": "a garment"}))
         paths += [folder / f"{split}.npy", folder / f"{split}.csv"]
     return Inputs(*paths)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
 from selfrefine.highlighter import model as highlighter_model
@@ -36,7 +36,7 @@ CONFIG = Config(
 def inputs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("inputs")
     for name, striped in (("real", False), ("fake", True)):
-        files.write_array(folder / name, tiny_highlighter.images(20, 16, striped=striped))
+        arrays.write_array(folder / name, tiny_highlighter.images(20, 16, striped=striped))
     return Inputs(folder / "real", folder / "fake", tiny_highlighter.write_weights(folder / "weights"))
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from selfrefine import networks
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.diffusion import noise_schedule
 from selfrefine.guidance.map_refresh import Guide
 from selfrefine.highlighter import model
@@ -90,7 +90,7 @@ def test_the_first_map_shows_the_flaws_of_the_averaged_weights_at_the_fork(forke
         config.refinement(),
         noise_schedule.of(pipeline),
         model.load(forked / "highlighter", cpu),
-        files.read_images(forked / "images.npy"),
+        arrays.read_images(forked / "images.npy"),
         seed=0,
         dtype=torch.float32,
         horizontal_flip=True,
@@ -111,9 +111,9 @@ def test_a_variant_without_map_has_an_empty_stack_and_an_empty_table(forked):
 
 
 def test_settings_come_from_the_state_not_from_params(forked, tmp_path):
-    tensors, metadata = files.read_tensors(forked / "base" / "state.safetensors")
+    tensors, metadata = arrays.read_tensors(forked / "base" / "state.safetensors")
     metadata["settings"] |= {"learning_rate": 0.02, "batch_size": 2}
-    files.write_tensors(tmp_path / "state", tensors, metadata)
+    arrays.write_tensors(tmp_path / "state", tensors, metadata)
     changed = run(forked, tmp_path / "out", {"state": tmp_path / "state"})
     assert pd.read_csv(tmp_path / "out" / "loss.csv")["learning_rate"].unique() == pytest.approx([0.02 * 0.3])
     assert changed[WEIGHTS] != (forked / "both" / WEIGHTS).read_bytes()

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from selfrefine import networks
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.core.job import Job
 from selfrefine.diffusion import noise_schedule
 from selfrefine.stages import generate_fakes, generate_samples, train_base, train_refined
@@ -93,7 +93,7 @@ def bytes_below(folder: Path) -> dict[str, bytes]:
 
 def write_images(path: Path, n: int = 32) -> Path:
     """A file of tiny images."""
-    files.write_array(path, tiny_images(n))
+    arrays.write_array(path, tiny_images(n))
     return path
 
 

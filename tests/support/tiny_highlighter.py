@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.core.random_streams import stream
 from selfrefine.highlighter.model import FAKE, REAL, Highlighter
 from selfrefine.pretrained.imagenet_backbones import VGG16_CONV5_3, vgg16_features
@@ -28,7 +28,7 @@ def scaled_features() -> dict[str, torch.Tensor]:
 def write_weights(path: Path) -> Path:
     """A weights file with torchvision's names."""
     tensors = {f"features.{name}": value for name, value in scaled_features().items()}
-    files.write_tensors(path, tensors)
+    arrays.write_tensors(path, tensors)
     return path
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from selfrefine import networks
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.core.job import Job
 from selfrefine.diffusion import autoencoder as diffusion_autoencoder
 from selfrefine.stages import encode_data, train_autoencoder
@@ -92,5 +92,5 @@ def encode_job(images: Path, folder: Path, out: Path, chunk_size: int = 5) -> Jo
 
 def write_large_images(path: Path) -> Path:
     """A file of tiny images of 16 px."""
-    files.write_array(path, tiny_images(size=2 * SIZE))
+    arrays.write_array(path, tiny_images(size=2 * SIZE))
     return path

@@ -2,8 +2,7 @@
 
 import math
 
-from selfrefine.evidence.planted_flaws import KINDS
-from selfrefine.evidence.pointing_game import READINGS
+from selfrefine.core.names import KINDS, READINGS
 from selfrefine.report.tables import table6
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from selfrefine import networks
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.diffusion.prompts import Captions
 from selfrefine.pretrained import text_encoder
 from selfrefine.pretrained.text_encoder import TextEncoder
@@ -72,7 +72,7 @@ def write_captions(folder: Path, n: int = 32, rows: Sequence[int] | None = None)
     """The files that encode_captions makes of `captions`."""
     made, paths = captions(n, rows), (folder / "embeddings.npy", folder / "rows.npy")
     for path, array in zip(paths, (made.embeddings, made.rows), strict=True):
-        files.write_array(path, array)
+        arrays.write_array(path, array)
     return paths
 
 

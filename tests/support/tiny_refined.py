@@ -2,7 +2,7 @@
 
 import math
 
-from selfrefine.report.tables.contrasts import Refined
+from selfrefine.report.results import Refined
 from tests.support.tiny_metrics import line
 
 PLAIN = {

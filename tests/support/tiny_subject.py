@@ -6,7 +6,7 @@ import torch
 
 from selfrefine.cost import bench_subject, refresh_cost
 from selfrefine.cost.bench_subject import Subject
-from selfrefine.guidance.map_refresh import Refinement
+from selfrefine.guidance.refinement import Refinement
 from tests.support.tiny import DIFFUSION, NETWORK, tiny_images, tiny_settings
 
 SIZES = refresh_cost.Sizes(

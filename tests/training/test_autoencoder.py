@@ -11,7 +11,7 @@ from selfrefine.core import pixels
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import autoencoder as diffusion_autoencoder
 from selfrefine.diffusion.autoencoder import FirstStage
-from selfrefine.training import autoencoder as training_autoencoder
+from selfrefine.metrics import reconstruction
 from selfrefine.training.autoencoder import FirstStageTrainer, Settings
 from tests.support.tiny import SIZE, tiny_images
 from tests.support.tiny_latent import AUTOENCODER, autoencoder
@@ -126,7 +126,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_advice(tmp_path):
 
 def test_the_round_trip_is_that_of_each_held_out_image():
     model, images = autoencoder(size=16, block_out_channels=[8]), tiny_images(6, 16)
-    found = training_autoencoder.round_trip(model, images, torch.device("cpu"), batch_size=4)
+    found = reconstruction.round_trip(model, images, torch.device("cpu"), batch_size=4)
     stage = FirstStage(model)
     decoded = pixels.to_uint8(stage.decode(stage.encode(pixels.to_float(images)))).astype(float)
     squares = ((decoded - images) ** 2).mean(axis=(1, 2, 3))
@@ -138,7 +138,7 @@ def test_the_round_trip_is_that_of_each_held_out_image():
 
 def test_an_autoencoder_of_one_code_uses_it_and_kl_has_none():
     images = tiny_images(4, 16)
-    one = training_autoencoder.round_trip(autoencoder(codes=1, size=16), images, torch.device("cpu"), 4)
+    one = reconstruction.round_trip(autoencoder(codes=1, size=16), images, torch.device("cpu"), 4)
     assert one["codes_used"].value == 1.0
-    kl = training_autoencoder.round_trip(autoencoder("kl", size=16), images, torch.device("cpu"), 4)
+    kl = reconstruction.round_trip(autoencoder("kl", size=16), images, torch.device("cpu"), 4)
     assert kl.keys() == {"psnr", "ssim"}

@@ -8,7 +8,8 @@ from selfrefine.core import pixels
 from selfrefine.diffusion import noise_schedule, sampling
 from selfrefine.evidence import compared_maps, map_correlation
 from selfrefine.evidence.jackknife_maps import MeanMap
-from selfrefine.guidance.map_refresh import Guide, Refinement
+from selfrefine.guidance.map_refresh import Guide
+from selfrefine.guidance.refinement import Refinement
 from selfrefine.highlighter import gradcam
 from selfrefine.highlighter.data import RealsAndFakes
 from selfrefine.metrics import features

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from selfrefine.core.errors import InputError
-from selfrefine.guidance.map_refresh import Maps, Refinement
+from selfrefine.guidance.map_refresh import Maps
+from selfrefine.guidance.refinement import Refinement
+from selfrefine.stages import train_refined
 from selfrefine.training import loop
 from tests.support.tiny import SIZE, tiny_trainer
 
@@ -119,7 +121,7 @@ def test_one_map_may_be_both_the_mfam_and_the_map_used(tmp_path):
 def test_refreshes_are_told_in_numbers():
     ramp = torch.arange(16.0).view(4, 4) / 16
     phase = loop.Phase(mfams=[ramp, ramp.T], maps=[torch.full((4, 4), 0.25), 1 - ramp], refreshed_at=[12, 16])
-    columns = loop.refresh_columns(phase)
+    columns = train_refined.refresh_columns(phase)
     assert columns["step"] == [12, 16]
     assert columns["mean"] == pytest.approx([0.25, 1 - 7.5 / 16])
     assert columns["std"] == pytest.approx([0.0, (21.25**0.5) / 16])

@@ -7,7 +7,7 @@ from selfrefine import networks
 from selfrefine.core.errors import InputError
 from selfrefine.cost.flops import LiveBytes
 from selfrefine.diffusion import noise_schedule
-from selfrefine.guidance.map_refresh import Refinement
+from selfrefine.guidance.refinement import Refinement
 from selfrefine.training.trainer import Trainer
 from tests.networks import test_improved_ddpm
 from tests.support import tiny, tiny_latent, tiny_prompt, tiny_uvit

@@ -13,7 +13,7 @@ from selfrefine.core import config_json, job
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import forward_process
 from selfrefine.guidance import attention_modulation
-from selfrefine.guidance.map_refresh import Refinement
+from selfrefine.guidance.refinement import Refinement
 from selfrefine.params import job_config
 from selfrefine.stages import train_refined
 from tests.params.test_check import project_params

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from selfrefine.core import files, job
+from selfrefine.core import devices, files
 from selfrefine.core.errors import InputError
 from selfrefine.cost import (
     bench_figures,
@@ -73,7 +73,7 @@ def bench(root: Path, values: Mapping[str, Any], sizes: Sizes) -> None:
     base = job_config.job(
         values, "train_base", {"dataset": job_config.selected(values, "datasets")[0], "model": bench_subject.MODEL}
     )
-    with job.device(base["device"]) as device:
+    with devices.device(base["device"]) as device:
         measured = bench_subject.of_params(values, device)
         clock = cost_clock.clock_of(device)
         costs = refresh_cost.measure(measured, sizes.refresh, clock, _tell)
@@ -102,7 +102,7 @@ def words(measured: bench_subject.Subject) -> str:
     size, precision = measured.size, cost_clock.name_of(measured.dtype)
     return (
         f"Model {bench_subject.MODEL} of params.yaml at {size} px in {precision}; {measured.device.type}, "
-        f"{job.processors()} processors, {torch.get_num_threads()} threads, "
+        f"{devices.processors()} processors, {torch.get_num_threads()} threads, "
         f"{platform.system()} {platform.machine()}, torch {torch.__version__}."
     )
 
@@ -122,7 +122,7 @@ def _tell(line: str) -> None:
 def main() -> None:
     """`python -m selfrefine.commands.bench` in the project's folder."""
     try:
-        job.set_threads()
+        devices.set_threads()
         bench(Path(), read_params(Path()), SIZES)
     except InputError as error:
         sys.exit(f"make bench: {error}")

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from selfrefine.commands.plan import read_params
 from selfrefine.core import config_json
 from selfrefine.core.errors import InputError
 from selfrefine.data import hub_images
 from selfrefine.data.hub_images import Source
 from selfrefine.params import job_config
+from selfrefine.params.experiment import read_params
 
 SCRATCH = Path("scratch", "photographs")
 

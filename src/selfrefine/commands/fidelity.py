@@ -14,9 +14,10 @@ from typing import Any
 
 import pandas as pd
 
-from selfrefine.core import config_json, files, job
+from selfrefine.core import config_json, devices, files
 from selfrefine.core import scratch as core_scratch
 from selfrefine.core.errors import InputError
+from selfrefine.core.names import FLAW
 from selfrefine.cost import fidelity_figure, fidelity_page, refresh_fidelity
 from selfrefine.cost.fidelity_pools import Run, pool_sizes, study
 from selfrefine.cost.refresh_fidelity import Size
@@ -34,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(prog="python -m selfrefine.commands.fidelity", allow_abbrev=False)
     found.add_argument("--experiment", help="whose models; that of params.yaml if left out")
     found.add_argument("--datasets", nargs="+", help="whose models; the first selected data set if left out")
-    found.add_argument("--highlighters", nargs="+", default=[job_config.FLAW], help="rows of highlighters")
+    found.add_argument("--highlighters", nargs="+", default=[FLAW], help="rows of highlighters")
     found.add_argument("--reference", default=REFERENCE, help="IMAGESxSTEPS of the map to compare with")
     found.add_argument("--candidates", nargs="+", default=list(CANDIDATES), help="IMAGESxSTEPS of refreshes")
     found.add_argument("--pool", type=int, default=1024, help="images of each number of steps")
@@ -92,8 +93,8 @@ def write(root: Path, arguments: argparse.Namespace) -> None:
     evaluations = sum(size.evaluations for size in sizes.values())
     print(f"{len(runs)} base models, {evaluations} network evaluations each", flush=True)
     with core_scratch.scratch(root / RESULTS / "fidelity" / "pools", _key(runs, sizes, arguments)) as scratch:
-        with job.device(arguments.device) as device:
-            dtype = job.precision(arguments.precision, device)
+        with devices.device(arguments.device) as device:
+            dtype = devices.precision(arguments.precision, device)
             models = [
                 model
                 for run in runs
@@ -124,13 +125,13 @@ def _precision(dtype: Any) -> str:
 
 
 def _machine() -> str:
-    return f"{job.processors()} processors, {platform.system()} {platform.machine()}"
+    return f"{devices.processors()} processors, {platform.system()} {platform.machine()}"
 
 
 def main() -> None:
     """Runs the study with the words of the command line."""
     arguments = parser().parse_args()
-    job.set_threads()
+    devices.set_threads()
     try:
         write(Path(), arguments)
     except (InputError, FileNotFoundError) as error:

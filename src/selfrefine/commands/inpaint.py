@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from selfrefine import networks
-from selfrefine.core import files, job, random_streams
+from selfrefine.core import devices, files, random_streams
 from selfrefine.core.errors import InputError
 from selfrefine.data import image_decoding
 from selfrefine.diffusion import noise_schedule, repaint
@@ -75,7 +75,7 @@ def write(arguments: argparse.Namespace) -> None:
     if arguments.out.suffix.lower() != ".png":
         raise InputError(f"--out is {arguments.out}; a name that ends in .png needed")
     resampling = Resampling(arguments.steps, arguments.jump_length, arguments.jump_samples, 1)
-    with job.device(arguments.device) as device:
+    with devices.device(arguments.device) as device:
         pipeline = networks.load(arguments.pipeline, device)
         levels, size = noise_schedule.of(pipeline), pipeline.unet.config.sample_size
         if not 2 <= arguments.steps <= len(levels.alphas_cumprod):
@@ -86,7 +86,7 @@ def write(arguments: argparse.Namespace) -> None:
         print(f"{resampling.evaluations():,} network evaluations", flush=True)
         pipeline.unet.eval()
         with torch.no_grad():
-            dtype = job.precision(arguments.precision, device)
+            dtype = devices.precision(arguments.precision, device)
             made = repaint.repaint_chunk(pipeline.unet, levels, image, mask, resampling, streams, dtype)
     encoded = io.BytesIO()
     Image.fromarray(repaint.paste(image, made, mask)[0]).save(encoded, format="PNG")
@@ -96,7 +96,7 @@ def write(arguments: argparse.Namespace) -> None:
 def main() -> None:
     """Inpaints with the words of the command line."""
     arguments = parser().parse_args()
-    job.set_threads()
+    devices.set_threads()
     try:
         write(arguments)
     except InputError as error:

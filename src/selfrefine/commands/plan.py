@@ -13,40 +13,14 @@ from typing import Any
 
 import pandas as pd
 
-from selfrefine.core import files
-from selfrefine.core import job as core_job
+from selfrefine.core import devices, files
 from selfrefine.core.errors import InputError
 from selfrefine.cost import clock, estimate, machine_rates, plan_table, planned_jobs
 from selfrefine.cost.loads import Load
-from selfrefine.params import check, job_config, references, required_folders, strict_yaml
+from selfrefine.params.experiment import read_params
 
 SECONDS = 2.0  # that each kind of work is measured
 BUSY = 0.5  # processes that want to run, from which on what is measured is not the machine's own speed
-
-
-def read_params(root: Path, experiment: str | None) -> tuple[dict[str, Any], list[str]]:
-    """params.yaml with the experiment's overlay, and in a line each the folders of images that are not there yet.
-
-    Args:
-        root: the project's folder.
-        experiment: a file of experiments/; None for the one that params.yaml names.
-
-    Raises:
-        InputError: something else is wrong with it.
-    """
-    base = strict_yaml.read(root / check.PARAMS)
-    name = experiment or str(base.get("experiment"))
-    known = sorted(path.stem for path in (root / "experiments").glob("*.yaml"))
-    if name not in known:
-        raise InputError(f"{name} is no file of experiments/{references.nearest(name, known)}")
-    values = job_config.merge(base, strict_yaml.read(root / check.overlay(name)) or {}) | {"experiment": name}
-    wrong = check.check(values, root)
-    absent = (
-        [f"{'.'.join(map(str, key))} {told}" for key, told in required_folders.missing(values, root)] if wrong else []
-    )
-    if wrong and not any(wrong.endswith(line) for line in absent):  # folders are looked at when all else is right
-        raise InputError(wrong)
-    return values, absent
 
 
 def plan(root: Path, values: Mapping[str, Any], tflops: float | None, seconds: float) -> list[estimate.Line]:
@@ -63,8 +37,8 @@ def plan(root: Path, values: Mapping[str, Any], tflops: float | None, seconds: f
     asked = estimate.loads(values, planned_jobs.of_params(values, root))
     trains = {job.stage: any(load.kind == "train" for load in given) for job, given in asked.items()}
     starts = machine_rates.starts(trains, _tell)
-    with core_job.device(values["shared"]["device"]) as device:
-        dtype = core_job.precision(values["shared"]["precision"], device)
+    with devices.device(values["shared"]["device"]) as device:
+        dtype = devices.precision(values["shared"]["precision"], device)
         if tflops is None:
             machine = machine_rates.Machine(device, dtype, clock.clock_of(device))
             every = [load for given in asked.values() for load in given]
@@ -114,7 +88,7 @@ def main(given: Sequence[str] | None = None) -> None:
     try:
         arguments = _arguments(given)
         values, absent = read_params(Path(), arguments.experiment)
-        core_job.set_threads()
+        devices.set_threads()
         found = plan(Path(), values, arguments.tflops, SECONDS)
         for line in absent:
             print(f"Not there yet: {line}")

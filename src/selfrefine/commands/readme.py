@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from selfrefine.core import files, job
+from selfrefine.core import devices, files
 from selfrefine.core.errors import InputError
 from selfrefine.cost import recorded_time
 
@@ -75,7 +75,7 @@ def time_table(root: Path, experiment: str) -> str:
         raise InputError(f"{root / 'benchmarks'}: no benchmark of experiment {experiment}; run `make all` first")
     rows = [(line["stage"], line["jobs"], line["seconds"], line["peak_mib"]) for line in stages]
     rows.append(("all", sum(row[1] for row in rows), sum(row[2] for row in rows), max(row[3] for row in rows)))
-    machine = f"{job.processors()} processors, {platform.system()} {platform.machine()}"
+    machine = f"{devices.processors()} processors, {platform.system()} {platform.machine()}"
     lines = [f"| `{name}` | {jobs} | {seconds:.0f} | {memory:.0f} |" for name, jobs, seconds, memory in rows]
     head = f"Time and memory of this run, by Snakemake's clock ({machine}):"
     return "\n".join([head, "", "| stage | jobs | seconds | peak MiB of a job |", "|---|---|---|---|", *lines])

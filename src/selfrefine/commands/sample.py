@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from selfrefine import networks
-from selfrefine.core import files, job, pixels, random_streams
+from selfrefine.core import devices, files, pixels, random_streams
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import autoencoder, noise_schedule, prompts, sampling
 from selfrefine.pretrained.text_encoder import TextEncoder
@@ -42,7 +42,7 @@ def write(arguments: argparse.Namespace) -> None:
         raise InputError(f"--out is {arguments.out}; a name that ends in .png needed")
     if arguments.images < 1:
         raise InputError(f"--images is {arguments.images}; at least 1 needed")
-    with job.device(arguments.device) as device:
+    with devices.device(arguments.device) as device:
         pipeline = networks.load(arguments.pipeline, device)
         levels = noise_schedule.of(pipeline)
         if not 2 <= arguments.steps <= len(levels.alphas_cumprod):
@@ -55,7 +55,7 @@ def write(arguments: argparse.Namespace) -> None:
             streams,
             sampler="ddim",
             steps=arguments.steps,
-            dtype=job.precision(arguments.precision, device),
+            dtype=devices.precision(arguments.precision, device),
             first_stage=autoencoder.of(pipeline),
         )
     encoded = io.BytesIO()
@@ -100,7 +100,7 @@ def sheet(images: np.ndarray) -> np.ndarray:
 def main() -> None:
     """Samples with the words of the command line."""
     arguments = parser().parse_args()
-    job.set_threads()
+    devices.set_threads()
     try:
         write(arguments)
     except InputError as error:

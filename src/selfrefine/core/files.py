@@ -10,21 +10,16 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
-
-import numpy as np
 
 from selfrefine.core.errors import InputError
 
 if TYPE_CHECKING:  # heavy: imported where they are used, so that a job pays only for what it needs
     import pandas as pd
     from matplotlib.figure import Figure
-    from torch import Tensor
 
 SUMS = "SHA256SUMS"
 
@@ -129,86 +124,6 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Writes a file of any format."""
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)
-
-
-def write_array(path: Path, array: np.ndarray) -> None:
-    """Writes one array as .npy."""
-    with atomic_file(path) as temporary, open(temporary, "wb") as stream:
-        # Only `write` is shown to numpy: into a real file it writes by itself and drops the system's reason on failure.
-        np.save(SimpleNamespace(write=stream.write), array, allow_pickle=False)
-
-
-def read_array(path: Path) -> np.ndarray:
-    """Memory-maps an .npy file read-only (numpy cannot map an empty one: that is read)."""
-    try:
-        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError:
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise InputError(
-                f"{path}: not a readable .npy file ({error}); delete it and run the same command"
-            ) from error
-    except EOFError as error:
-        raise InputError(f"{path}: cut off; delete it and run the same command") from error
-    return array
-
-
-def read_images(path: Path) -> np.ndarray:
-    """Memory-maps packed images, (N, H, W, 3) uint8.
-
-    Raises:
-        InputError: another shape or type.
-    """
-    images = read_array(path)
-    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
-        raise InputError(f"{path}: {images.dtype} {images.shape} given, uint8 (N, H, W, 3) needed")
-    return images
-
-
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes several named arrays as one .npz."""
-    with atomic_file(path) as temporary, open(temporary, "wb") as stream:
-        np.savez(stream, allow_pickle=False, **arrays)
-
-
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Reads all arrays of an .npz."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, BadZipFile) as error:
-        raise InputError(f"{path}: not a readable .npz file ({error}); delete it and run the same command") from error
-
-
-def write_tensors(path: Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, Any] | None = None) -> None:
-    """Writes tensors as safetensors; `metadata` is one JSON text: safetensors writes several keys in no order."""
-    from safetensors.torch import save_file
-
-    text = {"metadata": json.dumps(dict(metadata or {}), sort_keys=True)}
-    with atomic_file(path) as temporary:
-        save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata=text
-        )
-        temporary.chmod(0o644)  # safetensors makes it the owner's alone
-
-
-def read_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
-    """Reads safetensors: (tensors on the CPU, metadata).
-
-    Raises:
-        InputError: not a safetensors file.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as archive:
-            metadata = json.loads((archive.metadata() or {}).get("metadata", "{}"))
-            return {name: archive.get_tensor(name) for name in archive.keys()}, metadata  # noqa: SIM118 (not a dict)
-    except SafetensorError as error:
-        raise InputError(
-            f"{path}: not a readable safetensors file ({error}); delete it and run the same command"
-        ) from error
 
 
 def write_table(path: Path, table: "pd.DataFrame") -> None:

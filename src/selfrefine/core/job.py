@@ -1,40 +1,27 @@
 """How a stage runs: command line, threads, device, one line when something is wrong. Only this module reads argv."""
 
 import argparse
-import errno
-import fcntl
 import functools
 import hashlib
 import json
-import os
 import re
 import resource
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
+from typing import Any, Generic, TypeVar, get_type_hints
 
 from selfrefine.core import config_json, files
 from selfrefine.core import scratch as core_scratch
-from selfrefine.core.errors import InputError
-
-if TYPE_CHECKING:
-    import torch
+from selfrefine.core.devices import set_threads
+from selfrefine.core.errors import DISK_ERRORS, InputError
 
 ConfigT = TypeVar("ConfigT")
 InputsT = TypeVar("InputsT")
 OutputsT = TypeVar("OutputsT")
-
-# What an operating system says when the disk, not the program, is at fault.
-DISK_ERRORS = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EROFS: "the file system is read-only",
-    errno.EFBIG: "a file is larger than the file system or `ulimit -f` allows",
-}
 
 
 @dataclass(frozen=True)
@@ -127,97 +114,3 @@ def _parse(name: str, inputs_type: type, outputs_type: type) -> argparse.Namespa
 def _collect(record: type, arguments: argparse.Namespace) -> Any:
     values = {field.name: getattr(arguments, field.name) for field in fields(record)}
     return record(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
-
-
-def processors() -> int:
-    """The processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def set_threads() -> None:
-    """Lets torch, if imported, use every processor: under `--cores 1` Snakemake exports OMP_NUM_THREADS=1."""
-    if "torch" in sys.modules:
-        import torch
-
-        torch.set_num_threads(processors())
-
-
-@contextmanager
-def device(name: str) -> Iterator["torch.device"]:
-    """Yields the device to compute on and holds it: with several GPUs, the first whose lock is free.
-
-    Args:
-        name: auto (a free GPU, else MPS, else the CPU), cpu, cuda or mps: params.yaml, shared.device.
-
-    Raises:
-        InputError: the named device is absent, or every GPU is taken.
-    """
-    import torch
-
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        name = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
-    if not available.get(name, False):
-        present = ", ".join(kind for kind, here in available.items() if here)
-        raise InputError(f"params.yaml: shared.device is {name}, but this machine has {present}; set it to auto or cpu")
-    if name != "cuda" or torch.cuda.device_count() == 1:
-        yield torch.device(name)
-        return
-    with _free_gpu(torch.cuda.device_count()) as index:
-        yield torch.device("cuda", index)
-
-
-@contextmanager
-def _free_gpu(count: int) -> Iterator[int]:
-    """Yields the index of a GPU that no other stage here holds: Snakemake counts GPUs but hands out no ids."""
-    Path("scratch").mkdir(exist_ok=True)
-    for index in range(count):
-        with open(Path("scratch", f"gpu{index}.lock"), "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield index
-            return
-    raise InputError(f"all {count} GPUs are held by other stages; run with --resources gpu={count}")
-
-
-def precision(name: str, on: "torch.device") -> "torch.dtype":
-    """The type that networks compute in: auto is bfloat16 where the hardware multiplies it natively, else float32.
-
-    Args:
-        name: auto, float32 or bfloat16: params.yaml, shared.precision.
-        on: the device.
-
-    Raises:
-        InputError: another name.
-    """
-    import torch
-
-    if name == "auto":
-        native = {
-            "cuda": lambda: torch.cuda.get_device_capability(on)[0] >= 8,
-            "cpu": torch.cpu._is_avx512_bf16_supported,
-        }
-        name = "bfloat16" if native.get(on.type, lambda: False)() else "float32"
-    types = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-    if name not in types:
-        raise InputError(f"params.yaml: shared.precision is {name}; allowed: auto, {', '.join(types)}")
-    return types[name]
-
-
-def training_attention(on: "torch.device") -> AbstractContextManager[None]:
-    """Attention as plain products on the CPU, where torch's fused backward pass is slow; untouched elsewhere.
-
-    Measured at 64 tokens, batch 64, bfloat16, two cores: an update in about 0.7 of the time; inference gains nothing.
-    """
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-
-    return sdpa_kernel(SDPBackend.MATH) if on.type == "cpu" else nullcontext()
-
-
-def autocast(on: "torch.device", dtype: "torch.dtype") -> "torch.autocast":
-    """Autocast to `dtype`, switched off for float32."""
-    import torch
-
-    return torch.autocast(on.type, dtype=dtype, enabled=dtype != torch.float32)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from selfrefine.core import job
+from selfrefine.core import devices
 from selfrefine.diffusion import sampling
 from selfrefine.diffusion.noise_schedule import Schedule
 from selfrefine.highlighter import gradcam
@@ -50,7 +50,7 @@ def single_map(highlighter: Highlighter, image: Tensor, stream: torch.Generator,
     """Grad-CAM of one image (1, C, H, H), the graph of the whole network kept and differentiated: (1, S, S) float32."""
     device = image.device
     prepared = highlighter.prepare(image.expand(-1, 3, -1, -1), [stream])
-    with job.autocast(device, dtype):
+    with devices.autocast(device, dtype):
         convolved = highlighter.features[: VGG16_CONV5_3 + 1](prepared)
     with torch.autocast(device.type, enabled=False):
         tap = convolved.float()

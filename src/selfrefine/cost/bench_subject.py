@@ -13,9 +13,10 @@ import torch
 from torch import nn
 
 from selfrefine import networks
-from selfrefine.core import job
+from selfrefine.core import devices
+from selfrefine.core.names import FLAW
 from selfrefine.diffusion import noise_schedule
-from selfrefine.guidance.map_refresh import Refinement
+from selfrefine.guidance.refinement import Refinement
 from selfrefine.highlighter.model import Highlighter
 from selfrefine.params import job_config
 from selfrefine.training.settings import Settings
@@ -80,9 +81,7 @@ def of_params(params: Mapping[str, Any], device: torch.device) -> Subject:
     base = job_config.job(params, "train_base", names)
     refined = job_config.job(params, "train_refined", names | {"variant": VARIANT})
     size: int = job_config.job(params, "prepare_data", names)["size"]
-    input_size: int = job_config.job(params, "train_highlighter", names | {"highlighter": job_config.FLAW})[
-        "input_size"
-    ]
+    input_size: int = job_config.job(params, "train_highlighter", names | {"highlighter": FLAW})["input_size"]
     settings = {field.name: base[field.name] for field in dataclasses.fields(Settings) if field.name != "base_steps"}
     same = ("forward", "forward_weight", "reverse", "reverse_weight", "cycle", "map_images", "map_steps")
     return Subject(
@@ -94,7 +93,7 @@ def of_params(params: Mapping[str, Any], device: torch.device) -> Subject:
         highlighter=random_highlighter(input_size).to(device),
         images=np.random.default_rng(SEED).integers(0, 256, (N_IMAGES, size, size, 3), dtype=np.uint8),
         device=device,
-        dtype=job.precision(base["precision"], device),
+        dtype=devices.precision(base["precision"], device),
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from selfrefine import networks
-from selfrefine.core import files, random_streams
+from selfrefine.core import arrays, random_streams
 from selfrefine.core.errors import InputError
 from selfrefine.cost.refresh_fidelity import Model, Size
 from selfrefine.diffusion import autoencoder, noise_schedule, prompts, sampling
@@ -89,9 +89,9 @@ def study(run: Run, sizes: Mapping[int, Size], scratch: Path, device: torch.devi
             found = compared_maps.single_maps(
                 models[name], images, compared_maps.FAKES, seed=dither, dtype=dtype, label=label
             )
-            files.write_array(folder / f"{name}.npy", found.single)
+            arrays.write_array(folder / f"{name}.npy", found.single)
         for name in models:
-            single[name][number] = files.read_array(folder / f"{name}.npy")
+            single[name][number] = arrays.read_array(folder / f"{name}.npy")
     return [Model({**run.names, "highlighter": name}, pools.pop(OF_REFERENCE), pools) for name, pools in single.items()]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from selfrefine.core import config_json
+from selfrefine.core.names import FLAW
 from selfrefine.cost.flops import Autoencoder, Classifier, Diffusion, Network, count
 from selfrefine.params import job_config
 
@@ -71,7 +72,7 @@ class Run:
         values, size = self.of("train_autoencoder"), self.of("prepare_data")["size"]
         return Autoencoder(values["kind"], config_json.to_json(values["network"]), size, part)
 
-    def highlighter(self, name: str = job_config.FLAW) -> Classifier:
+    def highlighter(self, name: str = FLAW) -> Classifier:
         """A highlighter."""
         return Classifier("highlighter", self.of("train_highlighter", highlighter=name)["input_size"])
 

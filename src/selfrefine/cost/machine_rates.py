@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from selfrefine.core import job
+from selfrefine.core import devices
 from selfrefine.core.errors import InputError
 from selfrefine.cost.clock import Clock
 from selfrefine.cost.flops import Network, count
@@ -118,7 +118,7 @@ def _training(case: Key, network: nn.Module, batch: int, machine: Machine) -> Ca
     optimiser = torch.optim.AdamW(parameters, lr=1e-6, fused=True)
 
     def update() -> None:
-        with job.training_attention(machine.device), job.autocast(machine.device, machine.dtype):
+        with devices.training_attention(machine.device), devices.autocast(machine.device, machine.dtype):
             output = _tensor(network(*inputs))
         output.float().square().mean().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -137,7 +137,7 @@ def _evaluation(case: Key, network: nn.Module, batch: int, machine: Machine) -> 
     network.eval()
 
     def evaluate() -> None:
-        with torch.no_grad(), job.autocast(machine.device, dtype):
+        with torch.no_grad(), devices.autocast(machine.device, dtype):
             network(*inputs)
 
     return evaluate
@@ -160,7 +160,7 @@ def starts(stages: Mapping[str, bool], tell: Callable[[str], None]) -> dict[str,
     Raises:
         InputError: a stage that cannot be imported.
     """
-    with ThreadPoolExecutor(job.processors()) as side_by_side:
+    with ThreadPoolExecutor(devices.processors()) as side_by_side:
         found = dict(zip(stages, side_by_side.map(_start, *zip(*stages.items(), strict=True)), strict=True))
     tell(f"start of a job: {min(found.values()).seconds:.1f} to {max(found.values()).seconds:.1f} s")
     return found

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from selfrefine.core import files
+from selfrefine.core.names import FORK
 from selfrefine.params import job_config
 
 RULES = Path("workflow", "rules")
@@ -67,7 +68,7 @@ def _values(params: Mapping[str, Any], stage: str, wildcard: str, dataset: str, 
         case "variant" if stage == "inpaint_images":
             return job_config.inpainted(params, model)
         case "variant" if stage == "generate_samples":
-            return [*selected("variants"), *selected("samplings"), job_config.FORK]
+            return [*selected("variants"), *selected("samplings"), FORK]
         case _:
             return selected(f"{wildcard}s")
 

@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterator, Mapping
 from math import ceil
 from typing import Any
 
+from selfrefine.core import names
+from selfrefine.core.names import KINDS
 from selfrefine.cost.flops import Classifier
 from selfrefine.cost.loads import Load, Run
 from selfrefine.cost.planned_jobs import Planned
 from selfrefine.diffusion.repaint import Resampling
-from selfrefine.evidence.planted_flaws import KINDS
 from selfrefine.evidence.probes import CHUNK
 from selfrefine.guidance import map_refresh
 from selfrefine.metrics.features import NETWORKS
-from selfrefine.params import job_config
 
 Params = Mapping[str, Any]
 EXPLAINED = 64  # images that the highlighter sees together
@@ -117,7 +117,7 @@ def _evaluate_highlighter(run: Run) -> Iterator[Load]:
 def _evaluate_maps(run: Run) -> Iterator[Load]:
     images = run.of("evaluate_maps")["n_images"]
     for name in run.selected("highlighters"):
-        yield Load("evaluate", run.highlighter(name), EXPLAINED, images * (2 if name == job_config.FLAW else 1))
+        yield Load("evaluate", run.highlighter(name), EXPLAINED, images * (2 if name == names.FLAW else 1))
 
 
 def _evaluate_readouts(run: Run) -> Iterator[Load]:
@@ -125,7 +125,7 @@ def _evaluate_readouts(run: Run) -> Iterator[Load]:
     yield Load("measure", run.network(), CHUNK, variants * values["mechanism_images"])
     place = Classifier("vgg16_conv4_3", values["input_size"])
     yield Load("measure", place, CHUNK, (variants + 1) * values["n_images"])  # and the photographs
-    yield Load("evaluate", run.highlighter(job_config.CRITIC), EXPLAINED, variants * values["n_images"])
+    yield Load("evaluate", run.highlighter(names.CRITIC), EXPLAINED, variants * values["n_images"])
 
 
 def measured_images(run: Run) -> int:

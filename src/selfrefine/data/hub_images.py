@@ -15,12 +15,12 @@ import pandas as pd
 from PIL import Image
 
 from selfrefine.core import files
-from selfrefine.core.errors import InputError
+from selfrefine.core.errors import InputError, one_line
 from selfrefine.core.progress import Progress
 from selfrefine.data.captions import COLUMNS
 from selfrefine.data.folder_splits import SPLITS
 from selfrefine.data.image_folder import CAPTIONS, SUFFIXES
-from selfrefine.data.providers import first_delivery, one_line
+from selfrefine.data.providers import first_delivery
 
 ROWS = 256  # of a Parquet file that are in memory at a time
 

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from selfrefine.core.errors import InputError
-from selfrefine.core.job import DISK_ERRORS
+from selfrefine.core.errors import DISK_ERRORS, InputError, one_line
 
 DeliveredT = TypeVar("DeliveredT")
 # Fetches into the empty folder that it is given; raises one of FAILURES where it cannot.
@@ -68,12 +67,6 @@ def first_delivery(
         print(f"{what}: from provider {name}", flush=True)
         return delivered
     raise InputError(f"{what}: tried {', '.join(order)}, none could deliver it; {remedy}")
-
-
-def one_line(error: BaseException) -> str:
-    """The message of an error without line breaks, at most 300 characters."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 300 else f"{text[:297]}..."
 
 
 @contextlib.contextmanager

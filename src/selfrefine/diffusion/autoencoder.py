@@ -13,7 +13,7 @@ import torch
 from diffusers import AutoencoderKL, VQModel
 from torch import Tensor
 
-from selfrefine.core import files, pixels, random_streams
+from selfrefine.core import arrays, files, pixels, random_streams
 from selfrefine.core.errors import InputError
 from selfrefine.core.progress import Progress
 
@@ -170,9 +170,9 @@ def encode_images(
                         f"{label}: latents are not finite or beyond float16; set train_autoencoder.unit_variance in "
                         "params.yaml to true, or lower its learning_rate"
                     )
-                files.write_array(path, latents)
+                arrays.write_array(path, latents)
             progress.update(min(start + chunk_size, len(images)))
-    return np.concatenate([files.read_array(path) for path in done])[: len(images)]
+    return np.concatenate([arrays.read_array(path) for path in done])[: len(images)]
 
 
 def training_set(stage: FirstStage | None, images: np.ndarray, latents: tuple[Path, ...]) -> np.ndarray:
@@ -191,7 +191,7 @@ def training_set(stage: FirstStage | None, images: np.ndarray, latents: tuple[Pa
         raise InputError(f"training images: {given} given, {needed} needed by the family of train_base in params.yaml")
     if not latents:
         return images
-    found = files.read_array(latents[0])
+    found = arrays.read_array(latents[0])
     if found.ndim != 4 or found.dtype != np.float16 or len(found) != len(images):
         raise InputError(
             f"{latents[0]}: {found.dtype} {found.shape} given, float16 ({len(images)}, c, h, w) needed: latents of the "

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.core.errors import InputError
 
 EMPTY = 0  # row of the empty caption
@@ -132,7 +132,7 @@ def read(network: Any, paths: tuple[Path, ...], n_images: int | None = None) -> 
         raise InputError(f"captions: {given} given, {needed} needed by the family of train_base in params.yaml")
     if not paths:
         return None
-    embeddings, rows = (files.read_array(path) for path in paths)
+    embeddings, rows = (arrays.read_array(path) for path in paths)
     again = "delete it and run the same command"
     if embeddings.ndim != 3 or embeddings.dtype.kind != "f" or embeddings.shape[2] != width:
         raise InputError(

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfrefine.core import files, job, pixels, random_streams
+from selfrefine.core import arrays, devices, pixels, random_streams
 from selfrefine.core.errors import InputError
 from selfrefine.core.progress import Progress
-from selfrefine.diffusion import sampling
+from selfrefine.diffusion import samplers
 from selfrefine.diffusion.inpainting_masks import KNOWN
 from selfrefine.diffusion.noise_schedule import Schedule
 from selfrefine.diffusion.sde_samplers import Streams
@@ -97,7 +97,7 @@ def repaint(
             level = chain[place][1]
             fresh = random_streams.image_noise(list(known_streams), shape).to(images.device)
             noisy = known * (level**0.5 * images + (1.0 - level) ** 0.5 * fresh) + (1.0 - known) * noisy
-        noisy = sampling.ancestral_step(network, schedule, noisy, chain[place], streams)
+        noisy = samplers.ancestral_step(network, schedule, noisy, chain[place], streams)
     return noisy
 
 
@@ -146,9 +146,9 @@ def inpaint_images(
                 streams = [[random_streams.stream(seed, purpose, int(row)) for row in rows] for purpose in PURPOSES]
                 rows %= len(images)
                 made = repaint_chunk(network, schedule, images[rows], masks[rows], resampling, streams, dtype)
-                files.write_array(path, made)
+                arrays.write_array(path, made)
             progress.update(min(start + chunk_size, len(images)))
-    return np.concatenate([files.read_array(path) for path in done])[: len(images)]
+    return np.concatenate([arrays.read_array(path) for path in done])[: len(images)]
 
 
 def repaint_chunk(
@@ -164,7 +164,7 @@ def repaint_chunk(
     device = network.device
     given = pixels.to_float(images, network.config.in_channels).to(device)
     known = torch.from_numpy(masks[:, None].astype(np.float32) / KNOWN).to(device)
-    with job.autocast(device, dtype):
+    with devices.autocast(device, dtype):
         made = repaint(network, schedule, given, known, resampling, *streams)
     return pixels.to_uint8(made)
 

@@ -6,17 +6,16 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from selfrefine.core import job, pixels, random_streams
+from selfrefine.core import devices, pixels, random_streams
 from selfrefine.core.errors import InputError
+from selfrefine.core.names import FLAW, MEAN, REAL_MAP, SINGLE
 from selfrefine.core.progress import Progress
 from selfrefine.evidence.jackknife_maps import Evidence, FixedMap, MeanMap, MomentGap
 from selfrefine.guidance import control_maps
 from selfrefine.highlighter.gradcam import CELL, flaw_activation_maps
 from selfrefine.highlighter.model import Highlighter
 
-FLAW, REAL_MAP = "flaw", "real_map"
 FAKES, REALS = "fake", "real"
-MEAN, SINGLE = "mean/", "single/"  # before the names of arrays in maps.npz
 CHUNK = 64  # images explained together
 
 
@@ -68,7 +67,7 @@ def single_maps(
             streams = [
                 random_streams.stream(seed, "map_evidence", first + 2 * (start + row)) for row in range(len(shown))
             ]
-            with job.autocast(device, dtype):
+            with devices.autocast(device, dtype):
                 cams = flaw_activation_maps(model, shown, streams)
             # averages over areas are linear: the mean of these is gradcam.mean_map
             found.append(functional.interpolate(cams[:, None], size=shown.shape[2:], mode="area").flatten(1).cpu())

@@ -14,10 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from selfrefine.core.errors import InputError
+from selfrefine.core.names import FAKE_SPLICE, KINDS, REAL_SPLICE
 from selfrefine.core.random_streams import stream
 
-FAKE_SPLICE, REAL_SPLICE = "fake_splice", "real_splice"
-KINDS = (FAKE_SPLICE, REAL_SPLICE, "blur", "noise", "warp")
 BLUR_REACH = 3  # standard deviations after which a Gaussian is cut off
 
 

@@ -10,13 +10,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from selfrefine.evidence.planted_flaws import FAKE_SPLICE, REAL_SPLICE
+from selfrefine.core.names import FAKE_SPLICE, READINGS, REAL_SPLICE
 from selfrefine.metrics import intervals
 from selfrefine.metrics.intervals import Estimate
 
 HIGHEST = 3  # cells of a map that count (paper, Fig. 9)
 COVERED = 0.5  # share of the mask in its fullest cell from which on a cell is covered; so one always is
-READINGS = ("cell", "any")
 
 
 def measure(maps: dict[str, np.ndarray], masks: np.ndarray, side: int) -> dict[str, Estimate]:

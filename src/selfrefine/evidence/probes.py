@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from selfrefine.core import files, pixels, random_streams
+from selfrefine.core import arrays, pixels, random_streams
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import forward_process
 from selfrefine.diffusion.noise_schedule import Schedule
@@ -128,7 +128,7 @@ def load_vgg16(path: Path, device: torch.device) -> nn.Sequential:
     Raises:
         InputError: weights of another network.
     """
-    network, (tensors, _) = vgg16_features(), files.read_tensors(path)
+    network, (tensors, _) = vgg16_features(), arrays.read_tensors(path)
     try:
         network.load_state_dict({name.removeprefix("features."): tensor for name, tensor in tensors.items()})
     except RuntimeError as error:

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 
+from selfrefine.core.names import BLACK_LEVEL
 from selfrefine.evidence.pointing_game import evidence, mean_over_images
-from selfrefine.highlighter.model import BLACK_LEVEL, REAL
+from selfrefine.highlighter.model import REAL
 from selfrefine.metrics import classification
 from selfrefine.metrics.intervals import Estimate
 

@@ -4,7 +4,6 @@ The paper's map is the mFAM, the mean flaw activation map of images that the mod
 functions of it, of those images or of real ones.
 """
 
-import dataclasses
 from collections.abc import Callable
 from functools import cached_property
 from typing import NamedTuple
@@ -13,62 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from selfrefine.core import job, pixels, random_streams
-from selfrefine.diffusion import forward_process, prompts, sampling
+from selfrefine.core import devices, pixels, random_streams
+from selfrefine.diffusion import prompts, sampling
 from selfrefine.diffusion.autoencoder import FirstStage
 from selfrefine.diffusion.noise_schedule import Schedule
 from selfrefine.diffusion.prompts import Captions
-from selfrefine.guidance import attention_modulation, control_maps
-from selfrefine.highlighter.gradcam import CELL, PAPER_CAM, Cam, flaw_activation_maps, mean_map
+from selfrefine.guidance import control_maps
+from selfrefine.guidance.refinement import Refinement
+from selfrefine.highlighter.gradcam import CELL, flaw_activation_maps, mean_map
 from selfrefine.highlighter.model import Highlighter
 
 CHUNK = 64  # images sampled and explained together; bounds the memory, decides no number of the map but its last bits
-
-
-@dataclasses.dataclass(frozen=True)
-class Refinement:
-    """How a variant uses its map: a row of `variants` with the strengths of train_refined; switches are in paper mode.
-
-    Args:
-        forward: how the map enters the forward process.
-        forward_weight: lf >= 0.
-        reverse: how the map enters attention.
-        reverse_weight: lr >= 0.
-        cycle: steps between two refreshes.
-        map_images: images behind one map.
-        map_steps: DDIM steps of these images.
-        map: which map.
-        match: whether it gets mean and standard deviation of the mFAM.
-        gamma: strength of DDPM-IP's input perturbation, in the place of the forward process; 0 for none.
-        projection: what the map passes on its way to attention.
-        layers: which attentions.
-        cam: how images are explained.
-    """
-
-    forward: forward_process.ForwardProcess
-    forward_weight: float
-    reverse: attention_modulation.ReverseProcess
-    reverse_weight: float
-    cycle: int
-    map_images: int
-    map_steps: int
-    map: control_maps.GuidanceMap = "mfam"
-    match: bool = False
-    gamma: float = 0.0
-    projection: attention_modulation.Projection = "identity"
-    layers: attention_modulation.Layers = "all"
-    cam: Cam = PAPER_CAM
-
-    @property
-    def uses_map(self) -> bool:
-        """Whether any process reads the map."""
-        return self.forward != "none" or self.reverse != "none"
-
-    def due(self, step: int, first_step: int) -> bool:
-        """Whether the map is refreshed before the update of `step`: at the first step of the phase and when the global
-        step is a multiple of the cycle (method 3).
-        """
-        return self.uses_map and (step == first_step or step % self.cycle == 0)
 
 
 class Maps(NamedTuple):
@@ -164,7 +118,7 @@ class Guide:
         found = []
         for start in range(0, len(images), CHUNK):
             chunk = slice(start, start + CHUNK)
-            with job.autocast(images.device, self.dtype):
+            with devices.autocast(images.device, self.dtype):
                 shown = images[chunk].expand(-1, 3, -1, -1)
                 found.append(flaw_activation_maps(highlighter, shown, streams[chunk], self.refinement.cam))
         return mean_map(torch.cat(found), self.size)

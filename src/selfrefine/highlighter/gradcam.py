@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from selfrefine.core import job, pixels
+from selfrefine.core import devices, pixels
 from selfrefine.highlighter.model import FAKE, REAL, Highlighter
 from selfrefine.pretrained.imagenet_backbones import VGG16_CONV5_3
 
@@ -86,7 +86,7 @@ def explain(
     device, maps = model.mean.device, []
     for start in range(0, len(images), chunk_size):
         chunk = slice(start, start + chunk_size)
-        with job.autocast(device, dtype):
+        with devices.autocast(device, dtype):
             found = flaw_activation_maps(model, pixels.to_float(images[chunk]).to(device), streams[chunk])
         maps.append(found.cpu().numpy())
     return np.concatenate(maps)

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from selfrefine.core import files, job, pixels
+from selfrefine.core import arrays, devices, pixels
 from selfrefine.core.errors import InputError
+from selfrefine.core.names import BLACK_LEVEL
 from selfrefine.core.random_streams import image_noise
 from selfrefine.pretrained.imagenet_backbones import vgg16_features
 
@@ -18,8 +19,6 @@ METADATA = ("input_size", "shortcut_guard", "draw")  # that the weights do not t
 HIDDEN_UNITS = 512
 CONV_STRIDE = 32  # five poolings by two
 
-# Shortcut guard, in grey levels of 255 (method 11.1).
-BLACK_LEVEL = 8.0
 DITHER = 2.0
 
 # Not in paper: ImageNet's mean and std, because the weights were trained with them; the authors train without any and
@@ -101,7 +100,7 @@ class Highlighter(nn.Module):
         Raises:
             InputError: weights that do not fit.
         """
-        tensors, _ = files.read_tensors(path)
+        tensors, _ = arrays.read_tensors(path)
         kept = {
             name.removeprefix("features."): value for name, value in tensors.items() if name.startswith("features.")
         }
@@ -110,7 +109,7 @@ class Highlighter(nn.Module):
     def save(self, path: Path) -> None:
         """Writes weights, input size, guard and draw as safetensors."""
         metadata = {name: getattr(self, name) for name in METADATA}
-        files.write_tensors(path, self.state_dict(), metadata)
+        arrays.write_tensors(path, self.state_dict(), metadata)
 
 
 @torch.no_grad()
@@ -134,7 +133,7 @@ def classify(
     for start in range(0, len(images), chunk_size):
         chunk = slice(start, start + chunk_size)
         prepared = model.prepare(pixels.to_float(images[chunk]).to(device), streams[chunk])
-        with job.autocast(device, dtype):
+        with devices.autocast(device, dtype):
             logits.append(model(prepared).float().cpu())
     return torch.cat(logits)
 
@@ -145,7 +144,7 @@ def load(path: Path, device: torch.device) -> Highlighter:
     Raises:
         InputError: another file, or weights that do not fit.
     """
-    tensors, metadata = files.read_tensors(path)
+    tensors, metadata = arrays.read_tensors(path)
     missing = [name for name in METADATA if name not in metadata]
     if missing:
         raise InputError(f"{path}: not a highlighter of ours (no {missing[0]}); train_highlighter makes one")

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from selfrefine.core import files, job, pixels
+from selfrefine.core import arrays, devices, pixels
 from selfrefine.core.errors import InputError
 from selfrefine.core.progress import Progress
 from selfrefine.highlighter.data import RealsAndFakes, draw_seed, use_seed
@@ -126,7 +126,7 @@ class HighlighterTrainer:
         """One update; returns the loss before it."""
         batch = self.data.batch(self.step, self.settings.batch_size)
         prepared = self.model.prepare(pixels.to_float(batch.images).to(self.device), batch.streams)
-        with job.autocast(self.device, self.dtype):
+        with devices.autocast(self.device, self.dtype):
             logits = self.model(prepared)
         loss = F.cross_entropy(logits.float(), batch.labels.to(self.device))
         loss.backward()  # type: ignore[no-untyped-call]
@@ -171,13 +171,13 @@ class HighlighterTrainer:
         for name, parameter in self.model.named_parameters():
             tensors |= {f"{key}/{name}": value for key, value in self.optimiser.state[parameter].items()}
         best = {"accuracy": self.best.accuracy, "loss": self.best.loss}
-        files.write_tensors(path, tensors, {"step": self.step, "log": self.log, "best": best})
+        arrays.write_tensors(path, tensors, {"step": self.step, "log": self.log, "best": best})
 
     def _resume(self, path: Path) -> None:
         """Takes over what `_checkpoint` kept, if anything."""
         if not path.is_file():
             return
-        tensors, metadata = files.read_tensors(path)
+        tensors, metadata = arrays.read_tensors(path)
         self.step, self.log = metadata["step"], [tuple(row) for row in metadata["log"]]
         self.model.load_state_dict(_named(tensors, "weights"))
         best = {name: value.to(self.device) for name, value in _named(tensors, "best").items()}

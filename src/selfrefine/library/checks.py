@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from diffusers import UNet2DModel
 
-from selfrefine.core import files, job, random_streams
+from selfrefine.core import arrays, devices, random_streams
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import autoencoder, noise_schedule, sampling
 from selfrefine.guidance import attention_modulation
-from selfrefine.guidance.map_refresh import CHUNK, Guide, Refinement
+from selfrefine.guidance.map_refresh import CHUNK, Guide
+from selfrefine.guidance.refinement import Refinement
 from selfrefine.highlighter.model import Highlighter
 from selfrefine.networks import Pipeline
 from selfrefine.networks.uvit import UViT
@@ -81,7 +82,7 @@ def check_attention(pipeline: Pipeline, reverse_weight: float) -> None:
 
 def precision(pipeline: Pipeline) -> torch.dtype:
     """What networks compute in on the pipeline's device."""
-    return job.precision("auto", pipeline.unet.device)
+    return devices.precision("auto", pipeline.unet.device)
 
 
 def sample(pipeline: Pipeline, n: int, map_steps: int, purpose: random_streams.Purpose, seed: int) -> np.ndarray:
@@ -166,5 +167,5 @@ def imagenet_weights(given: Path | str | None) -> Path:
     path = cache / "vgg16.safetensors"
     if not path.is_file():
         with TemporaryDirectory() as scratch:
-            files.write_tensors(path, pretrained_imagenet_weights.fetch("vgg16", PROVIDERS, cache, Path(scratch)))
+            arrays.write_tensors(path, pretrained_imagenet_weights.fetch("vgg16", PROVIDERS, cache, Path(scratch)))
     return path

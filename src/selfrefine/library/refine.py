@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from selfrefine.core import files, random_streams
 from selfrefine.data import folder_splits, image_folder
-from selfrefine.guidance.map_refresh import Refinement
+from selfrefine.guidance.refinement import Refinement
 from selfrefine.highlighter.data import RealsAndFakes
 from selfrefine.highlighter.gradcam import explain
 from selfrefine.highlighter.model import CONV_STRIDE, Highlighter
@@ -19,7 +19,7 @@ from selfrefine.highlighter.training import HighlighterTrainer, Settings, initia
 from selfrefine.library import checks
 from selfrefine.library.checks import require
 from selfrefine.networks import Pipeline
-from selfrefine.report.figures import style
+from selfrefine.report.figures import figure8_flaw_maps, style
 
 # Not in paper: fewer DDIM steps than the authors' 250, because the highlighter learns from chains of the same length.
 MAP_STEPS = 50
@@ -96,7 +96,7 @@ def flaw_maps(
 def show(images: np.ndarray, maps: np.ndarray, path: Path | str) -> Figure:
     """Draws what `flaw_maps` returned: image, map and overlay, as a PNG at `path`; the figure for a notebook."""
     with style.style():
-        figure = style.flaw_maps_figure(images, maps, "", origin="of the pipeline")
+        figure = figure8_flaw_maps.flaw_maps_figure(images, maps, "", origin="of the pipeline")
         files.write_figure(Path(path), figure)
     return figure
 

@@ -11,10 +11,10 @@ from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
 from selfrefine.core.errors import InputError
+from selfrefine.core.names import HEADLINE
 from selfrefine.metrics import intervals
 from selfrefine.metrics.intervals import BETTER, EQUIVALENT, WORSE
 
-HEADLINE = "fd_test"
 SAMPLER_DEPENDENT = "sampler-dependent"
 CONFIRMATORY: Literal["confirmatory"] = "confirmatory"
 EXPLORATORY: Literal["exploratory"] = "exploratory"

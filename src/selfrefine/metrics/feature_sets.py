@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from selfrefine.core import files
+from selfrefine.core import arrays as core_arrays
 from selfrefine.core.errors import InputError
 
 LEAST_IMAGES = 3  # the jackknife of the kernel distance divides by n - 2
@@ -32,7 +32,7 @@ def read(path: Path, rows: Sequence[str], neighbours: int) -> Spaces:
             value that is not finite; too few images.
     """
     spaces: Spaces = {}
-    for name, array in files.read_arrays(path).items():
+    for name, array in core_arrays.read_arrays(path).items():
         row, _, network = name.partition("/")
         spaces.setdefault(network, {})[row] = array
     if not spaces:

@@ -14,10 +14,10 @@ from torch_fidelity import register_feature_extractor
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.core.errors import InputError
+from selfrefine.core.names import FEATURE_WEIGHTS
 from selfrefine.core.progress import Progress
-from selfrefine.params.job_config import FEATURE_WEIGHTS
 from selfrefine.pretrained.imagenet_backbones import ALEXNET_CONV5, VGG16_CONV5_3, alexnet_features, vgg16_features
 
 GAP = "conv5_gap"  # the one layer that our extractors give
@@ -131,7 +131,7 @@ class InceptionExtractor(InceptionNetwork):
     def __init__(self, path: Path) -> None:
         with torch.device("meta"):
             super().__init__()
-        tensors, _ = files.read_tensors(path)
+        tensors, _ = arrays.read_tensors(path)
         try:
             nn.Module.load_state_dict(self, tensors, assign=True)
         except RuntimeError as error:
@@ -157,7 +157,7 @@ for _name in ("vgg16_conv5_gap", "alexnet_conv5_gap"):
 
 
 def _load(network: nn.Sequential, path: Path) -> None:
-    tensors, _ = files.read_tensors(path)
+    tensors, _ = arrays.read_tensors(path)
     try:
         network.load_state_dict({name.removeprefix("features."): tensor for name, tensor in tensors.items()})
     except RuntimeError as error:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from selfrefine.core import files, pixels
+from selfrefine.core import arrays, pixels
 from selfrefine.core.errors import InputError
 
 SIDE_OF_ALEXNET = 31  # px; below, nothing is left after its second pooling
@@ -39,7 +39,7 @@ class Perceptual:
         with warnings.catch_warnings(), torch.random.fork_rng():
             warnings.simplefilter("ignore")  # torchvision's, of arguments that lpips passes
             self.network = lpips.LPIPS(net="alex", version="0.1", pnet_rand=True, verbose=False)
-        tensors, _ = files.read_tensors(weights)
+        tensors, _ = arrays.read_tensors(weights)
         self._load({name.removeprefix("features."): tensor for name, tensor in tensors.items()}, weights)
         self.network.requires_grad_(False).eval().to(device)
         self.device, self.size = device, size

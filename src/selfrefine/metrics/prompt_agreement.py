@@ -18,7 +18,6 @@ from selfrefine.metrics.intervals import Estimate
 Judge = Literal["classifier", "clip"]  # who tells; the column `network` of the figures
 AGREEMENT, PERMUTED, DEPENDENCE = "agreement", "agreement_permuted", "prompt_dependence"
 DIFFERENCE = "agreement_difference"
-PHOTOGRAPHS = "photographs"  # the row of real test images with their own captions: what can be reached
 
 
 @dataclass(frozen=True)

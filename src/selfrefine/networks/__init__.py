@@ -14,7 +14,7 @@ import torch
 from diffusers import DiffusionPipeline
 from diffusers.utils import logging
 
-from selfrefine.core import files, random_streams
+from selfrefine.core import arrays, files, random_streams
 from selfrefine.core.errors import InputError
 
 Pipeline = Any  # a DiffusionPipeline with `unet` and `scheduler`: diffusers gives their types no names
@@ -67,7 +67,7 @@ def begin_with(network: Any, weights: Path) -> None:
     Raises:
         InputError: weights of another network.
     """
-    given, own = files.read_tensors(weights)[0], network.state_dict()
+    given, own = arrays.read_tensors(weights)[0], network.state_dict()
     for name in sorted(given.keys() | own.keys()):
         shapes = [tuple(tensors[name].shape) if name in tensors else "missing" for tensors in (given, own)]
         if shapes[0] != shapes[1]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from selfrefine.core import names
 from selfrefine.params import job_config
 from selfrefine.params.references import Problem, Run
 
@@ -51,7 +52,7 @@ def _latent(run: Run) -> Iterator[Problem]:
     if run.value("train_base", "family") == "stable_diffusion" and run.value("train_autoencoder", "kind") != "kl":
         yield run.place("train_autoencoder", "kind"), "is vq; allowed with the family stable_diffusion: kl"
     if run.has_critic:
-        told = f"runs {job_config.CRITIC}; latent models have no read-outs: leave it out of only.highlighters"
+        told = f"runs {names.CRITIC}; latent models have no read-outs: leave it out of only.highlighters"
         yield ("models", run.names["model"], "only"), told
     if run.selected("masks"):
         yield ("models", run.names["model"], "only"), "runs masks; latent models do not inpaint: add masks: []"

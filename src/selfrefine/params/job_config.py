@@ -7,13 +7,8 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-# Stands in the place of a variant for the base model at the moment of the fork; it has no row.
-FORK = "fork"
-# Rows of tables, arrays and summary.json: no variants.
-RESERVED = (FORK, "floor", "highlighter", "photographs", "train", "test")
-FLAW, CRITIC = "flaw", "second"  # the highlighter behind every mFAM; the one that no refinement has used
-# Feature spaces of extract_features, and the row of `weights` that each needs.
-FEATURE_WEIGHTS = {"vgg16_conv5_gap": "vgg16", "alexnet_conv5_gap": "alexnet", "inception-v3-compat": "inception"}
+from selfrefine.core.names import CRITIC
+
 # Sections of params.yaml that hold rows, and the wildcard that names one of them; later rows win.
 ROWS = {
     "sources": "source",

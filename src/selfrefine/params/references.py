@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from selfrefine.core.names import CRITIC, FEATURE_WEIGHTS, FLAW, RESERVED
 from selfrefine.params import job_config
 
 Params = Mapping[str, Any]
@@ -37,8 +38,8 @@ def selection(params: Params) -> Iterator[Problem]:
             yield ("models", name, "in_place_of"), told
     for section in ("variants", "samplings"):
         for name in params[section]:
-            if name in job_config.RESERVED:
-                yield (section, name), f"is a name of ours ({', '.join(job_config.RESERVED)}); choose another"
+            if name in RESERVED:
+                yield (section, name), f"is a name of ours ({', '.join(RESERVED)}); choose another"
     for name in params["samplings"].keys() & params["variants"].keys():
         yield ("samplings", name), "is a row of variants, too; choose another name"
 
@@ -77,7 +78,7 @@ class Run:
     @property
     def has_critic(self) -> bool:
         """Whether read-outs of this run are evaluated."""
-        return job_config.CRITIC in self.selected("highlighters")
+        return CRITIC in self.selected("highlighters")
 
     @property
     def is_first(self) -> bool:
@@ -149,14 +150,14 @@ def compared(params: Params) -> Iterator[Problem]:
         yield from run.unselected(("shared", "reference"), [params["shared"]["reference"]])
         model = run.names["model"]
         yield from run.unselected(("models", model, "self_refining"), [params["models"][model]["self_refining"]])
-        if job_config.FLAW not in run.selected("highlighters"):
+        if FLAW not in run.selected("highlighters"):
             where = " with ".join(run.names.values())
-            yield ("select", "highlighters"), f"lacks {job_config.FLAW}, which every refinement needs; on {where}"
+            yield ("select", "highlighters"), f"lacks {FLAW}, which every refinement needs; on {where}"
         if run.has_critic:
             yield from run.unselected(("shared", "map_of"), [params["shared"]["map_of"]])
         networks = run.value("extract_features", "networks")
         for network in networks:
-            if (needed := job_config.FEATURE_WEIGHTS[network]) not in params["weights"]:
+            if (needed := FEATURE_WEIGHTS[network]) not in params["weights"]:
                 told = f"names {network}, whose weights, {needed}, are no row of weights; experiments/paper.yaml has it"
                 yield run.place("extract_features", "networks"), told
         if (primary := tables["primary_network"]) not in networks:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.core.errors import InputError
 from selfrefine.data import package_archives
 from selfrefine.data.providers import check_digest, first_delivery
@@ -121,7 +121,7 @@ def read_folder(name: str, folder: Path) -> dict[str, Tensor]:
     """The weights from a folder: our safetensors, or torchvision's .pth (read with weights_only)."""
     own, *published = [folder / f"{name}.safetensors", folder / f"{name}.pth", *sorted(folder.glob(f"{name}-*.pth"))]
     if own.is_file():
-        return files.read_tensors(own)[0]
+        return arrays.read_tensors(own)[0]
     for path in published:
         if path.is_file():
             return load(path)

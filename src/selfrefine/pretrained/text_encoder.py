@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfrefine.core import files
-from selfrefine.core.errors import InputError
+from selfrefine.core import arrays, files
+from selfrefine.core.errors import InputError, one_line
 from selfrefine.core.progress import Progress
-from selfrefine.data.providers import one_line
 
 NO_CAPTION = ""  # the first row of all embeddings: what guidance and caption dropout put in the place of a caption
 
@@ -165,6 +164,6 @@ def encode(encoder: TextEncoder, captions: Sequence[str], scratch: Path, *, labe
                     raise InputError(
                         f"{label}: embeddings are not finite or beyond float16; choose another text_encoder"
                     )
-                files.write_array(path, embedded)
+                arrays.write_array(path, embedded)
             progress.update(min(start + chunk_size, len(captions)))
     return done

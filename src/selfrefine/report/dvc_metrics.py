@@ -4,8 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from selfrefine.metrics.contrasts import HEADLINE
-from selfrefine.params.job_config import FLAW
+from selfrefine.core.names import FLAW, HEADLINE
 from selfrefine.report.seed_statistics import Line
 
 

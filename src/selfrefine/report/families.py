@@ -6,6 +6,7 @@ from typing import Any
 
 from selfrefine.report import seed_statistics
 from selfrefine.report.seed_statistics import Judgement, Line
+from selfrefine.report.tables import table2
 
 
 def of_mains(lines: Iterable[Line], mains: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -38,9 +39,9 @@ def every_model(
     """
     seed_statistics.cells(metrics)  # refuses different numbers of images of two models, too
     others = dataclasses.replace(judgement, confirmatory=())
-    found = seed_statistics.table2(of_mains(metrics, mains), paper, judgement, stands_for, scale)
+    found = table2.table2(of_mains(metrics, mains), paper, judgement, stands_for, scale)
     rest = [line for line in metrics if mains.get(line["dataset"]) != line["model"]]
     for model in dict.fromkeys(line["model"] for line in rest):
         part = [line for line in rest if line["model"] == model]
-        found += seed_statistics.table2(part, (), others, stands_for, scale)
+        found += table2.table2(part, (), others, stands_for, scale)
     return found

@@ -1,14 +1,52 @@
 """All that an experiment has measured, and the words for it: what make_tables makes every table of."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from selfrefine.core import files
 from selfrefine.report import families, seed_statistics
 from selfrefine.report.seed_statistics import Judgement, Line
-from selfrefine.report.tables.contrasts import Refined
+
+
+@dataclass(frozen=True)
+class Refined:
+    """One run of train_refined: its config.json and the lines of its refreshes.csv, none without a map."""
+
+    config: Mapping[str, Any]
+    refreshes: Sequence[Line]
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Data set, model, variant."""
+        names = self.config["names"]
+        return names["dataset"], names["model"], names["variant"]
+
+    def mean(self, column: str) -> float:
+        """Over the refreshes; NaN without any, or where a constant map has no correlation."""
+        values = [line[column] for line in self.refreshes]
+        return fmean(values) if values else math.nan
+
+    def predicted_slope(self) -> float:
+        """What the forward process teaches: -lf x slope of the map used on the run's own mFAM (method 11.4).
+
+        NaN for the forward processes that this does not hold for.
+        """
+        if self.config["forward"] not in ("none", "xt") or self.config["gamma"]:
+            return math.nan
+        if self.config["forward"] == "none":
+            return 0.0
+        slopes = [_finite(line["r_mfam"]) * line["std"] / line["mfam_std"] for line in self.refreshes]
+        return -self.config["forward_weight"] * fmean(slopes) if slopes else math.nan
+
+
+def _finite(value: float) -> float:
+    """0 for a map that is constant: it has no correlation, and nothing of it depends on the mFAM."""
+    return value if math.isfinite(value) else 0.0
 
 
 class Measured:

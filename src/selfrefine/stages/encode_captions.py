@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfrefine.core import files, joined_arrays
-from selfrefine.core import job as core_job
+from selfrefine.core import arrays, devices, files
 from selfrefine.core.job import Job, main
 from selfrefine.pretrained import text_encoder
 
@@ -46,15 +45,15 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         for path in (inputs.train_items, inputs.test_items)
     )
     captions = text_encoder.distinct(train, test)
-    with job.scratch() as scratch, core_job.device(config.device) as device:
+    with job.scratch() as scratch, devices.device(config.device) as device:
         encoder = text_encoder.load(inputs.text_encoder, config.tokens)
         cut = encoder.too_long(captions)
         print(f"{job.label}: {len(captions)} distinct captions, {cut} cut after {config.tokens} tokens", flush=True)
         encoder.model.to(device)
         parts = text_encoder.encode(encoder, captions, scratch, label=job.label, chunk_size=config.chunk_size)
-        joined_arrays.join(outputs.embeddings, parts, len(captions))
-    files.write_array(outputs.train_rows, text_encoder.rows(train, captions))
-    files.write_array(outputs.test_rows, text_encoder.rows(test, captions))
+        arrays.join(outputs.embeddings, parts, len(captions))
+    arrays.write_array(outputs.train_rows, text_encoder.rows(train, captions))
+    arrays.write_array(outputs.test_rows, text_encoder.rows(test, captions))
 
 
 if __name__ == "__main__":

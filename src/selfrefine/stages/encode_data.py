@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfrefine.core import files
-from selfrefine.core import job as core_job
+from selfrefine.core import arrays, devices, files
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder as diffusion_autoencoder
 from selfrefine.diffusion.autoencoder import FirstStage
@@ -36,13 +35,13 @@ class Outputs:
 
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Encodes all images; in float32, since it happens once."""
-    config, images = job.config, files.read_images(job.inputs.images)
-    with job.scratch() as scratch, core_job.device(config.device) as device:
+    config, images = job.config, arrays.read_images(job.inputs.images)
+    with job.scratch() as scratch, devices.device(config.device) as device:
         stage = FirstStage(diffusion_autoencoder.load(files.check_folder(job.inputs.autoencoder), device))
         latents = diffusion_autoencoder.encode_images(
             stage, images, scratch, device, label=job.label, chunk_size=config.chunk_size
         )
-        files.write_array(job.outputs.latents, latents)
+        arrays.write_array(job.outputs.latents, latents)
 
 
 if __name__ == "__main__":

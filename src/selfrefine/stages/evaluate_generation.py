@@ -10,12 +10,11 @@ import pandas as pd
 from selfrefine.core import files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
+from selfrefine.core.names import FLOOR, FORK, LOG_DIFFERENCE
 from selfrefine.metrics import feature_sets, generation
 from selfrefine.metrics.feature_sets import TEST, TRAIN
 from selfrefine.metrics.generation import ImageSet, RealImages
 from selfrefine.metrics.intervals import Estimate
-from selfrefine.params.job_config import FORK
-from selfrefine.report.seed_statistics import FLOOR, LOG_DIFFERENCE
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,18 @@ import numpy as np
 import pandas as pd
 import torch
 
-from selfrefine.core import files, pixels
-from selfrefine.core import job as core_job
+from selfrefine.core import arrays, devices, files, pixels
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
+from selfrefine.core.names import FAKE_SPLICE, FLAW, KINDS
 from selfrefine.evidence import planted_flaws, pointing_game, shortcut_baseline
-from selfrefine.evidence.planted_flaws import FAKE_SPLICE, KINDS, Patch
+from selfrefine.evidence.planted_flaws import Patch
 from selfrefine.highlighter import model as highlighter_model
 from selfrefine.highlighter.data import Batch, RealsAndFakes, fakes_of_draw
 from selfrefine.highlighter.gradcam import CELL, explain
 from selfrefine.highlighter.model import FAKE, REAL, Highlighter
 from selfrefine.metrics import classification
 from selfrefine.metrics.intervals import Estimate
-from selfrefine.params.job_config import FLAW
 
 UNGUARDED = "unguarded"  # the row like FLAW, but without shortcut guard
 Found = tuple[dict[str, Estimate], int]  # figures, and of how many images
@@ -68,10 +67,10 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     paths = dict(zip(config.highlighters, job.inputs.highlighters, strict=True))
     if FLAW not in paths:
         raise InputError(f"params.yaml: select.highlighters has {', '.join(paths) or 'none'}; {FLAW} needed")
-    real, fake = files.read_images(job.inputs.real), files.read_images(job.inputs.fake)
+    real, fake = arrays.read_images(job.inputs.real), arrays.read_images(job.inputs.fake)
     rows = []
-    with core_job.device(config.device) as device:
-        dtype = core_job.precision(config.precision, device)
+    with devices.device(config.device) as device:
+        dtype = devices.precision(config.precision, device)
         models = {row: highlighter_model.load(path, device) for row, path in paths.items()}
         for row, model in models.items():
             fakes = fakes_of_draw(fake, model.draw, config.n_fakes)
@@ -86,7 +85,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
                 examples = {name: array[: config.n_examples] for name, array in (generated | planted).items()}
             rows += _lines(config, row, paths[row], found)
     files.write_table(job.outputs.metrics, pd.DataFrame(rows))
-    files.write_arrays(job.outputs.examples, examples)
+    arrays.write_arrays(job.outputs.examples, examples)
 
 
 def scores(model: Highlighter, test: Batch, dtype: torch.dtype, seed: int) -> Found:
@@ -131,7 +130,7 @@ def plant(
 ) -> tuple[Found, dict[str, np.ndarray]]:
     """Whether the maps point at planted flaws; and the fake splices themselves, their maps and masks."""
     config, seed, count = job.config, int(job.config.names["seed"]), job.config.n_planted
-    ground = files.read_images(job.inputs.test)
+    ground = arrays.read_images(job.inputs.test)
     if len(ground) < count:
         raise InputError(
             f"{job.inputs.test} holds {len(ground)} images; lower evaluate_highlighter.n_planted in params.yaml, "

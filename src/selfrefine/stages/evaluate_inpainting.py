@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from selfrefine.core import files
-from selfrefine.core import job as core_job
+from selfrefine.core import arrays, devices, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
 from selfrefine.metrics import feature_sets, features, generation, intervals, perceptual, similarity
@@ -75,9 +74,9 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             f"params.yaml: shared.reference is {config.reference!r}, but inpainted were {', '.join(config.variants)}"
         )
     weights = {path.parent.name: path for path in inputs.weights}
-    with core_job.device(config.device) as device:
+    with devices.device(config.device) as device:
         measure = Measure(config, weights, device, job.label)
-        real = measure.features(files.read_images(inputs.photographs)[: len(files.read_images(inputs.images[0]))])
+        real = measure.features(arrays.read_images(inputs.photographs)[: len(arrays.read_images(inputs.images[0]))])
         results = list(_results(job, measure))
     own = {"dataset": config.names["dataset"], "model": config.names["model"]}
     lines = [
@@ -133,10 +132,10 @@ def _results(job: Job[Config, Inputs, Outputs], measure: Measure) -> Iterator[Re
     config, inputs = job.config, job.inputs
     rows = [(mask, variant) for mask in config.masks for variant in config.variants]
     for (mask, variant), pasted, raw, known in zip(rows, inputs.images, inputs.raw, inputs.masks, strict=True):
-        hole = 1.0 - files.read_array(known).reshape(len(files.read_array(known)), -1).mean(axis=1) / 255.0
+        hole = 1.0 - arrays.read_array(known).reshape(len(arrays.read_array(known)), -1).mean(axis=1) / 255.0
         for kind, path in ((COMPOSITED, pasted), (RAW, raw)):
-            images = files.read_images(path)
-            photographs = files.read_images(inputs.photographs)[: len(images)]
+            images = arrays.read_images(path)
+            photographs = arrays.read_images(inputs.photographs)[: len(images)]
             if images.shape != photographs.shape:
                 raise InputError(f"{path}: {images.shape} given, {photographs.shape} needed as the test images have")
             found = measure.features(images)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from selfrefine.core import files, pixels
-from selfrefine.core import job as core_job
+from selfrefine.core import arrays, devices, files, pixels
 from selfrefine.core.job import Job, main
+from selfrefine.core.names import FLAW, REAL_MAP
 from selfrefine.evidence import compared_maps, map_correlation
-from selfrefine.evidence.compared_maps import FAKES, FLAW, REAL_MAP, REALS
+from selfrefine.evidence.compared_maps import FAKES, REALS
 from selfrefine.evidence.jackknife_maps import Evidence, MeanMap
 from selfrefine.highlighter import model as highlighter_model
 
@@ -54,8 +54,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Makes all maps of the same unseen images and compares them."""
     config = job.config
     compared_maps.check(config.highlighters, len(job.inputs.highlighters))
-    fakes = compared_maps.unseen_fakes(files.read_images(job.inputs.fake), config.n_images, config.n_fakes)
-    evidence, sources = _evidence(job, files.read_images(job.inputs.real), fakes)
+    fakes = compared_maps.unseen_fakes(arrays.read_images(job.inputs.fake), config.n_images, config.n_fakes)
+    evidence, sources = _evidence(job, arrays.read_images(job.inputs.real), fakes)
     names = {name: config.names[name] for name in ("dataset", "model")}
     seed = {"seed": int(config.names["seed"])}
     rows = [
@@ -72,7 +72,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         pairs.append({**names, **seed, "one": one, "other": other, **interval, "n_images": n_images})
     files.write_table(job.outputs.metrics, pd.DataFrame(rows))
     files.write_table(job.outputs.correlations, pd.DataFrame(pairs))
-    files.write_arrays(job.outputs.maps, compared_maps.arrays(evidence, fakes, config.n_examples))
+    arrays.write_arrays(job.outputs.maps, compared_maps.arrays(evidence, fakes, config.n_examples))
 
 
 def _evidence(
@@ -83,8 +83,8 @@ def _evidence(
     images = {FAKES: fakes, REALS: compared_maps.some_reals(real, config.n_images, seed)}
     cams: dict[str, MeanMap] = {}
     paths = dict(zip(config.highlighters, job.inputs.highlighters, strict=True))
-    with core_job.device(config.device) as device:
-        dtype = core_job.precision(config.precision, device)
+    with devices.device(config.device) as device:
+        dtype = devices.precision(config.precision, device)
         for name, path in paths.items():
             model = highlighter_model.load(path, device)
             for row, source in [(name, FAKES), *([(REAL_MAP, REALS)] if name == FLAW else [])]:

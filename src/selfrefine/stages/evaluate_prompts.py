@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from selfrefine.core import files
-from selfrefine.core import job as core_job
+from selfrefine.core import arrays, devices, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
+from selfrefine.core.names import PHOTOGRAPHS
 from selfrefine.metrics import feature_sets, prompt_agreement, prompt_classifier
 from selfrefine.metrics.clip_score import Clip
-from selfrefine.metrics.prompt_agreement import PHOTOGRAPHS, Scores
+from selfrefine.metrics.prompt_agreement import Scores
 
 
 @dataclass(frozen=True)
@@ -64,15 +64,15 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             f"{', '.join(config.variants)}"
         )
     items = files.read_table(inputs.test_items)
-    rows = dict(zip(config.variants, [files.read_images(path) for path in inputs.samples], strict=True))
-    photographs = files.read_images(inputs.photographs)
+    rows = dict(zip(config.variants, [arrays.read_images(path) for path in inputs.samples], strict=True))
+    photographs = arrays.read_images(inputs.photographs)
     rows[PHOTOGRAPHS] = photographs[: len(rows[config.reference])]
     numbers = {row: len(images) for row, images in rows.items() if row != PHOTOGRAPHS}
     if len(set(numbers.values())) != 1:
         raise InputError(f"samples of different numbers of images: {numbers}; delete them and run the same command")
     scored: dict[str, Scores] = {}
     by_image: list[pd.DataFrame] = []
-    with core_job.device(config.device) as device:
+    with devices.device(config.device) as device:
         score = _scorer(job, device)
         for row, images in rows.items():
             of = items.iloc[prompt_agreement.prompt_rows(len(images), len(items))].reset_index(drop=True)

@@ -9,19 +9,18 @@ import pandas as pd
 import torch
 
 from selfrefine import networks
-from selfrefine.core import files
-from selfrefine.core import job as core_job
+from selfrefine.core import arrays, devices, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
+from selfrefine.core.names import CRITIC
 from selfrefine.core.progress import Progress
 from selfrefine.diffusion import autoencoder, noise_schedule
 from selfrefine.evidence import probes
 from selfrefine.highlighter import model
 from selfrefine.metrics.intervals import Estimate
-from selfrefine.params import job_config as configuration
 
-SLOPE, PLACE, CRITIC = "mechanism_slope", "place_log_ratio", "critic_logit"
-NETWORKS = {SLOPE: "diffusion", PLACE: "vgg16_conv4_3", CRITIC: "highlighter"}
+SLOPE, PLACE, CRITIC_LOGIT = "mechanism_slope", "place_log_ratio", "critic_logit"
+NETWORKS = {SLOPE: "diffusion", PLACE: "vgg16_conv4_3", CRITIC_LOGIT: "highlighter"}
 Readout = tuple[str, str, Estimate, Path]  # variant, metric, figure, what was measured
 
 
@@ -70,7 +69,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             raise InputError(f"params.yaml: {name} is {value!r}, but select.variants has {', '.join(config.variants)}")
     guidance_map = mean_map(job.inputs.maps[config.variants.index(config.map_of)])
     names = {"dataset": config.names["dataset"], "model": config.names["model"]}
-    with core_job.device(config.device) as device:
+    with devices.device(config.device) as device:
         found = [
             *mechanism(job, guidance_map, device),
             *places(job, guidance_map, device),
@@ -98,7 +97,7 @@ def mean_map(path: Path) -> np.ndarray:
     Raises:
         InputError: the variant has no map.
     """
-    maps = files.read_array(path)
+    maps = arrays.read_array(path)
     if not len(maps):
         raise InputError(f"params.yaml: shared.map_of names a variant without a map ({path} is empty)")
     mean: np.ndarray = maps.mean(axis=0)
@@ -111,7 +110,7 @@ def first_images(path: Path, n: int, leaf: str) -> np.ndarray:
     Raises:
         InputError: there are fewer.
     """
-    images = files.read_images(path)
+    images = arrays.read_images(path)
     if len(images) < n:
         raise InputError(f"{path} holds {len(images)} images; lower evaluate_readouts.{leaf} in params.yaml, now {n}")
     return images[:n]
@@ -127,7 +126,7 @@ def mechanism(job: Job[Config, Inputs, Outputs], guidance_map: np.ndarray, devic
         if autoencoder.of(pipeline) is not None:
             raise InputError(
                 f"params.yaml: models.{config.names['model']} works on latents, where the mechanism is not read; leave "
-                f"the highlighter {configuration.CRITIC} out of its only.highlighters"
+                f"the highlighter {CRITIC} out of its only.highlighters"
             )
         levels, times = noise_schedule.of(pipeline), (config.first_timestep, config.last_timestep)
         return probes.agreement(pipeline.unet.eval(), levels, images, timesteps=times, seed=seed)
@@ -165,7 +164,7 @@ def criticism(job: Job[Config, Inputs, Outputs], device: torch.device) -> Iterat
     """Yields by how much each variant but the reference looks more like a generated image to the critic."""
     config = job.config
     critic = model.load(job.inputs.critic, device)
-    dtype = core_job.precision(config.precision, device)
+    dtype = devices.precision(config.precision, device)
 
     def logits(path: Path) -> np.ndarray:
         images = first_images(path, config.n_images, "n_images")
@@ -175,7 +174,7 @@ def criticism(job: Job[Config, Inputs, Outputs], device: torch.device) -> Iterat
     base = logits(samples.pop(config.reference))
     with Progress(f"{job.label} critic", len(samples), unit="variant", items=config.n_images) as progress:
         for done, (variant, path) in enumerate(samples.items(), 1):
-            yield variant, CRITIC, probes.mean_difference(logits(path), base), path
+            yield variant, CRITIC_LOGIT, probes.mean_difference(logits(path), base), path
             progress.update(done)
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from selfrefine.core import files
-from selfrefine.core import job as core_job
+from selfrefine.core import arrays as core_arrays
+from selfrefine.core import devices
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
+from selfrefine.core.names import FORK
 from selfrefine.metrics import feature_sets, features
-from selfrefine.params.job_config import FORK
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     rows = (*config.variants, *config.samplings, FORK, feature_sets.TRAIN, feature_sets.TEST)
     paths = zip(rows, (*inputs.samples, inputs.train, inputs.test), strict=True)
     images = {
-        row: files.read_images(path)[: config.n_reference]
+        row: core_arrays.read_images(path)[: config.n_reference]
         if config.n_reference and row in feature_sets.REAL
         else first_images(path, config.n_images)
         for row, path in paths
@@ -58,15 +58,15 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     weights = {path.parent.name: path for path in inputs.weights}
     models = {name: features.extractor(name, weights) for name in config.networks}
     arrays = {}
-    with job.scratch() as scratch, core_job.device(config.device) as device:
+    with job.scratch() as scratch, devices.device(config.device) as device:
         for row, pixels in images.items():
             for name, model in models.items():
                 done, label = scratch / f"{row}.{name}.npy", f"{job.label} {row} {name}"
                 if not done.is_file():
                     found = features.extract(model, pixels, batch_size=config.batch_size, device=device, label=label)
-                    files.write_array(done, found)
-                arrays[feature_sets.key(row, name)] = files.read_array(done)
-        files.write_arrays(job.outputs.features, arrays)
+                    core_arrays.write_array(done, found)
+                arrays[feature_sets.key(row, name)] = core_arrays.read_array(done)
+        core_arrays.write_arrays(job.outputs.features, arrays)
 
 
 def first_images(path: Path, n: int) -> np.ndarray:
@@ -75,7 +75,7 @@ def first_images(path: Path, n: int) -> np.ndarray:
     Raises:
         InputError: there are fewer.
     """
-    images = files.read_images(path)
+    images = core_arrays.read_images(path)
     if len(images) < n:
         raise InputError(
             f"{path} holds {len(images)} images, {n} needed in every row of a table; "

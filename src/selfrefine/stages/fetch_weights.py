@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.core.job import Job, main
 from selfrefine.pretrained import imagenet_weights, inception_weights
 
@@ -37,7 +37,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         fetch = inception_weights.fetch if name == inception_weights.NAME else partial(imagenet_weights.fetch, name)
         tensors = fetch(job.config.providers, Path(job.config.folder), scratch)
         # No trace of the provider in the file: the same bytes wherever the weights came from.
-        files.write_tensors(job.outputs.weights, tensors, {"weights": name})
+        arrays.write_tensors(job.outputs.weights, tensors, {"weights": name})
 
 
 if __name__ == "__main__":

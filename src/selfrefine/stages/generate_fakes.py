@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selfrefine import networks
-from selfrefine.core import files
-from selfrefine.core import job as core_job
+from selfrefine.core import arrays, devices
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder, noise_schedule, prompts, sampling
 
@@ -40,7 +39,7 @@ class Outputs:
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Samples images 0 ... n_images-1, as a refresh does without guidance; image i has the caption of photograph i."""
     config = job.config
-    with job.scratch() as scratch, core_job.device(config.device) as device:
+    with job.scratch() as scratch, devices.device(config.device) as device:
         pipeline = networks.load(job.inputs.pipeline, device)
         images = sampling.sample_images(
             pipeline.unet,
@@ -53,11 +52,11 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             chunk_size=config.chunk_size,
             sampler="ddim",
             steps=config.map_steps,
-            dtype=core_job.precision(config.precision, device),
+            dtype=devices.precision(config.precision, device),
             first_stage=autoencoder.of(pipeline),
             captions=prompts.read(pipeline.unet, job.inputs.captions),
         )
-        files.write_array(job.outputs.images, images)
+        arrays.write_array(job.outputs.images, images)
 
 
 if __name__ == "__main__":

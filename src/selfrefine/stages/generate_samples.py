@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selfrefine import networks
-from selfrefine.core import files
-from selfrefine.core import job as core_job
+from selfrefine.core import arrays, devices
 from selfrefine.core.job import Job, main
-from selfrefine.diffusion import autoencoder, noise_schedule, prompts, sampling
+from selfrefine.diffusion import autoencoder, noise_schedule, prompts, samplers, sampling
 from selfrefine.guidance import untrained_controls
 
 
@@ -19,7 +18,7 @@ class Config:
     device: str
     precision: str
     n_images: int
-    sampler: sampling.Sampler
+    sampler: samplers.Sampler
     steps: int
     chunk_size: int
     guidance_scale: float
@@ -47,7 +46,7 @@ class Outputs:
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Samples images 0 ... n_images-1; of captions image i has that of test image i."""
     config, row = job.config, job.config.names["variant"]
-    with job.scratch() as scratch, core_job.device(config.device) as device:
+    with job.scratch() as scratch, devices.device(config.device) as device:
         pipeline = networks.load(job.inputs.pipeline, device)
         levels = noise_schedule.of(pipeline)
         with untrained_controls.corrected(pipeline.unet, levels, config.correction, job.inputs.map, row) as network:
@@ -62,12 +61,12 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
                 chunk_size=config.chunk_size,
                 sampler=config.sampler,
                 steps=config.steps,
-                dtype=core_job.precision(config.precision, device),
+                dtype=devices.precision(config.precision, device),
                 first_stage=autoencoder.of(pipeline),
                 captions=prompts.read(pipeline.unet, job.inputs.captions),
                 guidance_scale=config.guidance_scale,
             )
-        files.write_array(job.outputs.images, images)
+        arrays.write_array(job.outputs.images, images)
 
 
 if __name__ == "__main__":

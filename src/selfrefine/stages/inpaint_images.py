@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selfrefine import networks
-from selfrefine.core import files
-from selfrefine.core import job as core_job
+from selfrefine.core import arrays, devices
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import inpainting_masks, noise_schedule, repaint
@@ -50,7 +49,7 @@ class Outputs:
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Inpaints test images 0 ... n_images-1."""
     config, outputs = job.config, job.outputs
-    photographs = files.read_images(job.inputs.photographs)
+    photographs = arrays.read_images(job.inputs.photographs)
     if len(photographs) < config.n_images:
         raise InputError(
             f"{job.inputs.photographs} holds {len(photographs)} images; lower inpaint_images.n_images in params.yaml, "
@@ -58,7 +57,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         )
     images, seed = photographs[: config.n_images], int(config.names["seed"])
     known = inpainting_masks.first_masks(config.kind, config.resolution, images.shape[1], len(images), seed)
-    with job.scratch() as scratch, core_job.device(config.device) as device:
+    with job.scratch() as scratch, devices.device(config.device) as device:
         pipeline = networks.load(job.inputs.pipeline, device)
         raw = repaint.inpaint_images(
             pipeline.unet,
@@ -70,11 +69,11 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             seed=seed,
             resampling=Resampling(config.steps, config.jump_length, config.jump_samples, config.step_samples),
             chunk_size=config.chunk_size,
-            dtype=core_job.precision(config.precision, device),
+            dtype=devices.precision(config.precision, device),
         )
-        files.write_array(outputs.masks, known)
-        files.write_array(outputs.raw, raw)
-        files.write_array(outputs.images, repaint.paste(images, raw, known))
+        arrays.write_array(outputs.masks, known)
+        arrays.write_array(outputs.raw, raw)
+        arrays.write_array(outputs.images, repaint.paste(images, raw, known))
 
 
 if __name__ == "__main__":

@@ -7,9 +7,16 @@ from typing import Any, TypeVar
 import numpy as np
 from matplotlib.figure import Figure
 
-from selfrefine.core import files
+from selfrefine.core import arrays, files
 from selfrefine.core.job import Job, main
-from selfrefine.report.figures import figure4_figure5_samples, map_correlations, planted_flaws, refinement_curves, style
+from selfrefine.report.figures import (
+    figure4_figure5_samples,
+    figure8_flaw_maps,
+    map_correlations,
+    planted_flaws,
+    refinement_curves,
+    style,
+)
 from selfrefine.report.figures.figure6_prompts import prompt_figure
 from selfrefine.report.figures.figure7_inpainting import Block, inpainting_figure
 from selfrefine.report.tables import map_validity
@@ -74,8 +81,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     first = config.select["datasets"][0]
     titles = _titles(config, first)
     controls = {config.rows["variants"][row]["title"] for row in config.select["variants"] if row not in PROCESSES}
-    examples = files.read_arrays(inputs.examples)
-    maps = [files.read_array(path) for path in inputs.refined_maps]
+    examples = arrays.read_arrays(inputs.examples)
+    maps = [arrays.read_array(path) for path in inputs.refined_maps]
     refreshes = [files.read_table(path) for path in inputs.refreshes]
     base_loss, *losses = [files.read_table(path) for path in inputs.losses]
     caption = _caption(config, first, maps[0].shape[1])
@@ -86,7 +93,9 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         files.write_figure(outputs.figure5, families)
         files.write_figure(outputs.figure6, _prompts(job))
         files.write_figure(outputs.figure7, _inpainting(job))
-        files.write_figure(outputs.figure8, style.flaw_maps_figure(examples["images"], examples["maps"], caption))
+        files.write_figure(
+            outputs.figure8, figure8_flaw_maps.flaw_maps_figure(examples["images"], examples["maps"], caption)
+        )
         planted = {name: examples[f"planted_{name}"] for name in ("images", "maps", "masks")}
         files.write_figure(outputs.planted, planted_flaws.planted_flaws_figure(**planted, caption=caption))
         _draw_compared_maps(job, caption)
@@ -108,7 +117,7 @@ def _blocks(job: Job[Config, Inputs, Outputs]) -> dict[str, dict[str, np.ndarray
             title: next(samples) for title in _titles(config, dataset)
         }
         blocks[_title(config, dataset)] = {
-            row: files.read_images(path)[: config.n_images] for row, path in rows.items()
+            row: arrays.read_images(path)[: config.n_images] for row, path in rows.items()
         }
     return blocks
 
@@ -123,7 +132,7 @@ def _families(job: Job[Config, Inputs, Outputs]) -> dict[str, dict[str, np.ndarr
         titles = [rows["variants"][name]["title"] for name in (config.reference, row["self_refining"])]
         blocks[row["title"]] = {title: next(samples) for title in titles}
     return {
-        block: {row: files.read_images(path)[: config.n_images] for row, path in paths.items()}
+        block: {row: arrays.read_images(path)[: config.n_images] for row, path in paths.items()}
         for block, paths in blocks.items()
     }
 
@@ -140,7 +149,7 @@ def _prompts(job: Job[Config, Inputs, Outputs]) -> Figure:
         if rows["datasets"][dataset]["models"].get(model, {}).get("prompted")
     )
     variants = [config.reference, rows["models"][model]["self_refining"]]
-    images = [files.read_images(path) for path in inputs.prompted]
+    images = [arrays.read_images(path) for path in inputs.prompted]
     blocks = _by([rows["variants"][variant]["title"] for variant in variants], images)
     captions = files.read_table(inputs.captions[0])["caption"].astype(str).tolist()[: config.n_images]
     title = f"{rows['models'][model]['title']} on {rows['datasets'][dataset]['title']}"
@@ -162,10 +171,10 @@ def _inpainting(job: Job[Config, Inputs, Outputs]) -> Figure:
     variants = [config.reference, rows["models"][model]["self_refining"]]
     results, known, blocks = iter(inputs.inpainted), iter(inputs.masks), {}
     for mask in rows["datasets"][dataset]["models"][model]["masks"]:
-        shown = {rows["variants"][variant]["title"]: files.read_images(next(results)) for variant in variants}
-        here = [files.read_array(next(known)) for _ in variants]  # equal in all rows
+        shown = {rows["variants"][variant]["title"]: arrays.read_images(next(results)) for variant in variants}
+        here = [arrays.read_array(next(known)) for _ in variants]  # equal in all rows
         blocks[rows["masks"][mask]["title"]] = Block(here[0], shown)
-    photographs = files.read_images(inputs.photographs[config.select["datasets"].index(dataset)])[: config.n_images]
+    photographs = arrays.read_images(inputs.photographs[config.select["datasets"].index(dataset)])[: config.n_images]
     title = f"{rows['models'][model]['title']} on {rows['datasets'][dataset]['title']}"
     caption = f"Experiment {config.experiment}: {title}, seed {config.select['seeds'][0]}."
     return inpainting_figure(photographs, blocks, caption)
@@ -177,7 +186,7 @@ def _draw_compared_maps(job: Job[Config, Inputs, Outputs], caption: str) -> None
         {str(column): value for column, value in line.items()}
         for line in files.read_table(job.inputs.correlations).to_dict("records")
     ]
-    maps = map_correlations.mean_maps(files.read_arrays(job.inputs.mean_maps))
+    maps = map_correlations.mean_maps(arrays.read_arrays(job.inputs.mean_maps))
     figure = map_correlations.correlation_figure(lines, maps, map_validity.TITLES, caption)
     files.write_figure(job.outputs.maps, figure)
 

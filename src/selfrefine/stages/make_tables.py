@@ -11,11 +11,11 @@ from selfrefine.core import files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
 from selfrefine.metrics import contrasts as metrics_contrasts
-from selfrefine.report import dvc_metrics, families, markdown, seed_statistics
+from selfrefine.report import dvc_metrics, families
 from selfrefine.report.figures import dose_response as figures_dose_response
 from selfrefine.report.figures import forest_plot, style
 from selfrefine.report.figures import sweep as figures_sweep
-from selfrefine.report.results import Measured, read
+from selfrefine.report.results import Measured, Refined, read
 from selfrefine.report.seed_statistics import Judgement, Line
 from selfrefine.report.tables import autoencoders as tables_autoencoders
 from selfrefine.report.tables import (
@@ -25,13 +25,13 @@ from selfrefine.report.tables import (
     map_validity,
     sweep,
     table1,
+    table2,
     table3,
     table4,
     table5,
     table6,
     table7,
 )
-from selfrefine.report.tables.contrasts import Refined
 
 
 @dataclass(frozen=True)
@@ -163,8 +163,8 @@ def write_paper_tables(outputs: Outputs, measured: Measured) -> None:
     """Writes the paper's tables of generated images: processes, data sets, maps."""
     judgement, paper, titles = measured.judgement, measured.paper, measured.titles
     of_mains = measured.of_mains
-    second = seed_statistics.paper_rows(of_mains, paper, judgement)
-    page = markdown.table2_page(second, judgement=judgement, primary_network=judgement.primary_network, titles=titles)
+    second = table2.paper_rows(of_mains, paper, judgement)
+    page = table2.table2_page(second, judgement=judgement, primary_network=judgement.primary_network, titles=titles)
     write(outputs.table2_csv, second, None, outputs.table2_md, page)
     third = table3.lines(of_mains, paper, judgement.reference, measured.stands_for)
     page = table3.page(third, judgement=judgement, titles=titles)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from selfrefine.core import files
+from selfrefine.core import arrays, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
 from selfrefine.data import captions, folder_splits, idx_images, image_folder
@@ -74,7 +74,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     else:
         train, test, notes = of_folder(job.config, job.label)
     for split, images, items in ((train, out.train_images, out.train_items), (test, out.test_images, out.test_items)):
-        files.write_array(images, split.images)
+        arrays.write_array(images, split.images)
         table = {"label": split.labels, "caption": split.captions, "source": split.sources}
         files.write_table(items, pd.DataFrame(table))
     files.write_table(out.notes, pd.DataFrame(notes, columns=Note._fields))

@@ -8,12 +8,11 @@ from typing import Any
 import pandas as pd
 import torch
 
-from selfrefine.core import files
-from selfrefine.core import job as core_job
+from selfrefine.core import arrays, devices, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder as diffusion_autoencoder
-from selfrefine.training import autoencoder as training_autoencoder
+from selfrefine.metrics import reconstruction
 from selfrefine.training.autoencoder import FirstStageTrainer, Settings
 
 CURVE = ("step", "loss", "latent_term", "learning_rate")
@@ -62,8 +61,8 @@ class Outputs:
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Trains or loads, scales the latents, measures."""
     config, curve = job.config, list[tuple[float, ...]]()
-    images, test = (files.read_images(path) for path in (job.inputs.images, job.inputs.test))
-    with job.scratch() as scratch, core_job.device(config.device) as device:
+    images, test = (arrays.read_images(path) for path in (job.inputs.images, job.inputs.test))
+    with job.scratch() as scratch, devices.device(config.device) as device:
         if job.inputs.given:
             autoencoder = diffusion_autoencoder.load(job.inputs.given[0].parent, device)
             channels, wanted = autoencoder.config.in_channels, config.network["channels"]
@@ -76,7 +75,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             autoencoder, curve = trainer.autoencoder, list(trainer.log)
         if config.unit_variance:
             diffusion_autoencoder.scale_to_unit_variance(autoencoder, images[: config.n_images], device)
-        measured = training_autoencoder.round_trip(autoencoder, test[: config.n_images], device, config.batch_size)
+        measured = reconstruction.round_trip(autoencoder, test[: config.n_images], device, config.batch_size)
         names = {name: config.names[name] for name in ("dataset", "model", "seed")}
         counted = min(config.n_images, len(test))
         lines = [names | {"metric": name} | vars(value) | {"n_images": counted} for name, value in measured.items()]
@@ -90,7 +89,7 @@ def trained(config: Config, images: Any, scratch: Path, device: torch.device, la
     settings = Settings(**{field.name: getattr(config, field.name) for field in dataclasses.fields(Settings)})
     seed = int(config.names["seed"])
     autoencoder = diffusion_autoencoder.build(config.kind, config.network, images.shape[1], seed).to(device)
-    dtype = core_job.precision(config.precision, device)
+    dtype = devices.precision(config.precision, device)
     trainer = FirstStageTrainer(autoencoder, images, settings, seed=seed, dtype=dtype)
     trainer.run(scratch, label)
     return trainer

@@ -9,8 +9,7 @@ import pandas as pd
 import torch
 
 from selfrefine import networks
-from selfrefine.core import files
-from selfrefine.core import job as core_job
+from selfrefine.core import arrays, devices, files
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder as diffusion_autoencoder
 from selfrefine.diffusion import noise_schedule, prompts
@@ -76,7 +75,7 @@ class Outputs:
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Trains `steps` updates from initial weights."""
     config, seed = job.config, int(job.config.names["seed"])
-    images = files.read_images(job.inputs.images)
+    images = arrays.read_images(job.inputs.images)
     shared = {
         field.name: getattr(config, field.name) for field in dataclasses.fields(Settings) if field.name != "base_steps"
     }
@@ -90,8 +89,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     captions = prompts.read(pipeline.unet, job.inputs.captions, len(images))
     if captions is not None:  # whoever samples from a prompt cuts it as these were cut
         pipeline.tokenizer.model_max_length = captions.tokens
-    with job.scratch() as scratch, core_job.device(config.device) as device:
-        dtype = core_job.precision(config.precision, device)
+    with job.scratch() as scratch, devices.device(config.device) as device:
+        dtype = devices.precision(config.precision, device)
         pipeline.to(device)
         trainer = Trainer(
             pipeline.unet, noise_schedule.of(pipeline), data, settings, seed=seed, dtype=dtype, captions=captions
@@ -106,7 +105,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             log_every=config.log_every,
         )
         metadata = {"step": trainer.step, "settings": dataclasses.asdict(settings)}
-        files.write_tensors(job.outputs.state, trainer.tensors(), metadata)
+        arrays.write_tensors(job.outputs.state, trainer.tensors(), metadata)
         files.write_table(job.outputs.loss, pd.DataFrame(loop.log_columns(trainer)))
         with trainer.ema_weights():
             networks.save(pipeline, job.outputs.pipeline)

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from selfrefine.core import files
-from selfrefine.core import job as core_job
+from selfrefine.core import arrays, devices, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
 from selfrefine.metrics import intervals, prompt_classifier
-from selfrefine.metrics.prompt_classifier import ClassifierTrainer, Settings
+from selfrefine.training import classifier as training_classifier
+from selfrefine.training.classifier import ClassifierTrainer, Settings
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     images, labels = labelled(inputs.train_images, inputs.train_items)
     test, truth = labelled(inputs.test_images, inputs.test_items)
     settings = Settings(**{field.name: getattr(config, field.name) for field in dataclasses.fields(Settings)})
-    with job.scratch() as scratch, core_job.device(config.device) as device:
-        model = prompt_classifier.initial_classifier(labels, images.shape[1], config.draw).to(device)
-        dtype = core_job.precision(config.precision, device)
+    with job.scratch() as scratch, devices.device(config.device) as device:
+        model = training_classifier.initial_classifier(labels, images.shape[1], config.draw).to(device)
+        dtype = devices.precision(config.precision, device)
         ClassifierTrainer(model, images, labels, settings, dtype).run(scratch, job.label)
         right = float(np.mean(prompt_classifier.predict(model, test, config.batch_size) == truth))
         found = {"dataset": config.names["dataset"], "metric": "accuracy"}
@@ -71,7 +71,7 @@ def labelled(images: Path, items: Path) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         InputError: not as many labels as images.
     """
-    packed, labels = files.read_images(images), files.read_table(items)["label"].to_numpy(np.int64)
+    packed, labels = arrays.read_images(images), files.read_table(items)["label"].to_numpy(np.int64)
     if len(packed) != len(labels):
         raise InputError(f"{items}: {len(labels)} labels, {len(packed)} images; delete both and run the same command")
     return packed, labels

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from selfrefine.core import files
-from selfrefine.core import job as core_job
+from selfrefine.core import arrays, devices, files
 from selfrefine.core.job import Job, main
 from selfrefine.highlighter.data import RealsAndFakes, fakes_of_draw
 from selfrefine.highlighter.training import HighlighterTrainer, Settings, initial_highlighter
@@ -51,14 +50,14 @@ class Outputs:
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Trains `steps` updates and keeps the best state."""
     config, seed = job.config, int(job.config.names["seed"])
-    fakes = fakes_of_draw(files.read_images(job.inputs.fake), config.draw, config.n_fakes)
-    data = RealsAndFakes(files.read_images(job.inputs.real), fakes, seed, config.draw, config.shuffle_labels)
+    fakes = fakes_of_draw(arrays.read_images(job.inputs.fake), config.draw, config.n_fakes)
+    data = RealsAndFakes(arrays.read_images(job.inputs.real), fakes, seed, config.draw, config.shuffle_labels)
     settings = Settings(
         config.steps, config.batch_size, config.learning_rate, config.weight_decay, config.validate_every
     )
-    with job.scratch() as scratch, core_job.device(config.device) as device:
+    with job.scratch() as scratch, devices.device(config.device) as device:
         model = initial_highlighter(config.input_size, config.shortcut_guard, job.inputs.weights, seed, config.draw)
-        trainer = HighlighterTrainer(model.to(device), data, settings, core_job.precision(config.precision, device))
+        trainer = HighlighterTrainer(model.to(device), data, settings, devices.precision(config.precision, device))
         trainer.run(scratch, job.label)
         model.save(job.outputs.highlighter)
         files.write_table(job.outputs.loss, pd.DataFrame(trainer.log, columns=["step", "loss", "accuracy"]))

@@ -9,17 +9,19 @@ import torch
 from torch import Tensor
 
 from selfrefine import networks
-from selfrefine.core import files
-from selfrefine.core import job as core_job
+from selfrefine.core import arrays, devices, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder, noise_schedule, prompts
 from selfrefine.diffusion.forward_process import ForwardProcess
 from selfrefine.guidance import attention_modulation, control_maps
-from selfrefine.guidance.map_refresh import Guide, Refinement
+from selfrefine.guidance.map_refresh import Guide
+from selfrefine.guidance.refinement import Refinement
 from selfrefine.highlighter import model
 from selfrefine.highlighter.gradcam import Cam, CamPreparation, CamTap, CamTarget
+from selfrefine.stages import train_refined
 from selfrefine.training import loop
+from selfrefine.training.loop import Phase
 from selfrefine.training.settings import Settings
 from selfrefine.training.trainer import Trainer
 
@@ -99,9 +101,9 @@ class Outputs:
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Trains `steps` further updates with the map of the variant."""
     config, seed = job.config, int(job.config.names["seed"])
-    images = files.read_images(job.inputs.images)
-    with job.scratch() as scratch, core_job.device(config.device) as device:
-        dtype = core_job.precision(config.precision, device)
+    images = arrays.read_images(job.inputs.images)
+    with job.scratch() as scratch, devices.device(config.device) as device:
+        dtype = devices.precision(config.precision, device)
         pipeline = networks.load(job.inputs.base, device)
         tensors, settings, fork = read_state(job.inputs.state)
         stage = autoencoder.of(pipeline)
@@ -151,7 +153,7 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], Settings, int]:
     Raises:
         InputError: another file.
     """
-    tensors, metadata = files.read_tensors(path)
+    tensors, metadata = arrays.read_tensors(path)
     if not {"settings", "step"} <= metadata.keys():
         raise InputError(f"{path}: not the training state of a base phase; train_base makes one")
     settings = metadata["settings"] | {"betas": tuple(metadata["settings"]["betas"])}  # JSON knows no tuples
@@ -164,9 +166,23 @@ def write_maps(outputs: Outputs, phase: loop.Phase, size: int) -> None:
     A map that is constant has no correlation: its cells are empty.
     """
     for path, stack in ((outputs.maps, phase.maps), (outputs.mfams, phase.mfams)):
-        files.write_array(path, torch.stack(stack).cpu().numpy() if stack else np.zeros((0, size, size), np.float32))
-    files.write_table(outputs.refreshes, pd.DataFrame(loop.refresh_columns(phase)))
+        arrays.write_array(path, torch.stack(stack).cpu().numpy() if stack else np.zeros((0, size, size), np.float32))
+    files.write_table(outputs.refreshes, pd.DataFrame(train_refined.refresh_columns(phase)))
 
 
 if __name__ == "__main__":
     main(run, Config, Inputs, Outputs)
+
+
+def refresh_columns(phase: Phase) -> dict[str, list[float]]:
+    """Columns of refreshes.csv: mean and std of the map used and of the mFAM M_k; r of the former with M_k and M_0."""
+    pairs = list(zip(phase.maps, phase.mfams, strict=True))
+    return {
+        "step": list(phase.refreshed_at),
+        "mean": [float(used.mean()) for used, _ in pairs],
+        "std": [float(used.std(correction=0)) for used, _ in pairs],
+        "mfam_mean": [float(mfam.mean()) for _, mfam in pairs],
+        "mfam_std": [float(mfam.std(correction=0)) for _, mfam in pairs],
+        "r_mfam": [control_maps.correlation(used, mfam) for used, mfam in pairs],
+        "r_first": [control_maps.correlation(used, phase.mfams[0]) for used, _ in pairs],
+    }

@@ -10,12 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from selfrefine.core import files, job, pixels, random_streams
+from selfrefine.core import arrays, devices, pixels, random_streams
 from selfrefine.core.errors import InputError
 from selfrefine.core.progress import Progress
-from selfrefine.diffusion.autoencoder import FirstStage
-from selfrefine.metrics import similarity
-from selfrefine.metrics.intervals import Estimate, mean_interval
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -112,7 +109,7 @@ class FirstStageTrainer:
         images, draws = self.batch(self.step)
         images = images.to(self.device)
         self.autoencoder.train()
-        with job.training_attention(self.device), job.autocast(self.device, self.dtype):
+        with devices.training_attention(self.device), devices.autocast(self.device, self.dtype):
             decoded, latent_term = self._reproduced(images, draws)
         terms = torch.stack([functional.l1_loss(decoded.float(), images), latent_term.float()])
         (terms[0] + self.settings.latent_weight * terms[1]).backward()  # type: ignore[no-untyped-call]
@@ -164,13 +161,13 @@ class FirstStageTrainer:
         tensors = {f"weights/{name}": value for name, value in self.autoencoder.state_dict().items()}
         for name, parameter in self.autoencoder.named_parameters():
             tensors |= {f"{key}/{name}": value for key, value in self.optimiser.state[parameter].items()}
-        files.write_tensors(path, tensors, {"step": self.step, "log": self.log})
+        arrays.write_tensors(path, tensors, {"step": self.step, "log": self.log})
 
     def _resume(self, path: Path) -> bool:
         """Takes over what `_checkpoint` kept, if anything; tells whether there was something."""
         if not path.is_file():
             return False
-        tensors, metadata = files.read_tensors(path)
+        tensors, metadata = arrays.read_tensors(path)
         self.step, self.log = metadata["step"], [tuple(row) for row in metadata["log"]]
         named = self.autoencoder.state_dict()
         self.autoencoder.load_state_dict({name: tensors[f"weights/{name}"] for name in named})
@@ -180,30 +177,3 @@ class FirstStageTrainer:
             self.optimiser.state[parameter] = moments
         print(f"going on after step {self.step}", flush=True)
         return True
-
-
-def round_trip(autoencoder: Any, images: np.ndarray, device: torch.device, batch_size: int) -> dict[str, Estimate]:
-    """How well images survive encoding and decoding: psnr (dB), ssim; codes_used, the share of a codebook they need.
-
-    Args:
-        autoencoder: in evaluation mode, on `device`.
-        images: held out, (N, H, W, 3) uint8.
-        device: to compute on.
-        batch_size: images together.
-    """
-    stage, found, codes = FirstStage(autoencoder), list[np.ndarray](), set[int]()
-    for start in range(0, len(images), batch_size):
-        given = np.asarray(images[start : start + batch_size])
-        latents = stage.encode(pixels.to_float(given, stage.channels).to(device))
-        decoded = pixels.to_uint8(stage.decode(latents))
-        # what is compared is what the network sees: of grey images three equal channels
-        given = pixels.to_uint8(pixels.to_float(given, stage.channels))
-        found.append(np.stack([similarity.psnr(decoded, given), similarity.ssim(decoded, given)]))
-        if hasattr(autoencoder, "quantize"):
-            with torch.no_grad():
-                codes |= set(autoencoder.quantize(latents / stage.scale)[2][2].flatten().tolist())
-    psnr, ssim = np.concatenate(found, axis=1)
-    estimates = {"psnr": mean_interval(psnr), "ssim": mean_interval(ssim)}
-    if codes:
-        estimates["codes_used"] = Estimate(len(codes) / autoencoder.config.num_vq_embeddings)
-    return estimates

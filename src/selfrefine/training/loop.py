@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from selfrefine.core import files
+from selfrefine.core import arrays
 from selfrefine.core.errors import InputError
 from selfrefine.core.progress import Progress
-from selfrefine.guidance import control_maps
-from selfrefine.guidance.map_refresh import Refinement, Refresh
+from selfrefine.guidance.map_refresh import Refresh
+from selfrefine.guidance.refinement import Refinement
 from selfrefine.training.trainer import Trainer
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -81,7 +81,7 @@ def _log(trainer: Trainer, losses: list[Tensor], scratch: Path) -> None:
     """Adds the mean loss of the last steps to the log; the only place where the loop waits for an accelerator."""
     loss = float(torch.stack(losses).mean())
     if not math.isfinite(loss):
-        held = files.read_tensors(scratch / CHECKPOINT)[1]["step"] if (scratch / CHECKPOINT).is_file() else None
+        held = arrays.read_tensors(scratch / CHECKPOINT)[1]["step"] if (scratch / CHECKPOINT).is_file() else None
         kept = f"the checkpoint of step {held} is kept" if held else "there was no checkpoint yet"
         raise InputError(
             f"loss is {loss} at step {trainer.step}; {kept}; lower train_base.learning_rate in params.yaml, "
@@ -95,13 +95,13 @@ def _checkpoint(trainer: Trainer, phase: Phase, scratch: Path) -> None:
     for name, stack in (("mfams", phase.mfams), ("maps", phase.maps)):
         tensors |= {f"{name}/{number}": value for number, value in enumerate(stack)}
     metadata = {"step": trainer.step, "log": trainer.log, "refreshed_at": phase.refreshed_at}
-    files.write_tensors(scratch / CHECKPOINT, tensors, metadata)
+    arrays.write_tensors(scratch / CHECKPOINT, tensors, metadata)
 
 
 def _resume(trainer: Trainer, scratch: Path) -> Phase:
     if not (scratch / CHECKPOINT).is_file():
         return Phase()
-    tensors, metadata = files.read_tensors(scratch / CHECKPOINT)
+    tensors, metadata = arrays.read_tensors(scratch / CHECKPOINT)
     trainer.restore(tensors, metadata["step"])
     trainer.log = [(step, loss, rate) for step, loss, rate in metadata["log"]]
     refreshed_at: list[int] = metadata["refreshed_at"]
@@ -117,17 +117,3 @@ def log_columns(trainer: Trainer) -> dict[str, list[Any]]:
     """The log as the columns of loss.csv."""
     step, loss, rate = zip(*trainer.log, strict=True)
     return {"step": list(step), "loss": list(loss), "learning_rate": list(rate)}
-
-
-def refresh_columns(phase: Phase) -> dict[str, list[float]]:
-    """Columns of refreshes.csv: mean and std of the map used and of the mFAM M_k; r of the former with M_k and M_0."""
-    pairs = list(zip(phase.maps, phase.mfams, strict=True))
-    return {
-        "step": list(phase.refreshed_at),
-        "mean": [float(used.mean()) for used, _ in pairs],
-        "std": [float(used.std(correction=0)) for used, _ in pairs],
-        "mfam_mean": [float(mfam.mean()) for _, mfam in pairs],
-        "mfam_std": [float(mfam.std(correction=0)) for _, mfam in pairs],
-        "r_mfam": [control_maps.correlation(used, mfam) for used, mfam in pairs],
-        "r_first": [control_maps.correlation(used, phase.mfams[0]) for used, _ in pairs],
-    }

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from selfrefine.core import job, pixels, random_streams
+from selfrefine.core import devices, pixels, random_streams
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import forward_process, learned_variance
 from selfrefine.diffusion.noise_schedule import Schedule
 from selfrefine.diffusion.prompts import Captions
 from selfrefine.guidance import attention_modulation
-from selfrefine.guidance.map_refresh import Refinement
+from selfrefine.guidance.refinement import Refinement
 from selfrefine.training.settings import Settings
 
 
@@ -132,7 +132,7 @@ class Trainer:
         given, parts = (images, noisy, times, noise.target, *self.prompts(step)), settings.gradient_accumulation
         losses = []
         # Gradients are made in here, too: checkpointing evaluates the network again.
-        with self._modulated(guidance_map, refinement), job.training_attention(self.device):
+        with self._modulated(guidance_map, refinement), devices.training_attention(self.device):
             for part in zip(*(tensor.chunk(parts) for tensor in given), strict=True):
                 losses.append(self._loss(*part, factor=noise.loss_factor) / parts)
                 losses[-1].backward()  # type: ignore[no-untyped-call]
@@ -150,7 +150,7 @@ class Trainer:
         self, images: Tensor, noisy: Tensor, times: Tensor, target: Tensor, *prompts: Tensor, factor: Tensor | None
     ) -> Tensor:
         """The mean loss of some images of a batch; with a learned variance the hybrid one."""
-        with job.autocast(self.device, self.dtype):
+        with devices.autocast(self.device, self.dtype):
             output = self.network(noisy, times, *prompts).sample
         loss = forward_process.noise_loss(forward_process.noise_of(output, self.channels), target, factor)
         return loss if self.bound is None else loss + self.bound.loss(output, images, noisy, times)

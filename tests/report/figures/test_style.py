@@ -7,7 +7,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from selfrefine.core import files
-from selfrefine.report.figures import style
+from selfrefine.report.figures import figure8_flaw_maps, style
 
 CAPTION = "Experiment smoke: Garments at 16 px, DDPM, 60 base steps and 20 of refinement, seed 7."
 
@@ -33,7 +33,7 @@ def caption_of(figure):
 
 
 def figure8():
-    return style.flaw_maps_figure(images(3), maps(3, 32), CAPTION)
+    return figure8_flaw_maps.flaw_maps_figure(images(3), maps(3, 32), CAPTION)
 
 
 def test_the_figure_says_scale_and_seed():
@@ -51,7 +51,7 @@ def test_equal_figures_are_equal_bytes_whatever_the_users_settings(tmp_path):
 
 def test_an_overlay_is_six_parts_image_and_four_parts_jet():
     shown, heat = images(2), maps(2, 32)
-    figure = style.flaw_maps_figure(shown, heat, CAPTION)
+    figure = figure8_flaw_maps.flaw_maps_figure(shown, heat, CAPTION)
     rows = {ax.get_ylabel(): strip(ax)[:, :32] for ax in figure.axes if ax.images}
     assert np.array_equal(rows["Image"], np.kron(shown[0], np.ones((2, 2, 1))) / 255.0)
     assert np.allclose(rows["Flaw map"], mpl.colormaps["jet"](heat[0])[..., :3])

@@ -8,9 +8,9 @@ import torch
 
 from selfrefine.core import files
 from selfrefine.diffusion import autoencoder
+from selfrefine.metrics import reconstruction
 from selfrefine.report.tables import autoencoders
 from selfrefine.report.tables.autoencoders import FirstStageRun
-from selfrefine.training import autoencoder as training_autoencoder
 from tests.support import tiny_latent
 from tests.support.tiny import tiny_images
 
@@ -76,7 +76,7 @@ def test_it_reads_what_the_stage_measures_and_saves(kind, tmp_path):
     """A saved folder of the real class and the figures of its round trip."""
     model = tiny_latent.autoencoder(kind, size=16)
     autoencoder.save(model, tmp_path / "autoencoder")
-    found = training_autoencoder.round_trip(model, tiny_images(size=16)[:4], torch.device("cpu"), 4)
+    found = reconstruction.round_trip(model, tiny_images(size=16)[:4], torch.device("cpu"), 4)
     lines = [NAMES | {"seed": 0, "metric": name} | vars(value) | {"n_images": 4} for name, value in found.items()]
     files.write_table(tmp_path / "metrics.csv", pd.DataFrame(lines))
     read = files.read_table(tmp_path / "metrics.csv").to_dict("records")

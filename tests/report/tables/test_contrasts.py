@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from selfrefine.report import seed_statistics
+from selfrefine.report import results, seed_statistics
 from selfrefine.report.tables import contrasts
 from tests.support.tiny_metrics import AGAIN, FD, ROWS, SAMPLINGS, generation
 from tests.support.tiny_refined import VARIANTS, readouts, refined
@@ -96,7 +96,7 @@ def test_an_inverted_map_is_like_the_flaw_map_too():
     turned = [{**line, "r_mfam": -0.51} for line in runs[0].refreshes]
     key = ("shapes", "tiny", "cells")
     for lines, note in ((turned, "not a control"), (runs[0].refreshes, "")):
-        found = contrasts.map_statistics([contrasts.Refined(runs[0].config, lines)])
+        found = contrasts.map_statistics([results.Refined(runs[0].config, lines)])
         assert found[key]["map_note"] == note
 
 
@@ -111,4 +111,4 @@ def test_no_slope_is_predicted_where_the_argument_does_not_hold():
     assert refined(["baseline"])[0].predicted_slope() == 0.0
     assert math.isnan(refined(["ddpm_ip"])[0].predicted_slope())
     run = refined(["both"])[0]
-    assert math.isnan(contrasts.Refined(run.config | {"forward": "tgt_add"}, run.refreshes).predicted_slope())
+    assert math.isnan(results.Refined(run.config | {"forward": "tgt_add"}, run.refreshes).predicted_slope())

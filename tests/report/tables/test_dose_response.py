@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from selfrefine.report.results import Refined
 from selfrefine.report.tables import dose_response
-from selfrefine.report.tables.contrasts import Refined
 from tests.report.tables.test_contrasts import table
 from tests.support.tiny_refined import PLAIN, VARIANTS, refined
 

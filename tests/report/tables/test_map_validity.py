@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from selfrefine.report.results import Refined
 from selfrefine.report.tables import map_validity
-from selfrefine.report.tables.contrasts import Refined
 from selfrefine.report.tables.map_validity import NOT_DYNAMIC, NOT_OF_FAKES, ONLY_NOISE
 from tests.support.tiny_maps import correlations, metrics
 from tests.support.tiny_refined import BOTH

@@ -5,9 +5,9 @@ import math
 import pytest
 
 from selfrefine.report import families, seed_statistics
+from selfrefine.report.results import Refined
 from selfrefine.report.seed_statistics import Judgement
 from selfrefine.report.tables import sweep
-from selfrefine.report.tables.contrasts import Refined
 from tests.support import tiny_metrics
 from tests.support.tiny_metrics import ROWS
 from tests.support.tiny_refined import BOTH, PLAIN

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from selfrefine.report import seed_statistics
-from selfrefine.report.tables import table3
+from selfrefine.report.tables import table2, table3
 from tests.support.tiny_metrics import FD, PAPER, generation, published
 
 JUDGEMENT = seed_statistics.Judgement("baseline", 0.017, 6, "vgg16_conv5_gap")
@@ -30,7 +30,7 @@ def lines(datasets, seeds=1, fork=10.5):
         scaled = {row: (1.0 + number) * value for row, value in figures.items()} | {"both": (9.0, 26.0, 30.0)[number]}
         metrics += [line | {"dataset": dataset} for line in generation(scaled, seeds)]
     scale = seed_statistics.scales(metrics, "smoke", ROWS)
-    whole = seed_statistics.table2(metrics, PAPER, JUDGEMENT, STANDS_FOR, scale)
+    whole = table2.table2(metrics, PAPER, JUDGEMENT, STANDS_FOR, scale)
     return table3.lines(whole, [*PAPER, *THREE], "baseline", STANDS_FOR)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from selfrefine.core import files
+from selfrefine.core import files, names
 from selfrefine.metrics import prompt_agreement
 from selfrefine.report.seed_statistics import Judgement
 from selfrefine.report.tables import table4
@@ -41,7 +41,7 @@ def metrics(seeds=(0, 1), judge="classifier"):
     found = []
     factor = 100.0 if judge == "clip" else 1.0
     for seed in seeds:
-        for variant, gain in (("baseline", 0.0), ("reverse", 0.1 + 0.02 * seed), (prompt_agreement.PHOTOGRAPHS, 0.3)):
+        for variant, gain in (("baseline", 0.0), ("reverse", 0.1 + 0.02 * seed), (names.PHOTOGRAPHS, 0.3)):
             values = FIGURES | {prompt_agreement.AGREEMENT: 0.6 + gain}
             if variant == "reverse":
                 values[prompt_agreement.DIFFERENCE] = gain
@@ -77,7 +77,7 @@ def test_two_rows_of_the_model_and_photographs():
     assert math.isnan(base["paper_difference"])
     assert refined["paper_difference"] == pytest.approx(math.log(24.633 / 25.571))
     assert (refined["variant"], refined["value"], refined["verdict"]) == ("reverse", 19.0, "better")
-    assert {line["row"] for line in table()} == {"baseline", "self_refining", prompt_agreement.PHOTOGRAPHS}
+    assert {line["row"] for line in table()} == {"baseline", "self_refining", names.PHOTOGRAPHS}
 
 
 def test_agreement_over_seeds_and_its_paired_difference():

@@ -5,8 +5,8 @@ import math
 import pytest
 
 from selfrefine.report import seed_statistics
-from selfrefine.report.tables import table7
-from selfrefine.report.tables.contrasts import Refined
+from selfrefine.report.results import Refined
+from selfrefine.report.tables import table2, table7
 from tests.support.tiny_metrics import FD, PAPER, ROWS, generation, published
 from tests.support.tiny_refined import refined
 
@@ -26,7 +26,7 @@ def lines(*others, seeds=1):
     variants = ("baseline", "both", *others)
     metrics = generation({row: figures[row] for row in (*variants, "fork", "floor")}, seeds)
     scale, stands_for = seed_statistics.scales(metrics, "smoke", ROWS), {"shapes": "celeba_hq"}
-    whole = seed_statistics.table2(metrics, PAPER, JUDGEMENT, stands_for, scale)
+    whole = table2.table2(metrics, PAPER, JUDGEMENT, stands_for, scale)
     return table7.lines(whole, [*PAPER, *SEVEN], refined(variants, seeds), stands_for)
 
 
@@ -48,7 +48,7 @@ def test_a_data_set_without_another_map_is_left_out():
     runs = [*refined((*variants, "edge")), *(run_on("shoes", run) for run in refined(variants))]
     rows = ROWS | {"datasets": ROWS["datasets"] | {"shoes": {"title": "Shoes", "stands_for": "celeba_hq"}}}
     both, stands_for = [*metrics, *shoes], dict.fromkeys(rows["datasets"], "celeba_hq")
-    whole = seed_statistics.table2(both, PAPER, JUDGEMENT, stands_for, seed_statistics.scales(both, "smoke", rows))
+    whole = table2.table2(both, PAPER, JUDGEMENT, stands_for, seed_statistics.scales(both, "smoke", rows))
     found = table7.lines(whole, [*PAPER, *SEVEN], runs, stands_for)
     assert {(line["dataset"], line["row"]) for line in found} == {("shapes", row) for row in (*variants, "edge")}
 

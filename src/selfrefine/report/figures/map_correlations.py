@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from selfrefine.evidence.compared_maps import MEAN
+from selfrefine.core.names import MEAN
 from selfrefine.report.figures import style
 from selfrefine.report.seed_statistics import Line
 

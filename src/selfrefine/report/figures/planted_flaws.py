@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from selfrefine.report.figures import style
+from selfrefine.report.figures import figure8_flaw_maps, style
 
 OUTLINE = "#ffffff"
 UNDER = "#000000"  # below the outline, so that it is seen on bright places, too
@@ -28,7 +28,7 @@ def planted_flaws_figure(images: np.ndarray, maps: np.ndarray, masks: np.ndarray
     for column in range(count):
         above, below = axes[:, column]
         above.imshow(images[column], interpolation="nearest", extent=extent)
-        drawn = below.imshow(maps[column], cmap=style.FLAW_COLOURS, vmin=0.0, vmax=1.0, extent=extent)
+        drawn = below.imshow(maps[column], cmap=figure8_flaw_maps.FLAW_COLOURS, vmin=0.0, vmax=1.0, extent=extent)
         for ax in (above, below):
             for colour, line in ((UNDER, 2.4), (OUTLINE, 1.2)):
                 ax.add_patch(_outline(masks[column], colour, line))

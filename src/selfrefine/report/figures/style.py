@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-import matplotlib as mpl
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
@@ -35,8 +34,6 @@ COLOURS = (  # the seven of Okabe and Ito without their yellow, then five that l
 SOLID, DASHED, DOTTED, DASH_DOTTED = "-", (0, (4.0, 1.4)), (0, (1.0, 1.2)), (0, (4.0, 1.4, 1.0, 1.4))
 GREY = "0.35"
 LEGEND: dict[str, float] = {"handlelength": 2.2, "columnspacing": 1.2}
-FLAW_COLOURS = "jet"  # as in the paper (method 5.7)
-IMAGE_SHARE = 0.6  # of an overlay, the rest is the map (method 5.7)
 CELL = 0.85  # inches of one image
 LABEL = 1.2  # inches left of a row
 LABEL_WIDTH = 22  # characters of a row's label before it is broken
@@ -65,33 +62,6 @@ def looks(titles: Iterable[str], controls: Collection[str] = ()) -> dict[str, di
         lines = (DASHED, DASH_DOTTED) if title in controls else (SOLID, DOTTED)
         found[title] = {"color": COLOURS[number % len(COLOURS)], "linestyle": lines[number >= len(COLOURS)]}
     return found
-
-
-def flaw_maps_figure(
-    images: np.ndarray, maps: np.ndarray, caption: str, origin: str = "of the base model in the highlighter's test part"
-) -> Figure:
-    """Figure 8: generated images, their flaw maps, and both laid over each other (method 5.7).
-
-    Args:
-        images: (n, H, W, 3) uint8.
-        maps: (n, S, S) in [0, 1].
-        caption: scale and seed.
-        origin: which images.
-    """
-    heat = mpl.colormaps[FLAW_COLOURS](maps)[..., :3]
-    shown = _enlarged(images / 255.0, maps.shape[1])
-    overlay = IMAGE_SHARE * shown + (1.0 - IMAGE_SHARE) * heat
-    figure = Figure(figsize=(max(NARROWEST, LABEL + len(images) * CELL), 3 * CELL + 0.9), layout="constrained")
-    headed(figure, "Flaw maps of generated images")
-    axes = list(figure.subplots(3, 1))
-    for ax, (title, strip) in zip(axes, {"Image": shown, "Flaw map": heat, "Overlay": overlay}.items(), strict=True):
-        draw_strip(ax, strip, title)
-    colour_bar(figure, axes, FLAW_COLOURS, (0.0, 1.0), "evidence of generation")
-    told = (
-        f"The first {len(images)} images {origin}, not picked; Grad-CAM of the highlighter's fake class, each map "
-        f"scaled to [0, 1]; overlay {IMAGE_SHARE:g} image + {1.0 - IMAGE_SHARE:g} map."
-    )
-    return captioned(figure, f"{told} {caption}")
 
 
 def headed(figure: FigureBase, title: str) -> None:
@@ -148,9 +118,3 @@ def colour_bar(
 def _gap(size: int) -> int:
     """Pixels between two images of a strip."""
     return max(1, size // 16)
-
-
-def _enlarged(images: np.ndarray, size: int) -> np.ndarray:
-    """(n, H, W, 3) to (n, size, size, 3) by nearest neighbour."""
-    rows, columns = (np.arange(size) * images.shape[axis] // size for axis in (1, 2))
-    return images[:, rows][:, :, columns]

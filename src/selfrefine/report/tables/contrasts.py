@@ -6,14 +6,15 @@ differ from it in the map alone, and with what was made of its map without train
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from selfrefine.metrics import contrasts, intervals
+from selfrefine.core import names
+from selfrefine.metrics import intervals
 from selfrefine.metrics.contrasts import CONTROLS, Contrast, Pair, Space
 from selfrefine.metrics.intervals import Estimate
 from selfrefine.report import seed_statistics
+from selfrefine.report.results import Refined
 from selfrefine.report.seed_statistics import Line
 
 FLAW_MAP = "mfam"
@@ -43,42 +44,6 @@ COLUMNS = [  # of controls.csv, also where it has no line
         "scale",
     ),
 ]
-
-
-@dataclass(frozen=True)
-class Refined:
-    """One run of train_refined: its config.json and the lines of its refreshes.csv, none without a map."""
-
-    config: Mapping[str, Any]
-    refreshes: Sequence[Line]
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """Data set, model, variant."""
-        names = self.config["names"]
-        return names["dataset"], names["model"], names["variant"]
-
-    def mean(self, column: str) -> float:
-        """Over the refreshes; NaN without any, or where a constant map has no correlation."""
-        values = [line[column] for line in self.refreshes]
-        return fmean(values) if values else math.nan
-
-    def predicted_slope(self) -> float:
-        """What the forward process teaches: -lf x slope of the map used on the run's own mFAM (method 11.4).
-
-        NaN for the forward processes that this does not hold for.
-        """
-        if self.config["forward"] not in ("none", "xt") or self.config["gamma"]:
-            return math.nan
-        if self.config["forward"] == "none":
-            return 0.0
-        slopes = [_finite(line["r_mfam"]) * line["std"] / line["mfam_std"] for line in self.refreshes]
-        return -self.config["forward_weight"] * fmean(slopes) if slopes else math.nan
-
-
-def _finite(value: float) -> float:
-    """0 for a map that is constant: it has no correlation, and nothing of it depends on the mFAM."""
-    return value if math.isfinite(value) else 0.0
 
 
 def controls_of(runs: Iterable[Refined]) -> dict[str, dict[str, str]]:
@@ -190,10 +155,10 @@ def _over_images(metrics: Iterable[Line]) -> dict[tuple[Space, str, str], tuple[
     rows: dict[Space, set[str]] = {}
     for line in metrics:
         space = Space(line["dataset"], line["model"], line["network"])
-        if line["metric"] == seed_statistics.LOG_DIFFERENCE:
+        if line["metric"] == names.LOG_DIFFERENCE:
             taken = Estimate(line["value"], line["low"], line["high"])
             estimates.setdefault((space, line["variant"]), []).append(taken)
-        elif line["metric"] == contrasts.HEADLINE and line["variant"] != seed_statistics.FLOOR:
+        elif line["metric"] == names.HEADLINE and line["variant"] != names.FLOOR:
             rows.setdefault(space, set()).add(line["variant"])
     return {
         (space, variant, reference): intervals.over_images(taken)

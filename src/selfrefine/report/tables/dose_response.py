@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from selfrefine.report.results import Refined
 from selfrefine.report.seed_statistics import Line
-from selfrefine.report.tables.contrasts import Refined
 
 FORWARD, REVERSE, BOTH, DDPM_IP = "forward", "reverse", "both", "ddpm_ip"  # processes of an arm
 FEWEST_FOR_R = 3

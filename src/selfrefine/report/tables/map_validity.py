@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from selfrefine.evidence.compared_maps import FLAW, REAL_MAP
+from selfrefine.core.names import FLAW, REAL_MAP
 from selfrefine.metrics.intervals import Estimate
 from selfrefine.report import seed_statistics
 from selfrefine.report.markdown import EMPTY, figure, markdown_table
+from selfrefine.report.results import Refined
 from selfrefine.report.seed_statistics import Line
-from selfrefine.report.tables.contrasts import FLAW_MAP, Refined
+from selfrefine.report.tables.contrasts import FLAW_MAP
 
 NOT_OF_FAKES = "the map does not single out generated images"
 NOT_DYNAMIC = "not dynamic"

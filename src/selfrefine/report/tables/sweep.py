@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from selfrefine.core import config_json
-from selfrefine.metrics.contrasts import HEADLINE
+from selfrefine.core import config_json, names
+from selfrefine.core.names import HEADLINE
 from selfrefine.report import seed_statistics
 from selfrefine.report.markdown import EMPTY, between, distance_to_test, figure, markdown_table, percent, verdict_words
+from selfrefine.report.results import Refined
 from selfrefine.report.seed_statistics import Judgement, Line
 from selfrefine.report.tables import dose_response
-from selfrefine.report.tables.contrasts import FLAW_MAP, Refined
+from selfrefine.report.tables.contrasts import FLAW_MAP
 
 RATIO = "ratio"  # of the phases; all other factors are leaves of train_refined
 FACTORS = {
@@ -176,7 +177,7 @@ def _by_seed(metrics: Iterable[Line], reference: str) -> dict[tuple[str, ...], s
             )
         )
         for key in table
-        if key.metric == HEADLINE and key.variant != seed_statistics.FLOOR
+        if key.metric == HEADLINE and key.variant != names.FLOOR
     }
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from selfrefine.metrics.contrasts import HEADLINE
+from selfrefine.core.names import HEADLINE
 from selfrefine.report.markdown import (
     EMPTY,
     between,

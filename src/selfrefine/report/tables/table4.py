@@ -5,11 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from selfrefine.core.names import HEADLINE, PHOTOGRAPHS
 from selfrefine.metrics import intervals, prompt_agreement
-from selfrefine.metrics.contrasts import HEADLINE
 from selfrefine.metrics.frechet import distance_name
 from selfrefine.metrics.intervals import Estimate
-from selfrefine.metrics.prompt_agreement import PHOTOGRAPHS
 from selfrefine.report.markdown import EMPTY, between, fid_words, figure, markdown_table, number, percent, verdict_words
 from selfrefine.report.paper_values import published_fid
 from selfrefine.report.seed_statistics import Judgement, Line, over_runs

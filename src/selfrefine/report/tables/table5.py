@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from selfrefine.core.names import HEADLINE
 from selfrefine.metrics import intervals
-from selfrefine.metrics.contrasts import HEADLINE
 from selfrefine.metrics.frechet import distance_name
 from selfrefine.metrics.intervals import Estimate
 from selfrefine.report.markdown import EMPTY, between, figure, markdown_table, number, percent, verdict_words

@@ -7,11 +7,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from selfrefine.evidence.planted_flaws import FAKE_SPLICE, KINDS, REAL_SPLICE
-from selfrefine.evidence.pointing_game import READINGS
-from selfrefine.highlighter.model import BLACK_LEVEL
+from selfrefine.core.names import BLACK_LEVEL, FAKE_SPLICE, FLAW, KINDS, READINGS, REAL_SPLICE
 from selfrefine.metrics.intervals import Estimate
-from selfrefine.params.job_config import FLAW
 from selfrefine.report.markdown import EMPTY, figure, markdown_table, number
 from selfrefine.report.seed_statistics import Line, over_runs
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from selfrefine.metrics.contrasts import HEADLINE
+from selfrefine.core.names import HEADLINE
 from selfrefine.report.markdown import (
     EMPTY,
     between,
@@ -17,8 +17,9 @@ from selfrefine.report.markdown import (
     verdict_words,
 )
 from selfrefine.report.paper_values import published_fid
+from selfrefine.report.results import Refined
 from selfrefine.report.seed_statistics import Judgement, Line
-from selfrefine.report.tables.contrasts import FLAW_MAP, Refined, map_statistics
+from selfrefine.report.tables.contrasts import FLAW_MAP, map_statistics
 
 AS_PAPER, MATCHED = "as in the paper", "matched"
 NONE_SELECTED = (

@@ -1,0 +1,121 @@
+"""Arrays and tensors on disk: .npy, .npz and safetensors, written whole or not at all."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from selfrefine.core import arrays as core_arrays
+from selfrefine.core import files
+from selfrefine.core.errors import InputError
+from selfrefine.core.files import atomic_file
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Writes one array as .npy."""
+    with atomic_file(path) as temporary, open(temporary, "wb") as stream:
+        # Only `write` is shown to numpy: into a real file it writes by itself and drops the system's reason on failure.
+        np.save(SimpleNamespace(write=stream.write), array, allow_pickle=False)
+
+
+def read_array(path: Path) -> np.ndarray:
+    """Memory-maps an .npy file read-only (numpy cannot map an empty one: that is read)."""
+    try:
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError:
+        try:
+            array = np.load(path, allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise InputError(
+                f"{path}: not a readable .npy file ({error}); delete it and run the same command"
+            ) from error
+    except EOFError as error:
+        raise InputError(f"{path}: cut off; delete it and run the same command") from error
+    return array
+
+
+def read_images(path: Path) -> np.ndarray:
+    """Memory-maps packed images, (N, H, W, 3) uint8.
+
+    Raises:
+        InputError: another shape or type.
+    """
+    images = read_array(path)
+    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
+        raise InputError(f"{path}: {images.dtype} {images.shape} given, uint8 (N, H, W, 3) needed")
+    return images
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes several named arrays as one .npz."""
+    with atomic_file(path) as temporary, open(temporary, "wb") as stream:
+        np.savez(stream, allow_pickle=False, **arrays)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Reads all arrays of an .npz."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, EOFError, BadZipFile) as error:
+        raise InputError(f"{path}: not a readable .npz file ({error}); delete it and run the same command") from error
+
+
+def write_tensors(path: Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, Any] | None = None) -> None:
+    """Writes tensors as safetensors; `metadata` is one JSON text: safetensors writes several keys in no order."""
+    from safetensors.torch import save_file
+
+    text = {"metadata": json.dumps(dict(metadata or {}), sort_keys=True)}
+    with atomic_file(path) as temporary:
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata=text
+        )
+        temporary.chmod(0o644)  # safetensors makes it the owner's alone
+
+
+def read_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
+    """Reads safetensors: (tensors on the CPU, metadata).
+
+    Raises:
+        InputError: not a safetensors file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as archive:
+            metadata = json.loads((archive.metadata() or {}).get("metadata", "{}"))
+            return {name: archive.get_tensor(name) for name in archive.keys()}, metadata  # noqa: SIM118 (not a dict)
+    except SafetensorError as error:
+        raise InputError(
+            f"{path}: not a readable safetensors file ({error}); delete it and run the same command"
+        ) from error
+
+
+def join(path: Path, parts: Sequence[Path], length: int) -> None:
+    """Writes the first `length` rows of several .npy files, one after another, as one; holds one part at a time.
+
+    Args:
+        path: of the result, the same bytes as `files.write_array` of the whole.
+        parts: of equal type and shape but for their numbers of rows.
+        length: rows that are kept, at most all.
+    """
+    first = core_arrays.read_array(parts[0])
+    header = {
+        "descr": np.lib.format.dtype_to_descr(first.dtype),
+        "fortran_order": False,
+        "shape": (length, *first.shape[1:]),
+    }
+    with files.atomic_file(path) as temporary, open(temporary, "wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        left = length
+        for part in parts:
+            rows = core_arrays.read_array(part)[:left]
+            stream.write(rows.tobytes())
+            left -= len(rows)

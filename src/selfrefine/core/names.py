@@ -1,0 +1,26 @@
+"""Names that rooms share: rows, metrics, maps and kinds of flaws, each in one place."""
+
+# -- rows of params, tables and arrays ---------------------------------------------------------------------------------
+
+FORK = "fork"  # stands in the place of a variant for the base model at the moment of the fork; it has no row
+FLOOR = "floor"  # the row of real training images; it and FORK are no variants
+PHOTOGRAPHS = "photographs"  # the row of real test images with their own captions: what can be reached
+# Rows of tables, arrays and summary.json: no variants.
+RESERVED = (FORK, FLOOR, "highlighter", PHOTOGRAPHS, "train", "test")
+FLAW, CRITIC = "flaw", "second"  # the highlighter behind every mFAM; the one that no refinement has used
+# Feature spaces of extract_features, and the row of `weights` that each needs.
+FEATURE_WEIGHTS = {"vgg16_conv5_gap": "vgg16", "alexnet_conv5_gap": "alexnet", "inception-v3-compat": "inception"}
+
+# -- metrics -----------------------------------------------------------------------------------------------------------
+
+HEADLINE = "fd_test"
+LOG_DIFFERENCE = "fd_test_log_difference"  # of one seed, with its interval over images
+
+# -- maps and planted flaws --------------------------------------------------------------------------------------------
+
+REAL_MAP = "real_map"  # the flaw highlighter's map of real images
+MEAN, SINGLE = "mean/", "single/"  # before the names of arrays in maps.npz
+READINGS = ("cell", "any")
+FAKE_SPLICE, REAL_SPLICE = "fake_splice", "real_splice"
+KINDS = (FAKE_SPLICE, REAL_SPLICE, "blur", "noise", "warp")
+BLACK_LEVEL = 8.0  # of the shortcut guard, in grey levels of 255 (method 11.1)
