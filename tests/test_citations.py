@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
+from selfrefine.params import check, strict_yaml
+
 ROOT = Path(__file__).parents[1]
 PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("method", "design")}
 CITING = [ROOT / name for name in ("params.yaml", "README.md", "CONTRIBUTING.md", "Snakefile", "dvc.yaml", "Makefile")]
@@ -16,7 +18,7 @@ LINKING = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs")
 ROWS_OF = ("method", "6")  # the section whose table has numbered rows
 
 # "method 5.6 and 11.3", "Methods 4, 5.7 and 11.1", "method.md 6, rows 31 and 33", "method 3, section 6 rows 6 to 8",
-# "method 3 (the authors' maps) and 5.1", 'method 7, "Training loop"', "design, section 9"; remarks may stand in between.
+# "method 3 (the authors' maps) and 5.1", 'method 7, "Training loop"', "design, section 9"; remarks may stand between.
 NUMBER = r"\d+(?:\.\d+)?(?![\d.]*\d)"
 LIST = rf"{NUMBER}(?:(?:\s*\([^()]*\))?(?:,? and |, | to ){NUMBER})*"
 CITATION = re.compile(
@@ -160,6 +162,14 @@ def test_a_page_that_cites_what_it_lacks_is_told():
         Cited("method", "6", row) for row in ("29", "30")
     ]
     assert [is_there(one, PLANTED) for one in cited] == [True, True, False, False, False]
+
+
+def test_every_switch_of_a_variant_is_explained():
+    """Each leaf of train_refined, and each value that the schema knows, by name."""
+    schema = strict_yaml.read(ROOT / check.SCHEMA)["$defs"]["train_refined"]["properties"]
+    names = {name for leaf, allowed in schema.items() for name in (leaf, *allowed.get("enum", ()))}
+    assert len(names) > 40
+    assert not names - {*re.findall(r"`(\w+)`", PAGES["method"]), "checkpoint_every", "log_every"}
 
 
 # -- links -------------------------------------------------------------------------------------------------------------
