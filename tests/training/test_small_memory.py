@@ -12,7 +12,7 @@ from selfrefine.training.trainer import Trainer
 from tests.networks import test_improved_ddpm
 from tests.support import tiny, tiny_latent, tiny_prompt, tiny_uvit
 
-BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4, map_images=4, map_steps=2)
+BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4)
 FAMILIES = ["ddpm", "improved_ddpm", "uvit", "ldm", "stable_diffusion"]
 
 
