@@ -19,14 +19,9 @@ from selfrefine.guidance.untrained_controls import TimeShift
 from selfrefine.stages import generate_samples, train_base, train_refined
 from selfrefine.training.trainer import Trainer
 from tests.support import tiny, tiny_highlighter
+from tests.support.tiny_improved_ddpm import DIFFUSION, pipeline
 
-DIFFUSION = {"schedule": "squaredcos_cap_v2", "timesteps": tiny.TIMESTEPS, "learned_variance": True}
 BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4)
-
-
-def pipeline(learned=True, **network):
-    leaves = DIFFUSION | {"learned_variance": learned}
-    return networks.build("improved_ddpm", tiny.NETWORK | network, leaves, tiny.SIZE, seed=0)
 
 
 def trainer(learned=True):

@@ -16,8 +16,8 @@ from selfrefine.guidance import attention_modulation
 from selfrefine.guidance.refinement import Refinement
 from selfrefine.params import job_config
 from selfrefine.stages import train_refined
-from tests.params.test_check import project_params
 from tests.support.tiny import SIZE, STEPS, tiny_settings, tiny_trainer
+from tests.support.wrong_params import project_params
 
 PLAIN = Refinement("none", 0.5, "none", 0.5, cycle=4)
 BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4)

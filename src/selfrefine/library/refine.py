@@ -25,7 +25,7 @@ from selfrefine.library.checks import require
 from selfrefine.networks import Pipeline
 from selfrefine.pretrained import imagenet_weights
 from selfrefine.report.figures import figure8_flaw_maps, style
-from selfrefine.training import settings
+from selfrefine.training import settings as training_settings
 from selfrefine.training.loop import run_phase
 from selfrefine.training.trainer import Trainer
 
@@ -151,27 +151,32 @@ def refine(
         reverse_weight=reverse_weight,
         cycle=cycle,
     )
-    plain = _plain_settings(steps, batch_size, learning_rate, ema_decay, horizontal_flip)
+    settings = _plain_settings(steps, batch_size, learning_rate, ema_decay, horizontal_flip)
+    return _trained_on(pipeline, images, highlighter, settings, refinement, MapRecipe(map_images, map_steps), seed)
+
+
+def _trained_on(
+    pipeline: Pipeline,
+    images: np.ndarray,
+    highlighter: Highlighter,
+    settings: training_settings.Settings,
+    refinement: Refinement,
+    recipe: MapRecipe,
+    seed: int,
+) -> Pipeline:
+    """A copy that is trained on and has the EMA of its weights; torch's random state stays as it was."""
     refined = type(pipeline)(**copy.deepcopy(pipeline.components))
-    dtype = _precision(pipeline)
-    trainer = Trainer(refined.unet, noise_schedule.of(refined), images, plain, seed=seed, dtype=dtype)
-    guide = Guide(
-        MapRecipe(map_images, map_steps),
-        trainer.schedule,
-        highlighter,
-        images,
-        seed=seed,
-        dtype=dtype,
-        horizontal_flip=horizontal_flip,
-    )
-    with TemporaryDirectory() as scratch, torch.random.fork_rng():  # torch's random state stays as it was
+    schedule, dtype, flip = noise_schedule.of(refined), _precision(pipeline), settings.horizontal_flip
+    trainer = Trainer(refined.unet, schedule, images, settings, seed=seed, dtype=dtype)
+    guide = Guide(recipe, trainer.schedule, highlighter, images, seed=seed, dtype=dtype, horizontal_flip=flip)
+    with TemporaryDirectory() as scratch, torch.random.fork_rng():
         run_phase(
             trainer,
             Path(scratch),
             label="refine",
             first_step=0,
-            last_step=steps,
-            checkpoint_every=steps,  # none: who stops a call begins again
+            last_step=settings.base_steps,
+            checkpoint_every=settings.base_steps,  # none: who stops a call begins again
             log_every=LOG_EVERY,
             refinement=refinement,
             refresh=guide,
@@ -179,9 +184,6 @@ def refine(
     refined.unet.load_state_dict(trainer.ema, strict=False)  # buffers have no average
     refined.unet.eval()
     return refined
-
-
-# -- what these functions share ----------------------------------------------------------------------------------------
 
 
 def _precision(pipeline: Pipeline) -> torch.dtype:
@@ -212,10 +214,10 @@ def _sample(pipeline: Pipeline, n: int, map_steps: int, purpose: random_streams.
 
 def _plain_settings(
     steps: int, batch_size: int, learning_rate: float, ema_decay: float, horizontal_flip: bool
-) -> settings.Settings:
+) -> training_settings.Settings:
     """How a pipeline is trained on: no decay, neither of weights nor of the rate."""
     require(steps > 0, f"steps is {steps}; 1 or more needed")
-    return settings.Settings(
+    return training_settings.Settings(
         batch_size=batch_size,
         gradient_accumulation=1,
         gradient_checkpointing=False,
