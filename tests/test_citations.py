@@ -209,3 +209,21 @@ def test_a_broken_link_is_found(tmp_path):
     )
     broken = [link for link in links(page.read_text()) if leads_nowhere(page, link)]
     assert broken == ["gone.png", "other.md#no-heading"]
+
+
+def unknown_modules(text: str) -> list[str]:
+    """Python files and rooms that a page names and the project does not have; `room/module` may lack its ending."""
+    named = set(re.findall(r"`((?:[a-z_0-9]+/)*[a-z_0-9]+\.py)`", text))
+    files = [path.relative_to(ROOT).as_posix() for top in ("src", "tests") for path in (ROOT / top).rglob("*.py")]
+    return sorted(name for name in named if not any(f"/{file}".endswith(f"/{name}") for file in files))
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: page.name)
+def test_modules_that_a_page_names_are_there(page: Path):
+    assert not unknown_modules(page.read_text(encoding="utf-8"))
+
+
+def test_a_module_that_is_gone_is_found():
+    assert unknown_modules("`core/files.py`, `files.py`, `src/selfrefine/core/files.py`, `core/gone.py`") == [
+        "core/gone.py"
+    ]

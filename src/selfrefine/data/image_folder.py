@@ -9,7 +9,7 @@ from pathlib import Path
 
 from selfrefine.core.errors import InputError
 
-CAPTIONS = "captions.csv"  # of the images, if the folder holds it: see captions.py
+CAPTIONS = "captions.csv"  # of the images, if the folder holds it: see data/captions.py
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 

@@ -52,7 +52,7 @@ class FirstStageTrainer:
     """An autoencoder in training: its weights, AdamW's moments, the log.
 
     Args:
-        autoencoder: of `first_stage.build`, trained in place.
+        autoencoder: of `diffusion.autoencoder.build`, trained in place.
         images: packed training images, (N, H, W, 3) uint8, memory-mapped.
         settings: how.
         seed: of the run; what a step draws depends on it and the step's number alone.
