@@ -55,6 +55,8 @@ def opened(arguments: argparse.Namespace) -> Iterator[Opened]:
     Raises:
         InputError: no pipeline folder, no such device here, or more steps than the pipeline has.
     """
+    if not arguments.pipeline.is_dir():
+        raise InputError(f"{arguments.pipeline}: no such folder; --pipeline names one that a run made below models/")
     with devices.device(arguments.device, "--device") as device:
         pipeline = networks.load(arguments.pipeline, device)
         levels = noise_schedule.of(pipeline)
