@@ -2,7 +2,6 @@
 
 import copy
 import shutil
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -14,25 +13,9 @@ from selfrefine.guidance import attention_modulation, control_maps, untrained_co
 from selfrefine.highlighter import gradcam
 from selfrefine.metrics import features
 from selfrefine.params import check, job_config, strict_yaml
+from tests.support.wrong_params import ROOT, at, line_about, project_params
 
-ROOT = Path(__file__).parents[2]
 SCHEMA = strict_yaml.read(ROOT / check.SCHEMA)
-
-
-def project_params(experiment="embedded"):
-    overlay = strict_yaml.read(ROOT / check.overlay(experiment))
-    return job_config.merge(strict_yaml.read(ROOT / check.PARAMS), overlay | {"experiment": experiment})
-
-
-def line_about(changed):
-    return check.check(job_config.merge(project_params(), changed), ROOT)
-
-
-def at(key, value):
-    """Nested mappings with one value, at a path with dots."""
-    for part in reversed(key.split(".")):
-        value = {part: value}
-    return value
 
 
 def without(key):

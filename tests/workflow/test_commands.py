@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.project import Project, children_seconds, jobs
-from tests.workflow.conftest import USERS_COMMAND
+from tests.support.project import USERS_COMMAND, Project, children_seconds, jobs
 
 pytestmark = pytest.mark.slow
 

@@ -1,13 +1,13 @@
 """What a job computes on: processors, devices, precision."""
 
-import fcntl
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selfrefine.core import locks
 from selfrefine.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,12 +56,11 @@ def device(name: str, given: str = "params.yaml: shared.device") -> Iterator["to
 @contextmanager
 def _free_gpu(count: int) -> Iterator[int]:
     """Yields the index of a GPU that no other stage here holds: Snakemake counts GPUs but hands out no ids."""
-    Path("scratch").mkdir(exist_ok=True)
     for index in range(count):
-        with open(Path("scratch", f"gpu{index}.lock"), "w") as lock:
+        with ExitStack() as stack:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                stack.enter_context(locks.hold(Path("scratch", f"gpu{index}.lock")))
+            except locks.HeldError:
                 continue
             yield index
             return
