@@ -28,7 +28,6 @@ from selfrefine.report.figures import style
 
 HELP = """
 Needs: params.yaml and experiments/ in the folder it runs in, and some minutes in which nothing else runs.
-  After `make all` it also says where that run's time went.
 Makes: results/bench/: bench.md, figures, and a table behind each of them.
 
 Example:
