@@ -159,10 +159,16 @@ def test_make_names_a_python_that_is_not_there(fresh: Project) -> None:
     assert "python-of-nowhere" in line
 
 
-def test_make_puts_our_console_script_right(fresh: Project) -> None:
-    """A reinstalled Snakemake has put its own script in the place of ours."""
+@pytest.mark.parametrize("wrong", ["snakemake", "selfrefine"])
+def test_make_puts_our_console_scripts_right(fresh: Project, wrong: str) -> None:
+    """A reinstalled Snakemake has put its own script in the place of ours; an older environment has but one of them."""
     fresh.run(f"{sys.executable} -m venv .venv && touch .venv/.installed")
-    script = fresh.root / ".venv" / "bin" / "snakemake"
-    script.write_text("from snakemake.cli import main\n")
+    scripts = {name: fresh.root / ".venv" / "bin" / name for name in ("snakemake", "selfrefine")}
+    for name, module in (("snakemake", "snakemake"), ("selfrefine", "main")):
+        scripts[name].write_text(f"from selfrefine.commands.{module} import main\n")
+    scripts["snakemake"].write_text("from snakemake.cli import main\n") if wrong == "snakemake" else scripts[
+        wrong
+    ].unlink()
     fresh.run("unset PYTHONPATH; make ready")
-    assert "from selfrefine.commands.snakemake import main" in script.read_text()
+    assert "from selfrefine.commands.snakemake import main" in scripts["snakemake"].read_text()
+    assert "from selfrefine.commands.main import main" in scripts["selfrefine"].read_text()

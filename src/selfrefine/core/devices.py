@@ -28,11 +28,12 @@ def set_threads() -> None:
 
 
 @contextmanager
-def device(name: str) -> Iterator["torch.device"]:
+def device(name: str, given: str = "params.yaml: shared.device") -> Iterator["torch.device"]:
     """Yields the device to compute on and holds it: with several GPUs, the first whose lock is free.
 
     Args:
-        name: auto (a free GPU, else MPS, else the CPU), cpu, cuda or mps: params.yaml, shared.device.
+        name: auto (a free GPU, else MPS, else the CPU), cpu, cuda or mps.
+        given: where the name was given, for the message.
 
     Raises:
         InputError: the named device is absent, or every GPU is taken.
@@ -44,7 +45,7 @@ def device(name: str) -> Iterator["torch.device"]:
         name = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
     if not available.get(name, False):
         present = ", ".join(kind for kind, here in available.items() if here)
-        raise InputError(f"params.yaml: shared.device is {name}, but this machine has {present}; set it to auto or cpu")
+        raise InputError(f"{given} is {name}, but this machine has {present}; set it to auto or cpu")
     if name != "cuda" or torch.cuda.device_count() == 1:
         yield torch.device(name)
         return
