@@ -121,7 +121,7 @@ def serve(listening: int) -> None:
 
 
 def import_slow_packages() -> None:
-    """Imports what jobs with a network do, all in all: torch, and the families' parts of diffusers; reads their code."""
+    """Imports what jobs with a network do: torch, and the families' parts of diffusers; reads the code of all."""
     from selfrefine import networks
 
     for family in pkgutil.iter_modules(networks.__path__, f"{networks.__name__}."):
