@@ -148,6 +148,7 @@ def test_the_digest_of_a_folder_follows_its_content(sealed, tmp_path):
         (folder / "index.json").write_text("{ }")
     assert files.sha256(sealed) != before
 
+
 @pytest.mark.parametrize("size", [0, 1, 1000, 2**20, 2**20 + 1, 3 * 2**20])
 def test_a_fingerprint_follows_size_and_content_and_not_name_or_time(tmp_path, size):
     content = np.random.default_rng(0).integers(0, 256, size, np.uint8)

@@ -6,6 +6,8 @@ The config.json beside each output keeps the job's config and, under "provenance
 import argparse
 import json
 import os
+import textwrap
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +20,8 @@ from selfrefine.params import check, code_digest, experiment, job_config, strict
 
 HELP = "say which module, param or input has changed since an output was made"
 ROOMS = ("data", "models", "results")
-STAGES = {"tables": "make_tables", "figures": "make_figures"}  # folders that have not their stage's name
-UNSHARED = "fetch_"  # stages whose outputs belong to all experiments
+STAGES = {"tables": "make_tables", "figures": "make_figures"}  # folders that do not have their stage's name
+UNSHARED = "fetch_"  # how the stages begin whose outputs belong to all experiments
 CHECKED = 10**6  # bytes: Snakemake looks into smaller inputs, and goes by the time of larger ones
 STAMP = ".snakemake_timestamp"  # tells Snakemake the time of a folder
 LONGEST = 60  # characters of a value that are shown
@@ -28,7 +30,7 @@ Params = Mapping[str, Any]
 
 
 class Made(NamedTuple):
-    """A job that has run: its stage and what its config.json, `record`, holds of it; no provenance if it is older."""
+    """A job that has run: its stage and what its config.json, `record`, holds of it; no provenance if that is older."""
 
     stage: str
     record: Path
@@ -38,9 +40,7 @@ class Made(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    parser.add_argument(
-        "output", type=Path, help="a file or folder that a job makes, as results/tables/smoke/table2.csv"
-    )
+    parser.add_argument("output", type=Path, help="a file or folder that a job makes: results/tables/smoke/table2.csv")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -65,17 +65,14 @@ def lines(output: Path) -> Iterator[str]:
     name = None if stage.startswith(UNSHARED) else output.parts[2]
     params, _ = experiment.read_params(Path(), name)
     made = job_of(output)
-    if not output.exists() or made is None:
+    if made is None or not output.exists():
         yield _unmade(output, stage, name)
         return
     found = list(changes(made, params))
+    upstream = Counter((job.stage, line) for job in _before(made) for line in changes(job, params))
     yield from found
-    upstream: dict[tuple[str, str], int] = {}
-    for job in _before(made):
-        for line in changes(job, params):
-            upstream[job.stage, line] = upstream.get((job.stage, line), 0) + 1
     for (before, line), jobs in upstream.items():
-        yield f"upstream, {before}{f' ({jobs} jobs)' if jobs > 1 else ''}: {line}"
+        yield f"before that, {before}{f' ({jobs} jobs)' if jobs > 1 else ''}: {line}"
     if not found and not upstream:
         yield f"nothing changed since {output} was made: snakemake has nothing to do for it"
 
@@ -83,20 +80,23 @@ def lines(output: Path) -> Iterator[str]:
 def changes(made: Made, params: Params) -> Iterator[str]:
     """A line for each param, module and input of a job that is not what it was."""
     names = made.config["names"]
-    gone = [f"{key} {name}" for key, name in names.items() if not _is_known(params, key, name)]
-    if gone:
+    if gone := [f"{key} {name}" for key, name in names.items() if not _is_known(params, key, name)]:
         yield f"params: there is no {' and no '.join(gone)} any more"
         return
     config = image_folder.watched(made.stage, job_config.job(params, made.stage, names))
     before, after = _leaves(made.config), _leaves(json.loads(config_json.to_json(config)))
-    for leaf in sorted(name for name in before | after if before.get(name) != after.get(name)):
-        yield f"params: {_full_name(made.stage, leaf)} was {_shown(before, leaf)}, is {_shown(after, leaf)}"
+    for leaf in sorted(leaf for leaf in before | after if _text(before, leaf) != _text(after, leaf)):
+        if leaf == image_folder.CONTENTS:
+            yield f"input: the images in {config['folder']} changed"
+            continue
+        was, now = (textwrap.shorten(_text(leaves, leaf), LONGEST, placeholder="...") for leaves in (before, after))
+        yield f"params: {_full_name(made.stage, leaf)} was {was}, is {now}"
     if made.provenance is None:
         yield f"{made.record}: has no digests of code and inputs, so only params are compared; the next run adds them"
         return
     old, new = made.provenance["code"], code_digest.modules(made.stage, job_config.family(params, names))
-    for module in sorted(name for name in old | new if old.get(name) != new.get(name)):
-        yield f"code: {module} {'changed' if module in old and module in new else 'added' if module in new else 'gone'}"
+    for module in sorted(module for module in old | new if old.get(module) != new.get(module)):
+        yield f"code: {module} {'is gone' if module not in new else 'changed' if module in old else 'was added'}"
     for path, digest in made.provenance["inputs"].items():
         if change := _change(Path(path), digest, made.record):
             yield f"input: {path} {change}"
@@ -105,8 +105,7 @@ def changes(made: Made, params: Params) -> Iterator[str]:
 def job_of(path: Path) -> Made | None:
     """The job that made a file or folder, from the nearest config.json of a job above it; None if there is none."""
     stage = _stage(path)
-    for folder in [path, *path.parents] if stage else []:
-        record = folder / "config.json"
+    for record in (folder / "config.json" for folder in ([path, *path.parents] if stage else [])):
         config = files.read_json(record) if record.is_file() else {}
         if stage and "names" in config:  # else it is that of a network
             return Made(stage, record, config, config.pop(PROVENANCE, None))
@@ -130,15 +129,19 @@ def _stage(path: Path) -> str | None:
     if len(path.parts) < 3 or path.parts[0] not in ROOMS:
         return None
     stage = STAGES.get(path.parts[1], path.parts[1])
-    return stage if Path("workflow", "rules", f"{stage}.smk").is_file() else None
+    return stage if _rule(stage).is_file() else None
+
+
+def _rule(stage: str) -> Path:
+    return Path("workflow", "rules", f"{stage}.smk")
 
 
 def _unmade(output: Path, stage: str, name: str | None) -> str:
     """That an output is not there, or not whole, and what makes it."""
     if output.is_dir() and any("names" in files.read_json(record) for record in output.rglob("config.json")):
         raise InputError(f"{output}: holds the outputs of several jobs; name one of them")
-    if f'/{output.name}"' not in files.read_bytes(Path("workflow", "rules", f"{stage}.smk")).decode():
-        raise InputError(f"{output}: {stage} makes no {output.name}; see workflow/rules/{stage}.smk")
+    if f'/{output.name}"' not in files.read_bytes(_rule(stage)).decode():
+        raise InputError(f"{output}: {stage} makes no {output.name}; see {_rule(stage)}")
     other = f" --config experiment={name}" if name not in (None, strict_yaml.read(check.PARAMS)["experiment"]) else ""
     state = "has no config.json beside it: its job did not end" if output.exists() else "is missing"
     return f"{output} {state}; `snakemake --cores 1 --resources gpu=1 {output}{other}` makes it"
@@ -163,15 +166,12 @@ def _full_name(stage: str, leaf: str) -> str:
     first = leaf.partition(".")[0]
     if first in ("experiment", "select", "rows"):
         return leaf
-    shared = "shared" if stage in job_config.SHARED.get(first, ()) else stage
-    return f"{'select' if stage in job_config.READERS.get(first, ()) else shared}.{leaf}"
+    section = "shared" if stage in job_config.SHARED.get(first, ()) else stage
+    return f"{'select' if stage in job_config.READERS.get(first, ()) else section}.{leaf}"
 
 
-def _shown(leaves: Mapping[str, Any], leaf: str) -> str:
-    if leaf not in leaves:
-        return "not there"
-    text = json.dumps(leaves[leaf])
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+def _text(leaves: Mapping[str, Any], leaf: str) -> str:
+    return json.dumps(leaves[leaf]) if leaf in leaves else "not there"
 
 
 def _change(path: Path, digest: str, record: Path) -> str:
@@ -180,10 +180,6 @@ def _change(path: Path, digest: str, record: Path) -> str:
         return "is missing"
     if files.fingerprint(path) != digest:
         return "changed"
-    stamp = path / STAMP if (path / STAMP).is_file() else path
-    newer = stamp.stat().st_mtime > record.stat().st_mtime
-    return "was written again, with the same content" if newer and (stamp != path or _is_large(path)) else ""
-
-
-def _is_large(path: Path) -> bool:
-    return path.is_dir() or path.stat().st_size > CHECKED
+    time = next(place for place in (path / STAMP, path) if place.exists()).stat().st_mtime
+    is_timed = path.is_dir() or path.stat().st_size > CHECKED
+    return "was written again, with the same content" if is_timed and time > record.stat().st_mtime else ""

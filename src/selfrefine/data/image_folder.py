@@ -11,6 +11,7 @@ from typing import Any
 from selfrefine.core.errors import InputError
 
 CAPTIONS = "captions.csv"  # of the images, if the folder holds it: see captions.py
+CONTENTS = "contents"  # the key of a job's config that tells of a change of the images
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 
@@ -41,12 +42,12 @@ def digest(folder: Path) -> str:
 
 
 def watched(stage: str, config: dict[str, Any]) -> dict[str, Any]:
-    """The config of a job; that of `prepare_data` with the digest of its folder, if it has one, as `contents`.
+    """The config of a job; that of `prepare_data` with the digest of its folder, if it has one, as CONTENTS.
 
     Nobody declares these files to Snakemake: the digest tells it of a change.
     """
     is_folder = stage == "prepare_data" and "folder" in config
-    return config | {"contents": digest(Path(config["folder"]))} if is_folder else config
+    return config | {CONTENTS: digest(Path(config["folder"]))} if is_folder else config
 
 
 def shown(name: str) -> str:
