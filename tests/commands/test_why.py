@@ -1,6 +1,7 @@
 """What the command says of records that jobs themselves write, and of records made old by a change of one thing."""
 
 import argparse
+import contextlib
 import importlib
 import json
 import os
@@ -21,41 +22,50 @@ from selfrefine.params import code_digest, experiment, job_config
 
 ROOT = Path(__file__).resolve().parents[2]
 DATASET, RUN = {"dataset": "fashion_mnist"}, {"dataset": "fashion_mnist", "model": "uvit", "seed": "0"}
+FETCHED = Path("data/fetch_data/fashion_mnist/train-images-idx3-ubyte")
 IMAGES = Path("data/prepare_data/smoke/fashion_mnist/train/images.npy")
 BASE = Path("models/train_base/smoke/fashion_mnist/uvit/seed0")
 FAKES = Path("data/generate_fakes/smoke/fashion_mnist/uvit/seed0")
 TABLE = Path("results/tables/smoke/table2.csv")
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    """Params and rules in a working folder, in which a chain of jobs has run that does nothing but write."""
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Params and rules in a folder, in which a chain of jobs has run that does nothing but write."""
+    folder = tmp_path_factory.mktemp("finished")
     for name in ("params.yaml", "experiments", "workflow"):
-        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tmp_path / name)
-    monkeypatch.chdir(tmp_path)
-    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
-        files.write_bytes(Path("data/fetch_data/fashion_mnist", name), name.encode())
-    fetched = {"photographs": ["data/fetch_data/fashion_mnist/train-images-idx3-ubyte"]}
-    run_job(monkeypatch, "prepare_data", DATASET, IMAGES.parents[1], fetched, "train_images", IMAGES)
-    run_job(monkeypatch, "train_base", RUN, BASE, {"images": [IMAGES]}, "pipeline", BASE / "pipeline")
-    fakes = FAKES / "images.npy"
-    run_job(monkeypatch, "generate_fakes", RUN, FAKES, {"pipeline": [BASE / "pipeline"]}, "images", fakes)
-    run_job(monkeypatch, "make_tables", {}, TABLE.parent, {"generation": [fakes]}, "table2_csv", TABLE)
-    return tmp_path
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, folder / name)
+    with contextlib.chdir(folder):
+        files.write_bytes(FETCHED, b"photographs")
+        run_job("prepare_data", DATASET, {"photographs": FETCHED}, {"train_images": IMAGES})
+        run_job("train_base", RUN, {"images": IMAGES}, {"pipeline": BASE / "pipeline"})
+        run_job("generate_fakes", RUN, {"pipeline": BASE / "pipeline"}, {"images": FAKES / "images.npy"})
+        run_job("make_tables", {}, {"generation": FAKES / "images.npy"}, {"table2_csv": TABLE})
+    return folder
 
 
-def run_job(monkeypatch, name, names, folder, inputs, output, path):
+@pytest.fixture
+def project(finished, tmp_path, monkeypatch):
+    """A copy of it, with the times of all files, is the working folder."""
+    shutil.copytree(finished, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+
+
+def run_job(name, names, inputs, outputs):
     """Runs a stage's command, which writes one output instead of computing; inputs that are not given are `nothing`."""
     stage, params = importlib.import_module(f"selfrefine.stages.{name}"), experiment.read_params(Path(), "smoke")[0]
     config = image_folder.watched(name, job_config.job(params, name, names))
     modules = code_digest.modules(name, job_config.family(params, names))
+    (path,) = outputs.values()
+    folder = path.parents[1] if name == "prepare_data" else path.parent
     line = ["--config", config_json.to_json(config), "--modules", json.dumps(modules)]
     line += ["--record", f"{folder}/config.json"]
     Path("nothing").touch()
     for field, kind in stage.Inputs.__annotations__.items():
-        line += [f"--{field}", *map(str, inputs.get(field, ["nothing"] if kind is Path else []))]
+        given = inputs.get(field, "nothing" if kind is Path else None)
+        line += [f"--{field}", *([str(given)] if given else [])]
     for field in stage.Outputs.__annotations__:
-        line += [f"--{field}", str(path) if field == output else "nothing"]
+        line += [f"--{field}", str(outputs.get(field, "nothing"))]
 
     def write(_job):
         if path.suffix:
@@ -64,8 +74,9 @@ def run_job(monkeypatch, name, names, folder, inputs, output, path):
             with files.atomic_folder(path) as made:
                 (made / "config.json").write_text('{"_class_name": "DDPMPipeline"}')
 
-    monkeypatch.setattr(sys, "argv", [f"{name}.py", *line])
-    core_job.main(write, stage.Config, stage.Inputs, stage.Outputs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [f"{name}.py", *line])
+        core_job.main(write, stage.Config, stage.Inputs, stage.Outputs)
 
 
 def said(capsys, output):
@@ -133,12 +144,11 @@ def test_a_row_that_is_gone(project, capsys):
 
 
 def test_an_input_that_changed_is_gone_or_was_made_again(project, capsys):
-    fetched = Path("data/fetch_data/fashion_mnist/train-images-idx3-ubyte")
-    fetched.write_bytes(b"other bytes")
-    assert said(capsys, IMAGES) == [f"input: {fetched} changed"]
-    assert said(capsys, BASE) == [f"before that, prepare_data: input: {fetched} changed"]
-    fetched.unlink()
-    assert said(capsys, IMAGES) == [f"input: {fetched} is missing"]
+    FETCHED.write_bytes(b"other bytes")
+    assert said(capsys, IMAGES) == [f"input: {FETCHED} changed"]
+    assert said(capsys, BASE) == [f"before that, prepare_data: input: {FETCHED} changed"]
+    FETCHED.unlink()
+    assert said(capsys, IMAGES) == [f"input: {FETCHED} is missing"]
 
 
 def test_snakemake_goes_by_the_time_of_a_folder_and_of_large_files_alone(project, capsys):
@@ -157,10 +167,10 @@ def test_snakemake_goes_by_the_time_of_a_folder_and_of_large_files_alone(project
     assert said(capsys, BASE) == [f"input: {IMAGES} was written again, with the same content"]
 
 
-def test_images_of_a_folder_are_inputs(project, capsys, monkeypatch):
+def test_images_of_a_folder_are_inputs(project, capsys):
     images, made = Path("downloads/my_images/a.png"), Path("data/prepare_data/smoke/my_images/train/images.npy")
     files.write_bytes(images, b"one")
-    run_job(monkeypatch, "prepare_data", {"dataset": "my_images"}, made.parents[1], {}, "train_images", made)
+    run_job("prepare_data", {"dataset": "my_images"}, {}, {"train_images": made})
     assert "nothing changed" in said(capsys, made)[0]
     files.write_bytes(images, b"other")
     assert said(capsys, made) == ["input: the images in downloads/my_images changed"]
