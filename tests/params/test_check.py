@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 from jsonschema import Draft202012Validator
 
-from selfrefine.data import image_decoding, published_sets
+from selfrefine.data import idx_sets, image_decoding
 from selfrefine.diffusion import forward_process, samplers
 from selfrefine.guidance import attention_modulation, control_maps, untrained_controls
 from selfrefine.highlighter import gradcam
@@ -210,7 +210,5 @@ def test_choices_are_those_of_the_code():
     assert enum("train_base", "family") == modules - {"__init__"}
     assert enum("extract_features", "networks") == set(features.NETWORKS)
     assert enum("make_tables", "primary_network") == set(features.NETWORKS)
-    assert enum("prepare_data", "classes") == {
-        name for source in published_sets.SOURCES.values() for name in source.classes
-    }
+    assert enum("prepare_data", "classes") == {name for source in idx_sets.SOURCES.values() for name in source.classes}
     assert enum("prepare_data", "background") == set(image_decoding.BACKGROUNDS)
