@@ -28,59 +28,38 @@ def memory(loads: Iterable[Load], dtype: torch.dtype) -> int:
 
     Args:
         loads: of the job.
-        dtype: what networks compute in, unless they measure.
+        dtype: what networks compute in, unless they measure; beside float32 autocast keeps a copy of the weights in it.
     """
     return max((_memory(load, dtype) for load in loads), default=0)
 
 
 def _memory(load: Load, dtype: torch.dtype) -> int:
-    counted = count(load.network)
-    copies = STATE + 1 if load.kind == "train" else 1
-    images = counted.trained_bytes if load.kind == "train" else counted.evaluated_bytes
+    counted = count(load.network, load.kind, load.batch)
     width = FLOAT if load.kind == "measure" else dtype.itemsize
-    return counted.parameters * FLOAT * copies + load.batch * images * width // FLOAT
-
-
-def _packed(run: Run, n_images: int) -> int:
-    """Images of three bytes a pixel."""
-    return 3 * n_images * int(run.of("prepare_data")["size"]) ** 2
+    weights = FLOAT * (STATE if load.kind == "train" else 1) + (width if width < FLOAT else 0)
+    return counted.parameters * weights + counted.live_bytes * width // FLOAT
 
 
 def _weights(run: Run) -> int:
-    return FLOAT * count(run.network()).parameters
+    return FLOAT * count(run.network(), "evaluate").parameters
 
 
-def _prepare_data(run: Run) -> int:
-    """At most: how many images there are is only known when they are."""
-    return 2 * _packed(run, run.of("prepare_data")["max_images"])
+def _autoencoder(run: Run) -> int:
+    return FLOAT * count(run.autoencoder(), "evaluate").parameters if run.is_latent else 0
 
 
-def _train_autoencoder(run: Run) -> int:
-    autoencoder = run.autoencoder()
-    return FLOAT * count(autoencoder).parameters if autoencoder else 0
+def _images(run: Run, n_images: int) -> int:
+    """Of three bytes a pixel."""
+    return 3 * n_images * run.size**2
 
 
 def _encode_data(run: Run) -> int:
-    """At most, as _prepare_data: latents in float16."""
-    values, size = run.of("train_autoencoder")["network"], run.of("prepare_data")["size"]
-    side = size // 2 ** (len(values["block_out_channels"]) - 1)
-    return 2 * int(run.of("prepare_data")["max_images"] * values["latent_channels"] * side**2)
-
-
-def _train_base(run: Run) -> int:
-    return (1 + STATE) * _weights(run) + _train_autoencoder(run)  # which goes along with every pipeline
-
-
-def _train_highlighter(run: Run) -> int:
-    return FLOAT * count(run.highlighter(run.names["highlighter"])).parameters
+    channels, side, _ = run.latent_shape
+    return 2 * int(run.of("prepare_data")["max_images"]) * channels * side**2  # float16
 
 
 def _train_refined(run: Run) -> int:
-    values, first = run.of("train_refined"), run.of("train_base")["steps"]
-    steps = values["steps"] + round(values["extra_steps"] * values["steps"])
-    guided = (values["forward"], values["reverse"]) != ("none", "none")
-    maps = 2 * refreshes(first, steps, values["cycle"]) if guided else 0
-    return _weights(run) + _train_autoencoder(run) + maps * FLOAT * int(run.of("prepare_data")["size"]) ** 2
+    return _weights(run) + _autoencoder(run) + 2 * refreshes(run) * FLOAT * run.size**2
 
 
 def _extract_features(run: Run) -> int:
@@ -89,14 +68,15 @@ def _extract_features(run: Run) -> int:
 
 
 STAGES: dict[str, Callable[[Run], int]] = {
-    "prepare_data": _prepare_data,
-    "train_autoencoder": _train_autoencoder,
+    # Of photographs and latents at most: how many there are is only known when they are.
+    "prepare_data": lambda run: 2 * _images(run, run.of("prepare_data")["max_images"]),
+    "train_autoencoder": _autoencoder,
     "encode_data": _encode_data,
-    "train_base": _train_base,
-    "generate_fakes": lambda run: _packed(run, run.of("generate_fakes")["n_images"]),
-    "train_highlighter": _train_highlighter,
+    "train_base": lambda run: (1 + STATE) * _weights(run) + _autoencoder(run),  # which goes along with every pipeline
+    "generate_fakes": lambda run: _images(run, run.of("generate_fakes")["n_images"]),
+    "train_highlighter": lambda run: FLOAT * count(run.highlighter(run.names["highlighter"]), "evaluate").parameters,
     "train_refined": _train_refined,
-    "generate_samples": lambda run: _packed(run, run.of("generate_samples")["n_images"]),
+    "generate_samples": lambda run: _images(run, run.of("generate_samples")["n_images"]),
     "extract_features": _extract_features,
-    "inpaint_images": lambda run: 3 * _packed(run, run.of("inpaint_images")["n_images"]),  # masks count as images
+    "inpaint_images": lambda run: 3 * _images(run, run.of("inpaint_images")["n_images"]),  # masks count as images
 }
