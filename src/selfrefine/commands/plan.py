@@ -38,11 +38,11 @@ def plan(root: Path, values: Mapping[str, Any], tflops: float | None, seconds: f
     if tflops is None and (load := os.getloadavg()[0]) > BUSY:
         _tell(f"other programs run here (load {load:.1f}): what is measured is too slow")
     asked = {job: work.of_job(values, job) for job in planned_jobs.of_params(values, root)}
-    starts = machine_rates.starts(_tell)
+    start = machine_rates.start()
     with devices.device(values["shared"]["device"]) as device:
         dtype = devices.precision(values["shared"]["precision"], device)
         if tflops is None:
-            every = [load for given in asked.values() for load in given]
+            every = [load for job in asked.values() for load in job.loads]
             measured = machine_rates.rates(every, device, dtype, seconds, _tell)
 
     def work_seconds(loads: Sequence[Load]) -> float:
@@ -50,7 +50,7 @@ def plan(root: Path, values: Mapping[str, Any], tflops: float | None, seconds: f
             return machine_rates.seconds_of(loads, measured)
         return sum(load.flops for load in loads) / (tflops * 1e12)
 
-    found = plan_table.lines(values, asked, dtype, starts, work_seconds, root)
+    found = plan_table.lines(values, asked, dtype, start, work_seconds, root)
     rate = f"at {tflops:g} TFLOP/s" if tflops else f"at the rates measured here ({device.type}, {clock.name_of(dtype)})"
     print(f"Plan of experiment {values['experiment']}, {rate}, one job after another:\n")
     print(plan_table.text(found), end="\n\n")

@@ -1,4 +1,4 @@
-"""What is measured: network, batch and refinement of the params, on random pixels and with random weights.
+"""What a benchmark measures: network, batch and refinement of the params, on random pixels and with random weights.
 
 Neither decides how long anything takes, so that a benchmark needs no run, no data set and no pretrained weights.
 """
@@ -27,11 +27,40 @@ N_IMAGES = 1024  # of the training set; a step's time does not depend on it
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """How much is measured.
+
+    Args:
+        rounds: of all cases of a section.
+        images: that the updates of one measurement learn from.
+        batches: images per update.
+        cycles: updates between two refreshes (the paper's search space).
+        refreshes: (images, steps) of a refresh. The last two are those of a small batch, images x steps <= 9 x batch
+            (design 8), in few steps rather than of few images, since each step is a call and each image a Grad-CAM.
+        authors_steps: DDIM steps of the authors' refresh, of as many images as the batch.
+        sampled, sampling_steps: images sampled together beside diffusers' pipeline, and DDIM steps of each.
+    """
+
+    rounds: int = 5
+    images: int = 320
+    batches: tuple[int, ...] = (8, 16, 64)
+    cycles: tuple[int, ...] = (10, 50, 100, 500, 1000)
+    refreshes: tuple[tuple[int, int], ...] = ((64, 10), (64, 25), (32, 10), (16, 9), (16, 4))
+    authors_steps: int = 250
+    sampled: int = 64
+    sampling_steps: int = 25
+
+    def refreshes_of(self, batch: int) -> list[tuple[int, int]]:
+        """(images, steps) of the refreshes that this batch is refined with, the authors' last."""
+        return [*self.refreshes, (batch, self.authors_steps)]
+
+
+@dataclass(frozen=True)
 class Subject:
     """A model on a machine.
 
     Args:
-        family, network, diffusion: of train_base.
+        base: the config of train_base: family, network, diffusion.
         settings: how it trains.
         refinement: how it is refined.
         highlighter: on the device, ready for evaluation.
@@ -40,9 +69,7 @@ class Subject:
         dtype: what networks compute in.
     """
 
-    family: str
-    network: dict[str, Any]
-    diffusion: dict[str, Any]
+    base: Mapping[str, Any]
     settings: Settings
     refinement: Refinement
     highlighter: Highlighter
@@ -57,7 +84,8 @@ class Subject:
 
     def pipeline(self) -> networks.Pipeline:
         """A new pipeline, always with the same weights."""
-        return networks.build(self.family, self.network, self.diffusion, self.size, SEED).to(self.device)
+        base = self.base
+        return networks.build(base["family"], base["network"], base["diffusion"], self.size, SEED).to(self.device)
 
     def trainer(self, batch_size: int, dtype: torch.dtype) -> Trainer:
         """A new trainer with this batch and precision."""
@@ -65,9 +93,9 @@ class Subject:
         settings = dataclasses.replace(self.settings, batch_size=batch_size)
         return Trainer(pipeline.unet, noise_schedule.of(pipeline), self.images, settings, seed=SEED, dtype=dtype)
 
-    def precisions(self) -> list[torch.dtype]:
-        """float32, which others use, and this machine's."""
-        return list(dict.fromkeys([torch.float32, self.dtype]))
+    def precisions(self) -> dict[str, torch.dtype]:
+        """float32, which others use, and this machine's, by the name of a case."""
+        return {f"ours, {str(dtype).removeprefix('torch.')}": dtype for dtype in (torch.float32, self.dtype)}
 
 
 def of_params(params: Mapping[str, Any], device: torch.device) -> Subject:
@@ -85,9 +113,7 @@ def of_params(params: Mapping[str, Any], device: torch.device) -> Subject:
     settings = {field.name: base[field.name] for field in dataclasses.fields(Settings) if field.name != "base_steps"}
     same = ("forward", "forward_weight", "reverse", "reverse_weight", "cycle", "map_images", "map_steps")
     return Subject(
-        family=base["family"],
-        network=base["network"],
-        diffusion=base["diffusion"],
+        base=base,
         settings=Settings(**settings, base_steps=base["steps"]),
         refinement=Refinement(**{name: refined[name] for name in same}),
         highlighter=random_highlighter(input_size).to(device),

@@ -1,108 +1,84 @@
-"""fidelity.md: the cheap maps and the authors' own beside each other, over all models (method 11.6)."""
+"""fidelity.md and its figure: cheap maps and the authors' own beside each other, over all models (method 11.6)."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-from selfrefine.cost.refresh_fidelity import CANDIDATE, ENDLESS, REFERENCE, Repeated, Size
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
+
+from selfrefine.cost.refresh_fidelity import CANDIDATE, ENDLESS, NAMES, REFERENCE, Size, over_models
+from selfrefine.report.figures import style
 from selfrefine.report.markdown import EMPTY, markdown_table, number
 
-Line = Mapping[str, Any]
-CYCLE = 100  # steps between two refreshes that costs are told for (paper)
-BATCHES = (64, 16, 8)  # batch sizes that they are told for
-# Figure -> heading, format.
-HEADINGS = {
-    "r": ("r", ".3f"),
-    ENDLESS: ("r, endless images", ".3f"),
-    "r_particular": ("r, mean map taken off", ".3f"),
-    "slope": ("Slope", ".3f"),
-    "mean_ratio": ("Mean / mean", ".3f"),
-    "std_ratio": ("Std / std", ".3f"),
-    "error": ("Error", ".3f"),
+CYCLE = 100  # steps between two refreshes that costs are given for (paper)
+BATCHES = (64, 16, 8)  # batch sizes that they are given for
+HEADINGS = {  # figure -> heading
+    "r": "r",
+    ENDLESS: "r, endless images",
+    "r_particular": "r, mean map taken off",
+    "slope": "Slope",
+    "mean_ratio": "Mean / mean",
+    "std_ratio": "Std / std",
+    "error": "Error",
 }
+PANELS = {"r": "r with the reference", "mean_ratio": "mean of the map / mean of the reference"}
+MARKS = ("o", "s", "^", "D", "v", "P")  # one for each number of steps
+
+Rows = Mapping[Size, Mapping[str, tuple[float, float]]]
 
 
-class Row(NamedTuple):
-    """A size of a refresh and its figures over all models; `spread` is that of one refresh of one model."""
-
-    size: Size
-    figures: dict[str, Repeated]
-
-
-def rows(table: Iterable[Line], role: str) -> list[Row]:
-    """The sizes of a role, in their order, each figure as the mean over the models.
-
-    Args:
-        table: lines of fidelity.csv.
-        role: REFERENCE or CANDIDATE.
-    """
-    found: dict[Size, dict[str, list[Repeated]]] = {}
-    for line in table:
-        if line["role"] == role:
-            figures = found.setdefault(Size(line["steps"], line["images"]), {})
-            figure = Repeated(line["value"], line["spread"], line["repeats"])
-            figures.setdefault(line["metric"], []).append(figure)
-    return [
-        Row(size, {metric: _over_models(each) for metric, each in figures.items()}) for size, figures in found.items()
-    ]
+def as_true_as(size: Size, rows: Rows, reference: Size) -> list[Size]:
+    """The authors' settings, of at least the reference's steps, that this one is no worse than, in r and in error."""
+    own = [other for other in rows if other.steps >= reference.steps]
+    r, error = ({other: rows[other][metric][0] for other in (size, *own)} for metric in ("r", "error"))
+    return [] if size in own else [other for other in own if r[size] >= r[other] and error[size] <= error[other]]
 
 
-def _over_models(figures: Sequence[Repeated]) -> Repeated:
-    """The mean of values, the root of the mean square of spreads, all repeats."""
-    count = len(figures)
-    spread = math.sqrt(sum(figure.spread**2 for figure in figures) / count)
-    return Repeated(sum(figure.value for figure in figures) / count, spread, sum(figure.repeats for figure in figures))
-
-
-def authors(candidates: Iterable[Row], reference: Size) -> list[Row]:
-    """The candidates with at least as many steps as the reference: the authors' setting at several batch sizes."""
-    return [row for row in candidates if row.size.steps >= reference.steps]
-
-
-def as_true_as(row: Row, others: Iterable[Row]) -> list[Row]:
-    """Those of the others that this one is no worse than, in r and in error."""
-    return [
-        other
-        for other in others
-        if row.figures["r"].value >= other.figures["r"].value
-        and row.figures["error"].value <= other.figures["error"].value
-    ]
-
-
-def page(table: Sequence[Line]) -> str:
+def page(table: pd.DataFrame) -> str:
     """fidelity.csv as Markdown; lines of one reference and its candidates."""
-    (reference,) = rows(table, REFERENCE)
-    candidates = rows(table, CANDIDATE)
-    names = ("dataset", "model", "highlighter", "seed")
-    models = list(dict.fromkeys(tuple(str(line[name]) for name in names) for line in table))
-    return "\n".join(
-        [
-            "# Is the map of a cheap refresh the same map?\n",
-            _how_to_read(reference, len(models)),
-            _agreement(candidates, reference.size),
-            f"## Cost at a refresh every {CYCLE} steps\n",
-            _costs(candidates),
-            "## Models\n",
-            markdown_table(("Data set", "Model", "Highlighter", "Seed"), models),
-        ]
-    )
+    ((reference, own),) = over_models(table, REFERENCE).items()
+    rows = over_models(table, CANDIDATE)
+    models = table[NAMES].drop_duplicates().astype(str).to_numpy().tolist()
+    agreement = [
+        (
+            str(size),
+            *(_cell(*figures[metric]) for metric in HEADINGS),
+            ", ".join(map(str, as_true_as(size, rows, reference))) or EMPTY,
+        )
+        for size, figures in rows.items()
+    ]
+    costs = [
+        (str(size), str(size.evaluations), *(f"{100.0 * size.cost(CYCLE, batch):.1f} %" for batch in BATCHES))
+        for size in rows
+    ]
+    parts = [
+        "# Is the map of a cheap refresh the same map?\n",
+        _how_to_read(reference, own["r"][0], len(models)),
+        markdown_table(("Images x steps", *HEADINGS.values(), "As true as"), agreement),
+        f"## Cost at a refresh every {CYCLE} steps\n",
+        "Added to plain training by the evaluations of the network alone, an update counted as three of its batch.\n",
+        markdown_table(("Images x steps", "Evaluations", *(f"at batch {batch}" for batch in BATCHES)), costs),
+        "## Models\n",
+        markdown_table(("Data set", "Model", "Highlighter", "Seed"), models),
+    ]
+    return "\n".join(parts)
 
 
-def _how_to_read(reference: Row, n_models: int) -> str:
-    models = "model" if n_models == 1 else "models"
+def _how_to_read(reference: Size, ceiling: float, models: int) -> str:
     return (
         "A refresh of n x S is the mean flaw map of n images of S DDIM steps. Each is compared with the mean map of "
-        f"{reference.size} of the same network and highlighter, of other noise. The paper's authors take as many "
-        f"images as their batch holds, of 250 steps; {reference.size.steps} steps or more stand for them. "
-        f"Means over {n_models} {models} and over disjoint sets of images; after +-, the standard deviation "
-        "of one refresh.\n\n"
-        f"- r: over pixels. The reference is itself a mean of finitely many images: its own r with endlessly many is "
-        f"{number(reference.figures['r'].value, '.3f')}.\n"
-        "- r, endless images: what few steps do to the map, with the noise of few images taken out of both; after +- "
-        "its standard error.\n"
+        f"{reference} of the same network and highlighter, of other noise. The paper's authors take as many images as "
+        f"their batch holds, of 250 steps; {reference.steps} steps or more stand for them. Means over "
+        f"{models} {'model' if models == 1 else 'models'} and over disjoint sets of images; after +-, the standard "
+        "deviation of one refresh.\n\n"
+        "- r: over pixels. The reference is itself a mean of finitely many images: its own r with endlessly many is "
+        f"{number(ceiling, '.3f')}.\n"
+        "- r, endless images: what few steps do to the map, with the noise of few images taken out of both.\n"
         "- r, mean map taken off: the mean reference of the other models is taken from both maps, since maps of all "
         "models are alike. None of one model.\n"
-        "- Slope: of the map on the reference; the noise of few images does not change it, so it tells whether the "
+        "- Slope: of the map on the reference; the noise of few images does not change it, so it shows whether the "
         "pattern has its strength. Mean and std: as parts of the reference's; the mean decides how strong both "
         "processes are.\n"
         "- Error: root mean square difference, in standard deviations of the reference; 0 is the same map. It counts "
@@ -111,34 +87,49 @@ def _how_to_read(reference: Row, n_models: int) -> str:
     )
 
 
-def _agreement(candidates: Sequence[Row], reference: Size) -> str:
-    own = authors(candidates, reference)
-    body = [
-        (
-            str(row.size),
-            *(_text(row.figures[metric], style) for metric, (_, style) in HEADINGS.items()),
-            EMPTY if row in own else ", ".join(str(other.size) for other in as_true_as(row, own)) or EMPTY,
-        )
-        for row in candidates
-    ]
-    return markdown_table(("Images x steps", *(heading for heading, _ in HEADINGS.values()), "As true as"), body)
+def _cell(value: float, spread: float) -> str:
+    return number(value, ".3f") + (f" +- {number(spread, '.3f')}" if math.isfinite(spread) else "")
 
 
-def _text(figure: Repeated, style: str) -> str:
-    spread = f" +- {number(figure.spread, style)}" if math.isfinite(figure.spread) else ""
-    return number(figure.value, style) + spread
+def figure(table: pd.DataFrame, caption: str) -> Figure:
+    """r and the ratio of means of each size against its network evaluations.
 
-
-def _costs(candidates: Iterable[Row]) -> str:
-    """Added time in percent of plain training, Grad-CAM left out."""
-    body = [
-        (
-            str(row.size),
-            str(row.size.evaluations),
-            *(f"{100.0 * row.size.cost(CYCLE, batch):.1f} %" for batch in BATCHES),
-        )
-        for row in candidates
-    ]
-    told = "Added to plain training by the evaluations of the network alone, an update counted as three of its batch.\n"
-    head = ("Images x steps", "Evaluations", *(f"at batch {batch}" for batch in BATCHES))
-    return f"{told}\n{markdown_table(head, body)}"
+    Args:
+        table: lines of fidelity.csv.
+        caption: scale and where it was run.
+    """
+    ((reference, own),) = over_models(table, REFERENCE).items()
+    rows, models = over_models(table, CANDIDATE), len(table[NAMES].drop_duplicates())
+    looks: dict[int, dict[str, Any]] = {
+        steps: {"color": style.COLOURS[1 + place % (len(style.COLOURS) - 1)], "marker": MARKS[place % len(MARKS)]}
+        for place, steps in enumerate(sorted({size.steps for size in rows}))
+    }
+    drawn = Figure(figsize=(11.0, 4.6), layout="constrained")
+    style.headed(drawn, "Is the map of a cheap refresh the same map?")
+    levels = {"r": own["r"][0], "mean_ratio": 1.0}
+    for ax, (metric, label) in zip(drawn.subplots(1, len(PANELS)), PANELS.items(), strict=True):
+        for place, size in enumerate(sorted(rows, key=lambda size: size.evaluations)):
+            value, spread = rows[size][metric]
+            bar = spread if math.isfinite(spread) else 0.0
+            mark = {"markersize": 5.0, "capsize": 2.5, "linestyle": "none"} | looks[size.steps]
+            ax.errorbar(size.evaluations, value, yerr=bar, label=f"{size.steps} steps", **mark)
+            side = (-1.0) ** place  # names in turn above and below, since sizes lie close
+            how: dict[str, Any] = {"xytext": (0.0, side * 4.0), "textcoords": "offset points", "rotation": 90.0}
+            how |= {"ha": "center", "va": "bottom" if side > 0.0 else "top", "fontsize": 7.0, "color": style.GREY}
+            ax.annotate(str(size), (size.evaluations, value + side * bar), **how)
+        if math.isfinite(levels[metric]):
+            ax.axhline(levels[metric], color=style.GREY, linewidth=0.8, linestyle=style.DASHED)
+        ax.set(xscale="log", xlabel="network evaluations of a refresh", ylabel=label)
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.grid(visible=True)
+        ax.margins(y=0.25)
+    shown = dict(zip(*reversed(drawn.axes[0].get_legend_handles_labels()), strict=True))
+    drawn.legend(shown.values(), shown.keys(), loc="outside right upper", **style.LEGEND)
+    words = (
+        f"n x S: mean flaw map of n images of S DDIM steps; reference: {reference}, of other noise. Bars: standard "
+        f"deviation of one refresh, over disjoint sets of images; marks: mean over {models} "
+        f"model{'s' if models > 1 else ''}. Dashed: on the left the r that the reference itself has with a map of "
+        "endlessly many images, on the right equal means. "
+    )
+    return style.captioned(drawn, words + caption)

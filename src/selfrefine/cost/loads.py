@@ -1,7 +1,6 @@
 """The configs behind a job, the networks that they name, and images that pass these."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -21,7 +20,8 @@ from selfrefine.params import job_config
 from selfrefine.pretrained.imagenet_backbones import vgg16_features
 
 CLASSES = 10  # that the classifier of real images tells apart; its cost hardly depends on it
-Part = Literal["whole", "encoder", "decoder"]  # of an autoencoder
+FLOAT = 4  # bytes of a weight
+STATE = 4  # copies of the weights in a training state: weights, EMA, two moments of AdamW; gradients are no part of it
 
 
 class Load(NamedTuple):
@@ -37,6 +37,15 @@ class Load(NamedTuple):
         """Of all images."""
         return count(self.network, self.kind, self.batch).flops * self.images / self.batch
 
+    def memory(self, dtype: torch.dtype) -> int:
+        """Bytes of weights, training state and a batch, if networks compute in `dtype` where they do not measure:
+        beside float32 autocast then keeps a copy of the weights in it.
+        """
+        counted = count(self.network, self.kind, self.batch)
+        width = FLOAT if self.kind == "measure" else dtype.itemsize
+        each = FLOAT * (STATE if self.kind == "train" else 1) + (width if width < FLOAT else 0)
+        return counted.parameters * each + counted.live_bytes * width // FLOAT
+
 
 class Run:
     """The configs behind one job.
@@ -48,6 +57,8 @@ class Run:
 
     def __init__(self, params: Mapping[str, Any], names: Mapping[str, str]) -> None:
         self.params, self.names = params, dict(names)
+        self.size: int = self.of("prepare_data").get("size", 0)  # px of the images; 0 of a job without data set
+        self.tenth: int = params["shared"]["n_fakes"] // 10  # of each class, in a highlighter's validation or test part
 
     def of(self, stage: str, **names: str) -> dict[str, Any]:
         """The config of a stage in this job's run."""
@@ -58,23 +69,12 @@ class Run:
         return job_config.selected(self.params, section, self.names["dataset"], self.names["model"])
 
     @property
-    def size(self) -> int:
-        """Side of the images, px."""
-        return int(self.of("prepare_data")["size"])
-
-    @property
     def is_latent(self) -> bool:
-        """Whether its model works on latents."""
+        """Whether the model works on latents."""
         return job_config.is_latent(self.params, self.names["dataset"], self.names["model"])
 
-    @property
-    def tenth(self) -> int:
-        """Images of each class in the validation or the test part of a highlighter."""
-        return int(self.params["shared"]["n_fakes"]) // 10
-
-    @property
-    def latent_shape(self) -> tuple[int, int, int]:
-        """Channels and sides of what the diffusion network sees."""
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of what the diffusion network sees: images or latents."""
         if not self.is_latent:
             return self.of("train_base")["network"]["channels"], self.size, self.size
         network = self.of("train_autoencoder")["network"]
@@ -83,27 +83,33 @@ class Run:
 
     def network(self) -> Network:
         """The diffusion network; of text-to-image without the text encoder, which no job of it evaluates."""
-        base, shape = self.of("train_base"), self.latent_shape
-        leaves = {leaf: base[leaf] for leaf in ("family", "network", "diffusion", "gradient_checkpointing")}
-        inputs: tuple[tuple[int, ...], ...] = (shape, ())  # noisy images and times
+        base, shape = self.of("train_base"), self.shape()
+        prompt: tuple[int, ...] = ()
         if job_config.is_prompted(self.params, self.names["dataset"], self.names["model"]):
             captions = self.of("encode_captions")
-            inputs += ((captions["tokens"], self.params["text_encoders"][captions["text_encoder"]]["width"]),)
-        name = f"{base['family']} {self.size} px {config_json.to_json([leaves, inputs])}"
-        first = self._autoencoder if self.is_latent else lambda: None
-        return Network(name, partial(_diffusion, base, self.size, inputs, first), inputs)
+            prompt = (captions["tokens"], self.params["text_encoders"][captions["text_encoder"]]["width"])
 
-    def autoencoder(self, part: Part = "whole") -> Network:
+        def build() -> Any:
+            if prompt:
+                unet: Any = stable_diffusion.unet(base["network"] | {"channels": shape[0]}, shape[1], prompt[1])
+            else:
+                first = self._autoencoder() if self.is_latent else None
+                unet = networks.build(base["family"], base["network"], base["diffusion"], self.size, 0, first).unet
+            if base["gradient_checkpointing"]:
+                unet.enable_gradient_checkpointing()
+            return unet
+
+        leaves = [base[leaf] for leaf in ("network", "diffusion", "gradient_checkpointing")]
+        inputs = (shape, (), *([prompt] if prompt else []))  # noisy images, times, captions
+        return Network(_name(base["family"], self.size, leaves, inputs), build, inputs)
+
+    def autoencoder(self, part: Literal["whole", "encoder", "decoder"] = "whole") -> Network:
         """The first stage of a latent family, or one half of it; one from a folder is taken for that of the params."""
         values = self.of("train_autoencoder")
-        image = (values["network"]["channels"], self.size, self.size)
-        name = f"{part} autoencoder {self.size} px {config_json.to_json([values['kind'], values['network']])}"
-        inputs = self.latent_shape if part == "decoder" else image
-        return Network(
-            name,
-            lambda: self._autoencoder() if part == "whole" else getattr(self._autoencoder(), part),
-            (inputs,),
-        )
+        name = _name(f"{part} autoencoder", self.size, values["kind"], values["network"])
+        inputs = self.shape() if part == "decoder" else (values["network"]["channels"], self.size, self.size)
+        return Network(name, lambda: getattr(self._autoencoder(), part) if part != "whole" else self._autoencoder(),
+                       (inputs,))  # fmt: skip
 
     def _autoencoder(self) -> Any:
         values = self.of("train_autoencoder")
@@ -119,32 +125,19 @@ class Run:
         return _classifier("classifier", self.size, lambda: prompt_classifier.Classifier(range(CLASSES), self.size))
 
 
-def _diffusion(base: dict[str, Any], size: int, inputs: tuple[tuple[int, ...], ...], first: Callable[[], Any]) -> Any:
-    """The diffusion network of these inputs, on images of `size` px or on latents of the autoencoder `first`."""
-    if len(inputs) > 2:
-        (channels, side, _), _, (_, width) = inputs
-        unet: Any = stable_diffusion.unet(base["network"] | {"channels": channels}, side, width)
-    else:
-        unet = networks.build(base["family"], base["network"], base["diffusion"], size, 0, first()).unet
-    if base["gradient_checkpointing"]:
-        unet.enable_gradient_checkpointing()
-    return unet
+def _name(words: str, size: int, *leaves: Any) -> str:
+    return f"{words} {size} px {config_json.to_json(list(leaves))}"
 
 
 def _classifier(name: str, size: int, build: Callable[[], nn.Module], dtype: torch.dtype = torch.float32) -> Network:
-    """A network that takes three channels."""
-    return Network(f"{name} {size} px", build, ((3, size, size),), dtype, torch.channels_last)
+    return Network(_name(name, size), build, ((3, size, size),), dtype, torch.channels_last)
 
 
-def feature_space(name: str) -> Network:
-    """The network behind a feature space of extract_features; FID's own takes bytes."""
+def feature_space(name: str, size: int = 0) -> Network:
+    """The network behind a feature space of extract_features, at its own size or another; FID's own takes bytes."""
     kind = features.NETWORKS[name]
-    return _classifier(name, kind.INPUT_IMAGE_SIZE, kind.build, torch.uint8 if name == FID_NETWORK else torch.float32)
-
-
-def perceptual(size: int) -> Network:
-    """AlexNet's convolutions at the size that LPIPS sees images in."""
-    return _classifier("alexnet_conv5_gap", size, features.NETWORKS["alexnet_conv5_gap"].build)
+    dtype = torch.uint8 if name == FID_NETWORK else torch.float32
+    return _classifier(name, size or kind.INPUT_IMAGE_SIZE, kind.build, dtype)
 
 
 def places(size: int) -> Network:

@@ -18,21 +18,21 @@ from selfrefine.cost.loads import Load
 # larger batch of a small one does.
 LARGEST = 1e12
 FEWEST = 3  # calls of a measurement
-# Prints the processor's seconds up to the job's work, and the most that is held then: bytes on macOS, KiB elsewhere.
-# What all jobs of a run share (see run_stage) is taken off.
+# Prints the processor's seconds up to a job's work, and the most that is held then: bytes on macOS, KiB elsewhere. The
+# job is one that trains, which starts longest. What all jobs of a run share is done by their parent (see run_stage).
 START = """
-import resource, time
+import os, resource, sys, time
 from selfrefine.commands import run_stage
-command = time.process_time()
+command = 0.0
 if run_stage.FORKS:
+    command = time.process_time()
     run_stage.import_slow_packages()
-imported = time.process_time() - command if run_stage.FORKS else 0.0
-import selfrefine.stages.{stage}
-{more}
-print(time.process_time() - imported, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    if child := os.fork():
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+import torch, selfrefine.stages.train_refined
+torch.optim.AdamW([torch.ones(1, requires_grad=True)])  # torch loads more for its first one
+print(command + time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
-OPTIMISER = "import torch; torch.optim.AdamW([torch.ones(1, requires_grad=True)])"  # torch loads more for its first one
-STARTS = {True: ("train_refined", OPTIMISER), False: ("generate_samples", "")}  # trains or not -> what stands for it
 
 Key = tuple[Kind, Network]  # what has a rate of its own
 
@@ -70,42 +70,39 @@ def rates(
     for (kind, network), batch in largest.items():
         if device.type == "cpu":
             batch = max(1, min(batch, int(LARGEST / count(network, kind).flops)))
-        found[kind, network] = _rate(kind, network, batch, device, dtype, seconds)
-        name = network.name.partition(" {")[0].partition(" [")[0]
-        message(f"{kind} {name}, {batch} images: {found[kind, network].flops / 1e9:.0f} GFLOP/s")
+        taken, clock = [], cost_clock.clock_of(device)
+        call = _call(kind, network, batch, device, dtype)
+        while len(taken) <= FEWEST or sum(taken[1:]) < seconds:
+            start = clock()
+            call()
+            taken.append(clock() - start)
+        fastest = min(taken[1:])  # what else runs on the machine only slows
+        found[kind, network] = Rate(count(network, kind, batch).flops / fastest, taken[0] - fastest)
+        words = network.name.partition(" px")[0]
+        message(f"{kind} {words} px, {batch} images: {found[kind, network].flops / 1e9:.0f} GFLOP/s")
     return found
 
 
-def _rate(
-    kind: Kind, network: Network, batch: int, device: torch.device, dtype: torch.dtype, seconds: float
-) -> Rate:
-    clock = cost_clock.clock_of(device)
-    module = network.build().to(device, memory_format=network.layout)
-    inputs = network.batch(batch, device)
-    if kind == "train":
-        call = _update(module, inputs, device, dtype)
-    else:
-        call = _evaluation(module, inputs, device, torch.float32 if kind == "measure" else dtype)
-    taken: list[float] = []
-    while len(taken) <= FEWEST or sum(taken[1:]) < seconds:
-        start = clock()
-        call()
-        taken.append(clock() - start)
-    fastest = min(taken[1:])  # what else runs on the machine only slows
-    return Rate(count(network, kind, batch).flops / fastest, taken[0] - fastest)
-
-
-def _update(
-    network: nn.Module, inputs: list[torch.Tensor], device: torch.device, dtype: torch.dtype
+def _call(
+    kind: Kind, network: Network, batch: int, device: torch.device, dtype: torch.dtype
 ) -> Callable[[], None]:
-    """An update as Trainer and HighlighterTrainer make it, of random images."""
-    parameters = list(network.train().parameters())
+    """An evaluation, or an update as Trainer and HighlighterTrainer make it, of random images."""
+    module = network.build().to(device, memory_format=network.layout).train(kind == "train")
+    inputs = network.batch(batch, device)
+
+    def evaluate() -> None:
+        with torch.no_grad(), devices.autocast(device, torch.float32 if kind == "measure" else dtype):
+            module(*inputs)
+
+    if kind != "train":
+        return evaluate
+    parameters = list(module.parameters())
     ema = [parameter.detach().clone() for parameter in parameters]
     optimiser = torch.optim.AdamW(parameters, lr=1e-6, fused=True)
 
     def update() -> None:
         with devices.training_attention(device), devices.autocast(device, dtype):
-            made = output(network, inputs)
+            made = output(module, inputs)
         made.float().square().mean().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
@@ -116,37 +113,15 @@ def _update(
     return update
 
 
-def _evaluation(
-    network: nn.Module, inputs: list[torch.Tensor], device: torch.device, dtype: torch.dtype
-) -> Callable[[], None]:
-    """An evaluation without gradients."""
-    network.eval()
-
-    def evaluate() -> None:
-        with torch.no_grad(), devices.autocast(device, dtype):
-            network(*inputs)
-
-    return evaluate
-
-
-def starts(message: Callable[[str], None]) -> dict[bool, Start]:
-    """The start-up of a job that trains and of one that does not: its command, and what it imports beyond what all jobs
-    of a run share. Counted by processor, not by clock, since other programs delay it, but are no part of it.
+def start() -> Start:
+    """The start-up of a job, counted by processor, not by clock, since other programs delay it, but are no part of it.
 
     Raises:
-        InputError: a stage that cannot be imported.
+        InputError: it does not start.
     """
-    found = {trains: start(*stage) for trains, stage in STARTS.items()}
-    message(f"start of a job: {found[False].seconds:.1f} s, of one that trains {found[True].seconds:.1f} s")
-    return found
-
-
-def start(stage: str, more: str) -> Start:
-    """The start-up of one stage, which then runs `more`."""
-    code = START.format(stage=stage, more=more)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise InputError(f"{stage} does not start (exit {done.returncode}): {' '.join(done.stderr.split()[-20:])}")
+        raise InputError(f"a job does not start (exit {done.returncode}): {' '.join(done.stderr.split()[-20:])}")
     seconds, held = done.stdout.split()[-2:]
     return Start(float(seconds), int(held) * (1 if sys.platform == "darwin" else 1024))
 

@@ -7,24 +7,25 @@ from typing import Any
 import pandas as pd
 import torch
 
-from selfrefine.cost import recorded_time, storage
+from selfrefine.cost import recorded_time
 from selfrefine.cost.loads import Load
 from selfrefine.cost.machine_rates import Start
 from selfrefine.cost.planned_jobs import Planned
+from selfrefine.cost.work import Asked
 
-Asked = Mapping[Planned, Sequence[Load]]  # what each job asks of networks
 LEGEND = (
     "start, work: of all jobs one after another, processes that start and end, and networks; recorded: what as many",
     "jobs took in earlier runs here. disk: what stays; a job in training holds its checkpoint beside it. Memory of one",
     "job: its process, and what networks add on the device (on a CPU in the same memory).",
 )
+SUMS, MOST = ["jobs", "flops", "start_seconds", "work_seconds", "disk_bytes"], ["process_bytes", "network_bytes"]
 
 
 def lines(
     params: Mapping[str, Any],
-    asked: Asked,
+    asked: Mapping[Planned, Asked],
     dtype: torch.dtype,
-    starts: Mapping[bool, Start],
+    start: Start,
     seconds: Callable[[Sequence[Load]], float],
     root: Path,
 ) -> pd.DataFrame:
@@ -32,44 +33,32 @@ def lines(
 
     Args:
         params: the whole of params.yaml with the experiment's overlay.
-        asked: what each job asks of networks.
+        asked: what each job asks.
         dtype: what networks compute in.
-        starts: the start-up of a job that trains or does not.
+        start: the start-up of a job.
         seconds: how long the loads of one job take.
         root: the project's folder, with the benchmark files of an earlier run, if any.
 
     Returns:
-        stage, jobs, flops; start_seconds, work_seconds, and recorded_seconds of as many jobs in earlier runs (NaN
-        without), of all jobs one after another; disk_bytes of all; process_bytes before a job works, and
-        network_bytes that the largest job adds on the device.
+        stage, SUMS of all its jobs, one after another, MOST of one, and recorded_seconds of as many jobs in earlier
+        runs, NaN without any.
     """
     recorded = {line["stage"]: line["seconds"] / line["jobs"] for line in recorded_time.stages(root, params["experiment"])}
-    found = []
-    for job, given in asked.items():
-        start = starts[any(load.kind == "train" for load in given)]
-        found.append(
-            {
-                "stage": job.stage,
-                "jobs": 1,
-                "flops": sum(load.flops for load in given),
-                "start_seconds": start.seconds,
-                "work_seconds": seconds(given),
-                "recorded_seconds": recorded.get(job.stage, float("nan")),
-                "disk_bytes": storage.disk(params, job),
-                "process_bytes": start.held,
-                "network_bytes": storage.memory(given, dtype),
-            }
-        )
-    return _together(pd.DataFrame(found), "stage").reset_index()
+    jobs = [
+        {"stage": job.stage, "jobs": 1, "start_seconds": start.seconds, "process_bytes": start.held}
+        | {"flops": sum(load.flops for load in loads), "work_seconds": seconds(loads), "disk_bytes": disk}
+        | {"network_bytes": max((load.memory(dtype) for load in loads), default=0)}
+        | {"recorded_seconds": recorded.get(job.stage, float("nan"))}
+        for job, (loads, disk) in asked.items()
+    ]
+    return _together(pd.DataFrame(jobs), "stage")
 
 
 def _together(table: pd.DataFrame, by: Any) -> pd.DataFrame:
-    """The lines of a group as one: the sums, and of memory the most. A sum with something unknown is unknown."""
-    groups = table.groupby(by, sort=False)
-    whole = groups[["recorded_seconds"]].agg(lambda column: column.sum(skipna=False))
-    most = groups[["process_bytes", "network_bytes"]].max()
-    return pd.concat([groups[["jobs", "flops", "start_seconds", "work_seconds"]].sum(), whole,
-                      groups[["disk_bytes"]].sum(), most], axis=1)  # fmt: skip
+    """The lines of a group as one; a sum with something unknown is unknown."""
+    how: dict[str, Any] = dict.fromkeys(SUMS, "sum") | dict.fromkeys(MOST, "max")
+    how["recorded_seconds"] = lambda column: column.sum(skipna=False)
+    return table.groupby(by, sort=False).agg(how).rename_axis("stage").reset_index()
 
 
 def text(table: pd.DataFrame) -> str:
@@ -78,37 +67,26 @@ def text(table: pd.DataFrame) -> str:
     Args:
         table: from `lines`.
     """
-    total = _together(table, lambda _row: "all").rename_axis("stage").reset_index()
-    shown = pd.concat([table, total], ignore_index=True)
-    columns = {
-        "stage": shown["stage"],
-        "jobs": shown["jobs"].map(str),
-        "FLOPs": shown["flops"].map(scaled),
-        "start": shown["start_seconds"].map(duration),
-        "work": shown["work_seconds"].map(duration),
-        "together": (shown["start_seconds"] + shown["work_seconds"]).map(duration),
-        "recorded": shown["recorded_seconds"].map(duration),
-        "disk": shown["disk_bytes"].map(size),
-        "process": shown["process_bytes"].map(size),
-        "networks": shown["network_bytes"].map(size),
-    }
-    if table["recorded_seconds"].isna().all():
-        del columns["recorded"]
-    aligned = []
-    for name, cells in columns.items():
-        width = max(len(name), *map(len, cells))
-        aligned.append([cell.ljust(width) if name == "stage" else cell.rjust(width) for cell in (name, *cells)])
-    head, *stages, last = ("  ".join(cells) for cells in zip(*aligned, strict=True))
-    return "\n".join([head, *stages, "-" * len(head), last])
+    lines = pd.concat([table, _together(table, lambda _row: "all")], ignore_index=True)
+    width = max(map(len, lines["stage"]))
+    shown = pd.DataFrame({"stage": lines["stage"].str.ljust(width), "jobs": lines["jobs"]})
+    shown["FLOPs"] = lines["flops"].map(scaled)
+    shown["start"], shown["work"] = (lines[f"{name}_seconds"].map(duration) for name in ("start", "work"))
+    shown["together"] = (lines["start_seconds"] + lines["work_seconds"]).map(duration)
+    if table["recorded_seconds"].notna().any():
+        shown["recorded"] = lines["recorded_seconds"].map(duration)
+    for name, column in (("disk", "disk_bytes"), ("process", "process_bytes"), ("networks", "network_bytes")):
+        shown[name] = lines[column].map(size)
+    return shown.rename(columns={"stage": "stage".ljust(width)}).to_string(index=False)
 
 
-def sharing(asked: Asked) -> str:
+def sharing(asked: Mapping[Planned, Asked]) -> str:
     """A line on what is trained once: base models, the refinements that begin with them, and the FLOPs that these would
     train again without sharing.
     """
     refined = [job.names for job in asked if job.stage == "train_refined"]
     bases = [Planned("train_base", tuple(pair for pair in names if pair[0] != "variant")) for names in refined]
-    again, once = (sum(load.flops for base in group for load in asked[base]) for group in (bases, set(bases)))
+    again, once = (sum(load.flops for base in group for load in asked[base].loads) for group in (bases, set(bases)))
     return (
         f"Shared: {len(set(bases))} base model{'s' if len(set(bases)) > 1 else ''} behind {len(refined)} refinements, "
         f"which would else train {scaled(again - once)}FLOPs more; fakes, highlighters and features of photographs are "
@@ -136,6 +114,5 @@ def size(n_bytes: float) -> str:
     """Bytes with a prefix: "3.8 MiB", "12 GiB"; "-" for none."""
     for prefix, factor in (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if n_bytes >= factor:
-            short = n_bytes / factor
-            return f"{short:.{3 if short < 999.5 else 4}g} {prefix}"
+            return f"{n_bytes / factor:.{3 if n_bytes / factor < 999.5 else 4}g} {prefix}"
     return f"{n_bytes:.0f} B" if n_bytes else "-"

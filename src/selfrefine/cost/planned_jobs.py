@@ -30,7 +30,8 @@ def of_params(params: Mapping[str, Any], root: Path) -> list[Planned]:
         params: the whole of params.yaml with the experiment's overlay.
         root: the project's folder.
     """
-    stages = re.findall(r'^include: "workflow/rules/(\w+)\.smk"$', _text(root / "Snakefile"), re.MULTILINE)
+    snakefile = files.read_bytes(root / "Snakefile").decode()
+    stages = re.findall(r'^include: "workflow/rules/(\w+)\.smk"$', snakefile, re.MULTILINE)
     kinds = [(stage, names) for stage in stages for names in wildcards(stage, root)]
     found = [
         Planned(stage, tuple(zip(names, chosen, strict=True)))
@@ -45,7 +46,8 @@ def of_params(params: Mapping[str, Any], root: Path) -> list[Planned]:
 
 def wildcards(stage: str, root: Path) -> list[tuple[str, ...]]:
     """The wildcards of each kind of job of a stage, read from the paths that its rules keep the config at."""
-    paths = re.findall(r'^ +config="(.*)/config.json",$', _text(root / RULES / f"{stage}.smk"), re.MULTILINE)
+    rules = files.read_bytes(root / RULES / f"{stage}.smk").decode()
+    paths = re.findall(r'^ +config="(.*)/config.json",$', rules, re.MULTILINE)
     return sorted({tuple(name for name in re.findall(r"{(\w+)}", path) if name != "experiment") for path in paths})
 
 
@@ -71,7 +73,3 @@ def _values(params: Mapping[str, Any], stage: str, wildcard: str, dataset: str, 
             return [*selected("variants"), *selected("samplings"), FORK]
         case _:
             return selected(f"{wildcard}s")
-
-
-def _text(path: Path) -> str:
-    return files.read_bytes(path).decode()

@@ -1,49 +1,58 @@
-"""What each job asks of its networks, one short table a stage: how many images pass which one, in what batches.
+"""What each job asks of its networks and leaves on the disk, one short table a stage.
 
-Of encode_captions there is none: a plan reads no text encoder of others, and captions are few beside the evaluations
-of images; nor of a CLIP in the place of the classifier.
+A stage yields loads, which follow its own loop, and as a number the bytes that it leaves. Tables, figures and logs are
+a few MiB of all and left out, as are captions and a CLIP: a plan reads no encoder of others.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
 from selfrefine.core import names
 from selfrefine.core.names import KINDS
 from selfrefine.cost import loads
-from selfrefine.cost.loads import Load, Run
+from selfrefine.cost.flops import Network, count
+from selfrefine.cost.loads import FLOAT, STATE, Load, Run
 from selfrefine.cost.planned_jobs import Planned
 from selfrefine.diffusion.repaint import Resampling
 from selfrefine.evidence.probes import CHUNK
 from selfrefine.guidance import map_refresh
+from selfrefine.metrics.features import NETWORKS
 
 EXPLAINED = 64  # images that the highlighter sees together
+Work = Iterator[Load | int]
 
 
-def of_job(params: Mapping[str, Any], job: Planned) -> list[Load]:
-    """What a job asks of networks; nothing if its stage computes on no device."""
-    stage = STAGES.get(job.stage)
-    return list(stage(Run(params, dict(job.names)))) if stage else []
+class Asked(NamedTuple):
+    """What a job asks: loads of networks, and bytes that stay on the disk."""
+
+    loads: list[Load]
+    disk: int
 
 
-def refreshes(run: Run) -> int:
-    """How often a refinement makes its map anew: at its first update and at every multiple of the cycle (method 3)."""
-    values, first, steps = run.of("train_refined"), run.of("train_base")["steps"], refined_steps(run)
-    unguided = (values["forward"], values["reverse"]) == ("none", "none")
-    return 0 if unguided or not steps else 1 + (first + steps - 1) // values["cycle"] - first // values["cycle"]
+def of_job(params: Mapping[str, Any], job: Planned) -> Asked:
+    """What a job asks; nothing if its stage neither computes on a device nor leaves much."""
+    asked = list(STAGES[job.stage](Run(params, dict(job.names)))) if job.stage in STAGES else []
+    return Asked([one for one in asked if isinstance(one, Load)], sum(one for one in asked if isinstance(one, int)))
 
 
-def refined_steps(run: Run) -> int:
-    """Updates of a refinement."""
-    values = run.of("train_refined")
-    return int(values["steps"] + round(values["extra_steps"] * values["steps"]))
+def refreshes(first: int, steps: int, cycle: int) -> int:
+    """How often the map is made anew from update `first` on: then, and at every multiple of the cycle (method 3)."""
+    return 1 + (first + steps - 1) // cycle - first // cycle if steps else 0
 
 
-def measured_images(run: Run) -> int:
-    """Images that have features, at most: of variants, samplings and the fork, and photographs of both splits."""
-    values = run.of("extract_features")
-    rows = len(run.selected("variants")) + len(run.selected("samplings")) + 1
-    return int(rows * values["n_images"] + 2 * (values["n_reference"] or values["n_images"]))
+def _weights(network: Network) -> int:
+    return FLOAT * count(network, "evaluate").parameters
+
+
+def _pipeline(run: Run) -> int:
+    """Bytes of the diffusion network and the autoencoder that goes along with it."""
+    return _weights(run.network()) + (_weights(run.autoencoder()) if run.is_latent else 0)
+
+
+def _images(run: Run, n_images: int) -> int:
+    """Bytes of packed images."""
+    return 3 * n_images * run.size**2
 
 
 def _training(run: Run, steps: int) -> Load:
@@ -52,7 +61,7 @@ def _training(run: Run, steps: int) -> Load:
     return Load("train", run.network(), base["batch_size"] // base["gradient_accumulation"], base["batch_size"] * steps)
 
 
-def _sampled(run: Run, images: int, chunk: int, steps: int) -> Iterator[Load]:
+def _sampled(run: Run, images: int, chunk: int, steps: int) -> Work:
     """Sampling in whole chunks; latents are decoded."""
     images = ceil(images / chunk) * chunk
     yield Load("evaluate", run.network(), chunk, images * steps)
@@ -60,7 +69,12 @@ def _sampled(run: Run, images: int, chunk: int, steps: int) -> Iterator[Load]:
         yield Load("measure", run.autoencoder("decoder"), chunk, images)
 
 
-def _train_autoencoder(run: Run) -> Iterator[Load]:
+def _prepare_data(run: Run) -> Work:
+    """At most, as _encode_data: how many images there are is only known when they are."""
+    yield 2 * _images(run, run.of("prepare_data")["max_images"])
+
+
+def _train_autoencoder(run: Run) -> Work:
     values = run.of("train_autoencoder")
     batch, measured = values["batch_size"], values["n_images"]
     if not values["folder"]:
@@ -68,42 +82,56 @@ def _train_autoencoder(run: Run) -> Iterator[Load]:
     if values["unit_variance"]:
         yield Load("measure", run.autoencoder("encoder"), measured, measured)
     yield Load("measure", run.autoencoder(), batch, measured)
+    yield _weights(run.autoencoder())
 
 
-def _encode_data(run: Run) -> Iterator[Load]:
-    """At most: how many images there are is only known when they are."""
-    chunk = run.of("encode_data")["chunk_size"]
-    yield Load("measure", run.autoencoder("encoder"), chunk, ceil(run.of("prepare_data")["max_images"] / chunk) * chunk)
+def _encode_data(run: Run) -> Work:
+    chunk, images = run.of("encode_data")["chunk_size"], run.of("prepare_data")["max_images"]
+    yield Load("measure", run.autoencoder("encoder"), chunk, ceil(images / chunk) * chunk)
+    channels, side, _ = run.shape()
+    yield 2 * images * channels * side**2  # float16
 
 
-def _generated(stage: str, steps: str) -> Callable[[Run], Iterator[Load]]:
-    """Images of a stage that samples; `steps` is the leaf of its evaluations of each."""
-
-    def stage_loads(run: Run) -> Iterator[Load]:
-        values = run.of(stage)
-        yield from _sampled(run, values["n_images"], values["chunk_size"], values[steps])
-
-    return stage_loads
+def _train_base(run: Run) -> Work:
+    yield _training(run, run.of("train_base")["steps"])
+    yield _pipeline(run) + STATE * _weights(run.network())
 
 
-def _train_highlighter(run: Run) -> Iterator[Load]:
+def _generate_fakes(run: Run) -> Work:
+    values = run.of("generate_fakes")
+    yield from _sampled(run, values["n_images"], values["chunk_size"], values["map_steps"])
+    yield _images(run, values["n_images"])
+
+
+def _train_highlighter(run: Run) -> Work:
     values, network = run.of("train_highlighter"), run.highlighter(run.names["highlighter"])
     batch = 2 * values["batch_size"]
     yield Load("train", network, batch, batch * values["steps"])
     yield Load("evaluate", network, EXPLAINED, 2 * run.tenth * ceil(values["steps"] / values["validate_every"]))
+    yield _weights(network)
 
 
-def _train_refined(run: Run) -> Iterator[Load]:
+def _train_refined(run: Run) -> Work:
     values = run.of("train_refined")
-    yield _training(run, refined_steps(run))
-    if made := values["map_images"] * refreshes(run):
-        chunk = min(values["map_images"], map_refresh.CHUNK)
-        yield from _sampled(run, made, chunk, values["map_steps"])
+    steps, images = values["steps"] + round(values["extra_steps"] * values["steps"]), values["map_images"]
+    yield _training(run, steps)
+    yield _pipeline(run)
+    if (values["forward"], values["reverse"]) != ("none", "none"):
+        maps = refreshes(run.of("train_base")["steps"], steps, values["cycle"])
+        chunk = min(images, map_refresh.CHUNK)
+        yield from _sampled(run, images * maps, chunk, values["map_steps"])
         beside = values["map"] in ("label_shuffled", "real_map")  # other maps, beside the mFAM, which is always made
-        yield Load("evaluate", run.highlighter(), chunk, made * (1 + beside))
+        yield Load("evaluate", run.highlighter(), chunk, images * maps * (1 + beside))
+        yield 2 * maps * FLOAT * run.size**2
 
 
-def _evaluate_highlighter(run: Run) -> Iterator[Load]:
+def _generate_samples(run: Run) -> Work:
+    values = run.of("generate_samples")
+    yield from _sampled(run, values["n_images"], values["chunk_size"], values["steps"])
+    yield _images(run, values["n_images"])
+
+
+def _evaluate_highlighter(run: Run) -> Work:
     rows = run.selected("highlighters")
     for name in rows:
         yield Load("evaluate", run.highlighter(name), EXPLAINED, 2 * run.tenth)
@@ -111,65 +139,60 @@ def _evaluate_highlighter(run: Run) -> Iterator[Load]:
     yield Load("evaluate", run.highlighter(), EXPLAINED, (1 + ("unguarded" in rows)) * run.tenth + planted)
 
 
-def _evaluate_maps(run: Run) -> Iterator[Load]:
+def _evaluate_maps(run: Run) -> Work:
     images = run.of("evaluate_maps")["n_images"]
     for name in run.selected("highlighters"):
         yield Load("evaluate", run.highlighter(name), EXPLAINED, images * (2 if name == names.FLAW else 1))
 
 
-def _evaluate_readouts(run: Run) -> Iterator[Load]:
+def _evaluate_readouts(run: Run) -> Work:
     values, variants = run.of("evaluate_readouts"), len(run.selected("variants"))
     yield Load("measure", run.network(), CHUNK, variants * values["mechanism_images"])
     yield Load("measure", loads.places(values["input_size"]), CHUNK, (variants + 1) * values["n_images"])
     yield Load("evaluate", run.highlighter(names.CRITIC), EXPLAINED, variants * values["n_images"])
 
 
-def _extract_features(run: Run) -> Iterator[Load]:
+def _extract_features(run: Run) -> Work:
+    """At most: of variants, samplings and the base model, and of photographs of both splits."""
     values = run.of("extract_features")
+    rows = len(run.selected("variants")) + len(run.selected("samplings")) + 1
+    images = rows * values["n_images"] + 2 * (values["n_reference"] or values["n_images"])
     for name in values["networks"]:
-        yield Load("measure", loads.feature_space(name), values["batch_size"], measured_images(run))
+        yield Load("measure", loads.feature_space(name), values["batch_size"], images)
+        yield FLOAT * images * NETWORKS[name].WIDTH
 
 
-def _inpaint_images(run: Run) -> Iterator[Load]:
+def _inpaint_images(run: Run) -> Work:
     values = run.of("inpaint_images")
     chain = Resampling(values["steps"], values["jump_length"], values["jump_samples"], values["step_samples"])
     yield from _sampled(run, values["n_images"], values["chunk_size"], chain.evaluations())
+    yield 3 * _images(run, values["n_images"])  # masks count as images
 
 
-def _evaluate_inpainting(run: Run) -> Iterator[Load]:
+def _evaluate_inpainting(run: Run) -> Work:
     values, n_images = run.of("evaluate_inpainting"), run.of("inpaint_images")["n_images"]
     results = 2 * len(run.selected("masks")) * len(values["variants"])  # with and without the known pixels pasted
     for name in values["networks"]:
         yield Load("measure", loads.feature_space(name), values["batch_size"], (results + 1) * n_images)
     # LPIPS has AlexNet's convolutions; both images of a pair pass them, in both ranges
-    yield Load("measure", loads.perceptual(values["lpips_size"]), values["batch_size"], 4 * results * n_images)
+    perceptual = loads.feature_space("alexnet_conv5_gap", values["lpips_size"])
+    yield Load("measure", perceptual, values["batch_size"], 4 * results * n_images)
 
 
-def _train_classifier(run: Run) -> Iterator[Load]:
+def _train_classifier(run: Run) -> Work:
     values = run.of("train_classifier")
     yield Load("train", run.classifier(), values["batch_size"], values["batch_size"] * values["steps"])
 
 
-def _evaluate_prompts(run: Run) -> Iterator[Load]:
+def _evaluate_prompts(run: Run) -> Work:
     values, rows = run.of("evaluate_prompts"), len(run.selected("variants")) + 1  # and the photographs
     if not values["clip_folder"]:
         yield Load("measure", run.classifier(), values["batch_size"], rows * run.of("generate_samples")["n_images"])
 
 
-STAGES: dict[str, Callable[[Run], Iterator[Load]]] = {
-    "train_autoencoder": _train_autoencoder,
-    "encode_data": _encode_data,
-    "train_base": lambda run: iter([_training(run, run.of("train_base")["steps"])]),
-    "generate_fakes": _generated("generate_fakes", "map_steps"),
-    "train_highlighter": _train_highlighter,
-    "evaluate_highlighter": _evaluate_highlighter,
-    "evaluate_maps": _evaluate_maps,
-    "train_refined": _train_refined,
-    "generate_samples": _generated("generate_samples", "steps"),
-    "extract_features": _extract_features,
-    "evaluate_readouts": _evaluate_readouts,
-    "inpaint_images": _inpaint_images,
-    "evaluate_inpainting": _evaluate_inpainting,
-    "train_classifier": _train_classifier,
-    "evaluate_prompts": _evaluate_prompts,
-}
+_ALL: tuple[Callable[[Run], Work], ...] = (
+    *(_prepare_data, _train_autoencoder, _encode_data, _train_base, _generate_fakes, _train_highlighter),
+    *(_train_refined, _generate_samples, _evaluate_highlighter, _evaluate_maps, _evaluate_readouts, _extract_features),
+    *(_inpaint_images, _evaluate_inpainting, _train_classifier, _evaluate_prompts),
+)
+STAGES = {stage.__name__.removeprefix("_"): stage for stage in _ALL}
