@@ -1,13 +1,27 @@
-"""The benchmark as a page to read."""
+"""The benchmark as a page to read and as figures."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from selfrefine.cost import beside_diffusers
+from matplotlib.figure import Figure
+
 from selfrefine.cost.clock import Line
 from selfrefine.cost.refresh_cost import LIMIT
-from selfrefine.report.markdown import markdown_table, number
+from selfrefine.report.figures import style
+from selfrefine.report.markdown import markdown_table
 
 CYCLE = 100  # updates between two refreshes (paper)
+TICKS = (LIMIT, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)  # of a cost
+ROUNDS = """All cases of a section take turns. Figures are medians over rounds, [brackets] hold the lowest and the
+highest round. Ratios are taken within a round; seconds alone hold for this machine and this hour.
+"""
+COSTS = f"""Seconds of a refinement phase by those of as many plain updates: (update with map + refresh / cycle) / plain
+update; * marks at most {LIMIT:g}. Refresh: images x DDIM steps. `authors`: B images, the batch, by our sampler and
+explained a batch at a time, so that it is cheaper here than theirs.
+"""
+COUNTED = """The same by FLOPs, as torch counts them, of the networks of `experiments/paper.yaml`. Not measured: a count
+says nothing of memory and launches. Of a small network explaining is the larger part of a refresh; of the paper's it is
+little.
+"""
 
 
 def refresh_title(line: Line) -> str:
@@ -15,130 +29,98 @@ def refresh_title(line: Line) -> str:
     return f"authors, B x {line['steps']}" if line["authors"] else f"{line['images']} x {line['steps']}"
 
 
-def bench_page(machine: str, tables: Mapping[str, Sequence[Line]], experiment: str) -> str:
-    """Markdown beside the files that it names.
-
-    Args:
-        machine: words on machine and network.
-        tables: cost, counted, training, sampling, and pipeline from `recorded_time.stages`, which may be empty.
-        experiment: whose stages these are.
-    """
+def bench_page(machine: str, tables: Mapping[str, Sequence[Line]]) -> str:
+    """Markdown beside the files that it names: words on the machine; the tables cost, counted, training, sampling."""
+    first = tables["counted"][0]
     parts = [
-        "# Benchmark\n",
-        f"{machine}\n\nAll cases of a section take turns. Figures are medians over rounds, [brackets] hold the lowest "
-        "and the highest round. Ratios are taken within a round; seconds alone hold for this machine and this hour.\n",
-        "## Cost of a refinement phase\n",
-        _costs(tables["cost"]),
-        "## Cost at the paper's scale, counted\n",
-        _counted(tables["counted"]),
-        "## Plain training\n",
-        _speeds(tables["training"]) + "\nTable: training.csv.\n",
-        "## Sampling\n",
-        _speeds(tables["sampling"]),
-        _agreement(tables["sampling"]) + "\nTable: sampling.csv.\n\n![images per second](speed.png)\n",
-        "## Where the time goes\n",
-        _stages(tables["pipeline"], experiment),
+        f"# Benchmark\n\n{machine}\n\n{ROUNDS}\n## Cost of a refinement phase\n\n{COSTS}",
+        _wide(tables["cost"], ("batch", "images", "steps"), "cycle", _of_refresh),
+        f"![cost of refinement](cost.png)\n\n## Cost at the paper's scale, counted\n\n{COUNTED}",
+        f"{first['images']} images x {first['steps']} steps every {first['cycle']} updates:\n",
+        _wide(tables["counted"], ("model", "size"), "batch", _of_network),
+        f"## Plain training\n\n{_speeds(tables['training'])}\n## Sampling\n\n{_speeds(tables['sampling'])}",
+        "![images per second](speed.png)\n\nTables: cost.csv, counted.csv, training.csv, sampling.csv.\n",
     ]
     return "\n".join(parts)
 
 
-def _costs(table: Sequence[Line]) -> str:
-    """The table over cycles, with the rounds' ends at the paper's."""
-    cycles = list(dict.fromkeys(line["cycle"] for line in table))
-    at = CYCLE if CYCLE in cycles else cycles[0]
-    head = ("Batch", "Refresh", "Seconds", "Map in update", *(f"Cycle {cycle}" for cycle in cycles))
-    rows = [
-        (
-            str(lines[0]["batch"]),
-            refresh_title(lines[0]),
-            f"{lines[0]['refresh_seconds']:.3g}",
-            f"{lines[0]['map_in_update']:.3f}",
-            *(_between(line, "cost", ".3f") if line["cycle"] == at else f"{line['cost']:.3f}" + _mark(line) for line in lines),
-        )
-        for lines in _grouped(table, "batch", "images", "steps")
-    ]
-    words = (
-        "Seconds of a refinement phase by those of as many plain updates: (update with map + refresh / cycle) / plain "
-        f"update; * marks at most {LIMIT:g}. Refresh: images x DDIM steps; `authors`: B images, the batch, by our "
-        "sampler and our Grad-CAM of a batch at a time, so that it is cheaper here than theirs.\n"
-    )
-    return "\n".join([words, markdown_table(head, rows), "![cost of refinement](cost.png)\n\nTable: cost.csv.\n"])
+def _of_refresh(line: Line) -> dict[str, str]:
+    cells = {"Batch": str(line["batch"]), "Refresh": refresh_title(line), "Seconds": f"{line['refresh_seconds']:.3g}"}
+    return cells | {"Map in update": f"{line['map_in_update']:.3f}"}
 
 
-def _counted(table: Sequence[Line]) -> str:
-    """The cost of the paper's networks, at one refresh and cycle."""
-    batches = list(dict.fromkeys(line["batch"] for line in table))
-    head = ("Network", "GFLOP, one evaluation", "GFLOP, explaining", *(f"Batch {batch}" for batch in batches))
-    rows = [
-        (
-            f"{lines[0]['model']}, {lines[0]['size']} px",
-            f"{lines[0]['evaluation_gflops']:.3g}",
-            f"{lines[0]['explaining_gflops']:.3g}",
-            *(f"{line['cost']:.3f}" + _mark(line) for line in lines),
-        )
-        for lines in _grouped(table, "model", "size")
-    ]
-    one = table[0]
-    words = (
-        f"The same by FLOPs, as torch counts them, of the networks of `experiments/paper.yaml`: {one['images']} images "
-        f"x {one['steps']} steps every {one['cycle']} updates. Not measured: a count says nothing of memory and "
-        "launches. Of a small network, as the one above, explaining is the larger part of a refresh; of the paper's it "
-        "is little.\n"
-    )
-    return "\n".join([words, markdown_table(head, rows), "Table: counted.csv.\n"])
+def _of_network(line: Line) -> dict[str, str]:
+    gflops = {f"GFLOP, {name}": f"{line[f'{name}_gflops']:.3g}" for name in ("evaluation", "explaining")}
+    return {"Network": f"{line['model']}, {line['size']} px"} | gflops
 
 
-def _grouped(table: Iterable[Line], *names: str) -> list[list[Line]]:
-    """Lines that are equal in these columns, together."""
-    groups: dict[tuple[object, ...], list[Line]] = {}
+def _wide(table: Iterable[Line], key: Sequence[str], over: str, cells: Callable[[Line], dict[str, str]]) -> str:
+    """One row for each key, the costs side by side; with the rounds' ends at the paper's cycle, where there are any."""
+    rows: dict[tuple[object, ...], dict[str, str]] = {}
     for line in table:
-        groups.setdefault(tuple(line[name] for name in names), []).append(line)
-    return list(groups.values())
-
-
-def _mark(line: Line) -> str:
-    return " *" if line["cost"] <= LIMIT else ""
-
-
-def _between(line: Line, name: str, style: str) -> str:
-    low, high = (number(line[f"{name}_{end}"], style) for end in ("low", "high"))
-    return f"{number(line[name], style)}{_mark(line) if name == 'cost' else ''} [{low}, {high}]"
+        row = rows.setdefault(tuple(line[name] for name in key), cells(line))
+        cost = f"{line['cost']:.3f}" + (" *" if line["cost"] <= LIMIT else "")
+        if over == "cycle" and line["cycle"] == CYCLE:
+            cost += f" [{line['cost_low']:.3f}, {line['cost_high']:.3f}]"
+        row[f"{over.capitalize()} {line[over]}"] = cost
+    return markdown_table(list(next(iter(rows.values()))), [list(row.values()) for row in rows.values()])
 
 
 def _speeds(table: Sequence[Line]) -> str:
-    rows = [(line["case"], _between(line, "images_per_second", ".1f"), _between(line, "ratio", ".2f")) for line in table]
+    def cell(line: Line, name: str, how: str) -> str:
+        return f"{line[name]:{how}} [{line[f'{name}_low']:{how}}, {line[f'{name}_high']:{how}}]"
+
+    rows = [(line["case"], cell(line, "images_per_second", ".1f"), cell(line, "ratio", ".2f")) for line in table]
     return markdown_table(("", "Images/s", "Times as fast"), rows)
 
 
-def _agreement(table: Sequence[Line]) -> str:
-    """How far our images are from the stock pipeline's, as pixels in [0, 1]."""
-    words = []
-    for line in table[1:]:
-        found = f"- {line['case']}: largest {line['largest_difference']:.2g}, mean {line['mean_difference']:.2g}"
-        if line["case"].endswith("float32"):
-            agrees = line["largest_difference"] <= beside_diffusers.TOLERANCE
-            found += f"; {'agrees' if agrees else '**does not agree**'} within {beside_diffusers.TOLERANCE:g}"
-        words.append(found + "\n")
-    return (
-        "Difference of the images, pixels in [0, 1], same weights, noise and timesteps. Random weights, as these are, "
-        f"magnify every rounding more than trained ones do:\n\n{''.join(words)}"
+def cost_figure(table: Sequence[Line], caption: str) -> Figure:
+    """Refinement phase against plain training over cycles, a panel for each batch, from `refresh_cost.lines`."""
+    batches = list(dict.fromkeys(line["batch"] for line in table))
+    authors = {refresh_title(line) for line in table if line["authors"]}
+    figure = Figure(figsize=(max(style.NARROWEST, 3.4 * len(batches)), 4.6), layout="constrained")
+    style.headed(figure, "Cost of a refinement phase, in plain training of equal length")
+    axes = figure.subplots(1, len(batches), sharey=True, squeeze=False)[0]
+    for ax, batch in zip(axes, batches, strict=True):
+        ax.set(xscale="log", yscale="log", title=f"batch {batch}", xlabel="updates between refreshes")
+        for title, look in style.looks(dict.fromkeys(map(refresh_title, table)), authors).items():
+            lines = [line for line in table if line["batch"] == batch and refresh_title(line) == title]
+            cycles = [line["cycle"] for line in lines]
+            ends = _ends(lines, "cost")
+            ax.errorbar(
+                cycles, [line["cost"] for line in lines], yerr=ends, marker="o", markersize=3.0, label=title, **look
+            )
+            counted = [line["by_evaluations"] for line in lines]
+            ax.plot(cycles, counted, color=look["color"], linestyle=style.DOTTED, linewidth=0.8)
+        ax.axhline(LIMIT, color=style.GREY, linewidth=0.8)
+        ax.set_xticks(cycles, [str(cycle) for cycle in cycles])
+        ax.grid(visible=True)
+        ax.minorticks_off()
+    axes[0].set_yticks(TICKS, [f"{tick:g}" for tick in TICKS])
+    axes[0].set_ylim(min(line["cost_low"] for line in table) / 1.1, 1.1 * max(line["cost_high"] for line in table))
+    axes[0].set_ylabel("seconds / seconds of plain training")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, **style.LEGEND)
+    words = (
+        "Refresh: images x DDIM steps, B the batch. Bars: lowest and highest round. Dotted: by counting network "
+        f"evaluations, 1 + images x steps / (3 cycle B). Grey: {LIMIT:g}. "
     )
+    return style.captioned(figure, words + caption)
 
 
-def _stages(table: Sequence[Line], experiment: str) -> str:
-    if not table:
-        return f"No run of experiment {experiment} is here; `make all`, then `make bench` again.\n"
-    all_stages = {"stage": "all", "jobs": sum(line["jobs"] for line in table), "share": 1.0}
-    all_stages |= {"seconds": sum(line["seconds"] for line in table), "peak_mib": max(line["peak_mib"] for line in table)}
-    rows = [
-        (
-            line["stage"],
-            str(line["jobs"]),
-            f"{line['seconds']:.0f}",
-            f"{100.0 * line['share']:.0f} %",
-            number(line["peak_mib"], ".0f"),
-        )
-        for line in [*table, all_stages]
-    ]
-    head = ("Stage", "Jobs", "Seconds", "Share", "Peak MiB of a job")
-    return f"Experiment {experiment}, by Snakemake's clock.\n\n{markdown_table(head, rows)}\nTable: pipeline.csv.\n"
+def speed_figure(tables: Mapping[str, Sequence[Line]], caption: str) -> Figure:
+    """Images per second as bars, a panel for each title with its `clock.rate_lines`."""
+    figure = Figure(figsize=(9.0, 3.0), layout="constrained")
+    style.headed(figure, "Images per second")
+    for ax, (title, table) in zip(figure.subplots(1, len(tables), squeeze=False)[0], tables.items(), strict=True):
+        rates, places = [line["images_per_second"] for line in table], range(len(table))
+        ax.barh(places, rates, xerr=_ends(table, "images_per_second"), color=style.COLOURS[1], height=0.6)
+        ax.set_yticks(places, [f"{line['case']}\n{line['ratio']:.2f} x" for line in table])
+        ax.invert_yaxis()
+        ax.set(title=title, xlabel="images/s")
+    words = "Bars: median over rounds; thin lines: lowest and highest round; x: times as fast as the first. "
+    return style.captioned(figure, words + caption)
+
+
+def _ends(lines: Sequence[Line], name: str) -> list[list[float]]:
+    """How far the lowest and the highest round are from the median."""
+    return [[abs(line[f"{name}_{end}"] - line[name]) for line in lines] for end in ("low", "high")]

@@ -3,20 +3,14 @@
 import statistics
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import torch
 
 Clock = Callable[[], float]  # seconds since some moment
 Line = dict[str, Any]  # of a table
+Case = tuple[Callable[[], object], int]  # an action, and how often in a row one measurement calls it
 KeyT = TypeVar("KeyT", bound=Hashable)
-
-
-class Case(NamedTuple):
-    """Something to be timed, called so often in a row in one measurement."""
-
-    action: Callable[[], object]
-    calls: int = 1
 
 
 def clock_of(device: torch.device) -> Clock:
@@ -36,25 +30,19 @@ def interleaved(
     label: str, cases: Mapping[KeyT, Case], rounds: int, clock: Clock, message: Callable[[str], None]
 ) -> dict[KeyT, list[float]]:
     """Seconds of one call of each case, (rounds,) each; one call before is not timed. The order turns round after every
-    round: A B, B A, A B, ...
-
-    Args:
-        label: for the progress lines.
-        cases: what is timed.
-        rounds: measurements of each.
-        clock: read before and after each.
-        message: takes a progress line.
+    round: A B, B A, A B, ... Each round is a line of progress, with the label.
     """
-    for case in cases.values():
-        case.action()
+    for action, _ in cases.values():
+        action()
     seconds: dict[KeyT, list[float]] = {key: [] for key in cases}
     began = clock()
     for number in range(rounds):
         for key in list(cases)[:: 1 if number % 2 == 0 else -1]:
+            action, calls = cases[key]
             start = clock()
-            for _ in range(cases[key].calls):
-                cases[key].action()
-            seconds[key].append((clock() - start) / cases[key].calls)
+            for _ in range(calls):
+                action()
+            seconds[key].append((clock() - start) / calls)
         left = (clock() - began) / (number + 1) * (rounds - number - 1)
         message(f"{label}: round {number + 1}/{rounds}, {left:.0f} s left")
     return seconds
@@ -71,12 +59,7 @@ def quotients(over: Sequence[float], under: Sequence[float]) -> list[float]:
 
 
 def rate_lines(seconds: Mapping[str, Sequence[float]], images: int) -> list[Line]:
-    """Images per second of each case and how many times as fast as the first it is.
-
-    Args:
-        seconds: of one call, by round.
-        images: that one call makes or learns from.
-    """
+    """Images per second of each case and how many times as fast as the first it is; a call has so many."""
     reference = next(iter(seconds.values()))
     return [
         {"case": case}

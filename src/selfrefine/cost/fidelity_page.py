@@ -2,38 +2,43 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
+from selfrefine.cost.refresh_cost import cost_by_evaluations
 from selfrefine.cost.refresh_fidelity import CANDIDATE, ENDLESS, NAMES, REFERENCE, Size, over_models
 from selfrefine.report.figures import style
 from selfrefine.report.markdown import EMPTY, markdown_table, number
 
 CYCLE = 100  # steps between two refreshes that costs are given for (paper)
 BATCHES = (64, 16, 8)  # batch sizes that they are given for
-HEADINGS = {  # figure -> heading
-    "r": "r",
-    ENDLESS: "r, endless images",
-    "r_particular": "r, mean map taken off",
-    "slope": "Slope",
-    "mean_ratio": "Mean / mean",
-    "std_ratio": "Std / std",
-    "error": "Error",
-}
+HEADINGS = {"r": "r", ENDLESS: "r, endless images", "r_particular": "r, mean map taken off", "slope": "Slope"}
+HEADINGS |= {"mean_ratio": "Mean / mean", "std_ratio": "Std / std", "error": "Error"}
 PANELS = {"r": "r with the reference", "mean_ratio": "mean of the map / mean of the reference"}
-MARKS = ("o", "s", "^", "D", "v", "P")  # one for each number of steps
+WORDS = """A refresh of n x S is the mean flaw map of n images of S DDIM steps. Each is compared with the mean map of
+{reference} of the same network and highlighter, of other noise. The paper's authors take as many images as their batch
+holds, of 250 steps; {reference.steps} steps or more stand for them. Means over {models} model(s) and over disjoint sets
+of images; after +-, the standard deviation of one refresh.
 
-Rows = Mapping[Size, Mapping[str, tuple[float, float]]]
+- r: over pixels. The reference is itself a mean of finitely many images: its own r with endlessly many is {ceiling}.
+- r, endless images: what few steps do to the map, with the noise of few images taken out of both.
+- r, mean map taken off: the mean reference of the other models is taken from both maps, since maps of all models are
+  alike. None of one model.
+- Slope: of the map on the reference; the noise of few images does not change it, so it shows whether the pattern has
+  its strength. Mean and std: as parts of the reference's; the mean decides how strong both processes are.
+- Error: root mean square difference, in standard deviations of the reference; 0 is the same map. It counts noise,
+  pattern and mean together.
+- As true as: the authors' settings that are no better, neither in r nor in error.
+"""
 
 
-def as_true_as(size: Size, rows: Rows, reference: Size) -> list[Size]:
+def as_true_as(size: Size, rows: Mapping[Size, Mapping[str, tuple[float, float]]], reference: Size) -> list[Size]:
     """The authors' settings, of at least the reference's steps, that this one is no worse than, in r and in error."""
-    own = [other for other in rows if other.steps >= reference.steps]
-    r, error = ({other: rows[other][metric][0] for other in (size, *own)} for metric in ("r", "error"))
-    return [] if size in own else [other for other in own if r[size] >= r[other] and error[size] <= error[other]]
+    authors = [other for other in rows if other.steps >= reference.steps]
+    r, error = ({other: rows[other][metric][0] for other in rows} for metric in ("r", "error"))
+    return [other for other in authors if size not in authors and r[size] >= r[other] and error[size] <= error[other]]
 
 
 def page(table: pd.DataFrame) -> str:
@@ -41,50 +46,23 @@ def page(table: pd.DataFrame) -> str:
     ((reference, own),) = over_models(table, REFERENCE).items()
     rows = over_models(table, CANDIDATE)
     models = table[NAMES].drop_duplicates().astype(str).to_numpy().tolist()
-    agreement = [
-        (
-            str(size),
-            *(_cell(*figures[metric]) for metric in HEADINGS),
-            ", ".join(map(str, as_true_as(size, rows, reference))) or EMPTY,
-        )
-        for size, figures in rows.items()
-    ]
-    costs = [
-        (str(size), str(size.evaluations), *(f"{100.0 * size.cost(CYCLE, batch):.1f} %" for batch in BATCHES))
-        for size in rows
-    ]
+    agreement, costs = [], []
+    for size, figures in rows.items():
+        cells = [_cell(*figures[metric]) for metric in HEADINGS]
+        agreement.append([str(size), *cells, ", ".join(map(str, as_true_as(size, rows, reference))) or EMPTY])
+        added = [100.0 * (cost_by_evaluations(*size, batch, CYCLE) - 1.0) for batch in BATCHES]
+        costs.append([str(size), str(size.evaluations), *(f"{percent:.1f} %" for percent in added)])
+    words = WORDS.format(reference=reference, models=len(models), ceiling=number(own["r"][0], ".3f"))
     parts = [
-        "# Is the map of a cheap refresh the same map?\n",
-        _how_to_read(reference, own["r"][0], len(models)),
-        markdown_table(("Images x steps", *HEADINGS.values(), "As true as"), agreement),
-        f"## Cost at a refresh every {CYCLE} steps\n",
-        "Added to plain training by the evaluations of the network alone, an update counted as three of its batch.\n",
-        markdown_table(("Images x steps", "Evaluations", *(f"at batch {batch}" for batch in BATCHES)), costs),
+        f"# Is the map of a cheap refresh the same map?\n\n{words}",
+        markdown_table(["Images x steps", *HEADINGS.values(), "As true as"], agreement),
+        f"## Cost at a refresh every {CYCLE} steps\n\nAdded to plain training by the evaluations of the network alone, "
+        "an update counted as three of its batch.\n",
+        markdown_table(["Images x steps", "Evaluations", *(f"at batch {batch}" for batch in BATCHES)], costs),
         "## Models\n",
-        markdown_table(("Data set", "Model", "Highlighter", "Seed"), models),
+        markdown_table(["Data set", "Model", "Highlighter", "Seed"], models),
     ]
     return "\n".join(parts)
-
-
-def _how_to_read(reference: Size, ceiling: float, models: int) -> str:
-    return (
-        "A refresh of n x S is the mean flaw map of n images of S DDIM steps. Each is compared with the mean map of "
-        f"{reference} of the same network and highlighter, of other noise. The paper's authors take as many images as "
-        f"their batch holds, of 250 steps; {reference.steps} steps or more stand for them. Means over "
-        f"{models} {'model' if models == 1 else 'models'} and over disjoint sets of images; after +-, the standard "
-        "deviation of one refresh.\n\n"
-        "- r: over pixels. The reference is itself a mean of finitely many images: its own r with endlessly many is "
-        f"{number(ceiling, '.3f')}.\n"
-        "- r, endless images: what few steps do to the map, with the noise of few images taken out of both.\n"
-        "- r, mean map taken off: the mean reference of the other models is taken from both maps, since maps of all "
-        "models are alike. None of one model.\n"
-        "- Slope: of the map on the reference; the noise of few images does not change it, so it shows whether the "
-        "pattern has its strength. Mean and std: as parts of the reference's; the mean decides how strong both "
-        "processes are.\n"
-        "- Error: root mean square difference, in standard deviations of the reference; 0 is the same map. It counts "
-        "noise, pattern and mean together.\n"
-        "- As true as: the authors' settings that are no better, neither in r nor in error.\n"
-    )
 
 
 def _cell(value: float, spread: float) -> str:
@@ -99,37 +77,30 @@ def figure(table: pd.DataFrame, caption: str) -> Figure:
         caption: scale and where it was run.
     """
     ((reference, own),) = over_models(table, REFERENCE).items()
-    rows, models = over_models(table, CANDIDATE), len(table[NAMES].drop_duplicates())
-    looks: dict[int, dict[str, Any]] = {
-        steps: {"color": style.COLOURS[1 + place % (len(style.COLOURS) - 1)], "marker": MARKS[place % len(MARKS)]}
-        for place, steps in enumerate(sorted({size.steps for size in rows}))
-    }
+    rows, levels = over_models(table, CANDIDATE), {"r": own["r"][0], "mean_ratio": 1.0}
     drawn = Figure(figsize=(11.0, 4.6), layout="constrained")
     style.headed(drawn, "Is the map of a cheap refresh the same map?")
-    levels = {"r": own["r"][0], "mean_ratio": 1.0}
     for ax, (metric, label) in zip(drawn.subplots(1, len(PANELS)), PANELS.items(), strict=True):
-        for place, size in enumerate(sorted(rows, key=lambda size: size.evaluations)):
-            value, spread = rows[size][metric]
-            bar = spread if math.isfinite(spread) else 0.0
-            mark = {"markersize": 5.0, "capsize": 2.5, "linestyle": "none"} | looks[size.steps]
-            ax.errorbar(size.evaluations, value, yerr=bar, label=f"{size.steps} steps", **mark)
-            side = (-1.0) ** place  # names in turn above and below, since sizes lie close
-            how: dict[str, Any] = {"xytext": (0.0, side * 4.0), "textcoords": "offset points", "rotation": 90.0}
-            how |= {"ha": "center", "va": "bottom" if side > 0.0 else "top", "fontsize": 7.0, "color": style.GREY}
-            ax.annotate(str(size), (size.evaluations, value + side * bar), **how)
+        for place, steps in enumerate(sorted({size.steps for size in rows})):
+            sizes = [size for size in rows if size.steps == steps]
+            values, spreads = zip(*(rows[size][metric] for size in sizes), strict=True)
+            bars = [spread if math.isfinite(spread) else 0.0 for spread in spreads]
+            colour, x = style.COLOURS[1 + place % (len(style.COLOURS) - 1)], [size.evaluations for size in sizes]
+            ax.errorbar(
+                x, values, yerr=bars, fmt="o", markersize=5.0, capsize=2.5, color=colour, label=f"{steps} steps"
+            )
+            for size, value in zip(sizes, values, strict=True):
+                ax.annotate(f" {size}", (size.evaluations, value), fontsize=7.0, color=style.GREY)
         if math.isfinite(levels[metric]):
             ax.axhline(levels[metric], color=style.GREY, linewidth=0.8, linestyle=style.DASHED)
         ax.set(xscale="log", xlabel="network evaluations of a refresh", ylabel=label)
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.grid(visible=True)
-        ax.margins(y=0.25)
-    shown = dict(zip(*reversed(drawn.axes[0].get_legend_handles_labels()), strict=True))
-    drawn.legend(shown.values(), shown.keys(), loc="outside right upper", **style.LEGEND)
+    drawn.legend(*drawn.axes[0].get_legend_handles_labels(), loc="outside right upper", **style.LEGEND)
     words = (
         f"n x S: mean flaw map of n images of S DDIM steps; reference: {reference}, of other noise. Bars: standard "
-        f"deviation of one refresh, over disjoint sets of images; marks: mean over {models} "
-        f"model{'s' if models > 1 else ''}. Dashed: on the left the r that the reference itself has with a map of "
-        "endlessly many images, on the right equal means. "
+        "deviation of one refresh, over disjoint sets of images; marks: mean over models. Dashed: on the left the r "
+        "that the reference itself has with a map of endlessly many images, on the right equal means. "
     )
     return style.captioned(drawn, words + caption)

@@ -48,12 +48,7 @@ class Load(NamedTuple):
 
 
 class Run:
-    """The configs behind one job.
-
-    Args:
-        params: the whole of params.yaml with the experiment's overlay.
-        names: the job's wildcards.
-    """
+    """The configs behind one job, from the whole params with the experiment's overlay and the job's wildcards."""
 
     def __init__(self, params: Mapping[str, Any], names: Mapping[str, str]) -> None:
         self.params, self.names = params, dict(names)
@@ -103,13 +98,12 @@ class Run:
         inputs = (shape, (), *([prompt] if prompt else []))  # noisy images, times, captions
         return Network(_name(base["family"], self.size, leaves, inputs), build, inputs)
 
-    def autoencoder(self, part: Literal["whole", "encoder", "decoder"] = "whole") -> Network:
+    def autoencoder(self, part: Literal["", "encoder", "decoder"] = "") -> Network:
         """The first stage of a latent family, or one half of it; one from a folder is taken for that of the params."""
         values = self.of("train_autoencoder")
-        name = _name(f"{part} autoencoder", self.size, values["kind"], values["network"])
+        name = _name(f"autoencoder {part}", self.size, values["kind"], values["network"])
         inputs = self.shape() if part == "decoder" else (values["network"]["channels"], self.size, self.size)
-        return Network(name, lambda: getattr(self._autoencoder(), part) if part != "whole" else self._autoencoder(),
-                       (inputs,))  # fmt: skip
+        return Network(name, lambda: getattr(self._autoencoder(), part) if part else self._autoencoder(), (inputs,))
 
     def _autoencoder(self) -> Any:
         values = self.of("train_autoencoder")

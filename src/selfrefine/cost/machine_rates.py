@@ -33,7 +33,6 @@ import torch, selfrefine.stages.train_refined
 torch.optim.AdamW([torch.ones(1, requires_grad=True)])  # torch loads more for its first one
 print(command + time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
-
 Key = tuple[Kind, Network]  # what has a rate of its own
 
 
@@ -42,13 +41,6 @@ class Rate(NamedTuple):
 
     flops: float
     first: float
-
-
-class Start(NamedTuple):
-    """Seconds that a job needs to start, and the bytes that it holds before it works."""
-
-    seconds: float
-    held: int
 
 
 def rates(
@@ -70,25 +62,21 @@ def rates(
     for (kind, network), batch in largest.items():
         if device.type == "cpu":
             batch = max(1, min(batch, int(LARGEST / count(network, kind).flops)))
-        taken, clock = [], cost_clock.clock_of(device)
-        call = _call(kind, network, batch, device, dtype)
+        call, clock, taken = _call(kind, network, batch, device, dtype), cost_clock.clock_of(device), list[float]()
         while len(taken) <= FEWEST or sum(taken[1:]) < seconds:
             start = clock()
             call()
             taken.append(clock() - start)
         fastest = min(taken[1:])  # what else runs on the machine only slows
-        found[kind, network] = Rate(count(network, kind, batch).flops / fastest, taken[0] - fastest)
-        words = network.name.partition(" px")[0]
-        message(f"{kind} {words} px, {batch} images: {found[kind, network].flops / 1e9:.0f} GFLOP/s")
+        rate = found[kind, network] = Rate(count(network, kind, batch).flops / fastest, taken[0] - fastest)
+        message(f"{kind} {network.name.partition(' px')[0]} px, {batch} images: {rate.flops / 1e9:.0f} GFLOP/s")
     return found
 
 
-def _call(
-    kind: Kind, network: Network, batch: int, device: torch.device, dtype: torch.dtype
-) -> Callable[[], None]:
+def _call(kind: Kind, network: Network, batch: int, device: torch.device, dtype: torch.dtype) -> Callable[[], None]:
     """An evaluation, or an update as Trainer and HighlighterTrainer make it, of random images."""
     module = network.build().to(device, memory_format=network.layout).train(kind == "train")
-    inputs = network.batch(batch, device)
+    inputs, parameters = network.batch(batch, device), list(module.parameters())
 
     def evaluate() -> None:
         with torch.no_grad(), devices.autocast(device, torch.float32 if kind == "measure" else dtype):
@@ -96,7 +84,6 @@ def _call(
 
     if kind != "train":
         return evaluate
-    parameters = list(module.parameters())
     ema = [parameter.detach().clone() for parameter in parameters]
     optimiser = torch.optim.AdamW(parameters, lr=1e-6, fused=True)
 
@@ -113,8 +100,9 @@ def _call(
     return update
 
 
-def start() -> Start:
-    """The start-up of a job, counted by processor, not by clock, since other programs delay it, but are no part of it.
+def start() -> tuple[float, int]:
+    """Seconds that a job needs to start, and bytes that it holds before it works. Counted by processor, not by clock,
+    since other programs delay it, but are no part of it.
 
     Raises:
         InputError: it does not start.
@@ -123,11 +111,11 @@ def start() -> Start:
     if done.returncode:
         raise InputError(f"a job does not start (exit {done.returncode}): {' '.join(done.stderr.split()[-20:])}")
     seconds, held = done.stdout.split()[-2:]
-    return Start(float(seconds), int(held) * (1 if sys.platform == "darwin" else 1024))
+    return float(seconds), int(held) * (1 if sys.platform == "darwin" else 1024)
 
 
 def seconds_of(loads: Iterable[Load], measured: Mapping[Key, Rate]) -> float:
     """How long one job's loads take at the measured rates."""
-    given = list(loads)
-    firsts = sum(measured[key].first for key in {(load.kind, load.network) for load in given})
-    return firsts + sum(load.flops / measured[load.kind, load.network].flops for load in given)
+    given = [(load, measured[load.kind, load.network]) for load in loads]
+    firsts = {(load.kind, load.network): rate.first for load, rate in given}
+    return sum(firsts.values()) + sum(load.flops / rate.flops for load, rate in given)

@@ -9,7 +9,6 @@ import torch
 
 from selfrefine.cost import recorded_time
 from selfrefine.cost.loads import Load
-from selfrefine.cost.machine_rates import Start
 from selfrefine.cost.planned_jobs import Planned
 from selfrefine.cost.work import Asked
 
@@ -25,7 +24,7 @@ def lines(
     params: Mapping[str, Any],
     asked: Mapping[Planned, Asked],
     dtype: torch.dtype,
-    start: Start,
+    start: tuple[float, int],
     seconds: Callable[[Sequence[Load]], float],
     root: Path,
 ) -> pd.DataFrame:
@@ -35,7 +34,7 @@ def lines(
         params: the whole of params.yaml with the experiment's overlay.
         asked: what each job asks.
         dtype: what networks compute in.
-        start: the start-up of a job.
+        start: seconds and bytes of the start-up of a job.
         seconds: how long the loads of one job take.
         root: the project's folder, with the benchmark files of an earlier run, if any.
 
@@ -43,9 +42,11 @@ def lines(
         stage, SUMS of all its jobs, one after another, MOST of one, and recorded_seconds of as many jobs in earlier
         runs, NaN without any.
     """
-    recorded = {line["stage"]: line["seconds"] / line["jobs"] for line in recorded_time.stages(root, params["experiment"])}
+    recorded = {
+        line["stage"]: line["seconds"] / line["jobs"] for line in recorded_time.stages(root, params["experiment"])
+    }
     jobs = [
-        {"stage": job.stage, "jobs": 1, "start_seconds": start.seconds, "process_bytes": start.held}
+        {"stage": job.stage, "jobs": 1, "start_seconds": start[0], "process_bytes": start[1]}
         | {"flops": sum(load.flops for load in loads), "work_seconds": seconds(loads), "disk_bytes": disk}
         | {"network_bytes": max((load.memory(dtype) for load in loads), default=0)}
         | {"recorded_seconds": recorded.get(job.stage, float("nan"))}
@@ -81,16 +82,13 @@ def text(table: pd.DataFrame) -> str:
 
 
 def sharing(asked: Mapping[Planned, Asked]) -> str:
-    """A line on what is trained once: base models, the refinements that begin with them, and the FLOPs that these would
-    train again without sharing.
-    """
+    """A line on what is trained once: base models, and the refinements that would else train them again."""
     refined = [job.names for job in asked if job.stage == "train_refined"]
     bases = [Planned("train_base", tuple(pair for pair in names if pair[0] != "variant")) for names in refined]
     again, once = (sum(load.flops for base in group for load in asked[base].loads) for group in (bases, set(bases)))
     return (
-        f"Shared: {len(set(bases))} base model{'s' if len(set(bases)) > 1 else ''} behind {len(refined)} refinements, "
-        f"which would else train {scaled(again - once)}FLOPs more; fakes, highlighters and features of photographs are "
-        "made once for all."
+        f"Shared: {len(set(bases))} base model(s) behind {len(bases)} refinements, which would else train "
+        f"{scaled(again - once)}FLOPs more; fakes, highlighters and features of photographs are made once for all."
     )
 
 

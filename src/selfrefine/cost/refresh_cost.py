@@ -23,13 +23,8 @@ Key = tuple[str, int, int]  # kind; batch or images; steps, or 0
 
 
 def phase_cost(plain: float, refining: float, refresh: float, cycle: int) -> float:
-    """Seconds of a refinement phase as a multiple of those of as many plain updates.
-
-    Args:
-        plain: seconds of a plain update.
-        refining: of one with the map.
-        refresh: of one refresh.
-        cycle: updates between two refreshes.
+    """Seconds of a refinement phase as a multiple of those of as many plain updates, from those of a plain update, of
+    one with the map, and of one refresh, which comes every `cycle` updates.
     """
     return (refining + refresh / cycle) / plain
 
@@ -46,12 +41,12 @@ def measure(subject: Subject, sizes: Sizes, clock: Clock, message: Callable[[str
 
 def cases(subject: Subject, sizes: Sizes) -> dict[Key, Case]:
     """Updates of every batch, and every refresh as the loop of training makes it."""
-    some_map = torch.linspace(0.0, 1.0, subject.size**2, device=subject.device).reshape(subject.size, subject.size)
+    some_map = torch.rand(subject.images.shape[1:3], device=subject.device)
     found: dict[Key, Case] = {}
     for batch in sizes.batches:
         trainer, calls = subject.trainer(batch, subject.dtype), max(1, sizes.images // batch)
-        found[PLAIN, batch, 0] = Case(trainer.update, calls)
-        found[REFINING, batch, 0] = Case(partial(trainer.update, some_map, subject.refinement), calls)
+        found[PLAIN, batch, 0] = trainer.update, calls
+        found[REFINING, batch, 0] = partial(trainer.update, some_map, subject.refinement), calls
     trainer = subject.trainer(1, subject.dtype)  # only its EMA weights are used
     for images, steps in dict.fromkeys(pair for batch in sizes.batches for pair in sizes.refreshes_of(batch)):
         guide = Guide(
@@ -63,7 +58,7 @@ def cases(subject: Subject, sizes: Sizes) -> dict[Key, Case]:
             dtype=subject.dtype,
             horizontal_flip=subject.settings.horizontal_flip,
         )
-        found[REFRESH, images, steps] = Case(partial(_refresh, guide, trainer))
+        found[REFRESH, images, steps] = partial(_refresh, guide, trainer), 1
     return found
 
 
@@ -97,9 +92,7 @@ def counted(params: Mapping[str, Any], batches: Sequence[int], images: int, step
     Args:
         params: the whole of params.yaml with the experiment's overlay.
         batches: images per update.
-        images: behind one map.
-        steps: DDIM steps of each.
-        cycle: updates between two refreshes.
+        images, steps, cycle: of a refresh.
     """
     found: dict[tuple[str, int, int], Line] = {}
     for names in (run.names for run in references.runs(params)):

@@ -48,21 +48,10 @@ class Size(NamedTuple):
         """Network evaluations of one refresh, each of one image."""
         return self.images * self.steps
 
-    def cost(self, cycle: int, batch_size: int) -> float:
-        """What it adds to a step of plain training, as a share of it: n S / (3 cycle B) (method 3.1).
-
-        An update counts as three evaluations of its batch; Grad-CAM is left out.
-        """
-        return self.evaluations / (3.0 * cycle * batch_size)
-
 
 class Model(NamedTuple):
-    """A base model and a highlighter, and the maps of single images that they make.
-
-    Args:
-        names: of NAMES.
-        reference: (N, P) float32, of the reference's steps and noise of its own.
-        pools: number of steps -> (M, P) float32.
+    """A base model and a highlighter, by NAMES, and the maps of single images that they make: (N, P) float32 of the
+    reference, and for each number of steps (M, P) float32, of noise of their own.
     """
 
     names: dict[str, Any]
@@ -96,25 +85,20 @@ def group_means(single: np.ndarray, images: int) -> np.ndarray:
 
 
 def agreement(found: np.ndarray, reference: np.ndarray, common: np.ndarray | None) -> dict[str, np.ndarray]:
-    """How maps agree with the reference over pixels. Method 11.6.
+    """How maps (G, P) agree with the reference (P,) over pixels: (G,) each. Method 11.6.
 
-    Args:
-        found: (G, P), one map per repeat.
-        reference: (P,).
-        common: (P,), the mean map of other models, or None: `r_particular` is r with it taken from both, since maps of
-            all models share much that says nothing of this one.
-
-    Returns:
-        (G,) each, NaN where a map is constant, or nothing is to be compared; `error` is the root mean square difference
-        in standard deviations of the reference: it counts what is missing in r, in slope and in the mean.
+    `r_particular` is r with `common`, the mean map (P,) of other models, taken from both, since maps of all models
+    share much that says nothing of this one. `error` is the root mean square difference in standard deviations of the
+    reference: it counts what is missing in r, in slope and in the mean. NaN where a map is constant, or none is common.
     """
-    away, place = found - found.mean(axis=1, keepdims=True), reference - reference.mean()
+    place = reference - reference.mean()
     deviation = place.std() if place.std() >= control_maps.CONSTANT else math.nan
-    nothing = np.full(len(found), math.nan)
     return {
         "r": correlation(found, reference),
-        "r_particular": nothing if common is None else correlation(found - common, reference - common),
-        "slope": (away * place).mean(axis=1) / deviation**2,
+        "r_particular": correlation(found - common, reference - common)
+        if common is not None
+        else np.full(len(found), math.nan),
+        "slope": (found * place).mean(axis=1) / deviation**2,
         "mean_ratio": found.mean(axis=1) / (reference.mean() or math.nan),
         "std_ratio": found.std(axis=1) / deviation,
         "error": np.sqrt(((found - reference) ** 2).mean(axis=1)) / deviation,
@@ -122,33 +106,24 @@ def agreement(found: np.ndarray, reference: np.ndarray, common: np.ndarray | Non
 
 
 def correlation(found: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Pearson's r of each map, (G, P), with one, (P,): (G,); NaN where one of them is constant."""
-    away, place = found - found.mean(axis=1, keepdims=True), reference - reference.mean()
-    products = np.where(np.minimum(away.std(axis=1), place.std()) < control_maps.CONSTANT, math.nan, away.std(axis=1))
-    r: np.ndarray = (away * place).mean(axis=1) / (products * (place.std() or math.nan))
+    """Pearson's r over pixels of each map, (G, P), with one, (P,): (G,); NaN where one of them is constant."""
+    deviations = np.stack([found.std(axis=1), np.full(len(found), reference.std())])
+    deviations[deviations < control_maps.CONSTANT] = math.nan
+    r: np.ndarray = (found * (reference - reference.mean())).mean(axis=1) / deviations.prod(axis=0)
     return r
 
 
-def stepped_up(r: float, times: float) -> float:
-    """r of two means of `times` as many images, of the r of two means of so many (Spearman 1910, Brown 1910)."""
-    return times * r / (1.0 + (times - 1.0) * r)
-
-
 def ceiling(single: np.ndarray) -> float:
-    """r of the mean of these maps with that of endlessly many: the root of its reliability, which halves show."""
-    halves = group_means(single, len(single) // 2)
-    alike = float(correlation(halves[:1], halves[1])[0])
-    return math.sqrt(stepped_up(max(alike, 0.0), 2.0)) if math.isfinite(alike) else math.nan
+    """r of the mean of these maps with that of endlessly many: the root of its reliability, which is that of halves
+    stepped up to twice as many images (Spearman 1910, Brown 1910).
+    """
+    alike = max(map_correlation.reliability(MeanMap(single, REFERENCE), len(single) // 2).value, 0.0)
+    return math.sqrt(2.0 * alike / (1.0 + alike))
 
 
 def lines(models: Sequence[Model], reference: Size, candidates: Sequence[Size]) -> pd.DataFrame:
     """fidelity.csv: a line for each model, size and figure (metric), of which `value` is the mean over `repeats` and
     `spread` the standard deviation, so of what one refresh gives. The reference's r is its own ceiling.
-
-    Args:
-        models: each with a pool for every candidate's steps.
-        reference: its size.
-        candidates: theirs.
 
     Raises:
         InputError: models whose maps have several sizes, so that they have no mean map.
@@ -158,32 +133,30 @@ def lines(models: Sequence[Model], reference: Size, candidates: Sequence[Size]) 
         sizes = ", ".join(f"{model.names['dataset']} {len(mean)} px" for model, mean in zip(models, means, strict=True))
         raise InputError(f"maps of several sizes have no mean map ({sizes} in all); name data sets of one size")
     found = []
-    for number, model in enumerate(models):
-        others = [mean for other, mean in enumerate(means) if other != number]  # its own noise would stand on both sides
+    for number, (names, single, pools) in enumerate(models):
+        others = [
+            mean for other, mean in enumerate(means) if other != number
+        ]  # its own noise would stand on both sides
         common = np.mean(others, axis=0) if others else None
-        figures = [(REFERENCE, reference, "r", np.array([ceiling(model.reference)]))]
+        figures = [(REFERENCE, reference, "r", np.array([ceiling(single)]))]
         for size in candidates:
-            agrees = agreement(group_means(model.pools[size.steps], size.images), means[number], common)
-            maps = MeanMap(model.pools[size.steps], CANDIDATE), MeanMap(model.reference, REFERENCE)
+            agrees = agreement(group_means(pools[size.steps], size.images), means[number], common)
+            maps = MeanMap(pools[size.steps], CANDIDATE), MeanMap(single, REFERENCE)
             agrees[ENDLESS] = np.array([map_correlation.correlation(*maps).value])
             figures += [(CANDIDATE, size, metric, values) for metric, values in agrees.items()]
         for role, size, metric, values in figures:
             spread = float(values.std(ddof=1)) if len(values) >= FEWEST_REPEATS else math.nan
-            line = model.names | {"role": role, **size._asdict(), "evaluations": size.evaluations, "metric": metric}
+            line = names | {"role": role, **size._asdict(), "evaluations": size.evaluations, "metric": metric}
             found.append(line | {"value": float(values.mean()), "spread": spread, "repeats": len(values)})
     return pd.DataFrame(found)
 
 
 def over_models(table: pd.DataFrame, role: str) -> dict[Size, dict[str, tuple[float, float]]]:
-    """The sizes of a role in their order; each figure as the mean over models, and the root mean square of spreads.
-
-    Args:
-        table: from `lines`.
-        role: REFERENCE or CANDIDATE.
-    """
+    """Sizes of a role -> figure -> mean over models, and root mean square of the spreads, of lines of fidelity.csv."""
     found: dict[Size, dict[str, tuple[float, float]]] = {}
-    chosen = table[table["role"] == role].groupby(["images", "steps", "metric"], sort=False)
-    for (images, steps, metric), group in chosen:
+    for (images, steps, metric), group in table[table["role"] == role].groupby(
+        ["images", "steps", "metric"], sort=False
+    ):
         spread = math.sqrt((group["spread"] ** 2).mean(skipna=False))
-        found.setdefault(Size(int(images), int(steps)), {})[str(metric)] = float(group["value"].mean(skipna=False)), spread
+        found.setdefault(Size(images, steps), {})[metric] = group["value"].mean(skipna=False), spread
     return found
