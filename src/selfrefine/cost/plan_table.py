@@ -87,8 +87,8 @@ def sharing(asked: Mapping[Planned, Asked]) -> str:
     bases = [Planned("train_base", tuple(pair for pair in names if pair[0] != "variant")) for names in refined]
     again, once = (sum(load.flops for base in group for load in asked[base].loads) for group in (bases, set(bases)))
     return (
-        f"Shared: {len(set(bases))} base model(s) behind {len(bases)} refinements, which would else train "
-        f"{scaled(again - once)}FLOPs more; fakes, highlighters and features of photographs are made once for all."
+        f"Shared: {len(set(bases))} base model{'s' * (len(set(bases)) > 1)} behind {len(bases)} refinements, which would "
+        f"else train {scaled(again - once)}FLOPs more; fakes, highlighters and features of photographs are made once."
     )
 
 
