@@ -31,7 +31,8 @@ def test_ratios_survive_a_machine_that_slows_down():
     cases = {"slow": (lambda: clock.work(6.0), 1), "fast": (lambda: clock.work(2.0), 1)}
     seconds = cost_clock.interleaved("label", cases, 4, clock, slow_down)
     assert seconds["slow"] == pytest.approx([6.0, 9.0, 13.5, 20.25])
-    assert cost_clock.quotients(seconds["slow"], seconds["fast"]) == pytest.approx([3.0] * 4)
+    (_, fast) = cost_clock.rate_lines(seconds, images=1)
+    assert [fast[name] for name in ("ratio", "ratio_low", "ratio_high")] == pytest.approx([3.0] * 3)
 
 
 def test_progress_tells_what_is_left():
@@ -56,7 +57,7 @@ def test_rates_and_ratios_are_medians_with_the_ends_of_the_rounds():
 
 def test_rounds_that_do_not_belong_together_are_refused():
     with pytest.raises(ValueError, match="zip"):
-        cost_clock.quotients([1.0, 2.0], [1.0])
+        cost_clock.rate_lines({"one": [1.0, 2.0], "other": [1.0]}, images=1)
 
 
 def test_the_clock_of_a_cpu_is_the_finest_one():

@@ -8,6 +8,7 @@ import torch
 
 from selfrefine.cost import refresh_cost
 from selfrefine.cost.bench_subject import Sizes
+from selfrefine.cost.clock import interleaved
 from selfrefine.cost.flops import count
 from selfrefine.cost.loads import Run
 from selfrefine.cost.refresh_cost import PLAIN, REFINING, REFRESH
@@ -88,7 +89,8 @@ def test_all_cases_are_real_work_on_the_subject():
 
 def test_measures_every_batch_and_refresh():
     said = []
-    lines = refresh_cost.measure(tiny_subject(), SIZES, time.perf_counter, said.append)
+    cases = refresh_cost.cases(tiny_subject(), SIZES)
+    lines = refresh_cost.lines(interleaved("cost", cases, SIZES.rounds, time.perf_counter, said.append), SIZES)
     assert len(lines) == 3 * 2 * 2
     assert all(0.0 < line["cost_low"] <= line["cost"] <= line["cost_high"] for line in lines)
     assert len(said) == SIZES.rounds

@@ -52,9 +52,9 @@ def bench(root: Path, values: Mapping[str, Any], sizes: bench_subject.Sizes) -> 
     out = root / "results" / "bench"
     with devices.device(values["shared"]["device"]) as device:
         measured = bench_subject.of_params(values, device)
-        clock = cost_clock.clock_of(device)
+        clock, cases = cost_clock.clock_of(device), refresh_cost.cases(measured, sizes)
         tables = {
-            "cost": refresh_cost.measure(measured, sizes, clock, _tell),
+            "cost": refresh_cost.lines(cost_clock.interleaved("cost", cases, sizes.rounds, clock, _tell), sizes),
             "training": beside_diffusers.training(measured, sizes, clock, _tell),
             "sampling": beside_diffusers.sampled(measured, sizes, clock, _tell),
         }

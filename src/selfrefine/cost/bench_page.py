@@ -85,12 +85,8 @@ def cost_figure(table: Sequence[Line], caption: str) -> Figure:
         ax.set(xscale="log", yscale="log", title=f"batch {batch}", xlabel="updates between refreshes")
         for title, look in style.looks(dict.fromkeys(map(refresh_title, table)), authors).items():
             lines = [line for line in table if line["batch"] == batch and refresh_title(line) == title]
-            cycles = [line["cycle"] for line in lines]
-            ends = _ends(lines, "cost")
-            ax.errorbar(
-                cycles, [line["cost"] for line in lines], yerr=ends, marker="o", markersize=3.0, label=title, **look
-            )
-            counted = [line["by_evaluations"] for line in lines]
+            cycles, costs, counted = ([line[name] for line in lines] for name in ("cycle", "cost", "by_evaluations"))
+            ax.errorbar(cycles, costs, yerr=_ends(lines, "cost"), marker="o", markersize=3.0, label=title, **look)
             ax.plot(cycles, counted, color=look["color"], linestyle=style.DOTTED, linewidth=0.8)
         ax.axhline(LIMIT, color=style.GREY, linewidth=0.8)
         ax.set_xticks(cycles, [str(cycle) for cycle in cycles])

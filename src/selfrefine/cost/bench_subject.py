@@ -1,6 +1,5 @@
-"""What a benchmark measures: network, batch and refinement of the params, on random pixels and with random weights.
-
-Neither decides how long anything takes, so that a benchmark needs no run, no data set and no pretrained weights.
+"""What a benchmark measures: network, batch and refinement of the params, on random pixels and with random weights,
+since neither decides how long anything takes: it needs no run, no data set and no pretrained weights.
 """
 
 import dataclasses

@@ -1,6 +1,4 @@
-"""Training and sampling against diffusers' own, with the same network: a loop as its example of unconditional training
-has it (DataLoader over PIL images, float32, its scheduler and EMA), and its DDIM pipeline.
-"""
+"""Training and sampling against diffusers' own: the loop of its example of unconditional training, its pipeline."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -40,7 +38,7 @@ def loader(images: np.ndarray, channels: int, flip: bool, batch_size: int) -> Da
 
 
 def diffusers_loop(subject: Subject) -> Callable[[], float]:
-    """The update of the straightforward loop; it returns the loss, which the example shows after every one."""
+    """The update of the example, in float32 with diffusers' EMA; it returns the loss, which is shown each time."""
     pipeline, how = subject.pipeline(), subject.settings
     network: Any = pipeline.unet.train()
     data = loader(subject.images, network.config.in_channels, how.horizontal_flip, how.batch_size)

@@ -53,18 +53,13 @@ def spread(name: str, values: Sequence[float]) -> Line:
     return {name: statistics.median(values), f"{name}_low": min(values), f"{name}_high": max(values)}
 
 
-def quotients(over: Sequence[float], under: Sequence[float]) -> list[float]:
-    """The ratio in each round: what both share of a round's speed cancels."""
-    return [one / other for one, other in zip(over, under, strict=True)]
-
-
 def rate_lines(seconds: Mapping[str, Sequence[float]], images: int) -> list[Line]:
     """Images per second of each case and how many times as fast as the first it is; a call has so many."""
     reference = next(iter(seconds.values()))
     return [
         {"case": case}
         | spread("images_per_second", [images / value for value in values])
-        | spread("ratio", quotients(reference, values))
+        | spread("ratio", [one / other for one, other in zip(reference, values, strict=True)])
         for case, values in seconds.items()
     ]
 

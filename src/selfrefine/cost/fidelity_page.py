@@ -70,12 +70,7 @@ def _cell(value: float, spread: float) -> str:
 
 
 def figure(table: pd.DataFrame, caption: str) -> Figure:
-    """r and the ratio of means of each size against its network evaluations.
-
-    Args:
-        table: lines of fidelity.csv.
-        caption: scale and where it was run.
-    """
+    """r and the ratio of means of each size against its network evaluations, of the lines of fidelity.csv."""
     ((reference, own),) = over_models(table, REFERENCE).items()
     rows, levels = over_models(table, CANDIDATE), {"r": own["r"][0], "mean_ratio": 1.0}
     drawn = Figure(figsize=(11.0, 4.6), layout="constrained")

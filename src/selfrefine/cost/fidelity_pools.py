@@ -1,6 +1,5 @@
-"""The maps that a study of fidelity compares: pools of images of a base model, each explained once (method 11.6).
-
-Every pool has noise of its own, so that no candidate shares an image with the reference.
+"""The maps that a study of fidelity compares: pools of images of a base model, each explained once (method 11.6), and
+each of noise of its own, so that no candidate shares an image with the reference.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,44 +22,24 @@ OF_REFERENCE = 0  # number of its pool; that of a candidate is its steps
 
 
 class Run(NamedTuple):
-    """A finished base model and its highlighters.
+    """A finished base model and its highlighters."""
 
-    Args:
-        names: dataset, model, seed.
-        pipeline: diffusers folder of the EMA weights.
-        highlighters: name -> file.
-        captions: of text-to-image, the embedded captions and the row of each training image; an image of a pool has
-            that of the training image with its number.
-    """
-
-    names: dict[str, str]
-    pipeline: Path
+    names: dict[str, str]  # dataset, model, seed
+    pipeline: Path  # diffusers folder of the EMA weights
     highlighters: Mapping[str, Path]
-    captions: tuple[Path, ...] = ()
+    captions: tuple[Path, ...] = ()  # of text-to-image, embedded, and their rows; image i of a pool has that of photo i
 
 
 def pool_sizes(reference: Size, candidates: Sequence[Size], pool: int) -> dict[int, Size]:
     """Number of each pool -> its size: one for the reference, one for each number of steps."""
-    return {OF_REFERENCE: reference} | {
-        steps: Size(pool, steps) for steps in sorted({size.steps for size in candidates})
-    }
+    of_steps = {steps: Size(pool, steps) for steps in sorted({size.steps for size in candidates})}
+    return {OF_REFERENCE: reference} | of_steps
 
 
 def study(run: Run, sizes: Mapping[int, Size], scratch: Path, device: torch.device, dtype: torch.dtype) -> list[Model]:
-    """Samples and explains the pools of a run.
-
-    Args:
-        run: what is looked at.
-        sizes: from `pool_sizes`.
-        scratch: a folder of this run; a killed study goes on with the images that lie there.
-        device: to compute on.
-        dtype: what the networks compute in.
-
-    Returns:
-        one model for each highlighter; the maps are at the training size, as those of a refresh.
-
-    Raises:
-        InputError: more steps than the model has timesteps.
+    """Samples and explains the pools of a run, of `pool_sizes`: one model for each highlighter; the maps are at the
+    training size, as those of a refresh. A killed study goes on with the images in `scratch`, a folder of this run.
+    More steps than the model has timesteps are an InputError.
     """
     pipeline, seed = networks.load(run.pipeline, device), int(run.names["seed"])
     schedule, longest = noise_schedule.of(pipeline), max(size.steps for size in sizes.values())
@@ -71,22 +50,11 @@ def study(run: Run, sizes: Mapping[int, Size], scratch: Path, device: torch.devi
     for number, size in sizes.items():
         noise, dither = (random_streams.stream_seed(seed, "fidelity", 2 * number + which) for which in (0, 1))
         label = f"fidelity {run.names['dataset']} {run.names['model']} seed{seed} {size}"
-        images = sampling.sample_images(  # as they would be stored, which is all that a highlighter sees
-            pipeline.unet,
-            schedule,
-            scratch / f"pool{number}",
-            label=label,
-            seed=noise,
-            purpose="fidelity",
-            n_images=size.images,
-            first_stage=autoencoder.of(pipeline),
-            captions=prompts.read(pipeline.unet, run.captions),
-            sampler="ddim",
-            steps=size.steps,
-            chunk_size=CHUNK,
-            dtype=dtype,
-        )
+        how: dict[str, Any] = {"sampler": "ddim", "steps": size.steps, "n_images": size.images, "chunk_size": CHUNK}
+        how |= {"first_stage": autoencoder.of(pipeline), "captions": prompts.read(pipeline.unet, run.captions)}
+        how |= {"label": label, "seed": noise, "purpose": "fidelity", "dtype": dtype}
+        images = sampling.sample_images(pipeline.unet, schedule, scratch / f"pool{number}", **how)
         for name, highlighter in models.items():
-            how: dict[str, Any] = {"seed": dither, "dtype": dtype, "label": f"{label} {name}"}
+            how = {"seed": dither, "dtype": dtype, "label": f"{label} {name}"}
             single[name][number] = compared_maps.single_maps(highlighter, images, compared_maps.FAKES, **how).single
     return [Model({**run.names, "highlighter": name}, pools.pop(OF_REFERENCE), pools) for name, pools in single.items()]

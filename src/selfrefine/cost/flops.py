@@ -1,6 +1,4 @@
-"""What one pass of a network costs: FLOPs by torch's own counter, bytes that live at a time; on the meta device, where
-nothing is computed and a paper's network takes no memory.
-"""
+"""What one pass of a network costs, FLOPs by torch's own counter and bytes: on the meta device, which computes nothing."""
 
 import functools
 import weakref
@@ -20,21 +18,13 @@ Kind = Literal["train", "evaluate", "measure"]
 
 @dataclass(frozen=True)
 class Network:
-    """A network that jobs evaluate.
-
-    Args:
-        name: equal for networks that cost the same: it holds all leaves of params that `build` reads.
-        build: makes it, untrained: neither FLOPs nor bytes depend on weights.
-        inputs: shapes of what it takes for one image.
-        dtype: of the inputs.
-        layout: in memory, of inputs and weights.
-    """
+    """A network that jobs evaluate; equal if its name is, which holds all leaves of params that `build` reads."""
 
     name: str
-    build: Callable[[], nn.Module] = field(compare=False)
-    inputs: tuple[tuple[int, ...], ...] = field(compare=False)
-    dtype: torch.dtype = field(default=torch.float32, compare=False)
-    layout: torch.memory_format = field(default=torch.contiguous_format, compare=False)
+    build: Callable[[], nn.Module] = field(compare=False)  # untrained: neither FLOPs nor bytes depend on weights
+    inputs: tuple[tuple[int, ...], ...] = field(compare=False)  # shapes of what it takes for one image
+    dtype: torch.dtype = field(default=torch.float32, compare=False)  # of the inputs
+    layout: torch.memory_format = field(default=torch.contiguous_format, compare=False)  # of inputs and weights
 
     def batch(self, images: int, device: torch.device) -> list[Tensor]:
         """Random inputs of so many images."""
@@ -43,24 +33,16 @@ class Network:
 
 
 class Count(NamedTuple):
-    """What a pass costs.
+    """What a pass of a batch costs."""
 
-    Args:
-        flops: of the batch; 2 for each multiplication and addition (method 8).
-        parameters: of the network.
-        live_bytes: the most that lives at a time in float32, beside weights and inputs; gradients of weights count.
-    """
-
-    flops: int
+    flops: int  # 2 for each multiplication and addition (method 8)
     parameters: int
-    live_bytes: int
+    live_bytes: int  # the most at a time in float32, beside weights and inputs; gradients of weights count
 
 
 class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own class is untyped
     """Adds up the bytes of all tensors that are made inside it and are still there; `peak` is the most at a time.
-
-    Args:
-        others: tensors that were there before, of which it may see views.
+    `others` were there before; it may see views of them.
     """
 
     def __init__(self, others: Iterable[Tensor] = ()) -> None:

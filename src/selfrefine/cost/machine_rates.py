@@ -46,14 +46,8 @@ class Rate(NamedTuple):
 def rates(
     loads: Iterable[Load], device: torch.device, dtype: torch.dtype, seconds: float, message: Callable[[str], None]
 ) -> dict[Key, Rate]:
-    """How fast each network is at each kind of pass, in the largest of its batches.
-
-    Args:
-        loads: of all jobs.
-        device: what the networks run on.
-        dtype: what they compute in.
-        seconds: how long each is measured, after a first call.
-        message: takes a progress line.
+    """How fast each network of the loads is at each kind of pass, in the largest of its batches; networks run on
+    `device` and in `dtype`, each for so many seconds after a first call, and a line of progress tells of each.
     """
     largest: dict[Key, int] = {}
     for load in loads:
@@ -101,11 +95,8 @@ def _call(kind: Kind, network: Network, batch: int, device: torch.device, dtype:
 
 
 def start() -> tuple[float, int]:
-    """Seconds that a job needs to start, and bytes that it holds before it works. Counted by processor, not by clock,
-    since other programs delay it, but are no part of it.
-
-    Raises:
-        InputError: it does not start.
+    """Seconds that a job needs to start, and bytes that it holds before it works; an InputError if it does not start.
+    Counted by processor, not by clock, since other programs delay it, but are no part of it.
     """
     done = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True, check=False)
     if done.returncode:

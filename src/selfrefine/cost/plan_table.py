@@ -28,19 +28,16 @@ def lines(
     seconds: Callable[[Sequence[Load]], float],
     root: Path,
 ) -> pd.DataFrame:
-    """The stages, in the order of the workflow.
+    """The stages, in the order of the workflow: stage, SUMS of all its jobs, one after another, MOST of one of them,
+    recorded_seconds of as many jobs in earlier runs, NaN without any.
 
     Args:
-        params: the whole of params.yaml with the experiment's overlay.
+        params: the whole params with the experiment's overlay.
         asked: what each job asks.
         dtype: what networks compute in.
         start: seconds and bytes of the start-up of a job.
         seconds: how long the loads of one job take.
-        root: the project's folder, with the benchmark files of an earlier run, if any.
-
-    Returns:
-        stage, SUMS of all its jobs, one after another, MOST of one, and recorded_seconds of as many jobs in earlier
-        runs, NaN without any.
+        root: the project's folder, with the benchmark files of earlier runs.
     """
     recorded = {
         line["stage"]: line["seconds"] / line["jobs"] for line in recorded_time.stages(root, params["experiment"])
@@ -63,11 +60,7 @@ def _together(table: pd.DataFrame, by: Any) -> pd.DataFrame:
 
 
 def text(table: pd.DataFrame) -> str:
-    """The table as aligned columns, one line for each stage and one for all; recorded seconds where there are any.
-
-    Args:
-        table: from `lines`.
-    """
+    """The table of `lines`, aligned, with a line for all stages at its end; recorded seconds where there are any."""
     lines = pd.concat([table, _together(table, lambda _row: "all")], ignore_index=True)
     width = max(map(len, lines["stage"]))
     shown = pd.DataFrame({"stage": lines["stage"].str.ljust(width), "jobs": lines["jobs"]})
@@ -86,10 +79,8 @@ def sharing(asked: Mapping[Planned, Asked]) -> str:
     refined = [job.names for job in asked if job.stage == "train_refined"]
     bases = [Planned("train_base", tuple(pair for pair in names if pair[0] != "variant")) for names in refined]
     again, once = (sum(load.flops for base in group for load in asked[base].loads) for group in (bases, set(bases)))
-    return (
-        f"Shared: {len(set(bases))} base model{'s' * (len(set(bases)) > 1)} behind {len(bases)} refinements, which would "
-        f"else train {scaled(again - once)}FLOPs more; fakes, highlighters and features of photographs are made once."
-    )
+    models = f"{len(set(bases))} base model{'s' * (len(set(bases)) > 1)}"
+    return f"Shared: {models} behind {len(bases)} refinements, which would else train {scaled(again - once)}FLOPs more."
 
 
 def duration(seconds: float) -> str:
@@ -100,17 +91,14 @@ def duration(seconds: float) -> str:
     return f"{seconds / 86400.0:.1f} d" if seconds == seconds else "-"
 
 
-def scaled(flops: float) -> str:
-    """FLOPs with a prefix: "12.5 T", "3.25 E"; "-" for none."""
-    for prefix, factor in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9)):
-        if flops >= factor:
-            return f"{flops / factor:.3g} {prefix}"
-    return f"{flops / 1e6:.3g} M" if flops else "-"
+def scaled(number: float, units: Sequence[str] = ("M", "G", "T", "P", "E"), step: int = 1000) -> str:
+    """A number of millions or more with its prefix, as of FLOPs: "12.5 T", "3.25 E"; "-" for none."""
+    power = 0
+    while power < len(units) - 1 and number / step ** (2 + power) >= 999.5:
+        power += 1
+    return f"{number / step ** (2 + power):.3g} {units[power]}" if number else "-"
 
 
 def size(n_bytes: float) -> str:
     """Bytes with a prefix: "3.8 MiB", "12 GiB"; "-" for none."""
-    for prefix, factor in (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-        if n_bytes >= factor:
-            return f"{n_bytes / factor:.{3 if n_bytes / factor < 999.5 else 4}g} {prefix}"
-    return f"{n_bytes:.0f} B" if n_bytes else "-"
+    return scaled(n_bytes, ("MiB", "GiB", "TiB"), 1024)

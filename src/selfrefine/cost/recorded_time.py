@@ -15,9 +15,7 @@ PEAK = re.compile(r"peak memory (\d+) MiB$", re.MULTILINE)
 def stages(root: Path, experiment: str) -> list[Line]:
     """Jobs, seconds, share of all seconds and greatest peak memory of each stage, the longest first; empty without run.
 
-    Args:
-        root: the project's folder, with benchmarks/<stage>/...tsv and logs/<stage>/...log.
-        experiment: whose jobs; those of stages that fetch belong to all.
+    The project's folder has benchmarks/<stage>/...tsv and logs/<stage>/...log; stages that fetch belong to all.
     """
     found: dict[str, list[tuple[float, float]]] = {}
     for path in sorted((root / "benchmarks").glob("*/**/*.tsv")):
@@ -25,7 +23,11 @@ def stages(root: Path, experiment: str) -> list[Line]:
         if stage.startswith("fetch_") or experiment in place:
             found.setdefault(stage, []).append(_job(path, root))
     total = sum(seconds for jobs in found.values() for seconds, _ in jobs) or math.nan
-    lines = [_line(stage, jobs, total) for stage, jobs in found.items()]
+    lines = []
+    for stage, jobs in found.items():
+        seconds, peaks = sum(seconds for seconds, _ in jobs), [peak for _, peak in jobs if math.isfinite(peak)]
+        line: Line = {"stage": stage, "jobs": len(jobs), "seconds": seconds, "share": seconds / total}
+        lines.append(line | {"peak_mib": max(peaks, default=math.nan)})
     return sorted(lines, key=lambda line: (-line["seconds"], line["stage"]))
 
 
@@ -35,9 +37,3 @@ def _job(path: Path, root: Path) -> tuple[float, float]:
     log = root / "logs" / path.relative_to(root / "benchmarks").with_suffix(".log")
     peaks = PEAK.findall(files.read_bytes(log).decode()) if log.is_file() else []
     return float(last["s"]), float(peaks[-1]) if peaks else math.nan
-
-
-def _line(stage: str, jobs: list[tuple[float, float]], total: float) -> Line:
-    seconds, peaks = sum(seconds for seconds, _ in jobs), [peak for _, peak in jobs if math.isfinite(peak)]
-    line = {"stage": stage, "jobs": len(jobs), "seconds": seconds, "peak_mib": max(peaks, default=math.nan)}
-    return line | {"share": seconds / total}

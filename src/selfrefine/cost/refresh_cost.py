@@ -1,16 +1,14 @@
-"""What the method costs: a refinement phase against plain training, by batch, cycle and refresh (method 3.1), measured
-on a subject and counted of any networks.
-"""
+"""What the method costs: a refinement phase against plain training, measured and counted (method 3.1)."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 
 from selfrefine.cost.bench_subject import SEED, Sizes, Subject
-from selfrefine.cost.clock import Case, Clock, Line, interleaved, quotients, spread
+from selfrefine.cost.clock import Case, Line, spread
 from selfrefine.cost.flops import count
 from selfrefine.cost.loads import Run
 from selfrefine.guidance.map_refresh import Guide
@@ -23,20 +21,13 @@ Key = tuple[str, int, int]  # kind; batch or images; steps, or 0
 
 
 def phase_cost(plain: float, refining: float, refresh: float, cycle: int) -> float:
-    """Seconds of a refinement phase as a multiple of those of as many plain updates, from those of a plain update, of
-    one with the map, and of one refresh, which comes every `cycle` updates.
-    """
+    """Seconds of a phase over those of as many plain updates: of one, of one with the map, of a refresh each cycle."""
     return (refining + refresh / cycle) / plain
 
 
 def cost_by_evaluations(images: int, steps: int, batch: int, cycle: int) -> float:
     """The same, if an update is three evaluations of each image and all else is free: 1 + n S / (3 cycle B)."""
     return phase_cost(3.0 * batch, 3.0 * batch, images * steps, cycle)
-
-
-def measure(subject: Subject, sizes: Sizes, clock: Clock, message: Callable[[str], None]) -> list[Line]:
-    """One line for each batch, refresh and cycle."""
-    return lines(interleaved("cost of refinement", cases(subject, sizes), sizes.rounds, clock, message), sizes)
 
 
 def cases(subject: Subject, sizes: Sizes) -> dict[Key, Case]:
@@ -49,15 +40,9 @@ def cases(subject: Subject, sizes: Sizes) -> dict[Key, Case]:
         found[REFINING, batch, 0] = partial(trainer.update, some_map, subject.refinement), calls
     trainer = subject.trainer(1, subject.dtype)  # only its EMA weights are used
     for images, steps in dict.fromkeys(pair for batch in sizes.batches for pair in sizes.refreshes_of(batch)):
-        guide = Guide(
-            dataclasses.replace(subject.refinement, map_images=images, map_steps=steps),
-            trainer.schedule,
-            subject.highlighter,
-            subject.images,
-            seed=SEED,
-            dtype=subject.dtype,
-            horizontal_flip=subject.settings.horizontal_flip,
-        )
+        refinement = dataclasses.replace(subject.refinement, map_images=images, map_steps=steps)
+        how: dict[str, Any] = {"dtype": subject.dtype, "horizontal_flip": subject.settings.horizontal_flip}
+        guide = Guide(refinement, trainer.schedule, subject.highlighter, subject.images, seed=SEED, **how)
         found[REFRESH, images, steps] = partial(_refresh, guide, trainer), 1
     return found
 
@@ -72,10 +57,11 @@ def lines(seconds: Mapping[Key, Sequence[float]], sizes: Sizes) -> list[Line]:
     found = []
     for batch in sizes.batches:
         plain, refining = seconds[PLAIN, batch, 0], seconds[REFINING, batch, 0]
+        dearer = [one / other for one, other in zip(refining, plain, strict=True)]
         for images, steps in sizes.refreshes_of(batch):
             refresh = seconds[REFRESH, images, steps]
             shared: Line = {"batch": batch, "images": images, "steps": steps, "authors": steps == sizes.authors_steps}
-            shared |= spread("refresh_seconds", refresh) | spread("map_in_update", quotients(refining, plain))
+            shared |= spread("refresh_seconds", refresh) | spread("map_in_update", dearer)
             for cycle in sizes.cycles:
                 cost = [phase_cost(*round_, cycle) for round_ in zip(plain, refining, refresh, strict=True)]
                 line = shared | {"cycle": cycle} | spread("cost", cost)
@@ -85,14 +71,8 @@ def lines(seconds: Mapping[Key, Sequence[float]], sizes: Sizes) -> list[Line]:
 
 def counted(params: Mapping[str, Any], batches: Sequence[int], images: int, steps: int, cycle: int) -> list[Line]:
     """The cost by FLOPs of networks that this machine need not hold, as those of the paper (method 3.1, 8): one line
-    for each distinct network of an experiment and each batch.
-
-    An update with the map counts as a plain one: the map's products are nothing beside the network's.
-
-    Args:
-        params: the whole of params.yaml with the experiment's overlay.
-        batches: images per update.
-        images, steps, cycle: of a refresh.
+    for each distinct network of the whole params and each batch, at one refresh and cycle. An update with the map
+    counts as a plain one: the map's products are nothing beside the network's.
     """
     found: dict[tuple[str, int, int], Line] = {}
     for names in (run.names for run in references.runs(params)):

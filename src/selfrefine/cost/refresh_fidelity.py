@@ -1,7 +1,5 @@
-"""Is the map of a cheap refresh the same map: its agreement with a map of many images and many steps (method 11.6).
-
-One pool of images is sampled for each number of steps and explained once. The means over disjoint groups of it are the
-maps that refreshes of that size would have made, and their spread is what chance does to one refresh.
+"""Is the map of a cheap refresh the same map: its agreement with a map of many images and many steps (method 11.6). The
+means over disjoint groups of a pool of images are the maps of refreshes of that size, their spread what chance does.
 """
 
 import math
@@ -30,11 +28,7 @@ class Size(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Size":
-        """The size in a text like 64x10: 64 images of 10 steps.
-
-        Raises:
-            InputError: another text.
-        """
+        """The size in a text like 64x10: 64 images of 10 steps; another text is an InputError."""
         images, _, steps = text.partition("x")
         if not (images.isdecimal() and steps.isdecimal() and int(images) > 0 and int(steps) > 1):
             raise InputError(f"{text!r} is no size of a refresh; IMAGESxSTEPS needed, like 64x10, of 2 steps or more")
@@ -60,11 +54,7 @@ class Model(NamedTuple):
 
 
 def check(reference: Size, candidates: Sequence[Size], pool: int) -> None:
-    """Refuses sizes whose spread nothing would show.
-
-    Raises:
-        InputError: no candidate, too small a pool, or a reference of one image.
-    """
+    """Refuses, by an InputError, no candidate, too small a pool for a spread, or a reference of one image."""
     if not candidates:
         raise InputError("no candidates given; name some, like 64x10")
     if reference.images < 2:
@@ -93,11 +83,10 @@ def agreement(found: np.ndarray, reference: np.ndarray, common: np.ndarray | Non
     """
     place = reference - reference.mean()
     deviation = place.std() if place.std() >= control_maps.CONSTANT else math.nan
+    common = np.full(len(reference), math.nan) if common is None else common
     return {
         "r": correlation(found, reference),
-        "r_particular": correlation(found - common, reference - common)
-        if common is not None
-        else np.full(len(found), math.nan),
+        "r_particular": correlation(found - common, reference - common),
         "slope": (found * place).mean(axis=1) / deviation**2,
         "mean_ratio": found.mean(axis=1) / (reference.mean() or math.nan),
         "std_ratio": found.std(axis=1) / deviation,
@@ -123,10 +112,8 @@ def ceiling(single: np.ndarray) -> float:
 
 def lines(models: Sequence[Model], reference: Size, candidates: Sequence[Size]) -> pd.DataFrame:
     """fidelity.csv: a line for each model, size and figure (metric), of which `value` is the mean over `repeats` and
-    `spread` the standard deviation, so of what one refresh gives. The reference's r is its own ceiling.
-
-    Raises:
-        InputError: models whose maps have several sizes, so that they have no mean map.
+    `spread` the standard deviation, so of what one refresh gives. The reference's r is its own ceiling. Models whose
+    maps have several sizes, so that they have no mean map, are an InputError.
     """
     means = [model.reference.mean(axis=0, dtype=np.float64) for model in models]
     if len({len(mean) for mean in means}) > 1:
