@@ -1,4 +1,4 @@
-"""What one pass of a network costs, FLOPs by torch's own counter and bytes: on the meta device, which computes nothing."""
+"""What a pass of a network costs: FLOPs by torch's counter, and bytes, on the meta device, which computes nothing."""
 
 import functools
 import weakref
