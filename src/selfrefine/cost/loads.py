@@ -101,7 +101,7 @@ class Run:
     def autoencoder(self, part: Literal["", "encoder", "decoder"] = "") -> Network:
         """The first stage of a latent family, or one half of it; one from a folder is taken for that of the params."""
         values = self.of("train_autoencoder")
-        name = _name(f"autoencoder {part}", self.size, values["kind"], values["network"])
+        name = _name(f"autoencoder {part}".strip(), self.size, values["kind"], values["network"])
         inputs = self.shape() if part == "decoder" else (values["network"]["channels"], self.size, self.size)
         return Network(name, lambda: getattr(self._autoencoder(), part) if part else self._autoencoder(), (inputs,))
 

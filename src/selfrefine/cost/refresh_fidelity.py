@@ -141,9 +141,8 @@ def lines(models: Sequence[Model], reference: Size, candidates: Sequence[Size]) 
 def over_models(table: pd.DataFrame, role: str) -> dict[Size, dict[str, tuple[float, float]]]:
     """Sizes of a role -> figure -> mean over models, and root mean square of the spreads, of lines of fidelity.csv."""
     found: dict[Size, dict[str, tuple[float, float]]] = {}
-    for (images, steps, metric), group in table[table["role"] == role].groupby(
-        ["images", "steps", "metric"], sort=False
-    ):
+    groups: Any = table[table["role"] == role].groupby(["images", "steps", "metric"], sort=False)
+    for (images, steps, metric), group in groups:
         spread = math.sqrt((group["spread"] ** 2).mean(skipna=False))
         found.setdefault(Size(images, steps), {})[metric] = group["value"].mean(skipna=False), spread
     return found

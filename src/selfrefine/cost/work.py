@@ -1,6 +1,6 @@
 """What each job asks of its networks and leaves on the disk: a stage yields loads, which follow its own loop, and as
-numbers the bytes that it leaves. Tables, figures and logs are a few MiB of all and left out, as are captions and a
-CLIP: a plan reads no encoder of others.
+numbers the bytes that it leaves. Tables, figures and logs are a few MiB of all and left out, as are captions, and
+text encoders, which go along with pipelines: a plan reads no files of others.
 """
 
 from collections.abc import Iterator, Mapping
