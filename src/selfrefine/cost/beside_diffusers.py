@@ -74,7 +74,7 @@ def diffusers_loop(subject: Subject) -> Callable[[], float]:
 def training(subject: Subject, sizes: Sizes, clock: Clock, message: Callable[[str], None]) -> list[Line]:
     """Images per second of the diffusers loop and of ours, in float32 and in this machine's precision."""
     batch = subject.settings.batch_size
-    updates = {LOOP: diffusers_loop(subject)}
+    updates: dict[str, Callable[[], object]] = {LOOP: diffusers_loop(subject)}
     updates |= {name: subject.trainer(batch, dtype).update for name, dtype in subject.precisions().items()}
     cases: dict[str, Case] = {name: (update, max(1, sizes.images // batch)) for name, update in updates.items()}
     return rate_lines(interleaved("plain training", cases, sizes.rounds, clock, message), batch)

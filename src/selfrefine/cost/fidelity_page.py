@@ -92,7 +92,8 @@ def figure(table: pd.DataFrame, caption: str) -> Figure:
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.grid(visible=True)
-    drawn.legend(*drawn.axes[0].get_legend_handles_labels(), loc="outside right upper", **style.LEGEND)
+    handles, labels = drawn.axes[0].get_legend_handles_labels()
+    drawn.legend(handles, labels, loc="outside right upper", **style.LEGEND)
     words = (
         f"n x S: mean flaw map of n images of S DDIM steps; reference: {reference}, of other noise. Bars: standard "
         "deviation of one refresh, over disjoint sets of images; marks: mean over models. Dashed: on the left the r "

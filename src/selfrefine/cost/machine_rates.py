@@ -69,7 +69,7 @@ def rates(
 
 def _call(kind: Kind, network: Network, batch: int, device: torch.device, dtype: torch.dtype) -> Callable[[], None]:
     """An evaluation, or an update as Trainer and HighlighterTrainer make it, of random images."""
-    module = network.build().to(device, memory_format=network.layout).train(kind == "train")
+    module = network.build().to(device).to(memory_format=network.layout).train(kind == "train")
     inputs, parameters = network.batch(batch, device), list(module.parameters())
 
     def evaluate() -> None:

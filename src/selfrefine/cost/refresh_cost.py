@@ -15,7 +15,7 @@ from selfrefine.guidance.map_refresh import Guide
 from selfrefine.params import references
 from selfrefine.training.trainer import Trainer
 
-LIMIT = 1.05  # what a refinement phase may cost (design 8)
+LIMIT = 1.05  # what a refinement phase is to cost at most: the aim of this project, not of the paper
 PLAIN, REFINING, REFRESH = "plain", "refining", "refresh"
 Key = tuple[str, int, int]  # kind; batch or images; steps, or 0
 
