@@ -23,7 +23,7 @@ from selfrefine.params import check, code_digest, job_config, strict_yaml
 from selfrefine.report.figures import style
 
 RESULTS = Path("results", "bench")
-# The authors' batch x 250, then what a refresh may cost at batch 64, 16 and 8 (design, section 8).
+# The authors' batch x 250, then what a refresh may cost at batch 64, 16 and 8.
 REFERENCE = "1024x250"
 CANDIDATES = ("8x250", "16x250", "64x250", "64x25", "64x10", "32x10", "16x10", "14x10", "7x10")
 

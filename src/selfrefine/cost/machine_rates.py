@@ -16,7 +16,7 @@ from selfrefine.cost.loads import Load
 
 # Work of one call on a CPU, at most: a paper's batch would take minutes there. A larger network uses it as well as a
 # larger batch of a small one does.
-LARGEST = 1e12
+LARGEST = 1e11
 FEWEST = 3  # calls of a measurement
 # Prints the processor's seconds up to a job's work, and the most that is held then: bytes on macOS, KiB elsewhere. The
 # job is one that trains, which starts longest. What all jobs of a run share is done by their parent (see run_stage).
