@@ -106,7 +106,10 @@ def test_flops(flops, words):
     assert plan_table.scaled(flops) == words
 
 
-@pytest.mark.parametrize(("n_bytes", "words"), [(0, "-"), (10, "10 B"), (1536, "1.5 KiB"), (1.5 * 2**40, "1.5 TiB")])
+@pytest.mark.parametrize(
+    ("n_bytes", "words"),
+    [(0, "-"), (2**19, "0.5 MiB"), (1.5 * 2**20, "1.5 MiB"), (1.5 * 2**40, "1.5 TiB"), (2**53, "8.19e+03 TiB")],
+)
 def test_sizes(n_bytes, words):
     assert plan_table.size(n_bytes) == words
-    assert plan_table.size(1023 * 2**20) == "1023 MiB"
+    assert plan_table.size(1023 * 2**20) == "0.999 GiB"
