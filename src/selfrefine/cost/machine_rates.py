@@ -70,7 +70,7 @@ def rates(
 def _call(kind: Kind, network: Network, batch: int, device: torch.device, dtype: torch.dtype) -> Callable[[], None]:
     """An evaluation, or an update as Trainer and HighlighterTrainer make it, of random images."""
     module = network.build().to(device).to(memory_format=network.layout).train(kind == "train")
-    inputs, parameters = network.batch(batch, device), list(module.parameters())
+    inputs, parameters = network.batch(batch, device), list[torch.Tensor](module.parameters())
 
     def evaluate() -> None:
         with torch.no_grad(), devices.autocast(device, torch.float32 if kind == "measure" else dtype):
