@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from selfrefine.cost import clock as cost_clock
-from selfrefine.cost.clock import Case
 from tests.support.tiny_subject import WorkClock
 
 
@@ -17,17 +16,10 @@ def test_the_order_turns_round_and_the_first_call_is_not_timed():
         clock.work(seconds if called.count(name) else 100.0)  # slow when cold
         called.append(name)
 
-    cases = {"a": Case(lambda: action("a", 3.0)), "b": Case(lambda: action("b", 1.0), calls=2)}
+    cases = {"a": (lambda: action("a", 3.0), 1), "b": (lambda: action("b", 1.0), 2)}
     seconds = cost_clock.interleaved("label", cases, 3, clock, lambda line: None)
     assert "".join(called) == "ab" + "abb" + "bba" + "abb"
     assert seconds == {"a": [3.0] * 3, "b": [1.0] * 3}
-
-
-def test_a_case_without_warm_up_is_called_in_its_rounds_only():
-    called = []
-    cases = {"cold": Case(lambda: called.append(1), calls=2, warm_up=False)}
-    cost_clock.interleaved("label", cases, 3, WorkClock(), lambda line: None)
-    assert len(called) == 6
 
 
 def test_ratios_survive_a_machine_that_slows_down():
@@ -36,37 +28,36 @@ def test_ratios_survive_a_machine_that_slows_down():
     def slow_down(line):
         clock.slowness *= 1.5
 
-    cases = {"slow": Case(lambda: clock.work(6.0)), "fast": Case(lambda: clock.work(2.0))}
+    cases = {"slow": (lambda: clock.work(6.0), 1), "fast": (lambda: clock.work(2.0), 1)}
     seconds = cost_clock.interleaved("label", cases, 4, clock, slow_down)
     assert seconds["slow"] == pytest.approx([6.0, 9.0, 13.5, 20.25])
-    assert cost_clock.quotients(seconds["slow"], seconds["fast"]) == pytest.approx([3.0] * 4)
+    (_, fast) = cost_clock.rate_lines(seconds, images=1)
+    assert [fast[name] for name in ("ratio", "ratio_low", "ratio_high")] == pytest.approx([3.0] * 3)
 
 
 def test_progress_tells_what_is_left():
     clock, told = WorkClock(), []
-    cost_clock.interleaved("sampling", {"a": Case(lambda: clock.work(5.0))}, 3, clock, told.append)
+    cost_clock.interleaved("sampling", {"a": (lambda: clock.work(5.0), 1)}, 3, clock, told.append)
     assert told == [f"sampling: round {k}/3, {left} s left" for k, left in ((1, 10), (2, 5), (3, 0))]
 
 
 def test_rates_and_ratios_are_medians_with_the_ends_of_the_rounds():
     seconds = {"theirs": [2.0, 4.0, 8.0], "ours": [1.0, 1.0, 4.0]}
-    theirs, ours = cost_clock.rate_lines(seconds, images=8, reference="theirs")
-    assert theirs == {
-        "case": "theirs",
-        "images_per_second": 2.0,
-        "low": 1.0,
-        "high": 4.0,
-        "ratio": 1.0,
-        "ratio_low": 1.0,
-        "ratio_high": 1.0,
-    }
-    assert (ours["images_per_second"], ours["low"], ours["high"]) == (8.0, 2.0, 8.0)
-    assert (ours["ratio"], ours["ratio_low"], ours["ratio_high"]) == (2.0, 2.0, 4.0)
+    theirs, ours = cost_clock.rate_lines(seconds, images=8)
+    assert theirs == {"case": "theirs"} | cost_clock.spread("images_per_second", [4.0, 2.0, 1.0]) | cost_clock.spread(
+        "ratio", [1.0]
+    )
+    assert [ours[name] for name in ("images_per_second", "images_per_second_low", "images_per_second_high")] == [
+        8,
+        2,
+        8,
+    ]
+    assert [ours[name] for name in ("ratio", "ratio_low", "ratio_high")] == [2.0, 2.0, 4.0]
 
 
 def test_rounds_that_do_not_belong_together_are_refused():
     with pytest.raises(ValueError, match="zip"):
-        cost_clock.quotients([1.0, 2.0], [1.0])
+        cost_clock.rate_lines({"one": [1.0, 2.0], "other": [1.0]}, images=1)
 
 
 def test_the_clock_of_a_cpu_is_the_finest_one():

@@ -1,28 +1,28 @@
-"""What fidelity.md says of its lines."""
+"""What page and figure say of the lines of fidelity.csv."""
 
 import math
 import re
 
+import pandas as pd
 import pytest
 
-from selfrefine.cost import fidelity_page, refresh_fidelity
-from selfrefine.cost.fidelity_page import Row
-from selfrefine.cost.refresh_fidelity import CANDIDATE, ENDLESS, METRICS, REFERENCE, Repeated, Size
+from selfrefine.cost import fidelity_page
+from selfrefine.cost.refresh_fidelity import CANDIDATE, REFERENCE, Size
+from selfrefine.report.figures import style
 
 
 def lines(seeds=2, **fast):
     """Three sizes; `fast` are figures of 64 x 10, in seed k more by k / 100."""
-    own = {"8 x 250": {"r": 0.9, "error": 0.4}, "64 x 250": {"r": 0.98, "error": 0.1}}
-    own["64 x 10"] = {"r": 0.95, "error": 0.3, "mean_ratio": 1.1} | fast
+    own = {"8x250": {"r": 0.9, "error": 0.4}, "64x250": {"r": 0.98, "error": 0.1}}
+    own["64x10"] = {"r": 0.95, "error": 0.3, "mean_ratio": 1.1} | fast
     found = []
     for seed in range(seeds):
         names = {"dataset": "shapes", "model": "tiny", "seed": str(seed), "highlighter": "flaw"}
-        found.append(names | line(Size(250, 1024), REFERENCE, "r", 0.997))
+        found.append(names | line(Size(1024, 250), REFERENCE, "r", 0.997))
         for text, figures in own.items():
-            size = Size.parse(text.replace(" ", ""))
-            values = {metric: figures.get(metric, 1.0) + seed / 100 for metric in (*METRICS, ENDLESS)}
-            found += [names | line(size, CANDIDATE, metric, value) for metric, value in values.items()]
-    return found
+            values = {metric: figures.get(metric, 1.0) + seed / 100 for metric in fidelity_page.HEADINGS}
+            found += [names | line(Size.parse(text), CANDIDATE, metric, value) for metric, value in values.items()]
+    return pd.DataFrame(found)
 
 
 def line(size, role, metric, value):
@@ -37,8 +37,6 @@ def row_of(page, size):
 
 
 def test_figures_are_means_over_models_with_the_spread_of_one_refresh():
-    found = {str(row.size): row.figures["r"] for row in fidelity_page.rows(lines(), CANDIDATE)}
-    assert found["64 x 10"] == pytest.approx(Repeated(0.955, 0.03, 32))
     assert row_of(fidelity_page.page(lines()), "64 x 10")[1] == "0.955 +- 0.030"
 
 
@@ -57,20 +55,52 @@ def test_cost_is_that_of_the_evaluations():
 
 
 def test_the_page_names_reference_and_models():
-    told = fidelity_page.page(lines())
-    assert "1024 x 250 of the same network" in told
-    assert "Means over 2 models" in told
-    assert "0.997" in told
-    assert "Means over 1 model and" in fidelity_page.page(lines(seeds=1))
-    assert re.search(r"\| shapes +\| +tiny \| +flaw \| +1 \|", told)
+    page = " ".join(fidelity_page.page(lines()).split())
+    assert "1024 x 250 of the same network" in page
+    assert "Means over 2 model(s)" in page
+    assert "0.997" in page
+    assert re.search(r"\| shapes +\| +tiny \| +flaw \| +1 \|", page)
     assert "nan" not in fidelity_page.page(lines(r_particular=math.nan))
 
 
-def test_every_figure_of_the_study_is_shown():
-    assert set(fidelity_page.HEADINGS) == {*refresh_fidelity.METRICS, refresh_fidelity.ENDLESS}
-
-
 def test_as_true_as_needs_both():
-    one, other = (Row(Size(10, 64), {"r": Repeated(0.9, 0.1, 4), "error": Repeated(e, 0.1, 4)}) for e in (0.1, 0.2))
-    assert fidelity_page.as_true_as(one, [one, other]) == [one, other]
-    assert fidelity_page.as_true_as(other, [one]) == []
+    one, other = ({"r": (0.9, 0.1), "error": (error, 0.1)} for error in (0.1, 0.2))
+    small, large, reference = Size(64, 10), Size(8, 250), Size(1024, 250)
+    assert fidelity_page.as_true_as(small, {small: one, large: other}, reference) == [large]
+    assert fidelity_page.as_true_as(small, {small: other, large: one}, reference) == []
+    assert fidelity_page.as_true_as(large, {small: other, large: one}, reference) == []
+
+
+# -- the figure --------------------------------------------------------------------------------------------------------
+
+
+def bars(ax):
+    """x -> value, low, high of each mark."""
+    found = {}
+    for container in ax.containers:
+        mark, _, (bar,) = container.lines
+        for x, y, segment in zip(*mark.get_data(), bar.get_segments(), strict=True):
+            found[float(x)] = (float(y), float(segment[0][1]), float(segment[1][1]))
+    return found
+
+
+def test_each_size_stands_at_its_evaluations_with_its_spread():
+    r, ratio = fidelity_page.figure(lines(), "").axes
+    assert bars(r)[640.0] == pytest.approx((0.955, 0.925, 0.985))
+    assert bars(ratio)[640.0] == pytest.approx((1.105, 1.075, 1.135))
+    assert set(bars(r)) == {640.0, 2000.0, 16000.0}
+    assert {text.get_text().strip() for text in r.texts} == {"8 x 250", "64 x 250", "64 x 10"}
+
+
+def test_the_reference_is_a_line_at_its_own_ceiling():
+    axes = fidelity_page.figure(lines(), "").axes
+    dashed = [line.get_ydata()[0] for ax in axes for line in ax.lines if len(line.get_xdata()) == 2]
+    assert [value for value in dashed if value in (pytest.approx(0.997), 1.0)] == [pytest.approx(0.997), 1.0]
+
+
+def test_it_is_drawn_without_a_warning_and_with_figures_that_do_not_exist(recwarn):
+    with style.style():
+        figure = fidelity_page.figure(lines(r=math.nan, mean_ratio=math.nan), "Experiment smoke.")
+        figure.canvas.draw()
+    assert not recwarn.list
+    assert figure.get_supxlabel().endswith("Experiment smoke.")

@@ -1,22 +1,21 @@
 """The pools of the study: images of their own, explained as the maps of a refresh are, and kept over a kill."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
 
 from selfrefine import networks
-from selfrefine.core import arrays, pixels, random_streams
+from selfrefine.core import pixels, random_streams
 from selfrefine.core.errors import InputError
-from selfrefine.cost.fidelity_pools import Run, pool_seed, pool_sizes, study
+from selfrefine.cost.fidelity_pools import Run, pool_sizes, study
 from selfrefine.cost.refresh_fidelity import Size
 from selfrefine.diffusion import noise_schedule, sampling
+from selfrefine.guidance.map_refresh import CHUNK
 from selfrefine.highlighter import gradcam
 from tests.support import tiny, tiny_highlighter, tiny_prompt
 
 CPU, DTYPE = torch.device("cpu"), torch.float32
-REFERENCE, CANDIDATES, POOL = Size(4, 6), [Size(4, 2), Size(2, 2), Size(2, 3)], 8
+REFERENCE, CANDIDATES, POOL = Size(6, 4), [Size(2, 4), Size(2, 2), Size(3, 2)], 8
 SIZES = pool_sizes(REFERENCE, CANDIDATES, POOL)
 
 
@@ -42,7 +41,7 @@ def models(run, scratch):
 
 
 def test_one_pool_serves_all_sizes_of_its_steps_and_none_is_the_references():
-    assert {0: REFERENCE, 2: Size(2, POOL), 4: Size(4, POOL)} == SIZES
+    assert {0: REFERENCE, 2: Size(POOL, 2), 4: Size(POOL, 4)} == SIZES
 
 
 def test_each_highlighter_gives_a_model_with_all_pools_at_the_training_size(models):
@@ -58,19 +57,15 @@ def test_each_highlighter_gives_a_model_with_all_pools_at_the_training_size(mode
         assert {steps: single.shape for steps, single in model.pools.items()} == {2: (8, 64), 4: (8, 64)}
 
 
-def test_no_pool_shares_noise_or_dither_with_another():
-    seeds = [pool_seed(seed, pool, dither) for seed in (0, 1) for pool in (0, 2, 4) for dither in (False, True)]
-    assert len(set(seeds)) == 12
-
-
 def test_images_are_those_of_a_refresh_of_these_steps_with_the_pools_noise(run, models):
     """Sampled as a refresh samples, explained as it explains: the mean of the single maps is its mean map."""
     pipeline = tiny.tiny_pipeline()
-    streams = [random_streams.stream(pool_seed(3, 2, dither=False), "fidelity", row) for row in range(POOL)]
+    noise, dither = (random_streams.stream_seed(3, "fidelity", 2 * 2 + which) for which in (0, 1))
+    streams = [random_streams.stream(noise, "fidelity", row) for row in range(POOL)]
     images = sampling.sample_chunk(
         pipeline.unet.eval(), noise_schedule.of(pipeline), streams, sampler="ddim", steps=2, dtype=DTYPE
     )
-    dithers = [random_streams.stream(pool_seed(3, 2, dither=True), "map_evidence", 1 + 2 * row) for row in range(POOL)]
+    dithers = [random_streams.stream(dither, "map_evidence", 1 + 2 * row) for row in range(POOL)]
     cams = gradcam.flaw_activation_maps(tiny_highlighter.highlighter(32), images, dithers)
     torch.testing.assert_close(
         torch.from_numpy(models[0].pools[2].mean(axis=0)).view(8, 8), gradcam.mean_map(cams, 8), atol=1e-5, rtol=1e-4
@@ -83,20 +78,29 @@ def test_reference_and_candidates_of_equal_steps_are_other_images(models):
     assert not np.allclose(first.reference, first.pools[4][:6], atol=1e-3)
 
 
-def test_what_is_finished_is_not_made_again(run, scratch, models):
-    marked = np.full((8, 64), 0.5, np.float32)
-    kept = arrays.read_array(scratch / "pool4" / "flaw.npy").copy()
-    arrays.write_array(scratch / "pool4" / "flaw.npy", marked)
-    (scratch / "pool2" / "flaw.npy").unlink()  # a kill before it was written
-    again = study(run, SIZES, scratch, CPU, DTYPE)[0]
-    assert np.array_equal(again.pools[4], marked)
-    assert np.array_equal(again.pools[2], models[0].pools[2])
-    arrays.write_array(scratch / "pool4" / "flaw.npy", kept)
+def test_images_that_a_killed_study_has_sampled_are_not_sampled_again(run, scratch, models, monkeypatch):
+    evaluations = []
+    load = networks.load
+
+    def counting(*given):
+        pipeline = load(*given)
+        pipeline.unet.register_forward_pre_hook(lambda _module, inputs: evaluations.append(len(inputs[0])))
+        return pipeline
+
+    monkeypatch.setattr(networks, "load", counting)
+    again = study(run, SIZES, scratch, CPU, DTYPE)
+    assert evaluations == []
+    for one, other in zip(models, again, strict=True):
+        assert all(np.array_equal(one.pools[steps], other.pools[steps]) for steps in (2, 4))
+    for path in (scratch / "pool2").iterdir():
+        path.unlink()
+    study(run, SIZES, scratch, CPU, DTYPE)
+    assert evaluations == [CHUNK] * 2, "two steps of one pool, in whole chunks"
 
 
 def test_more_steps_than_timesteps_are_refused_before_anything_is_sampled(run, tmp_path):
     with pytest.raises(InputError, match=f"{tiny.TIMESTEPS + 1} steps asked for, but the model has {tiny.TIMESTEPS} "):
-        study(run, {0: Size(tiny.TIMESTEPS + 1, 2)}, tmp_path, CPU, DTYPE)
+        study(run, {0: Size(2, tiny.TIMESTEPS + 1)}, tmp_path, CPU, DTYPE)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -106,10 +110,10 @@ def test_images_of_text_to_image_are_of_captions(run, tmp_path):
     for name, rows in (("first", None), ("same", None), ("other", [3])):
         (tmp_path / name).mkdir()
         captions = tiny_prompt.write_captions(tmp_path / name, rows=rows)
-        prompted = dataclasses.replace(run, pipeline=tmp_path / "pipeline", captions=captions)
-        made[name] = study(prompted, {2: Size(2, POOL), 0: Size(2, 4)}, tmp_path / name / "pools", CPU, DTYPE)[0]
+        prompted = run._replace(pipeline=tmp_path / "pipeline", captions=captions)
+        made[name] = study(prompted, {2: Size(POOL, 2), 0: Size(4, 2)}, tmp_path / name / "pools", CPU, DTYPE)[0]
     first, same, other = (made[name].pools[2] for name in made)
     assert np.array_equal(first, same)
     assert not np.array_equal(first, other)
     with pytest.raises(InputError, match="captions: none given, captions needed"):
-        study(dataclasses.replace(prompted, captions=()), {0: REFERENCE}, tmp_path / "none", CPU, DTYPE)
+        study(prompted._replace(captions=()), {0: REFERENCE}, tmp_path / "none", CPU, DTYPE)

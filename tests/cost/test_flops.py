@@ -6,79 +6,142 @@ import pytest
 import torch
 from torch import nn
 
-from selfrefine.cost import flops
-from tests.support import tiny, tiny_latent
+from selfrefine.cost.flops import LiveBytes, Network, count
+from selfrefine.cost.loads import Load, Run, feature_space
+from selfrefine.params import job_config
+from tests.support import tiny
+from tests.support.tiny_subject import tiny_network
+
+# A convolution, a ReLU and a linear layer, and one head of attention over 16 places of 6 channels.
+CONVOLUTION = Network(
+    "convolution 8 px",
+    lambda: nn.Sequential(nn.Conv2d(3, 5, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(5 * 64, 7)),
+    ((3, 8, 8),),
+)
 
 
-class Plain:
-    """A convolution, a ReLU and a linear layer, in the place of a network."""
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.queries, self.keys, self.values = (nn.Linear(6, 6, bias=False) for _ in range(3))
 
-    size = 8
-
-    def build(self):
-        return nn.Sequential(nn.Conv2d(3, 5, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(5 * 64, 7))
-
-    def inputs(self, _network, batch, device):
-        return (torch.randn((batch, 3, 8, 8), device=device),)
+    def forward(self, places):
+        read = (layer(places) for layer in (self.queries, self.keys, self.values))
+        return nn.functional.scaled_dot_product_attention(*read)
 
 
-def tiny_network(**changes):
-    return flops.Diffusion("ddpm", json.dumps(tiny.NETWORK | changes), json.dumps(tiny.DIFFUSION), tiny.SIZE)
+ATTENTION = Network("attention", Attention, ((16, 6),))
 
 
 def test_two_flops_for_each_multiplication_and_addition():
-    counted = flops.count(Plain())
+    counted = count(CONVOLUTION, "evaluate")
     assert counted.flops == 2 * (5 * 3 * 3 * 3 * 64 + 5 * 64 * 7)
     assert counted.parameters == (5 * 27 + 5) + (5 * 64 * 7 + 7)
 
 
+def test_attention_counts_with_its_two_products():
+    assert count(ATTENTION, "measure", 3).flops == 3 * 2 * (3 * 16 * 6 * 6 + 2 * 16 * 16 * 6)
+
+
+def test_the_backward_pass_is_twice_the_forward_one_but_for_the_gradient_of_the_images():
+    convolution, linear = 2 * 5 * 27 * 64, 2 * 5 * 64 * 7
+    assert count(CONVOLUTION, "train", 4).flops == 4 * (2 * convolution + 3 * linear)
+
+
 def test_bytes_that_live_at_a_time():
-    """What the convolution and the ReLU give, together, before the first is let go; a backward pass needs the second
-    to the end, and weights are counted apart."""
-    counted = flops.count(Plain())
-    assert counted.evaluated_bytes == counted.trained_bytes == 2 * 4 * 5 * 64
+    """What the convolution and the ReLU give, together, before the first is let go; weights are counted apart."""
+    assert count(CONVOLUTION, "evaluate", 2).live_bytes == 2 * 2 * 4 * 5 * 64
 
 
 def test_a_backward_pass_needs_what_an_evaluation_lets_go():
     layers = nn.Sequential(*(nn.Sequential(nn.Linear(50, 50, bias=False), nn.Sigmoid()) for _ in range(8)))
     given, peaks = torch.randn(1, 50), {}
     for gradients in (True, False):
-        with flops.LiveBytes([given, *layers.parameters()]) as live, torch.set_grad_enabled(gradients):
+        with LiveBytes([given, *layers.parameters()]) as live, torch.set_grad_enabled(gradients):
             layers(given)
         peaks[gradients] = live.peak
     assert peaks == {True: (8 + 1) * 200, False: 3 * 200}, "8 sigmoids and a product; a layer's input, product, sigmoid"
 
 
-def test_live_bytes_forget_what_is_gone():
-    with flops.LiveBytes() as live:
+def test_live_bytes_forget_what_is_gone_and_count_no_view():
+    with LiveBytes() as live:
         for _ in range(3):
             torch.ones(100)
-    assert (live.peak, live.now) == (400, 0)
-
-
-def test_a_view_is_no_second_tensor():
-    with flops.LiveBytes() as live:
         kept = torch.ones(100)
         _views = [kept.view(10, 10), kept[3:]]
-    assert live.peak == 400
+    assert (live.peak, live.now) == (400, 400)
 
 
-def test_a_family_counts_like_its_real_network():
-    named, real = tiny_network(), tiny.tiny_pipeline().unet
-    assert flops.count(named).parameters == sum(parameter.numel() for parameter in real.parameters())
-    wider = flops.count(tiny_network(block_out_channels=[16, 16]))
-    assert 3.0 < wider.flops / flops.count(named).flops < 4.0, "convolutions grow with the square of their width"
+def test_a_network_is_counted_as_the_real_one():
+    real = tiny.tiny_pipeline().unet
+    assert count(tiny_network(), "evaluate").parameters == sum(parameter.numel() for parameter in real.parameters())
+    wider = count(tiny_network(block_out_channels=[16, 16]), "evaluate")
+    assert 3.0 < wider.flops / count(tiny_network(), "evaluate").flops < 4.0, "convolutions grow with width squared"
+
+
+@pytest.mark.parametrize("batch", [2, 8])
+def test_memory_of_training_is_that_of_a_real_update(batch):
+    """Weights, EMA and two moments, and what lives during an update beside them, of a real trainer."""
+    trainer = tiny.tiny_trainer(batch_size=batch, network={"block_out_channels": [32, 32]})
+    trainer.update()
+    state = sum(value.numel() * 4 for name, value in trainer.tensors().items() if "/" in name)
+    with LiveBytes() as live:
+        trainer.update()
+    load = Load("train", tiny_network(block_out_channels=[32, 32]), batch, 100 * batch)
+    assert load.memory(torch.float32) == pytest.approx(state + live.peak, rel=0.15)
+
+
+def test_half_precision_halves_a_batch_but_not_what_measures():
+    def batch(kind, dtype):
+        one, two = (Load(kind, tiny_network(), size, 1).memory(dtype) for size in (64, 128))
+        return two - one
+
+    assert batch("evaluate", torch.float32) == 2 * batch("evaluate", torch.bfloat16)
+    assert batch("measure", torch.float32) == batch("measure", torch.bfloat16)
+
+
+def run(model, size, train_base, **sections):
+    """A run of one model, of the leaves that its network is built from."""
+    params = {
+        "shared": {"n_fakes": 10} | dict.fromkeys((*job_config.SHARED, "input_size"), 0),
+        "prepare_data": {"size": size},
+        "train_base": train_base | {"gradient_checkpointing": False},
+        "datasets": {"images": {}},
+        "models": {model: {}},
+        **sections,
+    }
+    return Run(params, {"dataset": "images", "model": model})
+
+
+def test_d1_costs_what_the_specification_says():
+    """Method 8, D1 at 128 px: 94.998 million weights, 132.85 GFLOP an image, a step three times as much."""
+    network = {"channels": 3, "block_out_channels": [128, 128, 256, 384, 512], "layers_per_block": 2, "dropout": 0.0}
+    network |= {"attention": [False, False, False, True, True], "norm_num_groups": 32, "attention_head_dim": 64}
+    diffusion = {"schedule": "linear", "timesteps": 1000, "learned_variance": False}
+    base = {"family": "improved_ddpm", "network": network, "diffusion": diffusion}
+    named = run("d1", 128, base).network()
+    counted, step = count(named, "evaluate"), count(named, "train", 2)
+    assert counted.parameters / 1e6 == pytest.approx(94.998, abs=0.0025), "without attention's norms, 1,792 weights"
+    assert counted.flops / 1e9 == pytest.approx(132.85, abs=0.01)
+    assert step.flops == pytest.approx(2 * 3 * counted.flops, rel=2e-3)
 
 
 def test_stable_diffusion_costs_what_the_specification_says():
     """Method 8, SD v1 U-Net on latents of 32: 859.521 million weights, 180.1 GFLOP."""
     network = {"channels": 3, "block_out_channels": [320, 640, 1280, 1280], "attention": [True, True, True, False]}
     network |= {"layers_per_block": 2, "norm_num_groups": 32, "attention_head_dim": [40, 80, 160, 160], "dropout": 0.0}
-    first = tiny_latent.AUTOENCODER | {"latent_channels": 4, "block_out_channels": [8, 8, 8, 8]}
-    autoencoder = flops.Autoencoder("kl", json.dumps(first), 256)
-    schedule = json.dumps(tiny_latent.DIFFUSION)
-    named = flops.Diffusion("stable_diffusion", json.dumps(network), schedule, 256, autoencoder, (77, 768))
-    counted = flops.count(named)
+    autoencoder = {"latent_channels": 4, "block_out_channels": [8, 8, 8, 8]}
+    counted = count(
+        run(
+            "sd",
+            256,
+            {"family": "stable_diffusion", "network": network, "diffusion": {}},
+            train_autoencoder={"network": autoencoder},
+            encode_captions={"tokens": 77, "text_encoder": "clip"},
+            text_encoders={"clip": {"width": 768}},
+        ).network(),
+        "evaluate",
+    )
     assert counted.parameters == 859_520_964
     assert counted.flops / 1e9 == pytest.approx(180.1, abs=0.05)
 
@@ -86,10 +149,13 @@ def test_stable_diffusion_costs_what_the_specification_says():
 @pytest.mark.parametrize(("size", "gflops"), [(64, 2.51), (128, 10.03), (256, 40.12)])
 def test_the_highlighter_costs_what_the_specification_says(size, gflops):
     """Method 8, FH VGG16."""
-    counted = flops.count(flops.Classifier("highlighter", size))
-    assert counted.flops / 1e9 == pytest.approx(gflops, abs=0.005)
+    highlighter = run("any", 8, {}, train_highlighter={"input_size": size}).highlighter()
+    assert count(highlighter, "evaluate").flops / 1e9 == pytest.approx(gflops, abs=0.005)
 
 
-def test_a_feature_space_is_its_extractors_network():
-    counted = flops.count(flops.Classifier("vgg16_conv5_gap", 64))
-    assert counted.parameters == 14_714_688  # torchvision's VGG16 without its classifier
+def test_a_feature_space_is_its_extractors_network_and_names_tell_networks_apart():
+    space = feature_space("vgg16_conv5_gap")
+    assert count(space, "measure").parameters == 14_714_688  # torchvision's VGG16 without its classifier
+    assert space == feature_space("vgg16_conv5_gap", 64)
+    assert space != feature_space("vgg16_conv5_gap", 128)
+    assert json.loads(space.name.partition(" px ")[2]) == []

@@ -16,7 +16,7 @@ def exaflops(stage, **names):
     planned = [job for job in planned_jobs.of_params(VALUES, ROOT) if job.stage == stage]
     chosen = [job for job in planned if names.items() <= dict(job.names).items()]
     assert chosen
-    return [sum(load.flops for load in work.of_job(VALUES, job)) / 1e18 for job in chosen]
+    return [sum(load.flops for load in work.of_job(VALUES, job).loads) / 1e18 for job in chosen]
 
 
 def test_nothing_is_wrong_with_it_but_folders_that_are_not_there():

@@ -1,25 +1,24 @@
 """The figures of the study of cheap maps, on maps of known mean and noise, against closed forms."""
 
 import math
+from collections import namedtuple
 
 import numpy as np
 import pytest
 
 from selfrefine.core.errors import InputError
 from selfrefine.cost import refresh_fidelity
-from selfrefine.cost.refresh_fidelity import Repeated, Size
+from selfrefine.cost.refresh_fidelity import CANDIDATE, Size, over_models
 from tests.support.tiny_fidelity import CANDIDATES, FEW, MANY, MEAN, PIXELS, REFERENCE, SPREAD, model, single, truth
+
+Repeated = namedtuple("Repeated", ("value", "spread", "repeats"))
 
 
 def measured(models, size, metric, seed="0"):
-    """One figure of one model."""
+    """One figure of one model: value, spread, repeats."""
     found = refresh_fidelity.lines(models, REFERENCE, CANDIDATES)
-    (line,) = [
-        line
-        for line in found
-        if (line["seed"], line["metric"], line["role"]) == (seed, metric, refresh_fidelity.CANDIDATE)
-        and (line["images"], line["steps"]) == (size.images, size.steps)
-    ]
+    of_size = (found["images"] == size.images) & (found["steps"] == size.steps) & (found["role"] == CANDIDATE)
+    (line,) = found[of_size & (found["seed"] == seed) & (found["metric"] == metric)].to_dict("records")
     return Repeated(line["value"], line["spread"], line["repeats"])
 
 
@@ -30,8 +29,6 @@ def test_a_size_is_read_counted_and_told():
     size = Size.parse("64x10")
     assert size == Size(steps=10, images=64)
     assert (str(size), size.evaluations) == ("64 x 10", 640)
-    assert Size.parse("16x250").cost(cycle=100, batch_size=16) == pytest.approx(0.8333, abs=1e-4)  # method 3.1
-    assert 1 + size.cost(cycle=100, batch_size=64) <= 1.05  # design, section 8
 
 
 @pytest.mark.parametrize("text", ["64", "64x", "x10", "64x10x2", "0x10", "64x1", "-8x10", "64 x 10", "²x10"])
@@ -44,10 +41,10 @@ def test_other_texts_are_no_sizes(text):
     ("reference", "candidates", "pool", "told"),
     [
         (Size(2, 2), [], 8, "no candidates given"),
-        (Size(2, 1), [Size(2, 2)], 8, "the reference is 1 x 2; 2 images or more needed"),
+        (Size(1, 2), [Size(2, 2)], 8, "the reference is 1 x 2; 2 images or more needed"),
         (
             Size(2, 2),
-            [Size(2, 2), Size(2, 5)],
+            [Size(2, 2), Size(5, 2)],
             9,
             "a pool of 9 images gives fewer than 2 disjoint maps of 5 images; 10 ",
         ),
@@ -71,7 +68,6 @@ def test_r_of_a_mean_of_n_maps_is_the_root_of_its_reliability(images, noise):
         refresh_fidelity.group_means(single(true, noise, 400 * images, 1), images), true, None
     )
     assert found["r"].mean() == pytest.approx(math.sqrt(reliability), abs=0.005)
-    assert refresh_fidelity.stepped_up(one, images) == pytest.approx(reliability)
     assert found["slope"].mean() == pytest.approx(1.0, abs=0.01)
     assert found["mean_ratio"].mean() == pytest.approx(1.0, abs=0.002)
     assert found["std_ratio"].mean() == pytest.approx(1.0 / math.sqrt(reliability), abs=0.01)
@@ -112,9 +108,9 @@ def test_the_ceiling_is_the_r_of_the_reference_with_the_truth():
     true = truth()
     maps = single(true, 4.0, 64, 5)
     actual = np.corrcoef(maps.mean(axis=0), true)[0, 1]
-    assert refresh_fidelity.ceiling(maps).value == pytest.approx(actual, abs=0.02)
+    assert refresh_fidelity.ceiling(maps) == pytest.approx(actual, abs=0.02)
     assert actual < 0.92
-    assert math.isnan(refresh_fidelity.ceiling(np.full((4, PIXELS), 0.5, np.float32)).value)
+    assert math.isnan(refresh_fidelity.ceiling(np.full((4, PIXELS), 0.5, np.float32)))
 
 
 # -- the study ---------------------------------------------------------------------------------------------------------
@@ -163,8 +159,17 @@ def test_with_several_models_the_mean_map_of_the_others_is_taken_off():
 
 def test_lines_are_complete_and_maps_of_several_sizes_refused():
     found = refresh_fidelity.lines([model(), model(1)], REFERENCE, CANDIDATES)
-    assert len(found) == 2 * (1 + 2 * (len(refresh_fidelity.METRICS) + 1))
-    assert {line["evaluations"] for line in found} == {1_000_000, 1000, 40}
+    assert len(found) == 2 * (1 + 2 * 7)
+    assert set(found["evaluations"]) == {1_000_000, 1000, 40}
     small = model(1)._replace(reference=np.zeros((4, 9), np.float32))
     with pytest.raises(InputError, match="maps of several sizes have no mean map \\(shapes 400 px, shapes 9 px in all"):
         refresh_fidelity.lines([model(), small], REFERENCE, CANDIDATES)
+
+
+def test_over_models_values_are_means_and_spreads_those_of_one_refresh():
+    found = refresh_fidelity.lines([model(), model(1, noise=4.0)], REFERENCE, CANDIDATES)
+    one, two = (measured([model(), model(1, noise=4.0)], FEW, "slope", seed) for seed in "01")
+    value, spread = over_models(found, CANDIDATE)[FEW]["slope"]
+    assert value == pytest.approx((one.value + two.value) / 2)
+    assert spread == pytest.approx(math.hypot(one.spread, two.spread) / math.sqrt(2))
+    assert list(over_models(found, CANDIDATE)) == CANDIDATES

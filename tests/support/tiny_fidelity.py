@@ -7,7 +7,7 @@ from selfrefine.cost.refresh_fidelity import Model, Size
 PIXELS = 400
 SPREAD = 0.1  # standard deviation over pixels of the true map
 MEAN = 0.4
-REFERENCE, FEW, MANY = Size(250, 4000), Size(10, 4), Size(250, 4)
+REFERENCE, FEW, MANY = Size(4000, 250), Size(4, 10), Size(4, 250)
 CANDIDATES = [MANY, FEW]
 
 

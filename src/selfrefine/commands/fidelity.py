@@ -7,14 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from selfrefine.commands.arguments import add_device, add_experiment, whole_number
 from selfrefine.core import config_json, devices, files
 from selfrefine.core import scratch as core_scratch
 from selfrefine.core.errors import InputError
 from selfrefine.core.names import FLAW
-from selfrefine.cost import fidelity_figure, fidelity_page, refresh_fidelity
+from selfrefine.cost import clock, fidelity_page, refresh_fidelity
 from selfrefine.cost.fidelity_pools import Run, pool_sizes, study
 from selfrefine.cost.refresh_fidelity import Size
 from selfrefine.params import check, code_digest, job_config, strict_yaml
@@ -101,11 +99,11 @@ def write(root: Path, arguments: argparse.Namespace) -> None:
                 for model in study(run, sizes, scratch / "_".join(run.names.values()), device, dtype)
             ]
         table = refresh_fidelity.lines(models, reference, candidates)
-        files.write_table(root / RESULTS / "fidelity.csv", pd.DataFrame(table))
+        files.write_table(root / RESULTS / "fidelity.csv", table)
         files.write_text(root / RESULTS / "fidelity.md", fidelity_page.page(table))
-        scale = f"Experiment {experiment}, {', '.join(datasets)}; {device.type}, {_precision(dtype)}, {_machine()}."
+        scale = f"Experiment {experiment}, {', '.join(datasets)}; {device.type}, {clock.name_of(dtype)}, {_machine()}."
         with style.style():
-            files.write_figure(root / RESULTS / "fidelity.png", fidelity_figure.fidelity_figure(table, scale))
+            files.write_figure(root / RESULTS / "fidelity.png", fidelity_page.figure(table, scale))
 
 
 def _key(runs: Sequence[Run], sizes: dict[int, Size], arguments: argparse.Namespace) -> str:
@@ -118,10 +116,6 @@ def _key(runs: Sequence[Run], sizes: dict[int, Size], arguments: argparse.Namesp
     code = [code_digest.digest(stage) for stage in ("generate_fakes", "evaluate_maps")]
     text = config_json.to_json([inputs, settings, code, arguments.device, arguments.precision])
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _precision(dtype: Any) -> str:
-    return str(dtype).removeprefix("torch.")
 
 
 def _machine() -> str:

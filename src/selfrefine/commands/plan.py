@@ -11,7 +11,7 @@ import pandas as pd
 
 from selfrefine.commands.arguments import add_experiment, number
 from selfrefine.core import devices, files
-from selfrefine.cost import clock, estimate, machine_rates, plan_table, planned_jobs
+from selfrefine.cost import clock, machine_rates, plan_table, planned_jobs, work
 from selfrefine.cost.loads import Load
 from selfrefine.params.experiment import read_params
 
@@ -23,11 +23,11 @@ Makes: a table on the screen and, with --csv, in a file.
 Example:
   selfrefine plan --experiment small --tflops 1
 """
-SECONDS = 2.0  # that each kind of work is measured
+SECONDS = 1.0  # that each kind of work is measured
 BUSY = 0.5  # processes that want to run, from which on what is measured is not the machine's own speed
 
 
-def plan(root: Path, values: Mapping[str, Any], tflops: float | None, seconds: float) -> list[estimate.Line]:
+def plan(root: Path, values: Mapping[str, Any], tflops: float | None, seconds: float) -> pd.DataFrame:
     """Works out the plan and prints it.
 
     Args:
@@ -35,39 +35,32 @@ def plan(root: Path, values: Mapping[str, Any], tflops: float | None, seconds: f
         values: the whole of its params.
         tflops: the rate that is assumed, 10^12 FLOPs per second; None measures this machine.
         seconds: how long each kind of work is measured.
+
+    Returns:
+        the table, from `plan_table.lines`.
     """
     if tflops is None and (load := os.getloadavg()[0]) > BUSY:
         _tell(f"other programs run here (load {load:.1f}): what is measured is too slow")
-    asked = estimate.loads(values, planned_jobs.of_params(values, root))
-    trains = {job.stage: any(load.kind == "train" for load in given) for job, given in asked.items()}
-    starts = machine_rates.starts(trains, _tell)
+    asked = {job: work.of_job(values, job) for job in planned_jobs.of_params(values, root)}
+    start = machine_rates.start()
     with devices.device(values["shared"]["device"]) as device:
         dtype = devices.precision(values["shared"]["precision"], device)
         if tflops is None:
-            machine = machine_rates.Machine(device, dtype, clock.clock_of(device))
-            every = [load for given in asked.values() for load in given]
-            measured = machine_rates.rates(every, machine, seconds, _tell)
+            every = [load for job in asked.values() for load in job.loads]
+            measured = machine_rates.rates(every, device, dtype, seconds, _tell)
 
     def work_seconds(loads: Sequence[Load]) -> float:
         if tflops is None:
             return machine_rates.seconds_of(loads, measured)
         return sum(load.flops for load in loads) / (tflops * 1e12)
 
-    found = estimate.lines(values, asked, dtype, starts, work_seconds, root)
+    found = plan_table.lines(values, asked, dtype, start, work_seconds, root)
     rate = f"at {tflops:g} TFLOP/s" if tflops else f"at the rates measured here ({device.type}, {clock.name_of(dtype)})"
     print(f"Plan of experiment {values['experiment']}, {rate}, one job after another:\n")
-    print(plan_table.text(found, recorded=any(line.recorded_seconds is not None for line in found)), end="\n\n")
+    print(plan_table.text(found), end="\n\n")
     print("\n".join(plan_table.LEGEND))
-    print(_sharing(*estimate.shared(values, asked)))
+    print(plan_table.sharing(asked))
     return found
-
-
-def _sharing(bases: int, forks: int, saved: float) -> str:
-    """What is trained once for several jobs."""
-    return (
-        f"Shared: {bases} base model{'s' if bases > 1 else ''} behind {forks} refinements, which would else train "
-        f"{plan_table.scaled(saved)}FLOPs more; fakes, highlighters and features of photographs are made once for all."
-    )
 
 
 def _tell(line: str) -> None:
@@ -92,4 +85,4 @@ def run(arguments: argparse.Namespace) -> None:
     for line in absent:
         print(f"Not there yet: {line}")
     if arguments.csv:
-        files.write_table(arguments.csv, pd.DataFrame(plan_table.columns(found)))
+        files.write_table(arguments.csv, found)

@@ -1,164 +1,122 @@
-"""The benchmark as a page to read: what was measured, what it should reach, and whether it does."""
+"""The benchmark as a page to read and as figures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from selfrefine.cost import diffusers_sampling, diffusers_training, refresh_cost
-from selfrefine.cost.bench_figures import refresh_title
+from matplotlib.figure import Figure
+
 from selfrefine.cost.clock import Line
-from selfrefine.report.markdown import EMPTY, markdown_table, number
+from selfrefine.cost.refresh_cost import LIMIT
+from selfrefine.report.figures import style
+from selfrefine.report.markdown import markdown_table
 
 CYCLE = 100  # updates between two refreshes (paper)
+TICKS = (LIMIT, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)  # of a cost
+ROUNDS = """All cases of a section take turns. Figures are medians over rounds, [brackets] hold the lowest and the
+highest round. Ratios are taken within a round; seconds alone hold for this machine and this hour.
+"""
+COSTS = f"""Seconds of a refinement phase by those of as many plain updates: (update with map + refresh / cycle) / plain
+update; * marks at most {LIMIT:g}. Refresh: images x DDIM steps. `authors`: B images, the batch, by our sampler and
+explained a batch at a time, so that it is cheaper here than theirs.
+"""
+COUNTED = """The same by FLOPs, as torch counts them, of the networks of `experiments/paper.yaml`. Not measured: a count
+says nothing of memory and launches. Of a small network explaining is the larger part of a refresh; of the paper's it is
+little.
+"""
 
 
-def bench_page(
-    machine: str,
-    costs: Sequence[Line],
-    counted: Sequence[Line],
-    training: Sequence[Line],
-    sampling: Sequence[Line],
-    stages: Sequence[Line],
-    experiment: str,
-) -> str:
-    """Markdown beside the files that it names.
+def refresh_title(line: Line) -> str:
+    """ "64 x 10"; of the authors' refresh "authors, B x 250", since its images are the batch."""
+    return f"authors, B x {line['steps']}" if line["authors"] else f"{line['images']} x {line['steps']}"
 
-    Args:
-        machine: words on machine and network.
-        costs: from `refresh_cost.measure`.
-        counted: from `counted_cost.lines`.
-        training: from `plain_training.measure`.
-        sampling: from `stock_sampling.measure`.
-        stages: from `pipeline_time.stages`; empty without run.
-        experiment: whose stages.
-    """
+
+def bench_page(machine: str, tables: Mapping[str, Sequence[Line]]) -> str:
+    """Markdown beside the files that it names: words on the machine; the tables cost, counted, training, sampling."""
+    first = tables["counted"][0]
     parts = [
-        "# Benchmark\n",
-        f"{machine}\n\nAll cases of a section take turns. Figures are medians over rounds, [brackets] hold the lowest "
-        "and the highest round. Ratios are taken within a round; seconds alone hold for this machine and this hour.\n",
-        "## Cost of a refinement phase\n",
-        _costs(costs),
-        "## Cost at the paper's scale, counted\n",
-        _counted(counted),
-        "## Plain training\n",
-        _speeds(training, diffusers_training.TARGET),
-        "Table: training.csv.\n",
-        "## Sampling\n",
-        _speeds(sampling, diffusers_sampling.TARGET),
-        _agreement(sampling),
-        "Table: sampling.csv.\n\n![images per second](speed.png)\n",
-        "## Where the time goes\n",
-        _stages(stages, experiment),
+        f"# Benchmark\n\n{machine}\n\n{ROUNDS}\n## Cost of a refinement phase\n\n{COSTS}",
+        _wide(tables["cost"], ("batch", "images", "steps"), "cycle", _of_refresh),
+        f"![cost of refinement](cost.png)\n\n## Cost at the paper's scale, counted\n\n{COUNTED}",
+        f"{first['images']} images x {first['steps']} steps every {first['cycle']} updates:\n",
+        _wide(tables["counted"], ("model", "size"), "batch", _of_network),
+        f"## Plain training\n\n{_speeds(tables['training'])}\n## Sampling\n\n{_speeds(tables['sampling'])}",
+        "![images per second](speed.png)\n\nTables: cost.csv, counted.csv, training.csv, sampling.csv.\n",
     ]
     return "\n".join(parts)
 
 
-def _costs(table: Sequence[Line]) -> str:
-    """The table over cycles, and what keeps to the limit at the paper's."""
-    cycles = list(dict.fromkeys(line["cycle"] for line in table))
-    rows: dict[tuple[int, str], list[Line]] = {}
+def _of_refresh(line: Line) -> dict[str, str]:
+    cells = {"Batch": str(line["batch"]), "Refresh": refresh_title(line), "Seconds": f"{line['refresh_seconds']:.3g}"}
+    return cells | {"Map in update": f"{line['map_in_update']:.3f}"}
+
+
+def _of_network(line: Line) -> dict[str, str]:
+    gflops = {f"GFLOP, {name}": f"{line[f'{name}_gflops']:.3g}" for name in ("evaluation", "explaining")}
+    return {"Network": f"{line['model']}, {line['size']} px"} | gflops
+
+
+def _wide(table: Iterable[Line], key: Sequence[str], over: str, cells: Callable[[Line], dict[str, str]]) -> str:
+    """One row for each key, the costs side by side; with the rounds' ends at the paper's cycle, where there are any."""
+    rows: dict[tuple[object, ...], dict[str, str]] = {}
     for line in table:
-        rows.setdefault((line["batch"], refresh_title(line)), []).append(line)
-    head = ("Batch", "Refresh", "Seconds", "Explaining", "Map in update", *(f"Cycle {cycle}" for cycle in cycles))
-    texts = [
-        (
-            str(batch),
-            title,
-            f"{lines[0]['refresh_seconds']:.3g}",
-            EMPTY if lines[0]["share_of_explaining"] is None else f"{100.0 * lines[0]['share_of_explaining']:.0f} %",
-            f"{lines[0]['refining_over_plain_update']:.3f}",
-            *(f"{line['cost']:.3f}" + (" *" if line["meets"] else "") for line in lines),
-        )
-        for (batch, title), lines in rows.items()
-    ]
-    at = CYCLE if CYCLE in cycles else cycles[0]
-    words = [
-        f"- batch {line['batch']}, {refresh_title(line)}: {line['cost']:.3f} [{line['low']:.3f}, {line['high']:.3f}], "
-        f"{'meets' if line['meets'] else 'misses'} {refresh_cost.LIMIT:g}\n"
-        for line in table
-        if line["cycle"] == at
-    ]
-    told = (
-        "Seconds of a refinement phase by those of as many plain updates: (update with map + refresh / cycle) / plain "
-        f"update; * marks at most {refresh_cost.LIMIT:g}. Refresh: images x DDIM steps. `authors`: B images, a copy of "
-        "the EMA model, Grad-CAM of one image at a time with the gradients of all weights, in our precision and with "
-        "our sampler. `reduced`: images x steps <= 9 B. Explaining: share of Grad-CAM in the refresh.\n"
-    )
-    found = f"At cycle {at}:\n\n{''.join(words)}"
-    picture = "![cost of refinement](cost.png)\n\nTable: cost.csv.\n"
-    return "\n".join([told, markdown_table(head, texts), found, picture])
+        row = rows.setdefault(tuple(line[name] for name in key), cells(line))
+        cost = f"{line['cost']:.3f}" + (" *" if line["cost"] <= LIMIT else "")
+        if over == "cycle" and line["cycle"] == CYCLE:
+            cost += f" [{line['cost_low']:.3f}, {line['cost_high']:.3f}]"
+        row[f"{over.capitalize()} {line[over]}"] = cost
+    return markdown_table(list(next(iter(rows.values()))), [list(row.values()) for row in rows.values()])
 
 
-def _counted(table: Sequence[Line]) -> str:
-    """The cost of the paper's networks, at one refresh and cycle."""
+def _speeds(table: Sequence[Line]) -> str:
+    def cell(line: Line, name: str, how: str) -> str:
+        return f"{line[name]:{how}} [{line[f'{name}_low']:{how}}, {line[f'{name}_high']:{how}}]"
+
+    rows = [(line["case"], cell(line, "images_per_second", ".1f"), cell(line, "ratio", ".2f")) for line in table]
+    return markdown_table(("", "Images/s", "Times as fast"), rows)
+
+
+def cost_figure(table: Sequence[Line], caption: str) -> Figure:
+    """Refinement phase against plain training over cycles, a panel for each batch, from `refresh_cost.lines`."""
     batches = list(dict.fromkeys(line["batch"] for line in table))
-    rows: dict[tuple[str, int], list[Line]] = {}
-    for line in table:
-        rows.setdefault((line["model"], line["size"]), []).append(line)
-    texts = [
-        (
-            f"{model}, {size} px",
-            f"{lines[0]['evaluation_gflops']:.3g}",
-            f"{lines[0]['explaining_gflops']:.3g}",
-            *(f"{line['cost']:.3f}" + (" *" if line["meets"] else "") for line in lines),
-        )
-        for (model, size), lines in rows.items()
-    ]
-    one = table[0]
-    told = (
-        f"The same by FLOPs, as torch counts them, of the networks of `experiments/paper.yaml`: {one['images']} images "
-        f"x {one['steps']} steps every {one['cycle']} updates. Not measured: a count says nothing of memory and "
-        "launches. Of a small network, as the one above, explaining is the larger part of a refresh; of the paper's it "
-        "is little.\n"
+    authors = {refresh_title(line) for line in table if line["authors"]}
+    figure = Figure(figsize=(max(style.NARROWEST, 3.4 * len(batches)), 4.6), layout="constrained")
+    style.headed(figure, "Cost of a refinement phase, in plain training of equal length")
+    axes = figure.subplots(1, len(batches), sharey=True, squeeze=False)[0]
+    for ax, batch in zip(axes, batches, strict=True):
+        ax.set(xscale="log", yscale="log", title=f"batch {batch}", xlabel="updates between refreshes")
+        for title, look in style.looks(dict.fromkeys(map(refresh_title, table)), authors).items():
+            lines = [line for line in table if line["batch"] == batch and refresh_title(line) == title]
+            cycles, costs, counted = ([line[name] for line in lines] for name in ("cycle", "cost", "by_evaluations"))
+            ax.errorbar(cycles, costs, yerr=_ends(lines, "cost"), marker="o", markersize=3.0, label=title, **look)
+            ax.plot(cycles, counted, color=look["color"], linestyle=style.DOTTED, linewidth=0.8)
+        ax.axhline(LIMIT, color=style.GREY, linewidth=0.8)
+        ax.set_xticks(cycles, [str(cycle) for cycle in cycles])
+        ax.grid(visible=True)
+        ax.minorticks_off()
+    axes[0].set_yticks(TICKS, [f"{tick:g}" for tick in TICKS])
+    axes[0].set_ylim(min(line["cost_low"] for line in table) / 1.1, 1.1 * max(line["cost_high"] for line in table))
+    axes[0].set_ylabel("seconds / seconds of plain training")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, **style.LEGEND)
+    words = (
+        "Refresh: images x DDIM steps, B the batch. Bars: lowest and highest round. Dotted: by counting network "
+        f"evaluations, 1 + images x steps / (3 cycle B). Grey: {LIMIT:g}. "
     )
-    head = ("Network", "GFLOP, one evaluation", "GFLOP, explaining", *(f"Batch {batch}" for batch in batches))
-    return "\n".join([told, markdown_table(head, texts), "Table: counted.csv.\n"])
+    return style.captioned(figure, words + caption)
 
 
-def _speeds(table: Sequence[Line], target: float) -> str:
-    head = ("", "Images/s", "Times as fast")
-    rows = [(line["case"], _between(line, "images_per_second", "", ".1f"), _times(line)) for line in table]
-    ours = table[-1]
-    verdict = "reached" if ours["ratio"] >= target else "not reached"
-    return markdown_table(head, rows) + f"\nTo be reached on a CPU by {ours['case']}: {target:g}; {verdict}.\n"
+def speed_figure(tables: Mapping[str, Sequence[Line]], caption: str) -> Figure:
+    """Images per second as bars, a panel for each title with its `clock.rate_lines`."""
+    figure = Figure(figsize=(9.0, 3.0), layout="constrained")
+    style.headed(figure, "Images per second")
+    for ax, (title, table) in zip(figure.subplots(1, len(tables), squeeze=False)[0], tables.items(), strict=True):
+        rates, places = [line["images_per_second"] for line in table], range(len(table))
+        ax.barh(places, rates, xerr=_ends(table, "images_per_second"), color=style.COLOURS[1], height=0.6)
+        ax.set_yticks(places, [f"{line['case']}\n{line['ratio']:.2f} x" for line in table])
+        ax.invert_yaxis()
+        ax.set(title=title, xlabel="images/s")
+    words = "Bars: median over rounds; thin lines: lowest and highest round; x: times as fast as the first. "
+    return style.captioned(figure, words + caption)
 
 
-def _times(line: Line) -> str:
-    return _between(line, "ratio", "ratio_", ".2f")
-
-
-def _between(line: Line, value: str, prefix: str, style: str) -> str:
-    low, high = (number(line[f"{prefix}{end}"], style) for end in ("low", "high"))
-    return f"{number(line[value], style)} [{low}, {high}]"
-
-
-def _agreement(table: Sequence[Line]) -> str:
-    """How far our images are from the stock pipeline's, as pixels in [0, 1]."""
-    words = []
-    for line in table[1:]:
-        told = f"- {line['case']}: largest {line['largest_difference']:.2g}, mean {line['mean_difference']:.2g}"
-        if line["case"].endswith("float32"):
-            agrees = line["largest_difference"] <= diffusers_sampling.TOLERANCE
-            told += f"; {'agrees' if agrees else '**does not agree**'} within {diffusers_sampling.TOLERANCE:g}"
-        words.append(told + "\n")
-    told = (
-        "Difference of the images, pixels in [0, 1], same weights, noise and timesteps. Random weights, as these are, "
-        "magnify every rounding more than trained ones do:"
-    )
-    return f"{told}\n\n{''.join(words)}"
-
-
-def _stages(table: Sequence[Line], experiment: str) -> str:
-    if not table:
-        return f"No run of experiment {experiment} is here; `make all`, then `make bench` again.\n"
-    head = ("Stage", "Jobs", "Seconds", "Share", "Peak MiB of a job")
-    rows = [
-        (line["stage"], str(line["jobs"]), f"{line['seconds']:.0f}", f"{100.0 * line['share']:.0f} %", _mib(line))
-        for line in table
-    ]
-    total = sum(line["seconds"] for line in table)
-    all_jobs = ("all", str(sum(line["jobs"] for line in table)), f"{total:.0f}", "100 %", "")
-    words = f"Experiment {experiment}, by Snakemake's clock.\n\n"
-    return words + markdown_table(head, [*rows, all_jobs]) + "\nTable: pipeline.csv.\n"
-
-
-def _mib(line: Line) -> str:
-    return number(line["peak_mib"], ".0f")
+def _ends(lines: Sequence[Line], name: str) -> list[list[float]]:
+    """How far the lowest and the highest round are from the median."""
+    return [[abs(line[f"{name}_{end}"] - line[name]) for line in lines] for end in ("low", "high")]

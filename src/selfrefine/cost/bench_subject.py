@@ -1,20 +1,19 @@
-"""What is measured: network, batch and refinement of the params, on random pixels and with random weights.
-
-Neither decides how long anything takes, so that a benchmark needs no run, no data set and no pretrained weights.
+"""What a benchmark measures: network, batch and refinement of the params, on random pixels and with random weights,
+since neither decides how long anything takes: it needs no run, no data set and no pretrained weights.
 """
 
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
 
 from selfrefine import networks
 from selfrefine.core import devices
 from selfrefine.core.names import FLAW
+from selfrefine.cost.clock import name_of
 from selfrefine.diffusion import noise_schedule
 from selfrefine.guidance.refinement import Refinement
 from selfrefine.highlighter.model import Highlighter
@@ -27,22 +26,29 @@ N_IMAGES = 1024  # of the training set; a step's time does not depend on it
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A model on a machine.
+class Sizes:
+    """How much is measured."""
 
-    Args:
-        family, network, diffusion: of train_base.
-        settings: how it trains.
-        refinement: how it is refined.
-        highlighter: on the device, ready for evaluation.
-        images: (N, H, H, 3) uint8.
-        device: where.
-        dtype: what networks compute in.
+    rounds: int = 5  # of all cases of a section
+    images: int = 320  # that the updates of one measurement learn from
+    batches: tuple[int, ...] = (8, 16, 64)
+    cycles: tuple[int, ...] = (10, 50, 100, 500, 1000)  # the paper's search space
+    # (images, steps) of a refresh; of a small batch few steps rather than few images, since these cost more
+    refreshes: tuple[tuple[int, int], ...] = ((64, 10), (64, 25), (32, 10), (16, 9), (16, 4))
+    authors_steps: int = 250  # of the authors' refresh, of as many images as the batch
+    sampled: tuple[int, int] = (64, 25)  # images sampled together beside diffusers' pipeline, and steps of each
+
+    def refreshes_of(self, batch: int) -> list[tuple[int, int]]:
+        """(images, steps) of the refreshes that this batch is refined with, the authors' last."""
+        return [*self.refreshes, (batch, self.authors_steps)]
+
+
+class Subject(NamedTuple):
+    """A model on a machine: how it is built (train_base), trained and refined, a highlighter on the device, images
+    (N, H, H, 3) uint8, and what networks compute on and in.
     """
 
-    family: str
-    network: dict[str, Any]
-    diffusion: dict[str, Any]
+    base: Mapping[str, Any]
     settings: Settings
     refinement: Refinement
     highlighter: Highlighter
@@ -50,33 +56,23 @@ class Subject:
     device: torch.device
     dtype: torch.dtype
 
-    @property
-    def size(self) -> int:
-        """Side of the images, px."""
-        return int(self.images.shape[1])
-
     def pipeline(self) -> networks.Pipeline:
         """A new pipeline, always with the same weights."""
-        return networks.build(self.family, self.network, self.diffusion, self.size, SEED).to(self.device)
+        base, size = self.base, self.images.shape[1]
+        return networks.build(base["family"], base["network"], base["diffusion"], size, SEED).to(self.device)
 
     def trainer(self, batch_size: int, dtype: torch.dtype) -> Trainer:
         """A new trainer with this batch and precision."""
-        pipeline = self.pipeline()
-        settings = dataclasses.replace(self.settings, batch_size=batch_size)
+        pipeline, settings = self.pipeline(), dataclasses.replace(self.settings, batch_size=batch_size)
         return Trainer(pipeline.unet, noise_schedule.of(pipeline), self.images, settings, seed=SEED, dtype=dtype)
 
-    def precisions(self) -> list[torch.dtype]:
-        """float32, which others use, and this machine's."""
-        return list(dict.fromkeys([torch.float32, self.dtype]))
+    def precisions(self) -> dict[str, torch.dtype]:
+        """float32, which others use, and this machine's, by the name of a case."""
+        return {f"ours, {name_of(dtype)}": dtype for dtype in (torch.float32, self.dtype)}
 
 
 def of_params(params: Mapping[str, Any], device: torch.device) -> Subject:
-    """The subject that params.yaml describes: its model ddpm on the first selected data set, refined by both processes.
-
-    Args:
-        params: the whole of params.yaml with the experiment's overlay.
-        device: where it computes.
-    """
+    """The subject of the whole params: their model ddpm on the first selected data set, refined by both processes."""
     names = {"dataset": job_config.selected(params, "datasets")[0], "model": MODEL}
     base = job_config.job(params, "train_base", names)
     refined = job_config.job(params, "train_refined", names | {"variant": VARIANT})
@@ -85,26 +81,11 @@ def of_params(params: Mapping[str, Any], device: torch.device) -> Subject:
     settings = {field.name: base[field.name] for field in dataclasses.fields(Settings) if field.name != "base_steps"}
     same = ("forward", "forward_weight", "reverse", "reverse_weight", "cycle")
     return Subject(
-        family=base["family"],
-        network=base["network"],
-        diffusion=base["diffusion"],
+        base=base,
         settings=Settings(**settings, base_steps=base["steps"]),
         refinement=Refinement(**{name: refined[name] for name in same}),
-        highlighter=random_highlighter(input_size).to(device),
+        highlighter=Highlighter(input_size, shortcut_guard=True).eval().to(device),
         images=np.random.default_rng(SEED).integers(0, 256, (N_IMAGES, size, size, 3), dtype=np.uint8),
         device=device,
         dtype=devices.precision(base["precision"], device),
     )
-
-
-def random_highlighter(input_size: int) -> Highlighter:
-    """A highlighter with He's initial weights, with which a signal passes thirteen layers: its maps are not empty."""
-    with torch.random.fork_rng():
-        torch.manual_seed(SEED)
-        model = Highlighter(input_size, shortcut_guard=True)
-        for layer in model.features:
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                assert layer.bias is not None
-                nn.init.zeros_(layer.bias)
-    return model.eval()

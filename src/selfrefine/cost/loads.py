@@ -1,29 +1,31 @@
-"""The configs behind a job, the networks that they name, and loads of these."""
+"""The configs behind a job, the networks that they name, and images that pass these."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
 
+import torch
+from torch import nn
+
+from selfrefine import networks
 from selfrefine.core import config_json
 from selfrefine.core.names import FLAW
-from selfrefine.cost.flops import Autoencoder, Classifier, Diffusion, Network, count
+from selfrefine.cost.flops import Kind, Network, count
+from selfrefine.diffusion import autoencoder
+from selfrefine.evidence.probes import VGG16_CONV4_3
+from selfrefine.highlighter.model import Highlighter
+from selfrefine.metrics import features, prompt_classifier
+from selfrefine.metrics.frechet import FID_NETWORK
+from selfrefine.networks import stable_diffusion
 from selfrefine.params import job_config
+from selfrefine.pretrained.imagenet_backbones import vgg16_features
 
-Kind = Literal["train", "evaluate", "measure"]  # measure: without gradients like evaluate, but always in float32
-TRAINING = 3  # passes of a training step: one forward, and the backward pass is two
-Params = Mapping[str, Any]
+CLASSES = 10  # that the classifier of real images tells apart; its cost hardly depends on it
+FLOAT = 4  # bytes of a weight
+STATE = 4  # copies of the weights in a training state: weights, EMA, two moments of AdamW; gradients are no part of it
 
 
-@dataclass(frozen=True)
-class Load:
-    """Images that pass a network.
-
-    Args:
-        kind: how.
-        network: which.
-        batch: images at a time.
-        images: how many in all; an image counts once for each evaluation.
-    """
+class Load(NamedTuple):
+    """Images that pass a network: how, which, how many at a time and in all, once for each evaluation."""
 
     kind: Kind
     network: Network
@@ -32,16 +34,26 @@ class Load:
 
     @property
     def flops(self) -> float:
-        """Of all images; checkpointed gradients take another forward pass."""
-        passes = TRAINING + (isinstance(self.network, Diffusion) and self.network.checkpointing)
-        return float(self.images * count(self.network).flops * (passes if self.kind == "train" else 1))
+        """Of all images."""
+        return count(self.network, self.kind, self.batch).flops * self.images / self.batch
+
+    def memory(self, dtype: torch.dtype) -> int:
+        """Bytes of weights, training state and a batch, if networks compute in `dtype` where they do not measure:
+        beside float32 autocast then keeps a copy of the weights in it.
+        """
+        counted = count(self.network, self.kind, self.batch)
+        width = FLOAT if self.kind == "measure" else dtype.itemsize
+        each = FLOAT * (STATE if self.kind == "train" else 1) + (width if width < FLOAT else 0)
+        return counted.parameters * each + counted.live_bytes * width // FLOAT
 
 
 class Run:
-    """The configs behind one job."""
+    """The configs behind one job, from the whole params with the experiment's overlay and the job's wildcards."""
 
-    def __init__(self, params: Params, names: Mapping[str, str]) -> None:
+    def __init__(self, params: Mapping[str, Any], names: Mapping[str, str]) -> None:
         self.params, self.names = params, dict(names)
+        self.size: int = self.of("prepare_data").get("size", 0)  # px of the images; 0 of a job without data set
+        self.tenth: int = params["shared"]["n_fakes"] // 10  # of each class, in a highlighter's validation or test part
 
     def of(self, stage: str, **names: str) -> dict[str, Any]:
         """The config of a stage in this job's run."""
@@ -51,35 +63,77 @@ class Run:
         """Rows that run on the job's data set with its model."""
         return job_config.selected(self.params, section, self.names["dataset"], self.names["model"])
 
-    def network(self) -> Diffusion:
-        """The diffusion network."""
-        base = self.of("train_base")
-        network, diffusion = (config_json.to_json(base[leaf]) for leaf in ("network", "diffusion"))
-        size, prompt = self.of("prepare_data")["size"], self.prompt()
-        return Diffusion(base["family"], network, diffusion, size, self.autoencoder(), prompt)
+    @property
+    def is_latent(self) -> bool:
+        """Whether the model works on latents."""
+        return job_config.is_latent(self.params, self.names["dataset"], self.names["model"])
 
-    def prompt(self) -> tuple[int, int] | None:
-        """Tokens of a caption and channels of one; None of a family that takes no prompts."""
-        if not job_config.is_prompted(self.params, self.names["dataset"], self.names["model"]):
-            return None
-        values = self.of("encode_captions")
-        return values["tokens"], self.params["text_encoders"][values["text_encoder"]]["width"]
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of what the diffusion network sees: images or latents."""
+        if not self.is_latent:
+            return self.of("train_base")["network"]["channels"], self.size, self.size
+        network = self.of("train_autoencoder")["network"]
+        side = self.size // 2 ** (len(network["block_out_channels"]) - 1)
+        return network["latent_channels"], side, side
 
-    def autoencoder(self, part: Literal["whole", "encoder", "decoder"] = "whole") -> Autoencoder | None:
-        """The first stage; None of a family that works on pixels. One from a folder is taken for that of the params."""
-        if not job_config.is_latent(self.params, self.names["dataset"], self.names["model"]):
-            return None
-        values, size = self.of("train_autoencoder"), self.of("prepare_data")["size"]
-        return Autoencoder(values["kind"], config_json.to_json(values["network"]), size, part)
+    def network(self) -> Network:
+        """The diffusion network; of text-to-image without the text encoder, which no job of it evaluates."""
+        base, shape = self.of("train_base"), self.shape()
+        prompt: tuple[int, ...] = ()
+        if job_config.is_prompted(self.params, self.names["dataset"], self.names["model"]):
+            captions = self.of("encode_captions")
+            prompt = (captions["tokens"], self.params["text_encoders"][captions["text_encoder"]]["width"])
 
-    def highlighter(self, name: str = FLAW) -> Classifier:
+        def build() -> Any:
+            if prompt:
+                unet: Any = stable_diffusion.unet(base["network"] | {"channels": shape[0]}, shape[1], prompt[1])
+            else:
+                first = self._autoencoder() if self.is_latent else None
+                unet = networks.build(base["family"], base["network"], base["diffusion"], self.size, 0, first).unet
+            if base["gradient_checkpointing"]:
+                unet.enable_gradient_checkpointing()
+            return unet
+
+        leaves = [base[leaf] for leaf in ("network", "diffusion", "gradient_checkpointing")]
+        inputs = (shape, (), *([prompt] if prompt else []))  # noisy images, times, captions
+        return Network(_name(base["family"], self.size, leaves, inputs), build, inputs)
+
+    def autoencoder(self, part: Literal["", "encoder", "decoder"] = "") -> Network:
+        """The first stage of a latent family, or one half of it; one from a folder is taken for that of the params."""
+        values = self.of("train_autoencoder")
+        name = _name(f"autoencoder {part}".strip(), self.size, values["kind"], values["network"])
+        inputs = self.shape() if part == "decoder" else (values["network"]["channels"], self.size, self.size)
+        return Network(name, lambda: getattr(self._autoencoder(), part) if part else self._autoencoder(), (inputs,))
+
+    def _autoencoder(self) -> Any:
+        values = self.of("train_autoencoder")
+        return autoencoder.build(values["kind"], values["network"], self.size, seed=0)
+
+    def highlighter(self, name: str = FLAW) -> Network:
         """A highlighter."""
-        return Classifier("highlighter", self.of("train_highlighter", highlighter=name)["input_size"])
+        size = self.of("train_highlighter", highlighter=name)["input_size"]
+        return _classifier("highlighter", size, lambda: Highlighter(size, shortcut_guard=False))
 
-    def classifier(self) -> Classifier:
+    def classifier(self) -> Network:
         """The classifier of real images."""
-        return Classifier("classifier", self.of("prepare_data")["size"])
+        return _classifier("classifier", self.size, lambda: prompt_classifier.Classifier(range(CLASSES), self.size))
 
-    def tenth(self) -> int:
-        """Images of each class in the validation or the test part of a highlighter."""
-        return int(self.params["shared"]["n_fakes"]) // 10
+
+def _name(words: str, size: int, *leaves: Any) -> str:
+    return f"{words} {size} px {config_json.to_json(list(leaves))}"
+
+
+def _classifier(name: str, size: int, build: Callable[[], nn.Module], dtype: torch.dtype = torch.float32) -> Network:
+    return Network(_name(name, size), build, ((3, size, size),), dtype, torch.channels_last)
+
+
+def feature_space(name: str, size: int = 0) -> Network:
+    """The network behind a feature space of extract_features, at its own size or another; FID's own takes bytes."""
+    kind = features.NETWORKS[name]
+    dtype = torch.uint8 if name == FID_NETWORK else torch.float32
+    return _classifier(name, size or kind.INPUT_IMAGE_SIZE, kind.build, dtype)
+
+
+def places(size: int) -> Network:
+    """VGG16 up to conv4_3, which evaluate_readouts compares places with."""
+    return _classifier("vgg16_conv4_3", size, lambda: vgg16_features()[: VGG16_CONV4_3 + 2])

@@ -1,87 +1,104 @@
-"""A plan in words: aligned columns for a terminal, plain numbers for a file."""
+"""The plan of an experiment: a line for each stage, as a table of numbers and in words."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from selfrefine.cost.estimate import Line
+import pandas as pd
+import torch
 
-HEAD = ("stage", "jobs", "FLOPs", "start", "work", "together", "recorded", "disk", "process", "networks")
+from selfrefine.cost import recorded_time
+from selfrefine.cost.loads import Load
+from selfrefine.cost.planned_jobs import Planned
+from selfrefine.cost.work import Asked
+
 LEGEND = (
     "start, work: of all jobs one after another, processes that start and end, and networks; recorded: what as many",
     "jobs took in earlier runs here. disk: what stays; a job in training holds its checkpoint beside it. Memory of one",
     "job: its process, and what networks add on the device (on a CPU in the same memory).",
 )
+SUMS, MOST = ["jobs", "flops", "start_seconds", "work_seconds", "disk_bytes"], ["process_bytes", "network_bytes"]
 
 
-def text(lines: Sequence[Line], recorded: bool) -> str:
-    """The table, one line for each stage and one for all.
+def lines(
+    params: Mapping[str, Any],
+    asked: Mapping[Planned, Asked],
+    dtype: torch.dtype,
+    start: tuple[float, int],
+    seconds: Callable[[Sequence[Load]], float],
+    root: Path,
+) -> pd.DataFrame:
+    """The stages, in the order of the workflow: stage, SUMS of all its jobs, one after another, MOST of one of them,
+    recorded_seconds of as many jobs in earlier runs, NaN without any.
 
     Args:
-        lines: of the stages.
-        recorded: whether there are records to show.
+        params: the whole params with the experiment's overlay.
+        asked: what each job asks.
+        dtype: what networks compute in.
+        start: seconds and bytes of the start-up of a job.
+        seconds: how long the loads of one job take.
+        root: the project's folder, with the benchmark files of earlier runs.
     """
-    rows = [HEAD, *(_cells(line.stage, line) for line in [*lines, total(lines)])]
-    kept = [column for column, name in enumerate(HEAD) if recorded or name != "recorded"]
-    widths = [max(len(row[column]) for row in rows) for column in kept]
-    told = []
-    for row in rows:
-        cells = [row[column] for column in kept]
-        first, *others = zip(cells, widths, strict=True)
-        told.append("  ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]))
-    return "\n".join([told[0], *told[1:-1], "-" * len(told[0]), told[-1]])
+    recorded = {
+        line["stage"]: line["seconds"] / line["jobs"] for line in recorded_time.stages(root, params["experiment"])
+    }
+    jobs = [
+        {"stage": job.stage, "jobs": 1, "start_seconds": start[0], "process_bytes": start[1]}
+        | {"flops": sum(load.flops for load in loads), "work_seconds": seconds(loads), "disk_bytes": disk}
+        | {"network_bytes": max((load.memory(dtype) for load in loads), default=0)}
+        | {"recorded_seconds": recorded.get(job.stage, float("nan"))}
+        for job, (loads, disk) in asked.items()
+    ]
+    return _together(pd.DataFrame(jobs), "stage")
 
 
-def total(lines: Sequence[Line]) -> Line:
-    """All stages: sums, and of memory the most."""
-    known = [line.recorded_seconds for line in lines if line.recorded_seconds is not None]
-    return Line(
-        stage="all",
-        jobs=sum(line.jobs for line in lines),
-        flops=sum(line.flops for line in lines),
-        start_seconds=sum(line.start_seconds for line in lines),
-        work_seconds=sum(line.work_seconds for line in lines),
-        recorded_seconds=sum(known) if len(known) == len(lines) else None,
-        disk_bytes=sum(line.disk_bytes for line in lines),
-        process_bytes=max(line.process_bytes for line in lines),
-        network_bytes=max(line.network_bytes for line in lines),
-    )
+def _together(table: pd.DataFrame, by: Any) -> pd.DataFrame:
+    """The lines of a group as one; a sum with something unknown is unknown."""
+    how: dict[str, Any] = dict.fromkeys(SUMS, "sum") | dict.fromkeys(MOST, "max")
+    how["recorded_seconds"] = lambda column: column.sum(skipna=False)
+    return table.groupby(by, sort=False).agg(how).rename_axis("stage").reset_index()
 
 
-def columns(lines: Sequence[Line]) -> Mapping[str, list[Any]]:
-    """The table of a file: numbers without units, their names say them."""
-    rows = [asdict(line) for line in lines]
-    return {name: [row[name] for row in rows] for name in rows[0]}
+def text(table: pd.DataFrame) -> str:
+    """The table of `lines`, aligned, with a line for all stages at its end; recorded seconds where there are any."""
+    lines = pd.concat([table, _together(table, lambda _row: "all")], ignore_index=True)
+    width = max(map(len, lines["stage"]))
+    shown = pd.DataFrame({"stage": lines["stage"].str.ljust(width), "jobs": lines["jobs"]})
+    shown["FLOPs"] = lines["flops"].map(scaled)
+    shown["start"], shown["work"] = (lines[f"{name}_seconds"].map(duration) for name in ("start", "work"))
+    shown["together"] = (lines["start_seconds"] + lines["work_seconds"]).map(duration)
+    if table["recorded_seconds"].notna().any():
+        shown["recorded"] = lines["recorded_seconds"].map(duration)
+    for name, column in (("disk", "disk_bytes"), ("process", "process_bytes"), ("networks", "network_bytes")):
+        shown[name] = lines[column].map(size)
+    return shown.rename(columns={"stage": "stage".ljust(width)}).to_string(index=False)
 
 
-def _cells(stage: str, line: Line) -> tuple[str, ...]:
-    recorded = "-" if line.recorded_seconds is None else duration(line.recorded_seconds)
-    spans = (duration(line.start_seconds), duration(line.work_seconds), duration(line.seconds), recorded)
-    sizes = (size(line.disk_bytes), size(line.process_bytes), size(line.network_bytes))
-    return stage, str(line.jobs), scaled(line.flops), *spans, *sizes
+def sharing(asked: Mapping[Planned, Asked]) -> str:
+    """A line on what is trained once: base models, and the refinements that would else train them again."""
+    refined = [job.names for job in asked if job.stage == "train_refined"]
+    bases = [Planned("train_base", tuple(pair for pair in names if pair[0] != "variant")) for names in refined]
+    again, once = (sum(load.flops for base in group for load in asked[base].loads) for group in (bases, set(bases)))
+    models = f"{len(set(bases))} base model{'s' * (len(set(bases)) > 1)}"
+    return f"Shared: {models} behind {len(bases)} refinements, which would else train {scaled(again - once)}FLOPs more."
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the unit that people say: "7 s", "3.5 min", "12.0 h", "4.2 d"."""
+    """Seconds in the unit that people say: "7 s", "3.5 min", "12.0 h", "4.2 d"; "-" for none."""
     for unit, length, below in (("s", 1.0, 90.0), ("min", 60.0, 5400.0), ("h", 3600.0, 172800.0)):
         if seconds < below:
             return f"{seconds / length:.{0 if unit == 's' else 1}f} {unit}"
-    return f"{seconds / 86400.0:.1f} d"
+    return f"{seconds / 86400.0:.1f} d" if seconds == seconds else "-"
 
 
-def scaled(flops: float) -> str:
-    """FLOPs with a prefix: "12.5 T", "3.25 E"; "-" for none."""
-    for prefix, factor in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9)):
-        if flops >= factor:
-            return f"{flops / factor:.3g} {prefix}"
-    return "-" if not flops else f"{flops / 1e6:.3g} M"
+def scaled(number: float, units: Sequence[str] = ("M", "G", "T", "P", "E"), step: int = 1000) -> str:
+    """A number of millions or more with its prefix, as of FLOPs: "12.5 T", "3.25 E"; "-" for none."""
+    power = 0
+    while power < len(units) - 1 and number / step ** (2 + power) >= 999.5:
+        power += 1
+    return f"{number / step ** (2 + power):.3g} {units[power]}" if number else "-"
 
 
 def size(n_bytes: float) -> str:
     """Bytes with a prefix: "3.8 MiB", "12 GiB"; "-" for none."""
-    for prefix, factor in (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-        if n_bytes >= factor:
-            return (
-                f"{n_bytes / factor:.3g} {prefix}" if n_bytes / factor < 999.5 else f"{n_bytes / factor:.0f} {prefix}"
-            )
-    return "-" if not n_bytes else f"{n_bytes:.0f} B"
+    return scaled(n_bytes, ("MiB", "GiB", "TiB"), 1024)

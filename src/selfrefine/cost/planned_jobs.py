@@ -1,6 +1,5 @@
-"""The jobs of a run, worked out from the params and the rules' paths alone: Snakemake's plan without Snakemake.
-
-Snakemake plans only what could start; an experiment whose images are not there yet has a plan here, too.
+"""The jobs of a run, worked out from the params and the rules' paths alone: Snakemake's plan without Snakemake, and of
+an experiment whose images are not there yet, too.
 """
 
 import itertools
@@ -13,8 +12,6 @@ from selfrefine.core import files
 from selfrefine.core.names import FORK
 from selfrefine.params import job_config
 
-RULES = Path("workflow", "rules")
-
 
 class Planned(NamedTuple):
     """A job: its stage and its wildcards but for the experiment."""
@@ -24,13 +21,9 @@ class Planned(NamedTuple):
 
 
 def of_params(params: Mapping[str, Any], root: Path) -> list[Planned]:
-    """All jobs of `all`, stage by stage in the order of the Snakefile.
-
-    Args:
-        params: the whole of params.yaml with the experiment's overlay.
-        root: the project's folder.
-    """
-    stages = re.findall(r'^include: "workflow/rules/(\w+)\.smk"$', _text(root / "Snakefile"), re.MULTILINE)
+    """All jobs of `all` with the whole params, stage by stage in the order of the Snakefile in the folder `root`."""
+    snakefile = files.read_bytes(root / "Snakefile").decode()
+    stages = re.findall(r'^include: "workflow/rules/(\w+)\.smk"$', snakefile, re.MULTILINE)
     kinds = [(stage, names) for stage in stages for names in wildcards(stage, root)]
     found = [
         Planned(stage, tuple(zip(names, chosen, strict=True)))
@@ -45,7 +38,8 @@ def of_params(params: Mapping[str, Any], root: Path) -> list[Planned]:
 
 def wildcards(stage: str, root: Path) -> list[tuple[str, ...]]:
     """The wildcards of each kind of job of a stage, read from the paths that its rules keep the config at."""
-    paths = re.findall(r'^ +config="(.*)/config.json",$', _text(root / RULES / f"{stage}.smk"), re.MULTILINE)
+    rules = files.read_bytes(root / "workflow" / "rules" / f"{stage}.smk").decode()
+    paths = re.findall(r'^ +config="(.*)/config.json",$', rules, re.MULTILINE)
     return sorted({tuple(name for name in re.findall(r"{(\w+)}", path) if name != "experiment") for path in paths})
 
 
@@ -71,7 +65,3 @@ def _values(params: Mapping[str, Any], stage: str, wildcard: str, dataset: str, 
             return [*selected("variants"), *selected("samplings"), FORK]
         case _:
             return selected(f"{wildcard}s")
-
-
-def _text(path: Path) -> str:
-    return files.read_bytes(path).decode()

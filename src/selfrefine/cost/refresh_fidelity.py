@@ -1,48 +1,38 @@
-"""Is the map of a cheap refresh the same map: its agreement with a map of many images and many steps (method 11.6).
-
-One pool of images is sampled for each number of steps and explained once. The means over disjoint groups of it are the
-maps that refreshes of that size would have made, and their spread is what chance does to one refresh.
+"""Is the map of a cheap refresh the same map: its agreement with a map of many images and many steps (method 11.6). The
+means over disjoint groups of a pool of images are the maps of refreshes of that size, their spread what chance does.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from selfrefine.core.errors import InputError
 from selfrefine.evidence import map_correlation
 from selfrefine.evidence.jackknife_maps import MeanMap
 from selfrefine.guidance import control_maps
-from selfrefine.metrics.intervals import Z
 
 REFERENCE, CANDIDATE = "reference", "candidate"
 FEWEST_REPEATS = 2  # groups whose standard deviation exists
-# Figures of one map against the reference; `error` is the root mean square difference in standard deviations of the
-# reference, so that it counts what is missing in r, in slope and in the mean.
-METRICS = ("r", "r_particular", "slope", "mean_ratio", "std_ratio", "error")
-ENDLESS = "r_endless"  # of a map of endlessly many images of so many steps: what the steps alone do
+NAMES = ["dataset", "model", "highlighter", "seed"]
+ENDLESS = "r_endless"  # of maps of endlessly many images: what the steps alone do
 
 
-@dataclass(frozen=True)
-class Size:
-    """What a refresh spends: DDIM steps of each image, and images."""
+class Size(NamedTuple):
+    """What a refresh spends: images, and DDIM steps of each."""
 
-    steps: int
     images: int
+    steps: int
 
     @classmethod
     def parse(cls, text: str) -> "Size":
-        """The size in a text like 64x10: 64 images of 10 steps.
-
-        Raises:
-            InputError: another text.
-        """
+        """The size in a text like 64x10: 64 images of 10 steps; another text is an InputError."""
         images, _, steps = text.partition("x")
         if not (images.isdecimal() and steps.isdecimal() and int(images) > 0 and int(steps) > 1):
             raise InputError(f"{text!r} is no size of a refresh; IMAGESxSTEPS needed, like 64x10, of 2 steps or more")
-        return cls(int(steps), int(images))
+        return cls(int(images), int(steps))
 
     def __str__(self) -> str:
         return f"{self.images} x {self.steps}"
@@ -52,21 +42,10 @@ class Size:
         """Network evaluations of one refresh, each of one image."""
         return self.images * self.steps
 
-    def cost(self, cycle: int, batch_size: int) -> float:
-        """What it adds to a step of plain training, as a share of it: n S / (3 cycle B) (design, section 8).
-
-        An update counts as three evaluations of its batch; Grad-CAM is left out.
-        """
-        return self.evaluations / (3.0 * cycle * batch_size)
-
 
 class Model(NamedTuple):
-    """A base model and a highlighter, and the maps of single images that they make.
-
-    Args:
-        names: dataset, model, highlighter, seed.
-        reference: (N, P) float32, of the reference's steps and noise of its own.
-        pools: number of steps -> (M, P) float32.
+    """A base model and a highlighter, by NAMES, and the maps of single images that they make: (N, P) float32 of the
+    reference, and for each number of steps (M, P) float32, of noise of their own.
     """
 
     names: dict[str, Any]
@@ -74,81 +53,8 @@ class Model(NamedTuple):
     pools: Mapping[int, np.ndarray]
 
 
-class Repeated(NamedTuple):
-    """A figure: its mean over repeats, its standard deviation over them (of one refresh), and how many there are."""
-
-    value: float
-    spread: float
-    repeats: int
-
-
-def group_means(single: np.ndarray, images: int) -> np.ndarray:
-    """The mean maps of disjoint groups of so many images: (M // images, P) float64; what is left over is not used."""
-    count = len(single) // images
-    groups: np.ndarray = single[: count * images].reshape(count, images, -1).mean(axis=1, dtype=np.float64)
-    return groups
-
-
-def agreement(found: np.ndarray, reference: np.ndarray, common: np.ndarray | None) -> dict[str, np.ndarray]:
-    """How the maps agree with the reference over pixels. Method 11.6.
-
-    Args:
-        found: (G, P), one map per repeat.
-        reference: (P,).
-        common: (P,), the mean map of other models, or None; `r_particular` is r with it taken from both: maps of all
-            models share much that says nothing of this one.
-
-    Returns:
-        METRICS, (G,) each; NaN where a map is constant, or nothing is to be compared.
-    """
-    away, place = found - found.mean(axis=1, keepdims=True), reference - reference.mean()
-    spread = place.std()
-    known = spread >= control_maps.CONSTANT
-    mean = reference.mean()
-    nothing = np.full(len(found), math.nan)
-    return {
-        "r": _correlation(found, reference),
-        "r_particular": nothing if common is None else _correlation(found - common, reference - common),
-        "slope": (away * place).mean(axis=1) / spread**2 if known else nothing,
-        "mean_ratio": found.mean(axis=1) / mean if mean > 0.0 else nothing,
-        "std_ratio": found.std(axis=1) / spread if known else nothing,
-        "error": np.sqrt(((found - reference) ** 2).mean(axis=1)) / spread if known else nothing,
-    }
-
-
-def _correlation(found: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Pearson's r of each map, (G, P), with one, (P,): (G,); NaN where one of them is constant."""
-    away, place = found - found.mean(axis=1, keepdims=True), reference - reference.mean()
-    spreads = away.std(axis=1), np.broadcast_to(place.std(), len(found))
-    flat = np.minimum(*spreads) < control_maps.CONSTANT
-    r: np.ndarray = np.where(flat, math.nan, (away * place).mean(axis=1) / np.where(flat, 1.0, spreads[0] * spreads[1]))
-    return r
-
-
-def repeated(values: np.ndarray) -> Repeated:
-    """Mean and standard deviation over repeats that are independent."""
-    spread = float(values.std(ddof=1)) if len(values) >= FEWEST_REPEATS else math.nan
-    return Repeated(float(values.mean()), spread, len(values))
-
-
-def stepped_up(r: float, times: float) -> float:
-    """r of two means of `times` as many images, of the r of two means of so many (Spearman 1910, Brown 1910)."""
-    return times * r / (1.0 + (times - 1.0) * r)
-
-
-def ceiling(single: np.ndarray) -> Repeated:
-    """r of the mean of these maps with that of endlessly many: the root of its reliability, which halves tell."""
-    halves = group_means(single, len(single) // 2)
-    alike = float(_correlation(halves[:1], halves[1])[0])
-    return Repeated(math.sqrt(stepped_up(max(alike, 0.0), 2.0)) if math.isfinite(alike) else math.nan, math.nan, 1)
-
-
 def check(reference: Size, candidates: Sequence[Size], pool: int) -> None:
-    """Refuses sizes that no spread could be told of.
-
-    Raises:
-        InputError: no candidate, too small a pool, or a reference of one image.
-    """
+    """Refuses, by an InputError, no candidate, too small a pool for a spread, or a reference of one image."""
     if not candidates:
         raise InputError("no candidates given; name some, like 64x10")
     if reference.images < 2:
@@ -161,54 +67,82 @@ def check(reference: Size, candidates: Sequence[Size], pool: int) -> None:
         )
 
 
-def lines(models: Sequence[Model], reference: Size, candidates: Sequence[Size]) -> list[dict[str, Any]]:
-    """The lines of fidelity.csv: one for each model, size and figure.
+def group_means(single: np.ndarray, images: int) -> np.ndarray:
+    """The mean maps of disjoint groups of so many images: (M // images, P) float64; what is left over is not used."""
+    count = len(single) // images
+    groups: np.ndarray = single[: count * images].reshape(count, images, -1).mean(axis=1, dtype=np.float64)
+    return groups
 
-    `spread` is the standard deviation over `repeats`, so of what one refresh gives; of r_endless, which is one figure
-    of the whole pool, its standard error over images. The reference's r is its own ceiling.
 
-    Args:
-        models: each with a pool for every candidate's steps.
-        reference: its size.
-        candidates: theirs.
+def agreement(found: np.ndarray, reference: np.ndarray, common: np.ndarray | None) -> dict[str, np.ndarray]:
+    """How maps (G, P) agree with the reference (P,) over pixels: (G,) each. Method 11.6.
 
-    Raises:
-        InputError: models whose maps have several sizes, so that they have no mean map.
+    `r_particular` is r with `common`, the mean map (P,) of other models, taken from both, since maps of all models
+    share much that says nothing of this one. `error` is the root mean square difference in standard deviations of the
+    reference: it counts what is missing in r, in slope and in the mean. NaN where a map is constant, or none is common.
+    """
+    place = reference - reference.mean()
+    deviation = place.std() if place.std() >= control_maps.CONSTANT else math.nan
+    common = np.full(len(reference), math.nan) if common is None else common
+    return {
+        "r": correlation(found, reference),
+        "r_particular": correlation(found - common, reference - common),
+        "slope": (found * place).mean(axis=1) / deviation**2,
+        "mean_ratio": found.mean(axis=1) / (reference.mean() or math.nan),
+        "std_ratio": found.std(axis=1) / deviation,
+        "error": np.sqrt(((found - reference) ** 2).mean(axis=1)) / deviation,
+    }
+
+
+def correlation(found: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Pearson's r over pixels of each map, (G, P), with one, (P,): (G,); NaN where one of them is constant."""
+    deviations = np.stack([found.std(axis=1), np.full(len(found), reference.std())])
+    deviations[deviations < control_maps.CONSTANT] = math.nan
+    r: np.ndarray = (found * (reference - reference.mean())).mean(axis=1) / deviations.prod(axis=0)
+    return r
+
+
+def ceiling(single: np.ndarray) -> float:
+    """r of the mean of these maps with that of endlessly many: the root of its reliability, which is that of halves
+    stepped up to twice as many images (Spearman 1910, Brown 1910).
+    """
+    alike = max(map_correlation.reliability(MeanMap(single, REFERENCE), len(single) // 2).value, 0.0)
+    return math.sqrt(2.0 * alike / (1.0 + alike))
+
+
+def lines(models: Sequence[Model], reference: Size, candidates: Sequence[Size]) -> pd.DataFrame:
+    """fidelity.csv: a line for each model, size and figure (metric), of which `value` is the mean over `repeats` and
+    `spread` the standard deviation, so of what one refresh gives. The reference's r is its own ceiling. Models whose
+    maps have several sizes, so that they have no mean map, are an InputError.
     """
     means = [model.reference.mean(axis=0, dtype=np.float64) for model in models]
     if len({len(mean) for mean in means}) > 1:
-        told = ", ".join(f"{model.names['dataset']} {len(mean)} px" for model, mean in zip(models, means, strict=True))
-        raise InputError(f"maps of several sizes have no mean map ({told} in all); name data sets of one size")
-    return [
-        {**model.names, "images": size.images, "steps": size.steps, "evaluations": size.evaluations}
-        | {"role": role, "metric": metric, **figure._asdict()}
-        for number, model in enumerate(models)
-        for role, size, metric, figure in _figures(
-            model, means[number], _mean_of_others(means, number), reference, candidates
-        )
-    ]
+        sizes = ", ".join(f"{model.names['dataset']} {len(mean)} px" for model, mean in zip(models, means, strict=True))
+        raise InputError(f"maps of several sizes have no mean map ({sizes} in all); name data sets of one size")
+    found = []
+    for number, (names, single, pools) in enumerate(models):
+        others = [
+            mean for other, mean in enumerate(means) if other != number
+        ]  # its own noise would stand on both sides
+        common = np.mean(others, axis=0) if others else None
+        figures = [(REFERENCE, reference, "r", np.array([ceiling(single)]))]
+        for size in candidates:
+            agrees = agreement(group_means(pools[size.steps], size.images), means[number], common)
+            maps = MeanMap(pools[size.steps], CANDIDATE), MeanMap(single, REFERENCE)
+            agrees[ENDLESS] = np.array([map_correlation.correlation(*maps).value])
+            figures += [(CANDIDATE, size, metric, values) for metric, values in agrees.items()]
+        for role, size, metric, values in figures:
+            spread = float(values.std(ddof=1)) if len(values) >= FEWEST_REPEATS else math.nan
+            line = names | {"role": role, **size._asdict(), "evaluations": size.evaluations, "metric": metric}
+            found.append(line | {"value": float(values.mean()), "spread": spread, "repeats": len(values)})
+    return pd.DataFrame(found)
 
 
-def _mean_of_others(means: Sequence[np.ndarray], number: int) -> np.ndarray | None:
-    """The mean map of all models but one, whose own noise would else stand on both sides; None of a single model."""
-    others = [mean for other, mean in enumerate(means) if other != number]
-    return np.mean(others, axis=0) if others else None
-
-
-def _figures(
-    model: Model, mean: np.ndarray, common: np.ndarray | None, reference: Size, candidates: Sequence[Size]
-) -> Iterator[tuple[str, Size, str, Repeated]]:
-    """Role, size, metric and figure of one model."""
-    yield REFERENCE, reference, "r", ceiling(model.reference)
-    endless = {steps: _endless(pool, model.reference) for steps, pool in model.pools.items()}
-    for size in candidates:
-        found = agreement(group_means(model.pools[size.steps], size.images), mean, common)
-        for metric in METRICS:
-            yield CANDIDATE, size, metric, repeated(found[metric])
-        yield CANDIDATE, size, ENDLESS, endless[size.steps]
-
-
-def _endless(pool: np.ndarray, reference: np.ndarray) -> Repeated:
-    """r of endlessly many images of so many steps with endlessly many of the reference's, and its standard error."""
-    found = map_correlation.correlation(MeanMap(pool, CANDIDATE), MeanMap(reference, REFERENCE))
-    return Repeated(found.value, (found.high - found.low) / (2.0 * Z), 1)
+def over_models(table: pd.DataFrame, role: str) -> dict[Size, dict[str, tuple[float, float]]]:
+    """Sizes of a role -> figure -> mean over models, and root mean square of the spreads, of lines of fidelity.csv."""
+    found: dict[Size, dict[str, tuple[float, float]]] = {}
+    groups: Any = table[table["role"] == role].groupby(["images", "steps", "metric"], sort=False)
+    for (images, steps, metric), group in groups:
+        spread = math.sqrt((group["spread"] ** 2).mean(skipna=False))
+        found.setdefault(Size(images, steps), {})[metric] = group["value"].mean(skipna=False), spread
+    return found
