@@ -117,7 +117,7 @@ def _paper_fid(line: Line) -> str:
 
 def paper_change(space: pd.DataFrame, reference: str) -> list[float]:
     """Difference of logarithms of the paper's FID to the reference; NaN for itself and where the paper has none."""
-    base = space.loc[space["row"] == reference, "paper"].iloc[0]
+    base = next(iter(space.loc[space["row"] == reference, "paper"]), math.nan)
     return list(np.where(space["row"] == reference, math.nan, np.log(space["paper"] / base)))
 
 

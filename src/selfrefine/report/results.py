@@ -25,6 +25,11 @@ METRICS = [  # of the frame of metrics; `stage` is the input of make_tables that
 FLAW_MAP = "mfam"
 R = "r"  # of a map with the flaw map: the metric that correlations have in the frame
 STATISTICS = ("mean", "std", "r_mfam", "r_first")  # columns of refreshes.csv that are printed
+RUN = [  # of the frame of refinements
+    *("dataset", "model", "variant", "seed", "map", "leaves", "n_maps"),
+    *(f"map_{column}" for column in STATISTICS),
+    *("slope_predicted", "r_first", "r_first_least"),
+]
 FIRST_STAGES = {"VQModel": "VQ", "AutoencoderKL": "KL"}
 FIRST_STAGE = ["dataset", "model", "kind", "f", "latent_channels", "codes", "origin"]
 TRAINED, GIVEN = "trained here", "given"
@@ -150,7 +155,7 @@ def _with_the_flaw_map(correlations: pd.DataFrame) -> pd.DataFrame:
 
 def runs(read: Iterable[tuple[Mapping[str, Any], pd.DataFrame]]) -> pd.DataFrame:
     """A frame with a line for each refinement, of its config.json and refreshes.csv."""
-    return pd.DataFrame([_run(config, refreshes) for config, refreshes in read])
+    return pd.DataFrame([_run(config, refreshes) for config, refreshes in read], columns=RUN)
 
 
 def _run(config: Mapping[str, Any], refreshes: pd.DataFrame) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def series(all_arms: pd.DataFrame) -> pd.DataFrame:
     found = []
     for factor in FACTORS:
         part = all_arms.assign(factor=factor, setting=[values.get(factor) for values in all_arms["values"].tolist()])
-        part = part[[bool(setting) for setting in part["setting"]]]  # the logarithm of a weight of 0 has no place
+        part = part.loc[[bool(setting) for setting in part["setting"]]]  # the logarithm of a weight of 0 has no place
         part = part.assign(setting=part["setting"].astype(float), alike=[_alike(arm) for arm in part.itertuples()])
         part = part[part.groupby("alike")["setting"].transform("nunique") > 1]
         firsts = part.drop_duplicates("alike")
