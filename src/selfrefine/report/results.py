@@ -4,13 +4,13 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import pandas as pd
 
 from selfrefine.core import files
+from selfrefine.core.errors import InputError
 from selfrefine.core.names import FLAW
 from selfrefine.report import paper_values, seed_statistics
 from selfrefine.report.paper_values import PAPER_DATASETS
@@ -22,6 +22,7 @@ METRICS = [  # of the frame of metrics; `stage` is the input of make_tables that
     *("stage", "dataset", "model", "mask", "pixels", "variant", "network", "metric", "seed"),
     *("value", "low", "high", "n_images"),
 ]
+STAGES = ("generation", "highlighter", "correlations", "maps", "readouts", "inpainting", "prompts", "round_trips")
 FLAW_MAP = "mfam"
 R = "r"  # of a map with the flaw map: the metric that correlations have in the frame
 STATISTICS = ("mean", "std", "r_mfam", "r_first")  # columns of refreshes.csv that are printed
@@ -130,18 +131,41 @@ class Results:
         )
 
 
-def read_metrics(paths: Mapping[str, Iterable[Path]]) -> pd.DataFrame:
-    """One frame of columns METRICS, in the order of the files.
+def read(inputs: Mapping[str, Any], *, judgement: Judgement, **words: Any) -> Results:
+    """The results in the files of make_tables.
 
     Args:
-        paths: stage -> its tidy tables; those of `correlations` become lines of metric R, one for each other map.
+        inputs: name of an input -> its paths.
+        judgement: how differences are judged.
+        words: the other arguments of `Results`.
+
+    Raises:
+        InputError: the primary network was not measured.
     """
-    tables = [files.read_table(path).assign(stage=stage) for stage, some in paths.items() for path in some]
-    return tidy(tables)
+    found = tidy(files.read_table(path).assign(stage=stage) for stage in STAGES for path in inputs[stage])
+    networks = sorted(found.loc[found["stage"] == "generation", "network"].unique())
+    if judgement.primary_network not in networks:
+        raise InputError(
+            f"params.yaml: make_tables.primary_network is {judgement.primary_network!r}; "
+            f"measured: {', '.join(networks)}"
+        )
+    configs, refreshes = map(files.read_json, inputs["refined"]), map(files.read_table, inputs["refreshes"])
+    folders = [files.read_json(folder / "config.json") for folder in inputs["autoencoders"]]
+    return Results(
+        metrics=found,
+        runs=runs(zip(configs, refreshes, strict=True)),
+        first_stages=first_stages(zip(map(files.read_json, inputs["first_stages"]), folders, strict=True)),
+        paper=files.read_table(inputs["paper"]),
+        judgement=judgement,
+        **words,
+    )
 
 
 def tidy(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Tables with a column `stage` as one frame of columns METRICS."""
+    """Tables with a column `stage` as one frame of columns METRICS.
+
+    Those of correlations become lines of metric R, one for each other map than the flaw map.
+    """
     found = [_with_the_flaw_map(table) if "one" in table else table for table in tables]
     return pd.concat([table.reindex(columns=METRICS).astype({"mask": object, "pixels": object}) for table in found])
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from selfrefine.core import files
-from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
 from selfrefine.metrics.contrasts import second_samplers
 from selfrefine.report import dvc_metrics, results
@@ -14,35 +13,8 @@ from selfrefine.report.figures import forest_plot, style
 from selfrefine.report.figures import sweep as figures_sweep
 from selfrefine.report.results import Results
 from selfrefine.report.seed_statistics import Judgement
-from selfrefine.report.tables import (
-    autoencoders,
-    contrasts,
-    contrasts_page,
-    dose_response,
-    map_validity,
-    sweep,
-    table1,
-    table2,
-    table3,
-    table4,
-    table5,
-    table6,
-    table7,
-)
-
-STAGES = ("generation", "highlighter", "correlations", "maps", "readouts", "inpainting", "prompts", "round_trips")
-TABLES = {  # name of the files -> lines, page
-    "table1": (table1.lines, table1.page),
-    "table2": (table2.lines, table2.page),
-    "table3": (table3.lines, table3.page),
-    "table4": (table4.lines, table4.page),
-    "table5": (table5.lines, table5.page),
-    "table6": (table6.lines, table6.page),
-    "table7": (table7.lines, table7.page),
-    "maps": (map_validity.lines, map_validity.page),
-    "controls": (contrasts.lines, contrasts_page.page),
-    "sweep": (sweep.lines, sweep.page),
-}
+from selfrefine.report.tables import autoencoders, dose_response
+from selfrefine.report.tables.every_table import TABLES
 
 
 @dataclass(frozen=True)
@@ -117,10 +89,10 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Assembles and writes the tables, those of the sweep and of controls also drawn."""
     found, outputs = read(job), job.outputs
     tables = {name: lines(found) for name, (lines, _) in TABLES.items()}
-    pages = {name: TABLES[name][1](table, found) for name, table in tables.items()}
-    for name, page in pages.items():
-        files.write_table(getattr(outputs, f"{name}_csv"), tables[name])
-        files.write_text(getattr(outputs, f"{name}_md"), page)
+    pages = {name: page(tables[name], found) for name, (_, page) in TABLES.items()}
+    for name, table in tables.items():
+        files.write_table(getattr(outputs, f"{name}_csv"), table)
+        files.write_text(getattr(outputs, f"{name}_md"), pages[name])
     files.write_table(outputs.autoencoder_csv, autoencoders.lines(found))
     strengths = dose_response.lines(tables["controls"], found)
     files.write_table(outputs.strength_csv, strengths)
@@ -132,36 +104,18 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
 
 
 def read(job: Job[Config, Inputs, Outputs]) -> Results:
-    """Reads all that was measured."""
-    config, inputs = job.config, job.inputs
-    metrics = results.read_metrics({stage: getattr(inputs, stage) for stage in STAGES})
-    networks = sorted(metrics.loc[metrics["stage"] == "generation", "network"].unique())
-    if config.primary_network not in networks:
-        raise InputError(
-            f"params.yaml: make_tables.primary_network is {config.primary_network!r}; measured: {', '.join(networks)}"
-        )
-    runs = zip(inputs.refined, inputs.refreshes, strict=True)
-    first_stages = zip(inputs.first_stages, inputs.autoencoders, strict=True)
-    return Results(
-        metrics=metrics,
-        runs=results.runs([(files.read_json(path), files.read_table(refreshes)) for path, refreshes in runs]),
-        first_stages=results.first_stages(
-            [(files.read_json(path), files.read_json(folder / "config.json")) for path, folder in first_stages]
-        ),
-        paper=files.read_table(inputs.paper),
-        judgement=Judgement(
-            config.reference,
-            config.equivalence_margin,
-            config.minimum_seeds,
-            config.primary_network,
-            config.confirmatory,
-            second_samplers(config.rows["samplings"]),
-        ),
-        rows=config.rows,
-        select=config.select,
-        experiment=config.experiment,
-        map_of=config.map_of,
+    """All that was measured, and how it is judged."""
+    config = job.config
+    judgement = Judgement(
+        config.reference,
+        config.equivalence_margin,
+        config.minimum_seeds,
+        config.primary_network,
+        config.confirmatory,
+        second_samplers(config.rows["samplings"]),
     )
+    words = {name: getattr(config, name) for name in ("rows", "select", "experiment", "map_of")}
+    return results.read(vars(job.inputs), judgement=judgement, **words)
 
 
 if __name__ == "__main__":
