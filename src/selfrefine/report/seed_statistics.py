@@ -188,4 +188,5 @@ def _notes(table: pd.DataFrame, reference: str) -> pd.DataFrame:
     forks = forks[gains > PLATEAU].assign(variant=reference, gain=100.0 * gains)
     lower = [f"{distance_name(line['network'])} {line['gain']:.0f} % lower than at the fork" for line in records(forks)]
     note = [f"still improving: {words}; a longer base phase is needed to judge" for words in lower]
-    return forks.loc[:, ROW].assign(note=pd.Series(note, index=forks.index, dtype=object))
+    places: pd.DataFrame = forks[ROW]
+    return places.assign(note=pd.Series(note, index=forks.index, dtype=object))

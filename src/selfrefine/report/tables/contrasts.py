@@ -123,8 +123,10 @@ def map_statistics(runs: pd.DataFrame) -> pd.DataFrame:
 def _readouts(metrics: pd.DataFrame) -> pd.DataFrame:
     """Slope, place and critic of each row, with their intervals: over seeds, of one seed over images."""
     taken = metrics[metrics["metric"].isin(READOUTS)].replace({"metric": READOUTS}).rename(columns={"variant": "row"})
-    figures = over_seeds(taken, [*ROW, "metric"]).rename(columns={"value": ""})
-    wide = figures.pivot(index=ROW, columns="metric", values=["", "low", "high"])
-    wide.columns = pd.Index([f"{name}_{end}".rstrip("_") for end, name in wide.columns.to_list()])
-    names = [f"{name}{end}" for name in READOUTS.values() for end in ("", "_low", "_high")]
-    return wide.reindex(columns=names).reset_index()
+    figures = over_seeds(taken, [*ROW, "metric"])
+    found = figures[ROW].drop_duplicates()
+    for name in READOUTS.values():
+        ends = {"value": name, "low": f"{name}_low", "high": f"{name}_high"}
+        of_name = figures[figures["metric"] == name].rename(columns=ends)
+        found = found.merge(of_name[[*ROW, *ends.values()]], on=ROW, how="left")
+    return found

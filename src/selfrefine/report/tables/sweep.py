@@ -84,8 +84,8 @@ def series(all_arms: pd.DataFrame) -> pd.DataFrame:
         part = part.loc[[bool(setting) for setting in part["setting"]]]  # the logarithm of a weight of 0 has no place
         part = part.assign(setting=part["setting"].astype(float), alike=[_alike(arm) for arm in part.itertuples()])
         part = part[part.groupby("alike")["setting"].transform("nunique") > 1]
-        firsts = part.drop_duplicates("alike")
-        names = {first.alike: _name(first, firsts) for first in firsts.itertuples()}
+        firsts: list[Any] = list(part.drop_duplicates("alike").itertuples())
+        names = {first.alike: _name(first, firsts) for first in firsts}
         part = part.assign(series=part["alike"].map(names))
         found += [group.sort_values("setting", kind="stable") for _, group in part.groupby("alike", sort=False)]
     return pd.concat(found) if found else all_arms.assign(factor="", series="", setting=0.0).iloc[:0]
@@ -103,7 +103,7 @@ def _place(arm: Any) -> tuple[str, str]:
     return arm.dataset, arm.family if arm.factor == RATIO else arm.model
 
 
-def _name(arm: Any, firsts: pd.DataFrame) -> str:
+def _name(arm: Any, firsts: list[Any]) -> str:
     """Process and map of a series, and what else tells it from others of its factor, process and map.
 
     Args:
@@ -115,7 +115,7 @@ def _name(arm: Any, firsts: pd.DataFrame) -> str:
         parts.append(arm.model)
     twins = [
         other.values
-        for other in firsts.itertuples()
+        for other in firsts
         if (*_place(other), other.process, other.map) == (*_place(arm), arm.process, arm.map)
     ]
     moved = (arm.factor, "steps")

@@ -84,12 +84,10 @@ def page(table: pd.DataFrame, results: Results) -> str:
     parts.append("".join(f"- {words}\n" for words in _families(table, titles, results)))
     for network, space in markdown.feature_spaces(table, results.judgement.primary_network):
         names, run = space["model"].map(titles), space["n_seeds"] > 0
-        lead: markdown.Columns = {
-            "": names.where(space["row"] == BASELINE, "Self-refining " + names),
-            "Variant": space["variant"].map(titles).where(run, NOT_RUN),
-        }
+        variants = space["variant"].map(titles).where(run, NOT_RUN)
+        lead = {"": names.where(space["row"] == BASELINE, "Self-refining " + names), "Variant": variants}
         parts += [f"### Features of `{network}`\n", markdown.distances_table(space, lead)]
-        parts += markdown.notes(space.assign(title=names + ": " + lead["Variant"])[run], "{title}")
+        parts += markdown.notes(space.assign(title=names + ": " + variants)[run], "{title}")
     parts.append(markdown.verdict_words(table, results.judgement, results.reference))
     return "\n".join(parts) + autoencoders.section(autoencoders.lines(results), results.titles)
 
