@@ -25,17 +25,17 @@ all: ready
 	@snakemake --cores 1 --resources gpu=1 all $(CONFIG)
 
 readme: ready
-	@python -m selfrefine.commands.readme
+	@selfrefine readme
 
 # TFLOPS=100 assumes a rate; without it this machine is measured.
 plan: ready
-	@python -m selfrefine.commands.plan $(if $(EXPERIMENT),--experiment $(EXPERIMENT)) $(if $(TFLOPS),--tflops $(TFLOPS))
+	@selfrefine plan $(if $(EXPERIMENT),--experiment $(EXPERIMENT)) $(if $(TFLOPS),--tflops $(TFLOPS))
 
 photographs: ready
-	@python -m selfrefine.commands.fetch_photographs $(if $(EXPERIMENT),--experiment $(EXPERIMENT))
+	@selfrefine photographs $(if $(EXPERIMENT),--experiment $(EXPERIMENT))
 
 bench: ready
-	@python -m selfrefine.commands.bench
+	@selfrefine bench
 
 report: ready
 	@snakemake all $(CONFIG) --report report.html
@@ -68,9 +68,10 @@ workflow: ready-to-test
 	@echo "Workflow and fault tests: the smoke experiment is run once and copied"
 	@pytest -m slow
 
-# The console script is ours (src/selfrefine/commands/snakemake.py); a reinstalled Snakemake puts its own in its place.
+# Both console scripts must be ours (pyproject.toml): a reinstalled Snakemake puts its own in the place of one.
 ready: $(VENV)/.installed
-	@grep -q selfrefine "$(VENV)/bin/snakemake" || $(PIP) install -qq --no-deps --force-reinstall --editable .
+	@grep -qs selfrefine.commands "$(VENV)/bin/snakemake" && grep -qs selfrefine.commands "$(VENV)/bin/selfrefine" \
+	  || $(PIP) install -qq --no-deps --force-reinstall --editable .
 
 ready-to-test: $(VENV)/.installed-for-tests ready
 

@@ -1,18 +1,18 @@
 """The study of cheap maps on a finished run, from the command line to table, page and figure."""
 
 import shutil
-import sys
 
 import pandas as pd
 import pytest
 
 from selfrefine import networks
-from selfrefine.commands import fidelity
+from selfrefine.commands import fidelity, main
 from selfrefine.core.errors import InputError
 from tests.support import tiny
+from tests.support.command import refused
 
 SIZES = "--reference 8x4 --pool 4 --candidates 2x4 2x2"
-WORDS = f"{SIZES} --device cpu --precision float32".split()
+WORDS = f"fidelity {SIZES} --device cpu --precision float32".split()
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +41,8 @@ def project(finished, tmp_path, monkeypatch):
     return root
 
 
-def command(monkeypatch, *words):
-    monkeypatch.setattr(sys, "argv", ["fidelity", *WORDS, *words])
-    fidelity.main()
-
-
-def test_table_page_and_figure_are_written_and_nothing_is_left(project, monkeypatch, capsys):
-    command(monkeypatch)
+def test_table_page_and_figure_are_written_and_nothing_is_left(project, capsys):
+    main.main(WORDS)
     table = pd.read_csv(project / "results/bench/fidelity.csv")
     assert set(table["dataset"]) == {"shapes"}
     assert set(table["seed"]) == {0, 1}
@@ -58,7 +53,7 @@ def test_table_page_and_figure_are_written_and_nothing_is_left(project, monkeypa
     assert "2 base models, 56 network evaluations each" in capsys.readouterr().out
     assert not (project / "scratch/bench/fidelity").exists()
     first = (project / "results/bench/fidelity.csv").read_bytes()
-    command(monkeypatch)
+    main.main(WORDS)
     assert (project / "results/bench/fidelity.csv").read_bytes() == first
 
 
@@ -90,11 +85,9 @@ def test_a_data_set_without_models_is_told(finished):
         (("--reference", "2x400"), "400 steps asked for, but the model has 20 timesteps"),
     ],
 )
-def test_bad_words_end_in_one_line(finished, monkeypatch, words, told):
+def test_bad_words_end_in_one_line(finished, monkeypatch, capsys, words, told):
     monkeypatch.chdir(finished)
-    with pytest.raises(SystemExit) as ended:
-        command(monkeypatch, *words)
-    assert str(ended.value).startswith("fidelity: ")
-    assert told in str(ended.value)
-    assert "\n" not in str(ended.value)
+    line = refused([*WORDS, *words], capsys)
+    assert line.startswith("selfrefine fidelity: ")
+    assert told in line
     assert not (finished / "results").exists()

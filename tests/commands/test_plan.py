@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from selfrefine.commands import plan
+from selfrefine.commands import main, plan
 from selfrefine.core import files
 from selfrefine.core.errors import InputError
 from selfrefine.cost import estimate, machine_rates, planned_jobs
 from selfrefine.cost.machine_rates import Start
 from selfrefine.params import experiment, job_config
+from tests.support.command import refused, words
 
 ROOT = Path(__file__).resolve().parents[2]
 START = Start(2.0, 500 * 2**20)
@@ -31,7 +32,7 @@ def smoke():
 
 
 def test_the_plan_at_a_given_rate_in_words_and_as_a_file(tmp_path, capsys):
-    plan.main(["--experiment", "smoke", "--tflops", "0.5", "--csv", str(tmp_path / "plan.csv")])
+    main.main(words("plan", experiment="smoke", tflops=0.5, csv=tmp_path / "plan.csv"))
     told, written = capsys.readouterr().out, files.read_table(tmp_path / "plan.csv")
     assert "Plan of experiment smoke, at 0.5 TFLOP/s" in told
     for line in written.to_dict("records"):
@@ -80,16 +81,15 @@ def test_a_folder_that_is_not_there_is_no_reason_not_to_plan(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("options", "message"),
     [
-        (["--experiment", "smok"], "make plan: smok is no file of experiments/; did you mean smoke?"),
-        (["--tflops", "0"], "make plan: --tflops is 0; allowed: more than 0"),
-        (["--tflops", "nan"], "make plan: --tflops is nan; allowed: more than 0"),
+        ({"experiment": "smok"}, "smok is no file of experiments/; did you mean smoke?"),
+        ({"tflops": 0}, "--tflops: 0 given; allowed: numbers above 0"),
+        ({"tflops": "nan"}, "--tflops: nan given; allowed: numbers above 0"),
     ],
 )
-def test_what_is_wrong_is_one_line(given, told):
-    with pytest.raises(SystemExit, match=re.escape(told)):
-        plan.main(given)
+def test_what_is_wrong_is_one_line(options, message, capsys):
+    assert refused(words("plan", **options), capsys).startswith(f"selfrefine plan: {message}")
 
 
 def test_wrong_params_are_refused(tmp_path):

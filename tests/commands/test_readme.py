@@ -75,7 +75,11 @@ def test_time_is_that_of_the_experiment_and_of_fetching(project):
     ]
 
 
-def test_what_is_missing_is_told(project):
+def test_what_is_missing_is_told_and_nothing_is_copied(project):
+    (project / "results" / "tables" / "embedded" / "forest.png").unlink()
+    with pytest.raises(InputError, match=r"forest\.png: no such file; run `make all EXPERIMENT=embedded` first"):
+        readme.write(project, "embedded")
+    assert not (project / "docs").exists()
     with pytest.raises(InputError, match="no benchmark of experiment small; run `make all` first"):
         readme.time_table(project / "elsewhere", "small")
     (project / "README.md").write_text("no block")

@@ -1,5 +1,6 @@
 """Jobs forked from a server: the real module in a package whose slow import and whose one stage tell what happens."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from selfrefine.commands import run_stage
+from selfrefine.params import code_digest
 
 pytestmark = pytest.mark.skipif(not run_stage.FORKS, reason="jobs are forked on Linux only")
 
@@ -69,7 +71,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
         path = package / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    shutil.copy(str(run_stage.__file__), package / "commands")
+    for name in ("commands/run_stage.py", "core/errors.py", "params/code_digest.py", "params/code_texts.py"):
+        (package / name).parent.mkdir(exist_ok=True)
+        shutil.copy(Path(run_stage.__file__).parents[1] / name, package / name)
     own = {"PYTHONPATH": str(tmp_path / "source"), "IMPORTS": str(tmp_path / "imports"), "COLOUR": "blue"}
     return {key: value for key, value in os.environ.items() if key != run_stage.SERVER} | own
 
@@ -186,6 +190,19 @@ def test_without_a_server_of_its_packages_a_command_does_the_job_itself(environm
         assert started(process) == str(process.pid)
         assert process.stdout.read() == "1\n"
     assert process.returncode == 7
+
+
+@pytest.mark.parametrize("server", [True, False])
+def test_a_stage_is_given_the_digests_of_its_modules_if_they_are_those_of_its_code(environment, tmp_path, server):
+    source = tmp_path / "source"
+    code, digests = code_digest.digest("probe", source=source), code_digest.modules("probe", source=source)
+    assert "stages/probe.py" in digests
+    commands = [f"{JOB} tell --code {code}", f"{JOB} tell --code {code[::-1]}"]
+    alone = "" if server else f"{run_stage.SERVER}= "
+    told = run(environment, *(alone + command for command in commands)).stdout
+    known, other = (line for line in told.splitlines() if not line.startswith("code"))
+    assert f"['tell', '--code', '{code}', '--modules', '{json.dumps(digests)}']" in known
+    assert "--modules" not in other
 
 
 def test_numpy_has_one_thread_in_every_job_whatever_was_set(environment):

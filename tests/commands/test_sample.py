@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+import torch
 
 from selfrefine import networks
 from selfrefine.commands import sample
 from selfrefine.core import arrays
-from selfrefine.core.errors import InputError
 from selfrefine.stages import generate_samples
 from tests.support import tiny
+from tests.support.command import QUICK, picture, refused, words
 
 
 @pytest.fixture(scope="module")
@@ -19,17 +19,11 @@ def folder(tmp_path_factory):
     return found / "pipeline"
 
 
-def run(folder, out, **others):
-    words = {"pipeline": folder, "out": out, "steps": 4, "device": "cpu", "precision": "float32"} | others
-    sample.write(sample.parser().parse_args([part for k, v in words.items() for part in (f"--{k}", str(v))]))
-    return np.asarray(Image.open(out))
-
-
 def test_the_images_are_those_that_the_workflow_makes_of_the_seed(folder, tmp_path):
     job = tiny.samples_job(folder, tmp_path, n_images=3, chunk_size=3)
     generate_samples.run(job)
     known = arrays.read_images(job.outputs.images)
-    made = run(folder, tmp_path / "made.png", images=3)
+    made = picture("sample", pipeline=folder, out=tmp_path / "made.png", images=3)
     assert made.shape == (2 * tiny.SIZE, 2 * tiny.SIZE, 3)
     assert np.array_equal(made[: tiny.SIZE, : tiny.SIZE], known[0])
     assert np.array_equal(made[: tiny.SIZE, tiny.SIZE :], known[1])
@@ -38,10 +32,13 @@ def test_the_images_are_those_that_the_workflow_makes_of_the_seed(folder, tmp_pa
 
 
 def test_another_seed_is_another_image(folder, tmp_path):
-    first = run(folder, tmp_path / "first.png")
+    first, again, other = (
+        picture("sample", pipeline=folder, out=tmp_path / f"{number}.png", seed=seed)
+        for number, seed in enumerate((0, 0, 1))
+    )
     assert first.shape == (tiny.SIZE, tiny.SIZE, 3)
-    assert np.array_equal(run(folder, tmp_path / "again.png"), first)
-    assert not np.array_equal(run(folder, tmp_path / "other.png", seed=1), first)
+    assert np.array_equal(again, first)
+    assert not np.array_equal(other, first)
 
 
 @pytest.mark.parametrize(("count", "rows", "columns"), [(1, 1, 1), (2, 1, 2), (4, 2, 2), (5, 2, 3), (12, 3, 4)])
@@ -53,23 +50,30 @@ def test_a_sheet_is_about_square_and_holds_every_image(count, rows, columns):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("options", "message"),
     [
-        ({"prompt": "a boot"}, r"pipeline: was trained without captions; leave --prompt away"),
-        ({"guidance": 3.0}, r"pipeline: was trained without captions; leave --guidance away"),
-        ({"steps": 21}, "--steps is 21; 2 to 20 needed"),
-        ({"steps": 1}, "--steps is 1; 2 to 20 needed"),
-        ({"images": 0}, "--images is 0; at least 1 needed"),
-        ({"pipeline": "nowhere"}, "nowhere: not a folder sealed"),
+        ({"prompt": "a boot"}, "pipeline: was trained without captions; leave --prompt away"),
+        ({"guidance": 3.0}, "pipeline: was trained without captions; leave --guidance away"),
+        ({"guidance": -1}, "--guidance: -1 given; allowed: numbers from 0 on"),
+        ({"steps": 21}, "--steps is 21; 2 to 20 needed by the pipeline"),
+        ({"steps": 1}, "--steps: 1 given; allowed: whole numbers from 2 on"),
+        ({"images": 0}, "--images: 0 given; allowed: whole numbers from 1 on"),
+        ({"seed": -1}, "--seed: -1 given; allowed: whole numbers from 0 on"),
+        ({"pipeline": "nowhere"}, "nowhere: no such folder; --pipeline names one that a run made"),
+        ({"pipeline": "/"}, "/: not a folder sealed"),
+        ({"out": "made.jpg"}, "--out: made.jpg given; allowed: a name that ends in .png"),
     ],
 )
-def test_what_does_not_fit_is_one_line(folder, tmp_path, words, told):
-    with pytest.raises(InputError, match=told) as error:
-        run(folder, tmp_path / "made.png", **words)
-    assert "\n" not in str(error.value)
-    assert not (tmp_path / "made.png").exists()
+def test_what_does_not_fit_is_one_line(folder, tmp_path, monkeypatch, capsys, options, message):
+    monkeypatch.chdir(tmp_path)
+    given = words("sample", **{"pipeline": folder, "out": "made.png"} | QUICK | options)
+    line = refused(given, capsys)
+    assert line.startswith("selfrefine sample: ")
+    assert message in line
+    assert not list(tmp_path.iterdir())
 
 
-def test_the_result_is_a_png(folder, tmp_path):
-    with pytest.raises(InputError, match=r"a name that ends in \.png"):
-        run(folder, tmp_path / "made.jpg")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device")
+def test_a_device_that_is_not_here_is_that_of_the_option(folder, tmp_path, capsys):
+    line = refused(words("sample", pipeline=folder, out=tmp_path / "made.png", device="cuda"), capsys)
+    assert line.startswith("selfrefine sample: --device is cuda, but this machine has ")

@@ -6,10 +6,9 @@ import torch
 
 from selfrefine import networks
 from selfrefine.core import pixels, random_streams
-from selfrefine.core.errors import InputError
 from selfrefine.diffusion import autoencoder, noise_schedule, prompts, sampling
-from tests.commands.test_sample import run
 from tests.support import tiny, tiny_prompt
+from tests.support.command import picture, refused, words
 
 
 @pytest.fixture(scope="module")
@@ -33,20 +32,29 @@ def test_every_image_is_made_from_the_prompt(folder, tmp_path, guidance):
         dtype=torch.float32,
         first_stage=autoencoder.of(pipeline),
     )
-    found = run(folder, tmp_path / "made.png", prompt="a red bag", guidance=guidance, images=2)
+    options = {"prompt": "a red bag", "guidance": guidance, "images": 2}
+    found = picture("sample", pipeline=folder, out=tmp_path / "made.png", **options)
     assert np.array_equal(found, np.concatenate(pixels.to_uint8(made), axis=1))
 
 
 def test_another_prompt_or_guidance_is_another_image(folder, tmp_path):
-    words = [{"prompt": "a red bag"}, {"prompt": "a blue shoe"}, {"prompt": ""}, {"prompt": "a red bag", "guidance": 9}]
-    made = [run(folder, tmp_path / f"{number}.png", **some) for number, some in enumerate(words)]
+    given = [{"prompt": "a red bag"}, {"prompt": "a blue shoe"}, {"prompt": ""}, {"prompt": "a red bag", "guidance": 9}]
+    made = [
+        picture("sample", pipeline=folder, out=tmp_path / f"{number}.png", **some) for number, some in enumerate(given)
+    ]
     assert made[0].shape == (tiny.SIZE, tiny.SIZE, 3)
     for number, one in enumerate(made):
         for other in made[number + 1 :]:
             assert not np.array_equal(one, other)
 
 
-def test_it_asks_for_a_prompt(folder, tmp_path):
-    with pytest.raises(InputError, match=r'pipeline: makes images from a prompt; add --prompt "what they show"'):
-        run(folder, tmp_path / "made.png")
+def test_it_asks_for_a_prompt(folder, tmp_path, capsys):
+    line = refused(words("sample", pipeline=folder, out=tmp_path / "made.png", steps=4), capsys)
+    assert 'pipeline: makes images from a prompt; add --prompt "what they show"' in line
     assert not (tmp_path / "made.png").exists()
+
+
+def test_inpainting_refuses_a_model_of_latents(folder, tmp_path, capsys):
+    options = {"image": "image.png", "mask": "mask.png", "out": tmp_path / "made.png", "steps": 4}
+    line = refused(words("inpaint", pipeline=folder, **options), capsys)
+    assert line.endswith("pipeline: its model works on latents; one that works on pixels needed")

@@ -86,7 +86,7 @@ def test_the_command_works_without_activation_in_a_bare_shell(tmp_path: Path) ->
 def test_a_second_run_in_the_folder_ends_with_one_line(tmp_path: Path) -> None:
     with (
         only_run(tmp_path),
-        pytest.raises(SystemExit, match=f"process {os.getpid()} is running here"),
+        pytest.raises(SystemExit, match=rf"process {os.getpid()} on \S+ is running here"),
         only_run(tmp_path),
     ):
         pass

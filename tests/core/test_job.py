@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from selfrefine.core import devices
+from selfrefine.core import devices, files
 from selfrefine.core import job as core_job
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
+from selfrefine.core.names import PROVENANCE
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ def job(**changes):
     return Job(**values | changes)
 
 
-def call(monkeypatch, run, config=CONFIG, inputs=("--text", "text", "--parts", "part1", "part2")):
+def call(monkeypatch, run, config=CONFIG, inputs=("--text", "text", "--parts", "part1", "part2"), more=()):
     """Runs a stage through its command line in this process; returns the line it exits with, or None."""
-    line = ["--config", json.dumps(config), "--code", "digest", "--record", "out/config.json", *inputs]
+    line = ["--config", json.dumps(config), "--code", "digest", "--record", "out/config.json", *inputs, *more]
     monkeypatch.setattr(sys, "argv", ["stages/copy_text.py", *line, "--copy", "out/copy"])
     try:
         core_job.main(run, Config, Inputs, Outputs)
@@ -104,6 +105,16 @@ def test_a_stage_gets_config_inputs_outputs_and_code_and_the_record_is_written_l
     expected = job(outputs=Outputs(Path("out/copy")))
     assert given == [expected]
     assert json.loads(Path("out/config.json").read_text()) == CONFIG
+
+
+def test_a_record_also_holds_the_digests_of_the_modules_that_are_given_and_of_every_input(room, monkeypatch):
+    modules = {"core/job.py": "0a", "stages/copy_text.py": "1b"}
+    assert call(monkeypatch, lambda _: None, more=("--modules", json.dumps(modules))) is None
+    record = json.loads(Path("out/config.json").read_text())
+    inputs = {name: files.fingerprint(Path(name)) for name in ("text", "part1", "part2")}
+    assert record.pop(PROVENANCE) == {"code": modules, "inputs": inputs}
+    assert record == CONFIG
+    assert len(set(inputs.values())) == 3
 
 
 def test_no_record_is_written_when_the_stage_fails(room, monkeypatch):

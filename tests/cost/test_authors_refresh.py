@@ -5,7 +5,7 @@ import torch
 from selfrefine.core import random_streams
 from selfrefine.cost import authors_refresh
 from selfrefine.diffusion import noise_schedule
-from selfrefine.guidance.map_refresh import Guide
+from selfrefine.guidance.map_refresh import Guide, MapRecipe
 from tests.support import tiny_highlighter
 from tests.support.tiny_subject import tiny_subject
 
@@ -20,7 +20,7 @@ def both_maps(dtype=torch.float32):
     pipeline = subject.pipeline()
     network, levels = pipeline.unet.eval(), noise_schedule.of(pipeline)
     guide = Guide(
-        subject.refinement, levels, subject.highlighter, subject.images, seed=0, dtype=dtype, horizontal_flip=False
+        MapRecipe(4, 3), levels, subject.highlighter, subject.images, seed=0, dtype=dtype, horizontal_flip=False
     )
     theirs = authors_refresh.authors_map(network, levels, subject.highlighter, streams(), steps=3, dtype=dtype)
     return theirs, guide(network, []).mfam

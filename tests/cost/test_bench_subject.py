@@ -30,7 +30,7 @@ def test_network_batch_and_refinement_are_those_of_the_params(params):
     assert found.highlighter.input_size == params["train_highlighter"]["input_size"]
     assert (found.refinement.forward, found.refinement.reverse) == ("xt", "kv")
     assert found.refinement.forward_weight == params["train_refined"]["forward_weight"]
-    assert found.refinement.map_steps == params["shared"]["map_steps"]
+    assert found.refinement.cycle == params["train_refined"]["cycle"]
     assert found.images.dtype == "uint8"
 
 

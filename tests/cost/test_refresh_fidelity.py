@@ -30,7 +30,7 @@ def test_a_size_is_read_counted_and_told():
     size = Size.parse("64x10")
     assert size == Size(steps=10, images=64)
     assert (str(size), size.evaluations) == ("64 x 10", 640)
-    assert Size.parse("16x250").cost(cycle=100, batch_size=16) == pytest.approx(0.8333, abs=1e-4)  # method 11.3
+    assert Size.parse("16x250").cost(cycle=100, batch_size=16) == pytest.approx(0.8333, abs=1e-4)  # method 3.1
     assert 1 + size.cost(cycle=100, batch_size=64) <= 1.05  # design, section 8
 
 

@@ -25,7 +25,7 @@ def loads(stage, changes=None, **names):
 @pytest.mark.parametrize("cycle", [1, 3, 20, 50])
 @pytest.mark.parametrize("steps", [0, 1, 41])
 def test_refreshes_are_those_of_the_loop(first, cycle, steps):
-    rule = Refinement("xt", 0.01, "kv", 0.025, cycle, map_images=1, map_steps=2)
+    rule = Refinement("xt", 0.01, "kv", 0.025, cycle)
     due = sum(rule.due(step, first) for step in range(first, first + steps))
     assert work.refreshes(first, steps, cycle) == due
 

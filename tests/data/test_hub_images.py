@@ -17,11 +17,12 @@ from PIL import Image
 from pyarrow import parquet
 from torchvision import datasets
 
-from selfrefine.commands import fetch_photographs
+from selfrefine.commands import fetch_photographs, main
 from selfrefine.core.errors import InputError
 from selfrefine.data import captions, folder_splits, hub_images, image_folder
 from selfrefine.data.hub_images import OfHub, OfTorchvision
 from selfrefine.params import strict_yaml
+from tests.support.command import refused
 from tests.support.local_archives import package_index
 
 COMMIT = "f00d" * 10
@@ -213,17 +214,19 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_command_fills_what_it_can_once_and_names_the_rest(hub, project, capsys):
-    left = "downloads/others: is not there, and datasets.others has no photographs: put its images there"
-    with pytest.raises(SystemExit, match=left):
-        fetch_photographs.main(["--experiment", "mine"])
-    assert "downloads/my_images: 4 images" in capsys.readouterr().out
+    given = ["photographs", "--experiment", "mine"]
+    with pytest.raises(SystemExit, match="2"):
+        main.main(given)
+    printed = capsys.readouterr()
+    assert "downloads/my_images: 4 images" in printed.out
+    assert printed.err.splitlines()[-1].endswith("put them there yourself: downloads/others (datasets.others)")
     filled = image_folder.digest(project / "downloads" / "my_images")
     (project / "downloads" / "others").mkdir()
-    fetch_photographs.main(["--experiment", "mine"])
+    main.main(given)
     assert "downloads/my_images: is there" in capsys.readouterr().out
     assert image_folder.digest(project / "downloads" / "my_images") == filled
 
 
-def test_wrong_words_end_the_command_in_one_line(project):
-    with pytest.raises(SystemExit, match=r"^photographs: mnie is no file of experiments/; did you mean mine"):
-        fetch_photographs.main(["--experiment", "mnie"])
+def test_wrong_words_end_the_command_in_one_line(project, capsys):
+    line = refused(["photographs", "--experiment", "mnie"], capsys)
+    assert line.startswith("selfrefine photographs: mnie is no file of experiments/; did you mean mine")

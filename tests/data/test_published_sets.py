@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 
 from selfrefine.core.errors import InputError
-from selfrefine.data import published_sets
+from selfrefine.data import idx_sets, published_sets
 from tests.support.local_archives import debian_repository
 
-CONTENTS = {name: f"content of {name}".encode() for name in published_sets.SOURCES["fashion_mnist"].sha256}
+CONTENTS = {name: f"content of {name}".encode() for name in idx_sets.SOURCES["fashion_mnist"].sha256}
 
 
 @pytest.fixture
-def source(monkeypatch: pytest.MonkeyPatch) -> published_sets.Source:
+def source(monkeypatch: pytest.MonkeyPatch) -> idx_sets.Source:
     """Registered as `small`; its Debian package is not installed."""
     small = replace(
-        published_sets.SOURCES["fashion_mnist"],
+        idx_sets.SOURCES["fashion_mnist"],
         sha256={name: hashlib.sha256(content).hexdigest() for name, content in CONTENTS.items()},
         debian_folder="usr/share/datasets/small-set",
     )
-    monkeypatch.setitem(published_sets.SOURCES, "small", small)
+    monkeypatch.setitem(idx_sets.SOURCES, "small", small)
     return small
 
 
@@ -36,7 +36,7 @@ def fill(folder: Path, packed: bool) -> Path:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_folder_is_read_plain_or_packed(source: published_sets.Source, tmp_path: Path, packed: bool):
+def test_a_folder_is_read_plain_or_packed(source: idx_sets.Source, tmp_path: Path, packed: bool):
     folder = fill(tmp_path / "mine", packed)
     assert published_sets.fetch("small", ["folder"], folder, tmp_path / "scratch") == CONTENTS
 
@@ -50,29 +50,27 @@ def fail(tmp_path: Path, capsys: pytest.CaptureFixture[str], told: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_a_missing_folder_is_told(source: published_sets.Source, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_missing_folder_is_told(source: idx_sets.Source, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     fail(tmp_path, capsys, f"no train-images-idx3-ubyte or train-images-idx3-ubyte.gz in {tmp_path / 'mine'}")
 
 
-def test_a_missing_file_is_told(source: published_sets.Source, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_missing_file_is_told(source: idx_sets.Source, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (fill(tmp_path / "mine", packed=False) / "t10k-labels-idx1-ubyte").unlink()
     fail(tmp_path, capsys, "no t10k-labels-idx1-ubyte")
 
 
-def test_another_content_is_refused(source: published_sets.Source, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_another_content_is_refused(source: idx_sets.Source, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (fill(tmp_path / "mine", packed=False) / "t10k-images-idx3-ubyte").write_bytes(b"another")
     fail(tmp_path, capsys, "t10k-images-idx3-ubyte: sha256 ")
 
 
-def test_a_truncated_download_is_refused(
-    source: published_sets.Source, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+def test_a_truncated_download_is_refused(source: idx_sets.Source, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     path = fill(tmp_path / "mine", packed=True) / "train-labels-idx1-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-9])
     fail(tmp_path, capsys, "train-labels-idx1-ubyte.gz: not a whole gzip file")
 
 
-def test_torchvisions_files_are_fetched(source: published_sets.Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_torchvisions_files_are_fetched(source: idx_sets.Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from torchvision import datasets
 
     mirror = fill(tmp_path / "mirror", packed=True)
@@ -82,7 +80,7 @@ def test_torchvisions_files_are_fetched(source: published_sets.Source, tmp_path:
 
 
 @pytest.mark.skipif(shutil.which("apt-get") is None, reason="not a Debian system")
-def test_debians_files_are_fetched(source: published_sets.Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_debians_files_are_fetched(source: idx_sets.Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     contents = {f"{source.debian_folder}/{name}.gz": gzip.compress(content) for name, content in CONTENTS.items()}
     configuration = debian_repository(tmp_path / "repository", "dataset-fashion-mnist", contents)
     monkeypatch.setenv("APT_CONFIG", str(configuration))
@@ -90,9 +88,7 @@ def test_debians_files_are_fetched(source: published_sets.Source, tmp_path: Path
     assert published_sets.fetch("small", order, tmp_path / "mine", tmp_path / "scratch") == CONTENTS
 
 
-def test_an_installed_debian_package_is_read(
-    source: published_sets.Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_installed_debian_package_is_read(source: idx_sets.Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     installed = replace(source, debian_folder=str(fill(tmp_path / "installed", packed=True)).lstrip("/"))
     assert published_sets.from_debian(installed, tmp_path / "scratch") == CONTENTS
 
@@ -105,7 +101,7 @@ def test_an_unknown_source_is_refused(tmp_path: Path):
 def test_the_pins_cover_what_torchvision_publishes():
     from torchvision import datasets
 
-    source = published_sets.SOURCES["fashion_mnist"]
+    source = idx_sets.SOURCES["fashion_mnist"]
     published = getattr(datasets, source.torchvision)
     assert {f"{name}.gz" for name in source.sha256} == {name for name, _ in published.resources}
     assert [name.casefold() for name in published.classes][1:] == list(source.classes)[1:]  # T-shirt/top is t-shirt

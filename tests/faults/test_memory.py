@@ -22,8 +22,7 @@ from selfrefine.data import folder_splits
 from selfrefine.data.folder_splits import Photographs
 from selfrefine.diffusion import noise_schedule
 from selfrefine.evidence import compared_maps
-from selfrefine.guidance.map_refresh import Guide
-from selfrefine.guidance.refinement import Refinement
+from selfrefine.guidance.map_refresh import Guide, MapRecipe
 from selfrefine.highlighter.data import RealsAndFakes
 from tests.support import tiny, tiny_highlighter
 from tests.support.children import FORKS, PATIENCE, run_job
@@ -116,7 +115,7 @@ def real_map(images: np.ndarray) -> None:
     """A refresh of the control that explains real images."""
     pipeline = tiny_pipeline()
     guide = Guide(
-        Refinement("xt", 0.5, "kv", 0.5, cycle=4, map_images=4, map_steps=2, map="real_map"),
+        MapRecipe(map_images=4, map_steps=2, map="real_map"),
         noise_schedule.of(pipeline),
         tiny_highlighter.highlighter(32),
         images,

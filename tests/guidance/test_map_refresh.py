@@ -1,6 +1,7 @@
 """The maps of a refresh: what the mFAM is the mean of, what it draws from, and what the others are made of."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,19 +10,18 @@ import torch
 from selfrefine.core import pixels, random_streams
 from selfrefine.diffusion import noise_schedule, sampling
 from selfrefine.guidance import canny, control_maps, map_refresh
-from selfrefine.guidance.map_refresh import Guide
-from selfrefine.guidance.refinement import Refinement
+from selfrefine.guidance.map_refresh import Guide, MapRecipe
 from selfrefine.highlighter import gradcam
 from tests.support import tiny_highlighter
 from tests.support.tiny import tiny_images, tiny_pipeline
 
-REFINEMENT = Refinement("xt", 0.5, "kv", 0.5, cycle=4, map_images=3, map_steps=3)
+RECIPE = MapRecipe(map_images=3, map_steps=3)
 
 
 def guide(seed=0, flip=False, other=None, **changes):
     """A guide of maps of 8 px from a highlighter of 32 px."""
     return Guide(
-        Refinement(**vars(REFINEMENT) | changes),
+        replace(RECIPE, **changes),
         noise_schedule.of(tiny_pipeline()),
         tiny_highlighter.highlighter(32),
         tiny_images(),

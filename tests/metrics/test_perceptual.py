@@ -9,7 +9,7 @@ from selfrefine.core import arrays, pixels
 from selfrefine.core.errors import InputError
 from selfrefine.metrics import perceptual
 from selfrefine.pretrained import imagenet_backbones
-from tests.metrics.test_similarity import pairs
+from tests.support.tiny_pairs import pairs
 
 CPU = torch.device("cpu")
 

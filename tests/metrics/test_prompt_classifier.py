@@ -9,21 +9,7 @@ from selfrefine.core.errors import InputError
 from selfrefine.metrics import prompt_classifier
 from selfrefine.training import classifier
 from selfrefine.training.classifier import ClassifierTrainer, Settings
-
-SETTINGS = Settings(30, 16, 0.01, 0.01, checkpoint_every=10, draw=0)
-LABELS = (3, 7, 8)
-
-
-def garments(n, size=8, seed=0):
-    """Dark images with a bright left half, upper half or centre: labels 3, 7, 8."""
-    draws = np.random.default_rng(seed)
-    labels = draws.choice(LABELS, n)
-    images = draws.integers(0, 90, (n, size, size, 3), dtype=np.uint8)
-    half, quarter = size // 2, size // 4
-    for image, label in zip(images, labels, strict=True):
-        part = {3: image[:, :half], 7: image[:half], 8: image[quarter:-quarter, quarter:-quarter]}[label]
-        part += 120
-    return images, labels
+from tests.support.tiny_garments import LABELS, SETTINGS, garments
 
 
 def trained(images, labels, folder, settings=SETTINGS):

@@ -6,13 +6,7 @@ import pytest
 from selfrefine.core.errors import InputError
 from selfrefine.metrics import similarity
 from tests.support.tiny import tiny_images
-
-
-def pairs(n=4, size=16):
-    draws = np.random.default_rng(0)
-    images = tiny_images(n, size)
-    noise = draws.normal(0, 30, images.shape)
-    return images, (images + noise).clip(0, 255).round().astype(np.uint8)
+from tests.support.tiny_pairs import pairs
 
 
 @pytest.mark.parametrize("levels", [1, 5, 51])

@@ -13,20 +13,15 @@ from selfrefine.core.errors import InputError
 from selfrefine.diffusion import forward_process, noise_schedule
 from selfrefine.diffusion.learned_variance import Bound
 from selfrefine.evidence import probes
-from selfrefine.guidance.map_refresh import Guide
+from selfrefine.guidance.map_refresh import Guide, MapRecipe
 from selfrefine.guidance.refinement import Refinement
 from selfrefine.guidance.untrained_controls import TimeShift
 from selfrefine.stages import generate_samples, train_base, train_refined
 from selfrefine.training.trainer import Trainer
 from tests.support import tiny, tiny_highlighter
+from tests.support.tiny_improved_ddpm import DIFFUSION, pipeline
 
-DIFFUSION = {"schedule": "squaredcos_cap_v2", "timesteps": tiny.TIMESTEPS, "learned_variance": True}
-BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4, map_images=4, map_steps=3)
-
-
-def pipeline(learned=True, **network):
-    leaves = DIFFUSION | {"learned_variance": learned}
-    return networks.build("improved_ddpm", tiny.NETWORK | network, leaves, tiny.SIZE, seed=0)
+BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4)
 
 
 def trainer(learned=True):
@@ -94,7 +89,7 @@ def same(one, other):
 def test_zero_weight_is_plain_training_bit_for_bit(some_map):
     plain, none, both = trainer(), trainer(), trainer()
     expected = losses(plain)
-    assert losses(none, Refinement("xt", 0.0, "kv", 0.0, cycle=4, map_images=4, map_steps=2), some_map) == expected
+    assert losses(none, Refinement("xt", 0.0, "kv", 0.0, cycle=4), some_map) == expected
     assert same(plain.tensors(), none.tensors())
     assert losses(both, BOTH, some_map) != expected
 
@@ -117,7 +112,7 @@ def test_weights_of_the_loss_do_not_reach_the_bound(some_map):
         one.update(some_map, refinement)
         return found[0]
 
-    plain, weighted = gradient(None), gradient(Refinement("loss_weight", 0.5, "none", 0.0, 4, 4, 2))
+    plain, weighted = gradient(None), gradient(Refinement("loss_weight", 0.5, "none", 0.0, 4))
     assert torch.equal(plain[3:], weighted[3:])
     assert not torch.equal(plain[:3], weighted[:3])
 
@@ -138,7 +133,7 @@ def test_time_shift_and_read_outs_take_the_noise_of_a_wider_output():
 def test_a_guide_makes_its_map():
     made = pipeline()
     guide = Guide(
-        BOTH,
+        MapRecipe(map_images=4, map_steps=3),
         noise_schedule.of(made),
         tiny_highlighter.highlighter(32),
         tiny.tiny_images(),

@@ -12,7 +12,7 @@ from selfrefine.core import pixels, random_streams
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import forward_process, noise_schedule, samplers, sampling
 from selfrefine.diffusion.autoencoder import FirstStage, of
-from selfrefine.guidance.map_refresh import Guide
+from selfrefine.guidance.map_refresh import Guide, MapRecipe
 from selfrefine.guidance.refinement import Refinement
 from selfrefine.library import checks
 from selfrefine.networks import ldm
@@ -22,7 +22,7 @@ from tests.support.tiny import NETWORK, SIZE, tiny_images, tiny_settings
 from tests.support.tiny_latent import DIFFUSION, LATENT_SIZE, autoencoder
 
 CPU = torch.device("cpu")
-REVERSE = Refinement("none", 0.5, "kv", 0.5, cycle=4, map_images=4, map_steps=3)
+REVERSE = Refinement("none", 0.5, "kv", 0.5, cycle=4)
 FORWARD = dataclasses.replace(REVERSE, forward="xt", reverse="none")
 NOTHING = dataclasses.replace(REVERSE, forward="xt", forward_weight=0.0, reverse_weight=0.0)
 
@@ -174,7 +174,7 @@ def guide():
         made.vqvae.decoder.conv_out.weight *= 50  # much of it is beyond black and white
     stage = of(made)
     maker = Guide(
-        REVERSE,
+        MapRecipe(map_images=4, map_steps=3),
         noise_schedule.of(made),
         tiny_highlighter.highlighter(32),
         tiny_images(),

@@ -16,7 +16,7 @@ from selfrefine.diffusion import noise_schedule, samplers, sampling
 from selfrefine.diffusion import prompts as diffusion_prompts
 from selfrefine.diffusion.prompts import Captions
 from selfrefine.guidance import attention_modulation
-from selfrefine.guidance.map_refresh import Guide
+from selfrefine.guidance.map_refresh import Guide, MapRecipe
 from selfrefine.guidance.refinement import Refinement
 from selfrefine.library import checks
 from selfrefine.networks import stable_diffusion
@@ -26,7 +26,8 @@ from tests.support.tiny import SIZE, tiny_images, tiny_settings
 from tests.support.tiny_latent import LATENT_SIZE, autoencoder
 from tests.support.tiny_prompt import DIFFUSION, NETWORK, PROMPTS, WIDTH
 
-REVERSE = Refinement("none", 0.5, "kv", 0.5, cycle=4, map_images=4, map_steps=3)
+REVERSE = Refinement("none", 0.5, "kv", 0.5, cycle=4)
+RECIPE = MapRecipe(map_images=4, map_steps=3)
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +236,7 @@ def test_zero_weights_and_a_zero_map_are_bit_identical_to_plain_training():
 @pytest.fixture
 def guide(made):
     return Guide(
-        REVERSE,
+        RECIPE,
         noise_schedule.of(made),
         tiny_highlighter.highlighter(32),
         tiny_images(),

@@ -138,8 +138,8 @@ def test_stock_diffusers_names_the_import_that_is_missing(tmp_path, monkeypatch)
 
 # -- in training -------------------------------------------------------------------------------------------------------
 
-BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4, map_images=4, map_steps=2)
-NOTHING = Refinement("xt", 0.0, "kv", 0.0, cycle=4, map_images=4, map_steps=2)
+BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4)
+NOTHING = Refinement("xt", 0.0, "kv", 0.0, cycle=4)
 MAP = torch.rand((SIZE, SIZE), generator=torch.Generator().manual_seed(1))
 
 

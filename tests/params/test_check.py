@@ -2,37 +2,20 @@
 
 import copy
 import shutil
-from pathlib import Path
 from typing import get_args
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from selfrefine.data import image_decoding, published_sets
+from selfrefine.data import idx_sets, image_decoding
 from selfrefine.diffusion import forward_process, samplers
 from selfrefine.guidance import attention_modulation, control_maps, untrained_controls
 from selfrefine.highlighter import gradcam
 from selfrefine.metrics import features
 from selfrefine.params import check, job_config, strict_yaml
+from tests.support.wrong_params import ROOT, at, line_about, project_params
 
-ROOT = Path(__file__).parents[2]
 SCHEMA = strict_yaml.read(ROOT / check.SCHEMA)
-
-
-def project_params(experiment="embedded"):
-    overlay = strict_yaml.read(ROOT / check.overlay(experiment))
-    return job_config.merge(strict_yaml.read(ROOT / check.PARAMS), overlay | {"experiment": experiment})
-
-
-def line_about(changed):
-    return check.check(job_config.merge(project_params(), changed), ROOT)
-
-
-def at(key, value):
-    """Nested mappings with one value, at a path with dots."""
-    for part in reversed(key.split(".")):
-        value = {part: value}
-    return value
 
 
 def without(key):
@@ -227,7 +210,5 @@ def test_choices_are_those_of_the_code():
     assert enum("train_base", "family") == modules - {"__init__"}
     assert enum("extract_features", "networks") == set(features.NETWORKS)
     assert enum("make_tables", "primary_network") == set(features.NETWORKS)
-    assert enum("prepare_data", "classes") == {
-        name for source in published_sets.SOURCES.values() for name in source.classes
-    }
+    assert enum("prepare_data", "classes") == {name for source in idx_sets.SOURCES.values() for name in source.classes}
     assert enum("prepare_data", "background") == set(image_decoding.BACKGROUNDS)

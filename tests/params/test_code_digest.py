@@ -1,4 +1,4 @@
-"""A changed expression changes the digest of what depends on it; a comment changes nothing."""
+"""A changed expression changes the digest of what depends on it; a comment or a text for people changes nothing."""
 
 import subprocess
 import sys
@@ -39,6 +39,11 @@ def write(tmp_path):
         return source
 
     return write
+
+
+def within(statement):
+    """The stage `plain` with a statement in its function."""
+    return {"stages/plain.py": f"{FILES['stages/plain.py']}    {statement}\n"}
 
 
 def covered(stage, source, family=None):
@@ -91,12 +96,89 @@ def test_comments_docstrings_format_and_other_code_do_not_count(changed, write):
         {"files.py": "from selfrefine.errors import InputError\nLIMIT = 4\n"},
         {"errors.py": "class InputError(ValueError):\n    '''Bad input.'''\n"},
         {"late.py": "VALUE = 2\n"},
-        {"stages/plain.py": FILES["stages/plain.py"].replace("'''Runs.'''", "print('''Runs.''')")},
+        {"stages/plain.py": FILES["stages/plain.py"].replace("'''Runs.'''", "VALUE = '''Runs.'''")},
         {"__init__.py": "import os\n"},
     ],
 )
 def test_an_expression_counts(changed, write):
     assert code_digest.digest("plain", source=write(changed)) != code_digest.digest("plain", source=write())
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("raise InputError('bad')", "raise InputError('wrong')"),
+        ("raise InputError('bad')", "raise InputError(f'{x} is wrong, {self.y!r:>8}' ' or so') "),
+        ("raise errors.InputError(f'{x} is bad') from error", "raise errors.InputError('bad') from error"),
+        ("return InputError('bad')", "return InputError('wrong')"),
+        ("raise ValueError(f'{x:{width}}')", "raise ValueError(f'{y}')"),
+        ("print('one', 2, flush=True)", "print(f'{uno}', 2, flush=True)"),
+        ("print(f'one {f(x)}')", "print(f'{f(x):.4g} of one')"),
+        ("sys.exit('bad')", "sys.exit(f'{name}: {error}')"),
+        ("Progress('one', n, unit='step')", "Progress('two', n, unit='file')"),
+        ("assert x, 'no x'", "assert x, f'{x} needed'"),
+        ("assert x, 'no x'", "assert x"),
+        ("parser.add_argument('--x', help='one')", "parser.add_argument('--x', help=f'{two}')"),
+    ],
+)
+def test_texts_do_not_count(before, after, write):
+    one, other = (code_digest.digest("plain", source=write(within(text))) for text in (before, after))
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("raise InputError('bad')", "raise ValueError('bad')"),  # what is raised decides who catches it
+        ("raise InputError('bad')", "InputError('bad')"),
+        ("raise InputError('bad')", "raise InputError('bad') from None"),
+        ("raise InputError('bad')", "pass"),
+        ("raise Found('a', 1)", "raise Found('a', 2)"),
+        ("raise Found(x)", "raise Found(y)"),
+        ("raise Found(text=x)", "raise Found(text=y)"),
+        ("raise misfit('one')", "raise misfit('two')"),  # a function may do more with a word than show it
+        ("raise InputError(f'{draw(1)}')", "raise InputError(f'{draw(2)}')"),
+        ("raise InputError(f'{draw(1)}')", "raise InputError('')"),
+        ("print(f'{(n := 1)}')", "print(f'{(n := 2)}')"),
+        ("print(f'{counts[1]}')", "print(f'{counts[2]}')"),  # a defaultdict has one key more then
+        ("print(*draws)", "print()"),
+        ("print('one' if draw() else 'two')", "print('one')"),
+        ("print(f'{x:{draw()}}')", "print(f'{x}')"),
+        ("print('a', file=stream)", "print('b', file=stream)"),  # it may be an output
+        ("sys.exit(1)", "sys.exit(2)"),
+        ("Progress('one', n, start=first)", "Progress('one', n)"),
+        ("assert x, 'no x'", "assert y, 'no x'"),
+        ("assert x, draw()", "assert x"),
+        ("parser.add_argument('--x', default='one')", "parser.add_argument('--x', default='two')"),
+        ("parser.add_argument('--x', help=draw())", "parser.add_argument('--x')"),
+        ("line = 'bad'; raise InputError(line)", "line = 'wrong'; raise InputError(line)"),
+        ("return 'one'", "return 'two'"),
+        ("if x == 'one': print('x')", "if x == 'two': print('x')"),
+        ("write('bad')", "write('wrong')"),
+        ("print('x').write('one')", "print('x').write('two')"),
+    ],
+)
+def test_what_may_do_more_than_be_read_counts(before, after, write):
+    one, other = (code_digest.digest("plain", source=write(within(text))) for text in (before, after))
+    assert one != other
+
+
+def test_the_digest_of_a_module_changes_with_that_module_alone(write):
+    before = code_digest.modules("measure", None, write())
+    after = code_digest.modules("measure", None, write({"files.py": "LIMIT = 4\nfrom selfrefine import errors\n"}))
+    assert set(before) == {
+        *("__init__.py", "files.py", "errors.py"),
+        *("metrics/__init__.py", "metrics/distance.py", "stages/measure.py"),
+    }
+    assert {name for name in before if before[name] != after[name]} == {"files.py"}
+
+
+def test_modules_are_found_by_the_digest_of_a_stage_whatever_the_family(write):
+    source = write()
+    for family in (None, "ddpm", "uvit"):
+        code = code_digest.digest("train", family, source)
+        assert code_digest.modules_behind("train", code, source) == code_digest.modules("train", family, source)
+    assert code_digest.modules_behind("train", "0123456789abcdef", source) == {}
 
 
 def test_equal_code_under_another_name_is_another_digest(write):

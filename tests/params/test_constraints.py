@@ -3,8 +3,7 @@
 import pytest
 
 from selfrefine.params import check, job_config
-from tests.params.test_check import ROOT, at, line_about, project_params
-from tests.params.test_references import HIGHLIGHTER_STEPS, NETWORK, SAMPLES
+from tests.support.wrong_params import HIGHLIGHTER_STEPS, NETWORK, ROOT, SAMPLES, at, line_about, project_params
 
 
 def sampled(of, correction="none", map_of=None, name="x"):

@@ -4,15 +4,12 @@ import pytest
 
 from selfrefine.core import names
 from selfrefine.params import job_config
-from tests.params.test_check import at, line_about, project_params
+from tests.support.wrong_params import HIGHLIGHTER_STEPS, NETWORK, SAMPLES, at, line_about, project_params
 
 DATASETS = ", ".join(project_params()["datasets"])
 MODELS = ", ".join(project_params()["models"])
 VARIANTS = ", ".join(project_params()["select"]["variants"])
 ROWS = ", ".join(project_params()["variants"])
-SAMPLES = project_params()["generate_samples"]["n_images"]
-HIGHLIGHTER_STEPS = project_params()["train_highlighter"]["steps"]
-NETWORK = "models.ddpm.train_base.network"
 CHANNELS = f"{NETWORK}.block_out_channels"
 STEPS = project_params()["train_base"]["steps"]
 HEAD = project_params()["models"]["ddpm"]["train_base"]["network"]["attention_head_dim"]

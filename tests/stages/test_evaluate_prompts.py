@@ -14,8 +14,8 @@ from selfrefine.metrics import intervals, prompt_agreement
 from selfrefine.stages import evaluate_prompts
 from selfrefine.stages.evaluate_prompts import Config, Inputs, Outputs
 from selfrefine.training import classifier
-from tests.metrics.test_prompt_classifier import LABELS, SETTINGS, garments
 from tests.support import tiny, tiny_clip
+from tests.support.tiny_garments import LABELS, SETTINGS, garments
 
 N, PROMPTS = 40, 30  # samples 30 to 39 have the captions of test images 0 to 9
 VARIANTS = ("baseline", "reverse")

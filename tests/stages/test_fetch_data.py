@@ -19,13 +19,13 @@ import pytest
 
 from selfrefine.core import files
 from selfrefine.core.job import Job
-from selfrefine.data import published_sets
+from selfrefine.data import idx_sets
 from selfrefine.stages import fetch_data
 from tests.support.children import Child
 
-CONTENTS = {name: f"content of {name}".encode() for name in published_sets.SOURCES["fashion_mnist"].sha256}
+CONTENTS = {name: f"content of {name}".encode() for name in idx_sets.SOURCES["fashion_mnist"].sha256}
 SMALL = replace(
-    published_sets.SOURCES["fashion_mnist"],
+    idx_sets.SOURCES["fashion_mnist"],
     sha256={name: hashlib.sha256(content).hexdigest() for name, content in CONTENTS.items()},
 )
 
@@ -33,7 +33,7 @@ SMALL = replace(
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, with a source `small` registered that has the pins of CONTENTS."""
-    monkeypatch.setitem(published_sets.SOURCES, "small", SMALL)
+    monkeypatch.setitem(idx_sets.SOURCES, "small", SMALL)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -82,7 +82,7 @@ def from_mirror(room: Path, address: str) -> None:
     from torchvision import datasets
 
     os.chdir(room)
-    published_sets.SOURCES["small"] = SMALL
+    idx_sets.SOURCES["small"] = SMALL
     datasets.FashionMNIST.mirrors = [address]
 
 

@@ -15,9 +15,9 @@ from selfrefine.core.job import Job
 from selfrefine.metrics import intervals, prompt_classifier
 from selfrefine.stages import train_classifier
 from selfrefine.stages.train_classifier import Config, Inputs, Outputs
-from tests.metrics.test_prompt_classifier import garments
 from tests.support import tiny
 from tests.support.children import in_update, run_job
+from tests.support.tiny_garments import garments
 
 CONFIG = Config(
     names={"dataset": "shapes"},

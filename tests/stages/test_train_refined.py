@@ -87,7 +87,7 @@ def test_the_first_map_shows_the_flaws_of_the_averaged_weights_at_the_fork(forke
     cpu, config = torch.device("cpu"), tiny.refined_config()
     pipeline = networks.load(forked / "base" / "pipeline", cpu)
     guide = Guide(
-        config.refinement(),
+        config.recipe(),
         noise_schedule.of(pipeline),
         model.load(forked / "highlighter", cpu),
         arrays.read_images(forked / "images.npy"),

@@ -140,3 +140,6 @@ def checkout(to: Path) -> Project:
     project = Project(to)
     project.run("git init --quiet --initial-branch main && git add --all && git commit --quiet --message copy")
     return project
+
+
+USERS_COMMAND = "snakemake --cores 1 --resources gpu=1 all"

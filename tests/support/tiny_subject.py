@@ -40,7 +40,7 @@ def tiny_subject(dtype: torch.dtype = torch.float32, **settings: Any) -> Subject
         network=NETWORK,
         diffusion=DIFFUSION,
         settings=tiny_settings(**settings),
-        refinement=Refinement("xt", 0.5, "kv", 0.5, cycle=4, map_images=4, map_steps=3),
+        refinement=Refinement("xt", 0.5, "kv", 0.5, cycle=4),
         highlighter=bench_subject.random_highlighter(32),
         images=tiny_images(),
         device=torch.device("cpu"),

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine.core import pixels
+from selfrefine.core import arrays, pixels
 from selfrefine.diffusion import noise_schedule, sampling
 from selfrefine.evidence import compared_maps, map_correlation
 from selfrefine.evidence.jackknife_maps import MeanMap
-from selfrefine.guidance.map_refresh import Guide
-from selfrefine.guidance.refinement import Refinement
+from selfrefine.guidance.map_refresh import Guide, MapRecipe
 from selfrefine.highlighter import gradcam
 from selfrefine.highlighter.data import RealsAndFakes
 from selfrefine.metrics import features
@@ -18,7 +17,6 @@ from tests.support.counted import MOST, Counted
 from tests.support.tiny import tiny_images, tiny_pipeline, tiny_trainer
 
 FEW, MANY = 50, 10**9  # images; a terabyte of pixels and more
-REFINEMENT = Refinement("xt", 0.5, "kv", 0.5, cycle=4, map_images=3, map_steps=2)
 
 
 def test_the_counter_counts_and_knows_a_copy_of_the_whole():
@@ -60,7 +58,7 @@ def test_the_highlighter_reads_its_batch_and_its_parts_alone(n):
 def guide(images, kind):
     pipeline = tiny_pipeline()
     maker = Guide(
-        Refinement(**vars(REFINEMENT) | {"map": kind}),
+        MapRecipe(map_images=3, map_steps=2, map=kind),
         noise_schedule.of(pipeline),
         tiny_highlighter.highlighter(32),
         images,
@@ -71,7 +69,7 @@ def guide(images, kind):
     return lambda: maker(pipeline.unet.eval(), [])
 
 
-@pytest.mark.parametrize(("kind", "rows"), [("mfam", 0), ("real_map", REFINEMENT.map_images)])
+@pytest.mark.parametrize(("kind", "rows"), [("mfam", 0), ("real_map", 3)])
 @pytest.mark.parametrize("n", [FEW, MANY])
 def test_a_refresh_reads_as_many_real_images_as_it_explains(n, kind, rows):
     images = Counted(n)
@@ -116,7 +114,7 @@ def rows_through(module):
 def test_features_cost_one_pass_per_image_of_the_first_ones(n, tmp_path):
     images = Counted(MANY)
     weights = {f"features.{k}": v for k, v in features.AlexNetExtractor.build().state_dict().items()}
-    features.files.write_tensors(tmp_path / "weights.safetensors", weights)
+    arrays.write_tensors(tmp_path / "weights.safetensors", weights)
     model = features.extractor("alexnet_conv5_gap", {"alexnet": tmp_path / "weights.safetensors"})
     seen = rows_through(model.network)
     features.extract(model, images[:n], batch_size=4, device=torch.device("cpu"), label="test")

@@ -12,7 +12,7 @@ from selfrefine.stages import train_refined
 from selfrefine.training import loop
 from tests.support.tiny import SIZE, tiny_trainer
 
-BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4, map_images=4, map_steps=2)
+BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4)
 
 
 def run(trainer, scratch, first=0, last=12, *, refinement=None, refresh=None, every=3):
@@ -61,7 +61,7 @@ def test_baseline_never_asks_for_a_map(tmp_path):
     def refresh(_network, _mfams):
         raise AssertionError("a variant without a process has no use for a map")
 
-    none = Refinement("none", 0.5, "none", 0.5, 4, 4, 2)
+    none = Refinement("none", 0.5, "none", 0.5, 4)
     assert run(tiny_trainer(), tmp_path, refinement=none, refresh=refresh).maps == []
 
 

@@ -9,10 +9,9 @@ from selfrefine.cost.flops import LiveBytes
 from selfrefine.diffusion import noise_schedule
 from selfrefine.guidance.refinement import Refinement
 from selfrefine.training.trainer import Trainer
-from tests.networks import test_improved_ddpm
-from tests.support import tiny, tiny_latent, tiny_prompt, tiny_uvit
+from tests.support import tiny, tiny_improved_ddpm, tiny_latent, tiny_prompt, tiny_uvit
 
-BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4, map_images=4, map_steps=2)
+BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4)
 FAMILIES = ["ddpm", "improved_ddpm", "uvit", "ldm", "stable_diffusion"]
 
 
@@ -22,7 +21,7 @@ def pipeline(family: str, dropout: float) -> networks.Pipeline:
             return tiny.tiny_pipeline(dropout=dropout)
         case "improved_ddpm":
             return networks.build(
-                family, tiny.NETWORK | {"dropout": dropout}, test_improved_ddpm.DIFFUSION, tiny.SIZE, 0
+                family, tiny.NETWORK | {"dropout": dropout}, tiny_improved_ddpm.DIFFUSION, tiny.SIZE, 0
             )
         case "uvit":
             return tiny_uvit.tiny_pipeline()  # it has no dropout

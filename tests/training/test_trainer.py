@@ -16,12 +16,12 @@ from selfrefine.guidance import attention_modulation
 from selfrefine.guidance.refinement import Refinement
 from selfrefine.params import job_config
 from selfrefine.stages import train_refined
-from tests.params.test_check import project_params
 from tests.support.tiny import SIZE, STEPS, tiny_settings, tiny_trainer
+from tests.support.wrong_params import project_params
 
-PLAIN = Refinement("none", 0.5, "none", 0.5, cycle=4, map_images=4, map_steps=2)
-BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4, map_images=4, map_steps=2)
-NOTHING = Refinement("xt", 0.0, "kv", 0.0, cycle=4, map_images=4, map_steps=2)
+PLAIN = Refinement("none", 0.5, "none", 0.5, cycle=4)
+BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4)
+NOTHING = Refinement("xt", 0.0, "kv", 0.0, cycle=4)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_zero_weights_and_zero_map_are_bit_identical_to_plain_training(some_map)
 
 
 @pytest.mark.parametrize(
-    "refinement", [BOTH, Refinement("xt", 0.5, "none", 0.5, 4, 4, 2), Refinement("none", 0.5, "kv", 0.5, 4, 4, 2)]
+    "refinement", [BOTH, Refinement("xt", 0.5, "none", 0.5, 4), Refinement("none", 0.5, "kv", 0.5, 4)]
 )
 def test_each_process_changes_the_training(refinement, some_map):
     assert trained(refinement, some_map)[1] != trained()[1]
@@ -57,7 +57,7 @@ def test_each_process_changes_the_training(refinement, some_map):
 def test_batch_noise_and_dropout_do_not_depend_on_the_map(some_map):
     """What every variant draws at a step is bit-equal: seen in the network's inputs and dropout masks themselves."""
     seen = []
-    for refinement, guidance_map in ((None, None), (Refinement("none", 0, "kv", 0.5, 4, 4, 2), some_map)):
+    for refinement, guidance_map in ((None, None), (Refinement("none", 0, "kv", 0.5, 4), some_map)):
         trainer, record = tiny_trainer(network={"dropout": 0.5}), []
         trainer.network.register_forward_pre_hook(lambda _m, args, record=record: record.append(args[0].clone()))
         dropout = next(m for m in trainer.network.modules() if isinstance(m, nn.Dropout) and m.p > 0)

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.project import Project, checkout
-
-USERS_COMMAND = "snakemake --cores 1 --resources gpu=1 all"
+from tests.support.project import USERS_COMMAND, Project, checkout
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.project import Project, children_seconds, jobs
-from tests.workflow.conftest import USERS_COMMAND
+from tests.support.project import USERS_COMMAND, Project, children_seconds, jobs
 
 pytestmark = pytest.mark.slow
 
@@ -67,6 +66,35 @@ def test_a_changed_expression_reruns_the_stages_that_import_it_and_what_follows(
     stage = project.root / "src" / "selfrefine" / "stages" / "evaluate_generation.py"
     stage.write_text(f"{stage.read_text()}\nCHANGED = 1\n")
     assert {job.split()[0] for job in project.dry_run()} == {"evaluate_generation", "make_tables"}
+
+
+def why(project: Project, output: str) -> str:
+    """What the command `selfrefine why` says of an output."""
+    words = "from pathlib import Path; from selfrefine.commands import why; print(*why.lines(Path('{}')), sep='\\n')"
+    return project.run(f'python -c "{words.format(output)}"')
+
+
+def test_a_reworded_message_reruns_nothing(project: Project) -> None:
+    path = project.root / "src" / "selfrefine" / "core" / "files.py"
+    words = "changed since it was made"
+    assert f"}}: {words} (" in path.read_text()
+    path.write_text(path.read_text().replace(words, "is not what the job wrote"))
+    assert NOTHING in project.run("snakemake -n all")
+    table = "results/tables/smoke/table2.csv"
+    assert why(project, table).startswith(f"nothing changed since {table} was made")
+
+
+def test_a_changed_map_reruns_what_is_made_of_maps_and_not_the_base_models(project: Project) -> None:
+    path = project.root / "src" / "selfrefine" / "guidance" / "control_maps.py"
+    path.write_text(f"{path.read_text()}\nCHANGED = 1\n")
+    stages = {job.split()[0] for job in project.dry_run()}
+    assert stages >= {"train_refined", "generate_samples", "evaluate_maps", "make_tables"}
+    assert not stages & {"train_base", "generate_fakes", "train_highlighter", "prepare_data"}
+    run = "smoke/fashion_mnist/ddpm"
+    assert why(project, f"models/train_base/{run}/seed0/pipeline").startswith("nothing changed")
+    line = "code: guidance/control_maps.py changed"
+    assert why(project, f"models/train_refined/{run}/both/seed0/loss.csv").splitlines() == [line]
+    assert f"before that, train_refined (10 jobs): {line}" in why(project, "results/tables/smoke/table2.csv")
 
 
 def test_two_runs_at_once(project: Project) -> None:
@@ -160,10 +188,16 @@ def test_make_names_a_python_that_is_not_there(fresh: Project) -> None:
     assert "python-of-nowhere" in line
 
 
-def test_make_puts_our_console_script_right(fresh: Project) -> None:
-    """A reinstalled Snakemake has put its own script in the place of ours."""
+@pytest.mark.parametrize("wrong", ["snakemake", "selfrefine"])
+def test_make_puts_our_console_scripts_right(fresh: Project, wrong: str) -> None:
+    """A reinstalled Snakemake has put its own script in the place of ours; an older environment has but one of them."""
     fresh.run(f"{sys.executable} -m venv .venv && touch .venv/.installed")
-    script = fresh.root / ".venv" / "bin" / "snakemake"
-    script.write_text("from snakemake.cli import main\n")
+    scripts = {name: fresh.root / ".venv" / "bin" / name for name in ("snakemake", "selfrefine")}
+    for name, module in (("snakemake", "snakemake"), ("selfrefine", "main")):
+        scripts[name].write_text(f"from selfrefine.commands.{module} import main\n")
+    scripts["snakemake"].write_text("from snakemake.cli import main\n") if wrong == "snakemake" else scripts[
+        wrong
+    ].unlink()
     fresh.run("unset PYTHONPATH; make ready")
-    assert "from selfrefine.commands.snakemake import main" in script.read_text()
+    assert "from selfrefine.commands.snakemake import main" in scripts["snakemake"].read_text()
+    assert "from selfrefine.commands.main import main" in scripts["selfrefine"].read_text()

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.support.project import ROOT, Project, jobs
-from tests.workflow.conftest import USERS_COMMAND
+from tests.support.dvc_record import RECORD, watched
+from tests.support.project import USERS_COMMAND, Project, jobs
 
-RECORD = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # Each changes the bytes of what it reruns: after equal bytes Snakemake runs what follows in one go, but not in two.
 # The last one is a leaf of the overlay, which every stage watches; a title reruns tables and figures.
 FLIPPED = {
@@ -20,11 +18,6 @@ FLIPPED = {
     "evaluate_generation.neighbours": 2,
     "generate_samples.steps": 3,
 }
-
-
-def watched(stage: str) -> list[str]:
-    """The params of params.yaml that a stage of dvc.yaml watches."""
-    return [entry for entry in RECORD[stage]["params"] if isinstance(entry, str)]
 
 
 def test_every_stage_runs_its_own_rules_and_watches_them_and_the_experiment() -> None:

@@ -10,8 +10,8 @@ import pytest
 from selfrefine.core import config_json
 from selfrefine.cost.planned_jobs import Planned
 from selfrefine.params import job_config
+from tests.support.dvc_record import watched
 from tests.support.job_list import STAGES, job_list, project_params
-from tests.workflow.test_dvc import watched
 
 EMBEDDED = project_params("embedded")
 # Every row has a twin that is not selected, so that a changed name still names a row; one sampling runs.

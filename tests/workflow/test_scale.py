@@ -1,4 +1,4 @@
-"""A study of a thousand jobs is planned in seconds (design, section 10; issue of cost and speed)."""
+"""A study of a thousand jobs is planned in seconds (design, section 4)."""
 
 import shutil
 from pathlib import Path

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from selfrefine.core.config_json import to_json
 from selfrefine.core.errors import InputError
+from selfrefine.core.names import FLAW, FORK
 from selfrefine.data import image_folder
 from selfrefine.params import check as params_check
 from selfrefine.params import code_digest, job_config, strict_yaml
@@ -80,10 +81,7 @@ def config_of(stage):
 
     def config_json(wildcards):
         names = {name: value for name, value in wildcards.items() if name != "experiment"}
-        job = job_config.job(config, stage, names)
-        if stage == "prepare_data" and "folder" in job:  # nobody declares these files; their digest tells of a change
-            job["contents"] = image_folder.digest(Path(job["folder"]))
-        return to_json(job)
+        return to_json(image_folder.watched(stage, job_config.job(config, stage, names)))
 
     return config_json
 
@@ -92,9 +90,7 @@ def code_of(stage):
     """A function of wildcards: the digest of the code that a job of the stage runs."""
 
     def digest(wildcards):
-        names = {name: wildcards[name] for name in ("dataset", "model") if name in wildcards.keys()}
-        family = job_config.job(config, "train_base", names)["family"] if "model" in names else None
-        return code_digest.digest(stage, family)
+        return code_digest.digest(stage, job_config.family(config, dict(wildcards.items())))
 
     return digest
 
@@ -228,7 +224,7 @@ def output_of(stage, file, wildcards, variant):
 
 def samples_of_rows(wildcards):
     """Images of all rows that are measured: variants, samplings and the base model at the fork."""
-    rows = [*selected_here("variants", wildcards), *selected_here("samplings", wildcards), job_config.FORK]
+    rows = [*selected_here("variants", wildcards), *selected_here("samplings", wildcards), FORK]
     return [output_of("generate_samples", "images.npy", wildcards, row) for row in rows]
 
 
@@ -306,7 +302,7 @@ def highlighter_of_map(wildcards):
     """The highlighter behind a variant's own map."""
     names = {name: wildcards[name] for name in ("dataset", "model", "variant")}
     kind = job_config.job(config, "train_refined", names)["map"]
-    return highlighter_file(wildcards, kind if kind in config["highlighters"] else job_config.FLAW)
+    return highlighter_file(wildcards, kind if kind in config["highlighters"] else FLAW)
 
 
 def highlighter_file(wildcards, highlighter):

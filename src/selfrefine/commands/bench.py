@@ -1,10 +1,7 @@
-"""Measures on this machine what the method costs and how fast it is: results/bench/.
+"""Measures on this machine what the method costs and how fast it is: results/bench/."""
 
-`make bench`: `python -m selfrefine.commands.bench`, some minutes; let nothing else run meanwhile.
-"""
-
+import argparse
 import platform
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +25,14 @@ from selfrefine.cost import (
 from selfrefine.cost import clock as cost_clock
 from selfrefine.params import check, job_config, strict_yaml
 from selfrefine.report.figures import style
+
+HELP = """
+Needs: params.yaml and experiments/ in the folder it runs in, and some minutes in which nothing else runs.
+Makes: results/bench/: bench.md, figures, and a table behind each of them.
+
+Example:
+  selfrefine bench
+"""
 
 
 @dataclass(frozen=True)
@@ -119,14 +124,10 @@ def _tell(line: str) -> None:
     print(f"bench: {line}", flush=True)
 
 
-def main() -> None:
-    """`python -m selfrefine.commands.bench` in the project's folder."""
-    try:
-        devices.set_threads()
-        bench(Path(), read_params(Path()), SIZES)
-    except InputError as error:
-        sys.exit(f"make bench: {error}")
+def add_arguments(_parser: argparse.ArgumentParser) -> None:
+    """It has no options."""
 
 
-if __name__ == "__main__":
-    main()
+def run(_arguments: argparse.Namespace) -> None:
+    """Measures in the project's folder."""
+    bench(Path(), read_params(Path()), SIZES)

@@ -1,16 +1,11 @@
-"""Fetches the photographs of an experiment's data sets into the folders that they name, where others publish them.
-
-`python -m selfrefine.commands.fetch_photographs --experiment paper`; a folder that is there is left alone. Data sets
-that no
-row `photographs` tells a source of are yours to put there; the last lines name them.
-"""
+"""Fetches the photographs of an experiment's data sets into the folders that they name, where others publish them."""
 
 import argparse
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from selfrefine.commands.arguments import add_experiment
 from selfrefine.core import config_json
 from selfrefine.core.errors import InputError
 from selfrefine.data import hub_images
@@ -18,11 +13,19 @@ from selfrefine.data.hub_images import Source
 from selfrefine.params import job_config
 from selfrefine.params.experiment import read_params
 
+HELP = """
+Needs: the network, and a row `photographs` in the data sets of params.yaml that says who publishes the images.
+Makes: the folders that prepare_data.folder names; one that is there is left alone. It names those without a
+  row `photographs`: put their images there yourself.
+
+Example:
+  selfrefine photographs --experiment paper
+"""
 SCRATCH = Path("scratch", "photographs")
 
 
 def wanted(values: Mapping[str, Any]) -> dict[Path, tuple[str, Source | None]]:
-    """Each folder of the selected data sets, with the name and source of the first of them that tells one.
+    """Each folder of the selected data sets, with the name and source of the first of them that has one.
 
     Args:
         values: the whole of params.yaml with the experiment's overlay.
@@ -32,42 +35,35 @@ def wanted(values: Mapping[str, Any]) -> dict[Path, tuple[str, Source | None]]:
         row = values["datasets"][name]
         if (given := row["prepare_data"].get("folder")) is None:
             continue
-        told = config_json.from_json(Source, config_json.to_json(row["photographs"])) if "photographs" in row else None
+        published = (
+            config_json.from_json(Source, config_json.to_json(row["photographs"])) if "photographs" in row else None
+        )
         folder = Path(given)
-        if folder not in found or (found[folder][1] is None and told is not None):
-            found[folder] = name, told
+        if folder not in found or (found[folder][1] is None and published is not None):
+            found[folder] = name, published
     return found
 
 
-def fetch_all(root: Path, experiment: str | None) -> list[str]:
-    """Fills the folders; returns a line for each that nobody fills.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options."""
+    add_experiment(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Fills the folders of the project.
 
     Raises:
-        InputError: wrong params, or a source that does not deliver.
+        InputError: wrong params, a source that does not deliver, or at the end folders that have no source.
     """
-    values, _ = read_params(root, experiment)
+    values, _ = read_params(Path(), arguments.experiment)
     left = []
     for folder, (name, source) in wanted(values).items():
-        if (root / folder).exists():
+        if folder.exists():
             print(f"{folder}: is there", flush=True)
         elif source is None:
-            left.append(f"{folder}: is not there, and datasets.{name} has no photographs: put its images there")
+            left.append(f"{folder} (datasets.{name})")
         else:
-            number = hub_images.fetch(name, source, root / folder, root / SCRATCH / name)
+            number = hub_images.fetch(name, source, folder, SCRATCH / name)
             print(f"{folder}: {number} images", flush=True)
-    return left
-
-
-def main(given: Sequence[str] | None = None) -> None:
-    """The command; exits with lines if something is missing at the end."""
-    parser = argparse.ArgumentParser(prog="python -m selfrefine.commands.fetch_photographs", allow_abbrev=False)
-    parser.add_argument("--experiment", help="a file of experiments/; that of params.yaml if left out")
-    try:
-        if left := fetch_all(Path(), parser.parse_args(given).experiment):
-            sys.exit("\n".join(left))
-    except InputError as error:
-        sys.exit(f"photographs: {error}")
-
-
-if __name__ == "__main__":
-    main()
+    if left:
+        raise InputError(f"no row `photographs` says where images are from; put them there yourself: {', '.join(left)}")

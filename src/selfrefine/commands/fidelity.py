@@ -1,19 +1,15 @@
-"""Studies whether the map of a cheap refresh is the same map, with the models of a finished run (method 11.6).
-
-`python -m selfrefine.commands.fidelity` after `make all` writes results/bench/fidelity.csv, .md and .png; on a laptop
-with `--reference 256x50 --pool 256 --candidates 8x50 16x50 64x50 64x10 32x10 16x10`. Killed, it goes on.
-"""
+"""Studies whether the map of a cheap refresh is the same map, with the models of a finished run (method 11.6)."""
 
 import argparse
 import hashlib
 import platform
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from selfrefine.commands.arguments import add_device, add_experiment, whole_number
 from selfrefine.core import config_json, devices, files
 from selfrefine.core import scratch as core_scratch
 from selfrefine.core.errors import InputError
@@ -24,24 +20,28 @@ from selfrefine.cost.refresh_fidelity import Size
 from selfrefine.params import check, code_digest, job_config, strict_yaml
 from selfrefine.report.figures import style
 
+HELP = """
+Needs: the base models and highlighters of a finished run. Stopped, it goes on when it is run again.
+Makes: results/bench/fidelity.csv, fidelity.md and fidelity.png.
+
+Example, of a size for a laptop, after `make all`:
+  selfrefine fidelity --reference 256x50 --pool 256 --candidates 8x50 16x50 64x50 64x10 32x10 16x10
+"""
 RESULTS = Path("results", "bench")
 # The authors' batch x 250, then what a refresh may cost at batch 64, 16 and 8 (design, section 8).
 REFERENCE = "1024x250"
 CANDIDATES = ("8x250", "16x250", "64x250", "64x25", "64x10", "32x10", "16x10", "14x10", "7x10")
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    found = argparse.ArgumentParser(prog="python -m selfrefine.commands.fidelity", allow_abbrev=False)
-    found.add_argument("--experiment", help="whose models; that of params.yaml if left out")
-    found.add_argument("--datasets", nargs="+", help="whose models; the first selected data set if left out")
-    found.add_argument("--highlighters", nargs="+", default=[FLAW], help="rows of highlighters")
-    found.add_argument("--reference", default=REFERENCE, help="IMAGESxSTEPS of the map to compare with")
-    found.add_argument("--candidates", nargs="+", default=list(CANDIDATES), help="IMAGESxSTEPS of refreshes")
-    found.add_argument("--pool", type=int, default=1024, help="images of each number of steps")
-    found.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    found.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
-    return found
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options."""
+    add_experiment(parser)
+    parser.add_argument("--datasets", nargs="+", help="whose models; the first selected data set if left out")
+    parser.add_argument("--highlighters", nargs="+", default=[FLAW], help="rows of highlighters")
+    parser.add_argument("--reference", default=REFERENCE, help="IMAGESxSTEPS of the map to compare with")
+    parser.add_argument("--candidates", nargs="+", default=list(CANDIDATES), help="IMAGESxSTEPS of refreshes")
+    parser.add_argument("--pool", type=whole_number(1), default=1024, help="images of each number of steps")
+    add_device(parser)
 
 
 def selection(experiment: str | None, datasets: Sequence[str] | None, root: Path) -> tuple[str, list[str]]:
@@ -93,7 +93,7 @@ def write(root: Path, arguments: argparse.Namespace) -> None:
     evaluations = sum(size.evaluations for size in sizes.values())
     print(f"{len(runs)} base models, {evaluations} network evaluations each", flush=True)
     with core_scratch.scratch(root / RESULTS / "fidelity" / "pools", _key(runs, sizes, arguments)) as scratch:
-        with devices.device(arguments.device) as device:
+        with devices.device(arguments.device, "--device") as device:
             dtype = devices.precision(arguments.precision, device)
             models = [
                 model
@@ -128,15 +128,6 @@ def _machine() -> str:
     return f"{devices.processors()} processors, {platform.system()} {platform.machine()}"
 
 
-def main() -> None:
-    """Runs the study with the words of the command line."""
-    arguments = parser().parse_args()
-    devices.set_threads()
-    try:
-        write(Path(), arguments)
-    except (InputError, FileNotFoundError) as error:
-        sys.exit(f"fidelity: {error}")
-
-
-if __name__ == "__main__":
-    main()
+def run(arguments: argparse.Namespace) -> None:
+    """Runs the study in the project's folder."""
+    write(Path(), arguments)

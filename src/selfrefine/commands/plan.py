@@ -1,8 +1,4 @@
-"""Tells what an experiment would take before anything starts: jobs, FLOPs, time, disk and memory of each stage.
-
-`make plan EXPERIMENT=paper`: `python -m selfrefine.commands.plan --experiment paper`. Without `--tflops` this machine
-is measured for about a minute; the experiment's images need not be there yet.
-"""
+"""Tells what an experiment would take before anything starts: jobs, FLOPs, time, disk and memory of each stage."""
 
 import argparse
 import os
@@ -13,12 +9,20 @@ from typing import Any
 
 import pandas as pd
 
+from selfrefine.commands.arguments import add_experiment, number
 from selfrefine.core import devices, files
-from selfrefine.core.errors import InputError
 from selfrefine.cost import clock, estimate, machine_rates, plan_table, planned_jobs
 from selfrefine.cost.loads import Load
 from selfrefine.params.experiment import read_params
 
+HELP = """
+Needs: params.yaml and experiments/ in the folder it runs in; the experiment's images need not be there yet.
+  Without --tflops it measures this machine for a minute: let nothing else run meanwhile.
+Makes: a table on the screen and, with --csv, in a file.
+
+Example:
+  selfrefine plan --experiment small --tflops 1
+"""
 SECONDS = 2.0  # that each kind of work is measured
 BUSY = 0.5  # processes that want to run, from which on what is measured is not the machine's own speed
 
@@ -70,33 +74,22 @@ def _tell(line: str) -> None:
     print(f"plan: {line}", file=sys.stderr, flush=True)
 
 
-def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m selfrefine.commands.plan", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--experiment", help="a file of experiments/; else the one that params.yaml names")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options."""
+    add_experiment(parser)
     parser.add_argument(
-        "--tflops", type=float, help="assume so many 10^12 FLOPs per second; measure nothing but start-up"
+        "--tflops",
+        type=number(float, lambda rate: rate > 0, "numbers above 0"),
+        help="assume so many 10^12 FLOPs per second; measure nothing but the start of jobs",
     )
     parser.add_argument("--csv", type=Path, help="also write the table there, in plain numbers")
-    arguments = parser.parse_args(given)
-    if arguments.tflops is not None and not arguments.tflops > 0:
-        raise InputError(f"--tflops is {arguments.tflops:g}; allowed: more than 0")
-    return arguments
 
 
-def main(given: Sequence[str] | None = None) -> None:
-    """`python -m selfrefine.commands.plan` in the project's folder."""
-    try:
-        arguments = _arguments(given)
-        values, absent = read_params(Path(), arguments.experiment)
-        devices.set_threads()
-        found = plan(Path(), values, arguments.tflops, SECONDS)
-        for line in absent:
-            print(f"Not there yet: {line}")
-        if arguments.csv:
-            files.write_table(arguments.csv, pd.DataFrame(plan_table.columns(found)))
-    except InputError as error:
-        sys.exit(f"make plan: {error}")
-
-
-if __name__ == "__main__":
-    main()
+def run(arguments: argparse.Namespace) -> None:
+    """Plans the experiment of the project's folder."""
+    values, absent = read_params(Path(), arguments.experiment)
+    found = plan(Path(), values, arguments.tflops, SECONDS)
+    for line in absent:
+        print(f"Not there yet: {line}")
+    if arguments.csv:
+        files.write_table(arguments.csv, pd.DataFrame(plan_table.columns(found)))

@@ -1,17 +1,22 @@
-"""Writes what a run measured into README.md and docs/, so that no number there is typed.
+"""Writes what a run measured into README.md and docs/, so that no number there is typed."""
 
-`make readme` after `make all`: `python -m selfrefine.commands.readme`.
-"""
-
+import argparse
 import platform
 import shutil
-import sys
 from pathlib import Path
 
 from selfrefine.core import devices, files
 from selfrefine.core.errors import InputError
 from selfrefine.cost import recorded_time
 
+HELP = """
+Needs: a finished run of the experiment embedded; `selfrefine bench` and `fidelity` are taken along if they were run.
+Makes: the tables, figures and times between two marks in README.md, and their files in docs/.
+
+Example, after `make all`:
+  selfrefine readme
+"""
+EXPERIMENT = "embedded"  # whose results the README shows
 BEGIN, END = "<!-- results:begin (written by `make readme`) -->", "<!-- results:end -->"
 PAGES = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "controls", "maps", "sweep")
 # Where each figure is made, and which of them the README shows below its table (figure 8 stands at its top).
@@ -48,13 +53,13 @@ def results_block(root: Path, experiment: str) -> str:
     table = (root / "results" / "tables" / experiment / "table2.md").read_text(encoding="utf-8")
     below = "\n".join(f"###{line}" if line.startswith("#") else line for line in first_space(table))
     pages = ", ".join(f"[{name}](docs/{name}.md)" for name in PAGES)
-    told = f"All tables of this run, as they were written: {pages}. Its other figures are in [docs/](docs)."
+    message = f"All tables of this run, as they were written: {pages}. Its other figures are in [docs/](docs)."
     costs = [name for name in BENCH if name.endswith(".md") and (root / "results" / "bench" / name).is_file()]
     if costs:
         links = ", ".join(f"[{name.removesuffix('.md')}](docs/{name})" for name in costs)
-        told += f" What refinement costs, and how true a cheap map is, on the same machine: {links}."
+        message += f" What refinement costs, and how true a cheap map is, on the same machine: {links}."
     pictures = "\n\n".join(f"![{name}](docs/{name})" for name in SHOWN)
-    return "\n\n".join([below, told, pictures, time_table(root, experiment)])
+    return "\n\n".join([below, message, pictures, time_table(root, experiment)])
 
 
 def first_space(page: str) -> list[str]:
@@ -85,27 +90,28 @@ def write(root: Path, experiment: str) -> None:
     """Copies figures and pages to docs/ and replaces the block of README.md.
 
     Raises:
-        InputError: README.md has no such block.
+        InputError: README.md has no such block, or the run has not made a file; nothing is copied then.
     """
-    readme = root / "README.md"
+    readme, results = root / "README.md", root / "results"
     text = readme.read_text(encoding="utf-8")
     if BEGIN not in text or END not in text:
         raise InputError(f"{readme}: no block between {BEGIN} and {END}")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    made = [results / kind / experiment / name for kind, names in FIGURES.items() for name in names]
+    made += [results / "tables" / experiment / f"{name}.md" for name in PAGES]
+    if absent := [path for path in made if not path.is_file()]:
+        raise InputError(f"{absent[0]}: no such file; run `make all EXPERIMENT={experiment}` first")
+    block = results_block(root, experiment)
     (root / "docs").mkdir(exist_ok=True)
-    for room, names in FIGURES.items():
-        for name in names:
-            shutil.copyfile(root / "results" / room / experiment / name, root / "docs" / name)
-    for name in PAGES:
-        shutil.copyfile(root / "results" / "tables" / experiment / f"{name}.md", root / "docs" / f"{name}.md")
-    for name in BENCH:
-        if (root / "results" / "bench" / name).is_file():
-            shutil.copyfile(root / "results" / "bench" / name, root / "docs" / name)
-    files.write_text(readme, f"{before}{BEGIN}\n{results_block(root, experiment)}\n{END}{after}")
+    for path in [*made, *(results / "bench" / name for name in BENCH)]:
+        if path.is_file():  # the benchmark need not have been run
+            shutil.copyfile(path, root / "docs" / path.name)
+    files.write_text(readme, f"{text.split(BEGIN)[0]}{BEGIN}\n{block}\n{END}{text.split(END)[1]}")
 
 
-if __name__ == "__main__":
-    try:
-        write(Path(), "embedded")
-    except (InputError, FileNotFoundError) as error:
-        sys.exit(f"make readme: {error}")
+def add_arguments(_parser: argparse.ArgumentParser) -> None:
+    """It has no options."""
+
+
+def run(_arguments: argparse.Namespace) -> None:
+    """Writes the README of the project's folder."""
+    write(Path(), EXPERIMENT)

@@ -5,10 +5,13 @@ a server; the first job makes it import; every job is a fork of it: a process of
 and streams of the command that asked for it. Without a server, or with another Python, the command does the job itself:
 
     python -m selfrefine.commands.run_stage STAGE [OPTIONS]    equals    python -m selfrefine.stages.STAGE [OPTIONS]
+
+but that it adds `--modules`, the digest of each module of the stage's code, which the job keeps in its record.
 """
 
 import contextlib
 import importlib
+import itertools
 import json
 import os
 import pkgutil
@@ -23,6 +26,8 @@ import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+
+from selfrefine.params import code_digest
 
 SERVER = "SELFREFINE_WARM_START"  # "PYTHON:SOCKET" of the run's server
 STREAMS = (0, 1, 2)
@@ -79,8 +84,15 @@ def main() -> None:
 
 
 def _run_stage(arguments: list[str]) -> None:
-    sys.argv = arguments
+    sys.argv = [*arguments, *_modules(arguments)]
     runpy.run_module(f"selfrefine.stages.{arguments[0]}", run_name="__main__", alter_sys=True)
+
+
+def _modules(arguments: list[str]) -> list[str]:
+    """The option that tells a stage the digests of its modules; nothing if `--code` is not the digest of the source."""
+    code = dict(itertools.pairwise(arguments)).get("--code", "")
+    digests = code_digest.modules_behind(arguments[0], code) if code else {}
+    return ["--modules", json.dumps(digests)] if digests else []
 
 
 # -- the server --------------------------------------------------------------------------------------------------------
@@ -109,11 +121,12 @@ def serve(listening: int) -> None:
 
 
 def import_slow_packages() -> None:
-    """Imports what jobs with a network do, all in all: torch, and the families' parts of diffusers."""
+    """Imports what jobs with a network do: torch, and the families' parts of diffusers; reads the code of all."""
     from selfrefine import networks
 
     for family in pkgutil.iter_modules(networks.__path__, f"{networks.__name__}."):
         importlib.import_module(family.name)
+    code_digest.read_all()
 
 
 def _live(connection: socket.socket) -> None:

@@ -1,66 +1,57 @@
 """Makes images with a pipeline folder, from a prompt where it was trained with captions, as one PNG.
 
-`python -m selfrefine.commands.sample --pipeline FOLDER --prompt "an ankle boot" --out picture.png [--images 16]`.
-Image i of a seed starts from the noise of image i of generate_samples.
+Image i of a seed starts from the noise of image i of the stage generate_samples.
 """
 
 import argparse
-import io
 import math
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from selfrefine import networks
-from selfrefine.core import devices, files, pixels, random_streams
+from selfrefine.commands import pipeline_folder
+from selfrefine.commands.arguments import number, whole_number
+from selfrefine.core import pixels, random_streams
 from selfrefine.core.errors import InputError
-from selfrefine.diffusion import autoencoder, noise_schedule, prompts, sampling
+from selfrefine.diffusion import autoencoder, prompts, sampling
 from selfrefine.pretrained.text_encoder import TextEncoder
 
+HELP = """
+Needs: a pipeline folder of a run, and a prompt if the model was trained with captions.
+Makes: one PNG; several images stand side by side.
 
-def parser() -> argparse.ArgumentParser:
-    """The command line; steps as in the embedded experiment, no guidance as in the paper (method 5.3)."""
-    found = argparse.ArgumentParser(prog="python -m selfrefine.commands.sample", allow_abbrev=False)
-    found.add_argument("--pipeline", type=Path, required=True, help="a pipeline folder below models/train_refined")
-    found.add_argument("--prompt", help="of a folder that was trained with captions: what the images show")
-    found.add_argument("--out", type=Path, required=True, help="the PNG to write; several images stand side by side")
-    found.add_argument("--images", type=int, default=1, help="how many, each from noise of its own")
-    found.add_argument("--steps", type=int, default=25, help="of DDIM")
-    found.add_argument("--guidance", type=float, default=1.0, help="classifier-free guidance to the prompt; 1: none")
-    found.add_argument("--seed", type=int, default=0, help="another number, other images")
-    found.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    found.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
-    return found
+Example, after `make all`:
+  selfrefine sample --prompt "a photo of an ankle boot" --images 4 --out boot.png \\
+    --pipeline models/train_refined/embedded/fashion_mnist_captions/stable_diffusion/reverse/seed0/pipeline
+"""
 
 
-def write(arguments: argparse.Namespace) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options; steps as in the embedded experiment, no guidance as in the paper (method 5.3)."""
+    pipeline_folder.add_arguments(parser, steps=25)
+    parser.add_argument("--prompt", help="what the images show, for a model that was trained with captions")
+    parser.add_argument("--images", type=whole_number(1), default=1, help="each from noise of its own; default: 1")
+    parser.add_argument(
+        "--guidance",
+        type=number(float, lambda scale: scale >= 0, "numbers from 0 on"),
+        default=1.0,
+        help="classifier-free guidance to the prompt; default: 1, which is none",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
     """Samples and writes the picture."""
-    if arguments.out.suffix.lower() != ".png":
-        raise InputError(f"--out is {arguments.out}; a name that ends in .png needed")
-    if arguments.images < 1:
-        raise InputError(f"--images is {arguments.images}; at least 1 needed")
-    with devices.device(arguments.device) as device:
-        pipeline = networks.load(arguments.pipeline, device)
-        levels = noise_schedule.of(pipeline)
-        if not 2 <= arguments.steps <= len(levels.alphas_cumprod):
-            raise InputError(f"--steps is {arguments.steps}; 2 to {len(levels.alphas_cumprod)} needed by the pipeline")
-        pipeline.unet.eval()
-        streams = [random_streams.stream(arguments.seed, "evaluation", image) for image in range(arguments.images)]
+    with pipeline_folder.opened(arguments) as (pipeline, levels, dtype):
         images = sampling.sample_chunk(
             prompted(pipeline, arguments),
             levels,
-            streams,
+            [random_streams.stream(arguments.seed, "evaluation", image) for image in range(arguments.images)],
             sampler="ddim",
             steps=arguments.steps,
-            dtype=devices.precision(arguments.precision, device),
+            dtype=dtype,
             first_stage=autoencoder.of(pipeline),
         )
-    encoded = io.BytesIO()
-    Image.fromarray(sheet(pixels.to_uint8(images))).save(encoded, format="PNG")
-    files.write_bytes(arguments.out, encoded.getvalue())
+    pipeline_folder.write_png(arguments.out, sheet(pixels.to_uint8(images)))
 
 
 def prompted(pipeline: Any, arguments: argparse.Namespace) -> Any:
@@ -95,17 +86,3 @@ def sheet(images: np.ndarray) -> np.ndarray:
     grid = places.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
     found: np.ndarray = grid.reshape(rows * height, columns * width, 3)
     return found
-
-
-def main() -> None:
-    """Samples with the words of the command line."""
-    arguments = parser().parse_args()
-    devices.set_threads()
-    try:
-        write(arguments)
-    except InputError as error:
-        sys.exit(f"sample: {error}")
-
-
-if __name__ == "__main__":
-    main()

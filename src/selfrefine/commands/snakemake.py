@@ -5,7 +5,6 @@ them is read as a resource. Here words without `=` behind these options move to 
 second run in the same folder ends at once, with one line that names the first.
 """
 
-import fcntl
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from selfrefine.commands import run_stage
+from selfrefine.core import locks
 
 # Options whose values are all of the form NAME=VALUE, under every name that Snakemake gives them.
 ASSIGNING = frozenset({"--resources", "--res", "--config", "-C"})
@@ -65,19 +65,11 @@ def only_run(folder: Path) -> Iterator[None]:
     Args:
         folder: where Snakemake runs.
     """
-    path = folder / ".snakemake" / "run.lock"
-    path.parent.mkdir(exist_ok=True)
-    with open(path, "a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            sys.exit(
-                f"snakemake: {path.read_text().strip() or 'another process'} is running here; wait for it, or stop it"
-            )
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()}\n")
-        lock.flush()
-        yield
+    try:
+        with locks.hold(folder / ".snakemake" / "run.lock"):
+            yield
+    except locks.HeldError as holder:
+        sys.exit(f"snakemake: {holder} is running here; wait for it, or stop it")
 
 
 def main() -> None:

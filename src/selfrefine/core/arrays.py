@@ -102,7 +102,7 @@ def join(path: Path, parts: Sequence[Path], length: int) -> None:
     """Writes the first `length` rows of several .npy files, one after another, as one; holds one part at a time.
 
     Args:
-        path: of the result, the same bytes as `files.write_array` of the whole.
+        path: of the result, the same bytes as `write_array` of the whole.
         parts: of equal type and shape but for their numbers of rows.
         length: rows that are kept, at most all.
     """

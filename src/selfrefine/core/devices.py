@@ -1,13 +1,13 @@
 """What a job computes on: processors, devices, precision."""
 
-import fcntl
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selfrefine.core import locks
 from selfrefine.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,11 +28,12 @@ def set_threads() -> None:
 
 
 @contextmanager
-def device(name: str) -> Iterator["torch.device"]:
+def device(name: str, given: str = "params.yaml: shared.device") -> Iterator["torch.device"]:
     """Yields the device to compute on and holds it: with several GPUs, the first whose lock is free.
 
     Args:
-        name: auto (a free GPU, else MPS, else the CPU), cpu, cuda or mps: params.yaml, shared.device.
+        name: auto (a free GPU, else MPS, else the CPU), cpu, cuda or mps.
+        given: where the name was given, for the message.
 
     Raises:
         InputError: the named device is absent, or every GPU is taken.
@@ -44,7 +45,7 @@ def device(name: str) -> Iterator["torch.device"]:
         name = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
     if not available.get(name, False):
         present = ", ".join(kind for kind, here in available.items() if here)
-        raise InputError(f"params.yaml: shared.device is {name}, but this machine has {present}; set it to auto or cpu")
+        raise InputError(f"{given} is {name}, but this machine has {present}; set it to auto or cpu")
     if name != "cuda" or torch.cuda.device_count() == 1:
         yield torch.device(name)
         return
@@ -55,12 +56,11 @@ def device(name: str) -> Iterator["torch.device"]:
 @contextmanager
 def _free_gpu(count: int) -> Iterator[int]:
     """Yields the index of a GPU that no other stage here holds: Snakemake counts GPUs but hands out no ids."""
-    Path("scratch").mkdir(exist_ok=True)
     for index in range(count):
-        with open(Path("scratch", f"gpu{index}.lock"), "w") as lock:
+        with ExitStack() as stack:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                stack.enter_context(locks.hold(Path("scratch", f"gpu{index}.lock")))
+            except locks.HeldError:
                 continue
             yield index
             return

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # heavy: imported where they are used, so that a job pays onl
     from matplotlib.figure import Figure
 
 SUMS = "SHA256SUMS"
+BLOCK = 2**16  # bytes of a large file that its fingerprint reads at a time
 
 
 @contextmanager
@@ -103,6 +104,22 @@ def sha256(path: Path) -> str:
         return sha256(path / SUMS)
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def fingerprint(path: Path) -> str:
+    """A SHA-256 in 16 hex digits that costs little: of a sealed folder that of its seal.
+
+    Of a file that of its size and bytes; of more than 1 MiB 64 KiB count at each sixteenth of it: whoever makes such a
+    file again with other numbers changes it everywhere.
+    """
+    path = path / SUMS if path.is_dir() else path
+    with open(path, "rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        digest = hashlib.sha256(str(size).encode())
+        for start in range(0, size, max(BLOCK, size // 16)):
+            stream.seek(start)
+            digest.update(stream.read(BLOCK))
+    return digest.hexdigest()[:16]
 
 
 def read_bytes(path: Path) -> bytes:

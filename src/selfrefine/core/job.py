@@ -18,6 +18,7 @@ from selfrefine.core import config_json, files
 from selfrefine.core import scratch as core_scratch
 from selfrefine.core.devices import set_threads
 from selfrefine.core.errors import DISK_ERRORS, InputError
+from selfrefine.core.names import PROVENANCE
 
 ConfigT = TypeVar("ConfigT")
 InputsT = TypeVar("InputsT")
@@ -61,7 +62,8 @@ def _paths(record: Any) -> list[Path]:
 def main(run: Callable[[Any], None], config_type: type | UnionType, inputs_type: type, outputs_type: type) -> None:
     """Runs one stage: `--config JSON --code DIGEST --record config.json` and one option per input and output.
 
-    Exits with 1 and one line on bad input; the config is written to `--record` after the outputs.
+    Exits with 1 and one line on bad input. The config is written to `--record` after the outputs; with `--modules` it
+    has one more key, PROVENANCE: the digests of the code's modules and of the inputs, for `selfrefine why`.
     """
     name = Path(sys.argv[0]).stem
     arguments = _parse(name, inputs_type, outputs_type)
@@ -72,7 +74,11 @@ def main(run: Callable[[Any], None], config_type: type | UnionType, inputs_type:
         )
         set_threads()
         run(job)
-        files.write_json(arguments.record, json.loads(arguments.config))
+        record = json.loads(arguments.config)
+        if arguments.modules:
+            digests = {str(path): files.fingerprint(path) for path in _paths(job.inputs)}
+            record[PROVENANCE] = {"code": json.loads(arguments.modules), "inputs": digests}
+        files.write_json(arguments.record, record)
         print(f"{job.label}: peak memory {_peak_mib():.0f} MiB", flush=True)
     except InputError as error:
         sys.exit(f"{name}: {error}")
@@ -102,6 +108,7 @@ def _parse(name: str, inputs_type: type, outputs_type: type) -> argparse.Namespa
     parser = argparse.ArgumentParser(prog=f"python -m selfrefine.stages.{name}", allow_abbrev=False)
     parser.add_argument("--config", required=True, help="the job's config as JSON")
     parser.add_argument("--code", default="library", help="digest of the code, part of the key of a checkpoint")
+    parser.add_argument("--modules", default="", help="the digest of each module of the code as JSON, for the record")
     parser.add_argument("--record", required=True, type=Path, help="where the config is kept beside the outputs")
     for record in (inputs_type, outputs_type):
         hints = get_type_hints(record)

@@ -11,6 +11,10 @@ FLAW, CRITIC = "flaw", "second"  # the highlighter behind every mFAM; the one th
 # Feature spaces of extract_features, and the row of `weights` that each needs.
 FEATURE_WEIGHTS = {"vgg16_conv5_gap": "vgg16", "alexnet_conv5_gap": "alexnet", "inception-v3-compat": "inception"}
 
+# -- records -----------------------------------------------------------------------------------------------------------
+
+PROVENANCE = "provenance"  # the key of a job's config.json that is none of its config: digests of its code and inputs
+
 # -- metrics -----------------------------------------------------------------------------------------------------------
 
 HEADLINE = "fd_test"

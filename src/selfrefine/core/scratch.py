@@ -4,14 +4,12 @@ Snakemake deletes a job's outputs before it starts, so checkpoints live beside t
 without room>/<key>/`. The key is a digest of all that decides the result; another key never sees the checkpoint.
 """
 
-import fcntl
-import os
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from selfrefine.core import locks
 from selfrefine.core.errors import InputError
 
 
@@ -42,24 +40,15 @@ def scratch(output: Path, key: str) -> Iterator[Path]:
         InputError: another process works on the same output.
     """
     root = scratch_root(output)
-    root.mkdir(parents=True, exist_ok=True)
-    with open(root / "lock", "a+") as lock:
-        _hold(lock.fileno(), root / "lock", output)
-        folder = root / key[:16]
-        if not folder.is_dir() and any(entry.is_dir() for entry in root.iterdir()):
-            print("config, code or inputs changed since the last checkpoint: starting afresh", flush=True)
-        folder.mkdir(exist_ok=True)
-        yield folder
-        shutil.rmtree(root, ignore_errors=True)
-
-
-def _hold(descriptor: int, path: Path, output: Path) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = path.read_text().strip() or "another process"
+        with locks.hold(root / "lock"):
+            folder = root / key[:16]
+            if not folder.is_dir() and any(entry.is_dir() for entry in root.iterdir()):
+                print("config, code or inputs changed since the last checkpoint: starting afresh", flush=True)
+            folder.mkdir(exist_ok=True)
+            yield folder
+            shutil.rmtree(root, ignore_errors=True)
+    except locks.HeldError as holder:
         raise InputError(
             f"{output.parent}: {holder} is working on it; wait for it, or stop it and run the same command"
         ) from None
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())

@@ -83,7 +83,7 @@ def of_params(params: Mapping[str, Any], device: torch.device) -> Subject:
     size: int = job_config.job(params, "prepare_data", names)["size"]
     input_size: int = job_config.job(params, "train_highlighter", names | {"highlighter": FLAW})["input_size"]
     settings = {field.name: base[field.name] for field in dataclasses.fields(Settings) if field.name != "base_steps"}
-    same = ("forward", "forward_weight", "reverse", "reverse_weight", "cycle", "map_images", "map_steps")
+    same = ("forward", "forward_weight", "reverse", "reverse_weight", "cycle")
     return Subject(
         family=base["family"],
         network=base["network"],

@@ -1,6 +1,5 @@
 """What the method costs: a refinement phase against plain training, by batch, cycle and refresh (method 3.1)."""
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from selfrefine.cost import clock as cost_clock
 from selfrefine.cost.authors_refresh import STEPS, authors_map
 from selfrefine.cost.bench_subject import SEED, Subject
 from selfrefine.cost.clock import Case, Clock, Line
-from selfrefine.guidance.map_refresh import Guide
+from selfrefine.guidance.map_refresh import Guide, MapRecipe
 from selfrefine.training.trainer import Trainer
 
 LIMIT = 1.05  # what a refinement phase may cost (design 8)
@@ -94,9 +93,8 @@ def cases(subject: Subject, sizes: Sizes) -> dict[Key, Case]:
 
 
 def _guide(subject: Subject, trainer: Trainer, images: int, steps: int) -> Guide:
-    refinement = dataclasses.replace(subject.refinement, map_images=images, map_steps=steps)
     return Guide(
-        refinement,
+        MapRecipe(images, steps),
         trainer.schedule,
         subject.highlighter,
         subject.images,

@@ -81,7 +81,7 @@ def read_all(
     Args:
         paths: file by name.
         size: side of the images, px.
-        background: what transparent pixels lie on, see `photographs.read`.
+        background: what transparent pixels lie on, see `image_decoding.read`.
         label: what the progress lines begin with.
         room: for how many further images; it takes no memory before it is used.
 
@@ -165,7 +165,7 @@ def read_folder(
     Args:
         paths: all files by name.
         size: side of the images, px.
-        background: what transparent pixels lie on, see `photographs.read`.
+        background: what transparent pixels lie on, see `image_decoding.read`.
         test_share: expected share of test; None: the sub-folders `train` and `test` are the splits, and those in them
             the classes.
         seed: of the split.

@@ -46,7 +46,8 @@ def decode(path: Path) -> Image.Image:
             return image
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
     except UnidentifiedImageError as error:
-        raise InputError(f"no image of a known format ({', '.join(FORMATS)})") from error
+        reason = f"no image of a known format ({', '.join(FORMATS)})"  # kept in notes.csv: a text that counts
+        raise InputError(reason) from error
     except Exception as error:  # a decoder that meets arbitrary bytes fails in ways of its own
         raise InputError(" ".join(str(error).split()) or type(error).__name__) from error
 
@@ -59,7 +60,8 @@ def pixels(image: Image.Image, background: str) -> np.ndarray:
     """
     levels = np.asarray(image).astype(np.float32)
     if image.mode == "F" or (image.mode == "I" and not (levels.min() >= 0 and levels.max() <= 65535)):
-        raise InputError(f"pixels of mode {image.mode} have no fixed white; save it with 8 or 16 bits")
+        reason = f"pixels of mode {image.mode} have no fixed white; save it with 8 or 16 bits"  # kept as above
+        raise InputError(reason)
     if image.mode in DEEP:
         return np.repeat(levels[..., None] / 257, 3, axis=-1)
     if image.mode == "RGB":

@@ -6,10 +6,12 @@ Imports only the standard library, so that the Snakefile may use it.
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 from selfrefine.core.errors import InputError
 
-CAPTIONS = "captions.csv"  # of the images, if the folder holds it: see captions.py
+CAPTIONS = "captions.csv"  # of the images, if the folder holds it: see data/captions.py
+CONTENTS = "contents"  # the key of a job's config that tells of a change of the images
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 
@@ -37,6 +39,15 @@ def digest(folder: Path) -> str:
     states = {name: path.stat() for name, path in found.items()}
     lines = (f"{name}\n{state.st_size} {state.st_mtime_ns}\n" for name, state in states.items())
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def watched(stage: str, config: dict[str, Any]) -> dict[str, Any]:
+    """The config of a job; that of `prepare_data` with the digest of its folder, if it has one, as CONTENTS.
+
+    Nobody declares these files to Snakemake: the digest tells it of a change.
+    """
+    is_folder = stage == "prepare_data" and "folder" in config
+    return config | {CONTENTS: digest(Path(config["folder"]))} if is_folder else config
 
 
 def shown(name: str) -> str:

@@ -13,9 +13,8 @@ import torch
 from diffusers import AutoencoderKL, VQModel
 from torch import Tensor
 
-from selfrefine.core import arrays, files, pixels, random_streams
+from selfrefine.core import arrays, chunks, files, pixels, random_streams
 from selfrefine.core.errors import InputError
-from selfrefine.core.progress import Progress
 
 # Latents that a codebook quantises before they are decoded (the paper's LDM), or a normal distribution near N(0, 1).
 Kind = Literal["vq", "kl"]
@@ -142,8 +141,7 @@ def encode_images(
 ) -> np.ndarray:
     """Latents of all images, (N, c, h, w) float16, whose steps are far below those of any codebook.
 
-    Every chunk has the same size (the last begins again with the first images), so the bytes depend on no order of
-    work; finished chunks wait in `scratch`, and a killed job goes on after the last of them.
+    In chunks, whose bytes depend on no order of work and which a killed job need not make again.
 
     Args:
         stage: on `device`.
@@ -156,23 +154,20 @@ def encode_images(
     Raises:
         InputError: latents beyond the range of float16.
     """
-    starts = range(0, len(images), chunk_size)
-    done = [scratch / f"chunk{start:08d}.npy" for start in starts]
-    finished = sum(path.is_file() for path in done) * chunk_size
-    with Progress(label, len(images), start=min(finished, len(images)), unit="image") as progress:
-        for start, path in zip(starts, done, strict=True):
-            if not path.is_file():
-                rows = np.arange(start, start + chunk_size) % len(images)
-                chunk = pixels.to_float(images[rows], stage.channels).to(device)
-                latents = stage.encode(chunk).to("cpu", torch.float16).numpy()
-                if not np.isfinite(latents).all():
-                    raise InputError(
-                        f"{label}: latents are not finite or beyond float16; set train_autoencoder.unit_variance in "
-                        "params.yaml to true, or lower its learning_rate"
-                    )
-                arrays.write_array(path, latents)
-            progress.update(min(start + chunk_size, len(images)))
-    return np.concatenate([arrays.read_array(path) for path in done])[: len(images)]
+
+    def chunk(numbers: np.ndarray) -> np.ndarray:
+        """Latents of the images of these numbers; the last chunk begins again with the first image."""
+        given = pixels.to_float(images[numbers % len(images)], stage.channels).to(device)
+        latents: np.ndarray = stage.encode(given).to("cpu", torch.float16).numpy()
+        if not np.isfinite(latents).all():
+            raise InputError(
+                f"{label}: latents are not finite or beyond float16; set train_autoencoder.unit_variance in "
+                "params.yaml to true, or lower its learning_rate"
+            )
+        return latents
+
+    paths = chunks.in_chunks(chunk, len(images), scratch, label=label, chunk_size=chunk_size)
+    return chunks.joined(paths, len(images))
 
 
 def training_set(stage: FirstStage | None, images: np.ndarray, latents: tuple[Path, ...]) -> np.ndarray:

@@ -18,7 +18,7 @@ LEAST_MASS = 1e-12  # of a bin: keeps its logarithm finite in float32
 
 
 def log_variance(v: Tensor, log_lower: Tensor | float, log_beta: Tensor | float) -> Tensor:
-    """f log beta + (1 - f) log beta~ with f = (v + 1) / 2. Nichol & Dhariwal 2021, Eq. 15; method 7.
+    """f log beta + (1 - f) log beta~ with f = (v + 1) / 2. Nichol & Dhariwal 2021, Eq. 15; method 1.4.
 
     Args:
         v: (N, C, H, W) float32; f is not held to [0, 1].
@@ -30,7 +30,7 @@ def log_variance(v: Tensor, log_lower: Tensor | float, log_beta: Tensor | float)
 
 
 class Bound:
-    """The variational bound on -log p(x_0), term by term, in bits per dimension, and the loss made of it. Method 7.
+    """The variational bound on -log p(x_0), term by term, in bits per dimension, and the loss made of it. Method 1.4.
 
     A term is that of an image's own t: KL(q(x_t-1 | x_t, x_0) || p(x_t-1 | x_t)), at t = 0 -log p(x_0 | x_1) of pixels
     of 256 levels. x_0 is not clipped.
@@ -54,7 +54,7 @@ class Bound:
 
         L_vlb is the sum over all T terms, estimated by T times the mean over the batch; Nichol & Dhariwal 2021,
         section 3.1. x_t is the one that the network saw, amplified or not; the posterior is that of plain (x_0, x_t)
-        (method 1.3). The variants that weight or shift the target act on L_simple alone.
+        (method 1.4). The variants that weight or shift the target act on L_simple alone.
 
         Args:
             output: of the network, (N, 2C, H, W): eps, then v.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from selfrefine.diffusion import autoencoder
 
-# The VP-SDE with beta(t) = 0.1 + 19.9 t on [0, 1]: abar(t) = exp(-LINEAR t - SQUARE t^2). Method 5.1, 7.
+# The VP-SDE with beta(t) = 0.1 + 19.9 t on [0, 1]: abar(t) = exp(-LINEAR t - SQUARE t^2). Method 5.1.
 LINEAR, SQUARE = 0.1, 9.95
 TIME_SCALE = 999.0  # what a network of continuous time is given for t = 1
 LAST_TIME = 1e-3  # the lowest t of a continuous chain; method 3
@@ -40,7 +40,7 @@ class Schedule:
         return dataclasses.replace(self, alphas_cumprod=self.alphas_cumprod.to(device))
 
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
-        """Times of n training images, as the network is given them, (n,) on the CPU. Method 1.3.
+        """Times of n training images, as the network is given them, (n,) on the CPU. Method 1.1.
 
         Uniform: int64 of 0 ... T-1, or float32 of 999 t with t in [0, 1).
         """

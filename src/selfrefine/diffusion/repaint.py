@@ -14,9 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfrefine.core import arrays, devices, pixels, random_streams
+from selfrefine.core import chunks, devices, pixels, random_streams
 from selfrefine.core.errors import InputError
-from selfrefine.core.progress import Progress
 from selfrefine.diffusion import samplers
 from selfrefine.diffusion.inpainting_masks import KNOWN
 from selfrefine.diffusion.noise_schedule import Schedule
@@ -117,8 +116,8 @@ def inpaint_images(
 ) -> np.ndarray:
     """Inpaints all images: (N, H, W, 3) uint8, as the network made them; see `paste`.
 
-    Every chunk has the same size (the last is filled up and cut), and an image its own noise, whatever the network: the
-    bytes depend on no order of work. Finished chunks wait in `scratch`, a killed job goes on after the last of them.
+    An image has its own noise, whatever the network. In chunks, whose bytes depend on no order of work and which a
+    killed job need not make again.
 
     Args:
         network, schedule: as in `repaint`.
@@ -136,19 +135,17 @@ def inpaint_images(
     """
     check(network, images, masks)
     network.eval()
-    starts = range(0, len(images), chunk_size)
-    done = [scratch / f"chunk{start:08d}.npy" for start in starts]
-    finished = sum(path.is_file() for path in done) * chunk_size
-    with Progress(label, len(images), start=min(finished, len(images)), unit="image") as progress:
-        for start, path in zip(starts, done, strict=True):
-            if not path.is_file():
-                rows = np.arange(start, start + chunk_size)
-                streams = [[random_streams.stream(seed, purpose, int(row)) for row in rows] for purpose in PURPOSES]
-                rows %= len(images)
-                made = repaint_chunk(network, schedule, images[rows], masks[rows], resampling, streams, dtype)
-                arrays.write_array(path, made)
-            progress.update(min(start + chunk_size, len(images)))
-    return np.concatenate([arrays.read_array(path) for path in done])[: len(images)]
+
+    def chunk(numbers: np.ndarray) -> np.ndarray:
+        """The images of these numbers; the last chunk begins again with the first image."""
+        streams = [
+            [random_streams.stream(seed, purpose, number) for number in numbers.tolist()] for purpose in PURPOSES
+        ]
+        rows = numbers % len(images)
+        return repaint_chunk(network, schedule, images[rows], masks[rows], resampling, streams, dtype)
+
+    paths = chunks.in_chunks(chunk, len(images), scratch, label=label, chunk_size=chunk_size)
+    return chunks.joined(paths, len(images))
 
 
 def repaint_chunk(

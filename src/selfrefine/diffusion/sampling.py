@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfrefine.core import arrays, devices, pixels, random_streams
-from selfrefine.core.progress import Progress
+from selfrefine.core import chunks, devices, pixels, random_streams
 from selfrefine.diffusion import prompts
 from selfrefine.diffusion.autoencoder import FirstStage
 from selfrefine.diffusion.noise_schedule import Schedule
@@ -67,26 +66,21 @@ def sample_images(
 ) -> np.ndarray:
     """Samples images 0 ... n_images-1 of a purpose: (n_images, H, W, 3) uint8; of captions image i has that of image i.
 
-    Every chunk has the same size (the last is sampled whole and cut), so the bytes depend on no order of work; finished
-    chunks wait in `scratch`, and a killed job goes on after the last of them.
+    In chunks, whose bytes depend on no order of work and which a killed job need not make again.
     """
     network.eval()
-    starts = range(0, n_images, chunk_size)
-    done = [scratch / f"chunk{start:08d}.npy" for start in starts]
-    finished = sum(path.is_file() for path in done) * chunk_size
-    with Progress(label, n_images, start=min(finished, n_images), unit="image") as progress:
-        for start, path in zip(starts, done, strict=True):
-            if not path.is_file():
-                numbers = range(start, start + chunk_size)
-                images = sample_chunk(
-                    prompts.prompted(network, captions, numbers, guidance_scale),
-                    schedule,
-                    [random_streams.stream(seed, purpose, number) for number in numbers],
-                    sampler=sampler,
-                    steps=steps,
-                    dtype=dtype,
-                    first_stage=first_stage,
-                )
-                arrays.write_array(path, pixels.to_uint8(images))
-            progress.update(min(start + chunk_size, n_images))
-    return np.concatenate([arrays.read_array(path) for path in done])[:n_images]
+
+    def chunk(numbers: np.ndarray) -> np.ndarray:
+        """The images of these numbers."""
+        images = sample_chunk(
+            prompts.prompted(network, captions, numbers.tolist(), guidance_scale),
+            schedule,
+            [random_streams.stream(seed, purpose, number) for number in numbers.tolist()],
+            sampler=sampler,
+            steps=steps,
+            dtype=dtype,
+            first_stage=first_stage,
+        )
+        return pixels.to_uint8(images)
+
+    return chunks.joined(chunks.in_chunks(chunk, n_images, scratch, label=label, chunk_size=chunk_size), n_images)

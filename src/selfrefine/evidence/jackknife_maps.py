@@ -73,7 +73,7 @@ class FixedMap:
 
 @dataclass(frozen=True)
 class MomentGap:
-    """`maps.moment_gap` of generated images; the moments of the real ones, of the whole training set, are held fixed.
+    """`control_maps.moment_gap` of generated images; the moments of the real ones, of all training images, are fixed.
 
     Where the gap is not above the noise of the images, its error is understated: an absolute value has a kink at 0.
 

@@ -4,9 +4,8 @@ The paper's map is the mFAM, the mean flaw activation map of images that the mod
 functions of it, of those images or of real ones.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,29 +17,37 @@ from selfrefine.diffusion.autoencoder import FirstStage
 from selfrefine.diffusion.noise_schedule import Schedule
 from selfrefine.diffusion.prompts import Captions
 from selfrefine.guidance import control_maps
-from selfrefine.guidance.refinement import Refinement
-from selfrefine.highlighter.gradcam import CELL, flaw_activation_maps, mean_map
+from selfrefine.guidance.refinement import Maps
+from selfrefine.highlighter.gradcam import CELL, PAPER_CAM, Cam, flaw_activation_maps, mean_map
 from selfrefine.highlighter.model import Highlighter
 
 CHUNK = 64  # images sampled and explained together; bounds the memory, decides no number of the map but its last bits
 
 
-class Maps(NamedTuple):
-    """What a refresh makes, (H, H) float32 each: the mFAM, in [0, 1], and the map that the variant uses."""
+@dataclass(frozen=True)
+class MapRecipe:
+    """What a variant's map is made of: a row of `variants`; what is not given is in paper mode.
 
-    mfam: Tensor
-    used: Tensor
+    Args:
+        map_images: images behind one map.
+        map_steps: DDIM steps of these images.
+        map: which map.
+        match: whether it gets mean and standard deviation of the mFAM.
+        cam: how images are explained.
+    """
 
-
-# What makes the maps of a refresh: from the network with its EMA weights and the mFAMs of the refreshes before.
-Refresh = Callable[[nn.Module, list[Tensor]], Maps]
+    map_images: int
+    map_steps: int
+    map: control_maps.GuidanceMap = "mfam"
+    match: bool = False
+    cam: Cam = PAPER_CAM
 
 
 class Guide:
     """Makes the maps of one run, a `Refresh`. Draws from streams of its own: training is the same with and without it.
 
     Args:
-        refinement: which map, of how many images.
+        recipe: which map, of how many images.
         schedule: of the network's pipeline.
         highlighter: on the same device; of the mFAM.
         reals: packed training images, (N, H, H, 3) uint8.
@@ -54,7 +61,7 @@ class Guide:
 
     def __init__(
         self,
-        refinement: Refinement,
+        recipe: MapRecipe,
         schedule: Schedule,
         highlighter: Highlighter,
         reals: np.ndarray,
@@ -66,7 +73,7 @@ class Guide:
         first_stage: FirstStage | None = None,
         captions: Captions | None = None,
     ) -> None:
-        self.refinement, self.schedule, self.highlighter, self.reals = refinement, schedule, highlighter, reals
+        self.recipe, self.schedule, self.highlighter, self.reals = recipe, schedule, highlighter, reals
         self.seed, self.dtype, self.horizontal_flip, self.other = seed, dtype, horizontal_flip, other
         self.size, self.first_stage, self.captions = reals.shape[1], first_stage, captions
 
@@ -75,7 +82,7 @@ class Guide:
         images, streams = self.generated(network, len(mfams))
         mfam = self.mean_map(self.highlighter, images, streams)
         used = self._map(mfam, mfams[0] if mfams else mfam, images, len(mfams))
-        return Maps(mfam, control_maps.matched(used, mfam) if self.refinement.match else used)
+        return Maps(mfam, control_maps.matched(used, mfam) if self.recipe.match else used)
 
     def generated(self, network: nn.Module, refresh: int) -> tuple[Tensor, list[torch.Generator]]:
         """Images of the network, sampled by DDIM without a map, and their streams, of which the dither is drawn next.
@@ -87,7 +94,7 @@ class Guide:
         Returns:
             (map_images, C, H, H) float32 in [-1, 1], and one stream for each.
         """
-        n = self.refinement.map_images
+        n = self.recipe.map_images
         streams = [random_streams.stream(self.seed, "map_noise", refresh * n + row) for row in range(n)]
         rows = self._captioned(refresh)
         chunks = [
@@ -96,7 +103,7 @@ class Guide:
                 self.schedule,
                 streams[start : start + CHUNK],
                 sampler="ddim",
-                steps=self.refinement.map_steps,
+                steps=self.recipe.map_steps,
                 dtype=self.dtype,
                 first_stage=self.first_stage,
             )
@@ -109,7 +116,7 @@ class Guide:
 
         # Not in paper: drawn anew, without guidance, because the authors' captions are those of the batch, one.
         """
-        n = self.refinement.map_images if self.captions is not None else 0
+        n = self.recipe.map_images if self.captions is not None else 0
         streams = [random_streams.stream(self.seed, "map_captions", refresh * n + row) for row in range(n)]
         return [int(torch.randint(len(self.reals), (), generator=draws)) for draws in streams]
 
@@ -120,13 +127,13 @@ class Guide:
             chunk = slice(start, start + CHUNK)
             with devices.autocast(images.device, self.dtype):
                 shown = images[chunk].expand(-1, 3, -1, -1)
-                found.append(flaw_activation_maps(highlighter, shown, streams[chunk], self.refinement.cam))
+                found.append(flaw_activation_maps(highlighter, shown, streams[chunk], self.recipe.cam))
         return mean_map(torch.cat(found), self.size)
 
     def _map(self, mfam: Tensor, first: Tensor, images: Tensor, refresh: int) -> Tensor:
         """The variant's map before it is matched. Method 5.6 and 11.3."""
         grid = self.highlighter.input_size // CELL
-        match self.refinement.map:
+        match self.recipe.map:
             case "label_shuffled":
                 assert self.other is not None, "the map label_shuffled needs a second highlighter"
                 return self.mean_map(self.other, images, self._streams(refresh))
@@ -145,7 +152,7 @@ class Guide:
 
     def _streams(self, refresh: int) -> list[torch.Generator]:
         """One stream for each image of a control at a refresh."""
-        n = self.refinement.map_images
+        n = self.recipe.map_images
         return [random_streams.stream(self.seed, "control", refresh * n + row) for row in range(n)]
 
     def _some_reals(self, streams: list[torch.Generator]) -> Tensor:

@@ -1,15 +1,18 @@
-"""How a variant uses its map, and when the map is due for a refresh."""
+"""How a variant uses its map, whatever the map is made of, and when the map is due for a refresh."""
 
-import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from selfrefine.diffusion import forward_process
-from selfrefine.guidance import attention_modulation, control_maps
-from selfrefine.highlighter.gradcam import PAPER_CAM, Cam
+from torch import Tensor, nn
+
+from selfrefine.diffusion.forward_process import ForwardProcess
+from selfrefine.guidance.attention_modulation import Layers, Projection, ReverseProcess
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Refinement:
-    """How a variant uses its map: a row of `variants` with the strengths of train_refined; switches are in paper mode.
+    """The use of a map in an update: a row of `variants`; switches that are not given are in paper mode.
 
     Args:
         forward: how the map enters the forward process.
@@ -17,29 +20,19 @@ class Refinement:
         reverse: how the map enters attention.
         reverse_weight: lr >= 0.
         cycle: steps between two refreshes.
-        map_images: images behind one map.
-        map_steps: DDIM steps of these images.
-        map: which map.
-        match: whether it gets mean and standard deviation of the mFAM.
         gamma: strength of DDPM-IP's input perturbation, in the place of the forward process; 0 for none.
         projection: what the map passes on its way to attention.
         layers: which attentions.
-        cam: how images are explained.
     """
 
-    forward: forward_process.ForwardProcess
+    forward: ForwardProcess
     forward_weight: float
-    reverse: attention_modulation.ReverseProcess
+    reverse: ReverseProcess
     reverse_weight: float
     cycle: int
-    map_images: int
-    map_steps: int
-    map: control_maps.GuidanceMap = "mfam"
-    match: bool = False
     gamma: float = 0.0
-    projection: attention_modulation.Projection = "identity"
-    layers: attention_modulation.Layers = "all"
-    cam: Cam = PAPER_CAM
+    projection: Projection = "identity"
+    layers: Layers = "all"
 
     @property
     def uses_map(self) -> bool:
@@ -51,3 +44,14 @@ class Refinement:
         step is a multiple of the cycle (method 3).
         """
         return self.uses_map and (step == first_step or step % self.cycle == 0)
+
+
+class Maps(NamedTuple):
+    """What a refresh makes, (H, H) float32 each: the mFAM, in [0, 1], and the map that the variant uses."""
+
+    mfam: Tensor
+    used: Tensor
+
+
+# What makes the maps of a refresh: from the network with its EMA weights and the mFAMs of the refreshes before.
+Refresh = Callable[[nn.Module, list[Tensor]], Maps]

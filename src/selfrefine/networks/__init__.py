@@ -39,7 +39,7 @@ def build(
         diffusion: the model row's train_base.diffusion.
         size: height and width of the images, px.
         seed: of the run.
-        autoencoder: of `first_stage.load`; a family of latent diffusion, and no other, takes one.
+        autoencoder: of `diffusion.autoencoder.load`; a family of latent diffusion, and no other, takes one.
         text_encoder: of `text_encoder.load`; a family of text-to-image, and no other, takes one.
 
     Raises:

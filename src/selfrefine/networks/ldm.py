@@ -21,7 +21,7 @@ def build(network: dict[str, Any], diffusion: dict[str, Any], size: int, autoenc
         network: as for `ddpm`; channels are those of the images, so that data sets say them alike for all families.
         diffusion: schedule ("scaled_linear"), timesteps.
         size: of the images, px.
-        autoencoder: of `first_stage.load`.
+        autoencoder: of `diffusion.autoencoder.load`.
 
     Raises:
         ValueError: no autoencoder, or one for other images.

@@ -29,7 +29,7 @@ def build(
         network: as for `ddpm`; channels are those of the images. attention_head_dim may have a number for each level.
         diffusion: schedule ("scaled_linear"), timesteps.
         size: of the images, px.
-        autoencoder: of `first_stage.load`, kind kl.
+        autoencoder: of `diffusion.autoencoder.load`, kind kl.
         text_encoder: of `text_encoder.load`; its hidden size is the width of the prompts.
 
     Raises:

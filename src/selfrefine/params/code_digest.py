@@ -1,4 +1,4 @@
-"""Digest of the code behind a stage: a changed expression reruns what depends on it, a changed comment nothing.
+"""Digest of the code behind a stage: a changed expression reruns what depends on it; comments and texts do nothing.
 
 Snakemake sees the text of a shell command, not the modules that run in it; every rule has this digest among its params.
 """
@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from selfrefine.core.errors import InputError
+from selfrefine.params.code_texts import remove_texts
 
 PACKAGE = "selfrefine"
 FAMILIES = f"{PACKAGE}.networks"  # its modules are imported by name at run time: one model family each
-DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 SOURCE = Path(__file__).resolve().parents[2]
+DIGITS = 16  # of a digest, in hex
 
 
 def digest(stage: str, family: str | None = None, source: Path = SOURCE) -> str:
@@ -28,28 +29,57 @@ def digest(stage: str, family: str | None = None, source: Path = SOURCE) -> str:
     Raises:
         InputError: no such stage or family.
     """
-    files = closure(stage, family, source)
-    parts = [f"{module} {_tree(files[module])[0]}" for module in sorted(files)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    parts = [f"{module} {_tree(_found(source, module))[0]}" for module in sorted(closure(stage, family, source))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:DIGITS]
+
+
+def modules(stage: str, family: str | None = None, source: Path = SOURCE) -> dict[str, str]:
+    """The digest of each module that `digest` covers, by its path in the package ("core/files.py"); same arguments."""
+    files = [_found(source, module) for module in sorted(closure(stage, family, source))]
+    return {file.relative_to(source / PACKAGE).as_posix(): _tree(file)[0][:DIGITS] for file in files}
+
+
+def modules_behind(stage: str, code: str, source: Path = SOURCE) -> dict[str, str]:
+    """`modules` of the family, or of none, for which the stage has the digest `code`.
+
+    Empty where there is none: the source has changed since that digest was taken.
+    """
+    families = [None, *sorted(name.rpartition(".")[2] for name in _families(source))]
+    found = (family for family in families if digest(stage, family, source) == code)
+    return next((modules(stage, family, source) for family in found), {})
+
+
+def read_all(source: Path = SOURCE) -> None:
+    """Reads every module: a process that is forked from this one then knows them all."""
+    for file in (source / PACKAGE).rglob("*.py"):
+        _tree(file)
 
 
 @functools.cache
-def closure(stage: str, family: str | None = None, source: Path = SOURCE) -> dict[str, Path]:
-    """The modules that `digest` covers and their files; same arguments."""
-    found: dict[str, Path] = {}
-    wanted = [f"{PACKAGE}.stages.{stage}"]
-    while wanted:
-        module = wanted.pop()
+def closure(stage: str, family: str | None = None, source: Path = SOURCE) -> dict[str, str]:
+    """The modules that `digest` covers, each with the one that imports it, nearest to the stage; same arguments."""
+    found: dict[str, str] = {}
+    wanted = [(f"{PACKAGE}.stages.{stage}", "")]
+    for module, importer in wanted:
         if module in found:
             continue
-        file = _file(source, module)
-        if file is None:
+        if _file(source, module) is None:
             raise InputError(f"{source.joinpath(*module.split('.'))}.py: no such module; stage {stage} needs it")
-        found[module] = file
-        wanted += _imports(source, module, file)
+        found[module] = importer
+        names = list(_imports(source, module))
         if module == FAMILIES:
-            wanted += [f"{FAMILIES}.{family}"] if family else _families(source)
+            names += [f"{FAMILIES}.{family}"] if family else _families(source)
+        wanted += [(name, module) for name in names]
     return found
+
+
+def chain(stage: str, module: str) -> list[str]:
+    """The shortest way from a stage to a module of its closure: each imports the next."""
+    importers = closure(stage)
+    way = [module]
+    while importer := importers[way[0]]:
+        way.insert(0, importer)
+    return way
 
 
 def _families(source: Path) -> list[str]:
@@ -65,8 +95,16 @@ def _file(source: Path, module: str) -> Path | None:
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
-def _imports(source: Path, module: str, file: Path) -> Iterator[str]:
+def _found(source: Path, module: str) -> Path:
+    """The file of a module of a closure."""
+    file = _file(source, module)
+    assert file is not None
+    return file
+
+
+def _imports(source: Path, module: str) -> Iterator[str]:
     """First-party modules that a module imports anywhere in it, and the packages that hold it."""
+    file = _found(source, module)
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     for name in (module, *(_absolute(name, package) for name in _tree(file)[1])):
         parts = name.split(".")
@@ -86,7 +124,7 @@ def _absolute(name: str, package: str) -> str:
 
 @functools.cache
 def _tree(file: Path) -> tuple[str, tuple[str, ...]]:
-    """The digest of a file's syntax tree without docstrings, and the names of all that it imports.
+    """The digest of a file's syntax tree without its texts, and the names of all that it imports.
 
     `ast.unparse` rather than `ast.dump`: the latter changes between versions of Python.
     """
@@ -98,6 +136,5 @@ def _tree(file: Path) -> tuple[str, tuple[str, ...]]:
         elif isinstance(node, ast.ImportFrom):
             origin = "." * node.level + (f"{node.module}." if node.module else "")
             names += [origin + alias.name for alias in node.names]
-        elif isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
+    remove_texts(tree)
     return hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), tuple(names)

@@ -166,6 +166,15 @@ def is_prompted(params: Mapping[str, Any], dataset: str, model: str) -> bool:
     return job(params, "train_base", {"dataset": dataset, "model": model})["family"] in PROMPTED_FAMILIES
 
 
+def family(params: Mapping[str, Any], wildcards: Mapping[str, str]) -> str | None:
+    """The model family of a job, a module of `selfrefine.networks`; None of a job that has no model."""
+    if "model" not in wildcards:
+        return None
+    names = {name: wildcards[name] for name in ("dataset", "model")}
+    found: str = job(params, "train_base", names)["family"]
+    return found
+
+
 def text_encoder(params: Mapping[str, Any], dataset: str, model: str) -> str:
     """The row of `text_encoders` that reads the captions of a model."""
     name: str = job(params, "encode_captions", {"dataset": dataset, "model": model})["text_encoder"]

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfrefine.core import arrays, files
+from selfrefine.core import files
+from selfrefine.core.chunks import in_chunks
 from selfrefine.core.errors import InputError, one_line
-from selfrefine.core.progress import Progress
 
 NO_CAPTION = ""  # the first row of all embeddings: what guidance and caption dropout put in the place of a caption
 
@@ -139,8 +139,7 @@ def rows(captions: Iterable[str], among: Sequence[str]) -> np.ndarray:
 def encode(encoder: TextEncoder, captions: Sequence[str], scratch: Path, *, label: str, chunk_size: int) -> list[Path]:
     """Embeddings of captions, in files of (chunk_size, L, D) float16 in their order, padded at the end.
 
-    Every chunk has the same size (the last begins again with the first captions), so the bytes depend on no order of
-    work; finished chunks wait in `scratch`, and a killed job goes on after the last of them.
+    In chunks, whose bytes depend on no order of work and which a killed job need not make again.
 
     Args:
         encoder: what embeds.
@@ -152,18 +151,13 @@ def encode(encoder: TextEncoder, captions: Sequence[str], scratch: Path, *, labe
     Raises:
         InputError: embeddings beyond the range of float16.
     """
-    starts = range(0, len(captions), chunk_size)
-    done = [scratch / f"chunk{start:08d}.npy" for start in starts]
-    finished = min(sum(path.is_file() for path in done) * chunk_size, len(captions))
-    with Progress(label, len(captions), start=finished, unit="caption", counted="captions") as progress:
-        for start, path in zip(starts, done, strict=True):
-            if not path.is_file():
-                chunk = [captions[row % len(captions)] for row in range(start, start + chunk_size)]
-                embedded = encoder.embed(chunk).to("cpu", torch.float16).numpy()
-                if not np.isfinite(embedded).all():
-                    raise InputError(
-                        f"{label}: embeddings are not finite or beyond float16; choose another text_encoder"
-                    )
-                arrays.write_array(path, embedded)
-            progress.update(min(start + chunk_size, len(captions)))
-    return done
+
+    def chunk(numbers: np.ndarray) -> np.ndarray:
+        """Embeddings of the captions of these numbers; the last chunk begins again with the first caption."""
+        given = [captions[number % len(captions)] for number in numbers.tolist()]
+        embedded: np.ndarray = encoder.embed(given).to("cpu", torch.float16).numpy()
+        if not np.isfinite(embedded).all():
+            raise InputError(f"{label}: embeddings are not finite or beyond float16; choose another text_encoder")
+        return embedded
+
+    return in_chunks(chunk, len(captions), scratch, label=label, chunk_size=chunk_size, unit="caption")

@@ -12,7 +12,7 @@ from selfrefine.core.job import Job, main
 from selfrefine.data import captions, folder_splits, idx_images, image_folder
 from selfrefine.data.folder_splits import Note
 from selfrefine.data.idx_images import Split
-from selfrefine.data.published_sets import SOURCES
+from selfrefine.data.idx_sets import SOURCES
 
 
 @dataclass(frozen=True)

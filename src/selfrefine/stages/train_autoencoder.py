@@ -1,6 +1,5 @@
 """First stage of a latent family: trained on the data set, or taken from a folder; how well it reproduces images."""
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,8 @@ from selfrefine.training.autoencoder import FirstStageTrainer, Settings
 CURVE = ("step", "loss", "latent_term", "learning_rate")
 
 
-@dataclass(frozen=True)
-class Config:
+@dataclass(frozen=True, kw_only=True)
+class Config(Settings):
     """See params.yaml, train_autoencoder; with a folder nothing is trained."""
 
     names: dict[str, str]
@@ -30,14 +29,6 @@ class Config:
     network: dict[str, Any]
     unit_variance: bool
     n_images: int
-    steps: int
-    batch_size: int
-    learning_rate: float
-    warmup_steps: int
-    max_gradient_norm: float
-    latent_weight: float
-    checkpoint_every: int
-    log_every: int
 
 
 @dataclass(frozen=True)
@@ -86,11 +77,10 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
 
 def trained(config: Config, images: Any, scratch: Path, device: torch.device, label: str) -> FirstStageTrainer:
     """The trainer after its last step."""
-    settings = Settings(**{field.name: getattr(config, field.name) for field in dataclasses.fields(Settings)})
     seed = int(config.names["seed"])
     autoencoder = diffusion_autoencoder.build(config.kind, config.network, images.shape[1], seed).to(device)
     dtype = devices.precision(config.precision, device)
-    trainer = FirstStageTrainer(autoencoder, images, settings, seed=seed, dtype=dtype)
+    trainer = FirstStageTrainer(autoencoder, images, config, seed=seed, dtype=dtype)
     trainer.run(scratch, label)
     return trainer
 

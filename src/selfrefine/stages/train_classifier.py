@@ -1,6 +1,5 @@
 """Trains a classifier of a data set's real images, and tells how often it is right on its test images."""
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,19 +14,13 @@ from selfrefine.training import classifier as training_classifier
 from selfrefine.training.classifier import ClassifierTrainer, Settings
 
 
-@dataclass(frozen=True)
-class Config:
+@dataclass(frozen=True, kw_only=True)
+class Config(Settings):
     """See params.yaml, train_classifier."""
 
     names: dict[str, str]
     device: str
     precision: str
-    steps: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    checkpoint_every: int
-    draw: int
 
 
 @dataclass(frozen=True)
@@ -53,11 +46,10 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     config, inputs = job.config, job.inputs
     images, labels = labelled(inputs.train_images, inputs.train_items)
     test, truth = labelled(inputs.test_images, inputs.test_items)
-    settings = Settings(**{field.name: getattr(config, field.name) for field in dataclasses.fields(Settings)})
     with job.scratch() as scratch, devices.device(config.device) as device:
         model = training_classifier.initial_classifier(labels, images.shape[1], config.draw).to(device)
         dtype = devices.precision(config.precision, device)
-        ClassifierTrainer(model, images, labels, settings, dtype).run(scratch, job.label)
+        ClassifierTrainer(model, images, labels, config, dtype).run(scratch, job.label)
         right = float(np.mean(prompt_classifier.predict(model, test, config.batch_size) == truth))
         found = {"dataset": config.names["dataset"], "metric": "accuracy"}
         found |= vars(intervals.share_interval(right, len(test))) | {"n_images": len(test)}

@@ -11,19 +11,14 @@ from selfrefine.highlighter.data import RealsAndFakes, fakes_of_draw
 from selfrefine.highlighter.training import HighlighterTrainer, Settings, initial_highlighter
 
 
-@dataclass(frozen=True)
-class Config:
+@dataclass(frozen=True, kw_only=True)
+class Config(Settings):
     """See params.yaml, train_highlighter."""
 
     names: dict[str, str]
     device: str
     precision: str
     input_size: int
-    steps: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    validate_every: int
     shortcut_guard: bool
     shuffle_labels: bool
     draw: int
@@ -52,12 +47,9 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     config, seed = job.config, int(job.config.names["seed"])
     fakes = fakes_of_draw(arrays.read_images(job.inputs.fake), config.draw, config.n_fakes)
     data = RealsAndFakes(arrays.read_images(job.inputs.real), fakes, seed, config.draw, config.shuffle_labels)
-    settings = Settings(
-        config.steps, config.batch_size, config.learning_rate, config.weight_decay, config.validate_every
-    )
     with job.scratch() as scratch, devices.device(config.device) as device:
         model = initial_highlighter(config.input_size, config.shortcut_guard, job.inputs.weights, seed, config.draw)
-        trainer = HighlighterTrainer(model.to(device), data, settings, devices.precision(config.precision, device))
+        trainer = HighlighterTrainer(model.to(device), data, config, devices.precision(config.precision, device))
         trainer.run(scratch, job.label)
         model.save(job.outputs.highlighter)
         files.write_table(job.outputs.loss, pd.DataFrame(trainer.log, columns=["step", "loss", "accuracy"]))

@@ -15,11 +15,10 @@ from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder, noise_schedule, prompts
 from selfrefine.diffusion.forward_process import ForwardProcess
 from selfrefine.guidance import attention_modulation, control_maps
-from selfrefine.guidance.map_refresh import Guide
+from selfrefine.guidance.map_refresh import Guide, MapRecipe
 from selfrefine.guidance.refinement import Refinement
 from selfrefine.highlighter import model
 from selfrefine.highlighter.gradcam import Cam, CamPreparation, CamTap, CamTarget
-from selfrefine.stages import train_refined
 from selfrefine.training import loop
 from selfrefine.training.loop import Phase
 from selfrefine.training.settings import Settings
@@ -54,22 +53,22 @@ class Config:
     log_every: int
 
     def refinement(self) -> Refinement:
-        """The part of a step and a refresh."""
+        """How an update uses the map."""
         return Refinement(
             forward=self.forward,
             forward_weight=self.forward_weight,
             reverse=self.reverse,
             reverse_weight=self.reverse_weight,
             cycle=self.cycle,
-            map_images=self.map_images,
-            map_steps=self.map_steps,
-            map=self.map,
-            match=self.match,
             gamma=self.gamma,
             projection=self.projection,
             layers=self.layers,
-            cam=Cam(self.cam_target, self.cam_tap, self.cam_preparation),
         )
+
+    def recipe(self) -> MapRecipe:
+        """What a refresh makes the map of."""
+        cam = Cam(self.cam_target, self.cam_tap, self.cam_preparation)
+        return MapRecipe(self.map_images, self.map_steps, self.map, self.match, cam)
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             attention_modulation.build_projectors(pipeline.unet, refinement.projection, refinement.layers, seed)
         )
         guide = Guide(
-            refinement,
+            config.recipe(),
             trainer.schedule,
             model.load(job.inputs.flaw_highlighter, device),
             images,
@@ -167,7 +166,7 @@ def write_maps(outputs: Outputs, phase: loop.Phase, size: int) -> None:
     """
     for path, stack in ((outputs.maps, phase.maps), (outputs.mfams, phase.mfams)):
         arrays.write_array(path, torch.stack(stack).cpu().numpy() if stack else np.zeros((0, size, size), np.float32))
-    files.write_table(outputs.refreshes, pd.DataFrame(train_refined.refresh_columns(phase)))
+    files.write_table(outputs.refreshes, pd.DataFrame(refresh_columns(phase)))
 
 
 if __name__ == "__main__":

@@ -10,11 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from selfrefine.core import arrays, devices, pixels, random_streams
+from selfrefine.core import devices, pixels, random_streams, training_state
 from selfrefine.core.errors import InputError
 from selfrefine.core.progress import Progress
-
-CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +52,7 @@ class FirstStageTrainer:
     """An autoencoder in training: its weights, AdamW's moments, the log.
 
     Args:
-        autoencoder: of `first_stage.build`, trained in place.
+        autoencoder: of `diffusion.autoencoder.build`, trained in place.
         images: packed training images, (N, H, W, 3) uint8, memory-mapped.
         settings: how.
         seed: of the run; what a step draws depends on it and the step's number alone.
@@ -80,7 +78,7 @@ class FirstStageTrainer:
             InputError: a loss that is not finite.
         """
         settings, losses = self.settings, list[Tensor]()
-        if not self._resume(scratch / CHECKPOINT) and hasattr(self.autoencoder, "quantize"):
+        if not self._resume(scratch) and hasattr(self.autoencoder, "quantize"):
             self._initialise_codes()
         with Progress(label, settings.steps, start=self.step, items=settings.batch_size) as progress:
             while self.step < settings.steps:
@@ -91,7 +89,7 @@ class FirstStageTrainer:
                     losses = []
                     progress.update(self.step, loss=self.log[-1][1])
                 if checkpoint and self.step < settings.steps:
-                    self._checkpoint(scratch / CHECKPOINT)
+                    self._checkpoint(scratch)
         self.autoencoder.eval()
 
     def batch(self, step: int) -> tuple[Tensor, torch.Generator]:
@@ -156,24 +154,18 @@ class FirstStageTrainer:
             )
         self.log.append((self.step, distance, latent_term, self.settings.rate(self.step - 1)))
 
-    def _checkpoint(self, path: Path) -> None:
+    def _checkpoint(self, scratch: Path) -> None:
         """Keeps all that the next update and the result depend on."""
-        tensors = {f"weights/{name}": value for name, value in self.autoencoder.state_dict().items()}
-        for name, parameter in self.autoencoder.named_parameters():
-            tensors |= {f"{key}/{name}": value for key, value in self.optimiser.state[parameter].items()}
-        arrays.write_tensors(path, tensors, {"step": self.step, "log": self.log})
+        tensors = training_state.grouped("weights", self.autoencoder.state_dict())
+        tensors |= training_state.moments(self.autoencoder.named_parameters(), self.optimiser)
+        training_state.write(scratch, tensors, self.step, log=self.log)
 
-    def _resume(self, path: Path) -> bool:
+    def _resume(self, scratch: Path) -> bool:
         """Takes over what `_checkpoint` kept, if anything; tells whether there was something."""
-        if not path.is_file():
+        if (kept := training_state.read(scratch)) is None:
             return False
-        tensors, metadata = arrays.read_tensors(path)
+        tensors, metadata = kept
         self.step, self.log = metadata["step"], [tuple(row) for row in metadata["log"]]
-        named = self.autoencoder.state_dict()
-        self.autoencoder.load_state_dict({name: tensors[f"weights/{name}"] for name in named})
-        for name, parameter in self.autoencoder.named_parameters():
-            # torch keeps the count of updates in float32, for a fused optimiser beside the weights
-            moments = {key: tensors[f"{key}/{name}"].to(self.device) for key in ("step", "exp_avg", "exp_avg_sq")}
-            self.optimiser.state[parameter] = moments
-        print(f"going on after step {self.step}", flush=True)
+        self.autoencoder.load_state_dict(training_state.of_group("weights", tensors))
+        training_state.restore_moments(self.autoencoder.named_parameters(), self.optimiser, tensors)
         return True

@@ -8,16 +8,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from selfrefine.core import arrays, devices, pixels
+from selfrefine.core import devices, pixels, training_state
 from selfrefine.core.errors import InputError
 from selfrefine.core.progress import Progress
 from selfrefine.core.random_streams import stream, stream_seed
 from selfrefine.metrics.prompt_classifier import Classifier
-
-CHECKPOINT = "checkpoint.safetensors"
-
-
-MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,14 +85,14 @@ class ClassifierTrainer:
         Raises:
             InputError: a loss that is not finite.
         """
-        settings, path = self.settings, scratch / CHECKPOINT
-        self._resume(path)
+        settings = self.settings
+        self._resume(scratch)
         self.model.train()
         with Progress(label, settings.steps, start=self.step, items=settings.batch_size) as progress:
             while self.step < settings.steps:
                 loss = self.update()
                 if self.step % settings.checkpoint_every == 0 and self.step < settings.steps:
-                    self._checkpoint(path)
+                    self._checkpoint(scratch)
                 progress.update(self.step, loss=loss)
         self.model.eval()
 
@@ -123,22 +118,17 @@ class ClassifierTrainer:
             )
         return found
 
-    def _checkpoint(self, path: Path) -> None:
+    def _checkpoint(self, scratch: Path) -> None:
         """Keeps all that the next update depends on."""
-        tensors = {f"weights/{name}": value for name, value in self.model.state_dict().items()}
-        for name, parameter in self.model.named_parameters():
-            tensors |= {f"{key}/{name}": value for key, value in self.optimiser.state[parameter].items()}
-        arrays.write_tensors(path, tensors, {"step": self.step})
+        tensors = training_state.grouped("weights", self.model.state_dict())
+        tensors |= training_state.moments(self.model.named_parameters(), self.optimiser)
+        training_state.write(scratch, tensors, self.step)
 
-    def _resume(self, path: Path) -> None:
+    def _resume(self, scratch: Path) -> None:
         """Takes over what `_checkpoint` kept, if anything."""
-        if not path.is_file():
+        if (kept := training_state.read(scratch)) is None:
             return
-        tensors, metadata = arrays.read_tensors(path)
+        tensors, metadata = kept
         self.step = metadata["step"]
-        self.model.load_state_dict({name: tensors[f"weights/{name}"] for name in self.model.state_dict()})
-        for name, parameter in self.model.named_parameters():
-            moments = {key: torch.empty_like(parameter).copy_(tensors[f"{key}/{name}"]) for key in MOMENTS}
-            # torch keeps the count of updates in float32, for a fused optimiser beside the weights
-            self.optimiser.state[parameter] = moments | {"step": tensors[f"step/{name}"].to(self.device)}
-        print(f"going on after step {self.step}", flush=True)
+        self.model.load_state_dict(training_state.of_group("weights", tensors))
+        training_state.restore_moments(self.model.named_parameters(), self.optimiser, tensors)

@@ -8,14 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from selfrefine.core import arrays
+from selfrefine.core import training_state
 from selfrefine.core.errors import InputError
 from selfrefine.core.progress import Progress
-from selfrefine.guidance.map_refresh import Refresh
-from selfrefine.guidance.refinement import Refinement
+from selfrefine.guidance.refinement import Refinement, Refresh
 from selfrefine.training.trainer import Trainer
-
-CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclasses.dataclass
@@ -81,7 +78,7 @@ def _log(trainer: Trainer, losses: list[Tensor], scratch: Path) -> None:
     """Adds the mean loss of the last steps to the log; the only place where the loop waits for an accelerator."""
     loss = float(torch.stack(losses).mean())
     if not math.isfinite(loss):
-        held = arrays.read_tensors(scratch / CHECKPOINT)[1]["step"] if (scratch / CHECKPOINT).is_file() else None
+        held = training_state.kept_step(scratch)
         kept = f"the checkpoint of step {held} is kept" if held else "there was no checkpoint yet"
         raise InputError(
             f"loss is {loss} at step {trainer.step}; {kept}; lower train_base.learning_rate in params.yaml, "
@@ -94,14 +91,13 @@ def _checkpoint(trainer: Trainer, phase: Phase, scratch: Path) -> None:
     tensors = trainer.tensors()
     for name, stack in (("mfams", phase.mfams), ("maps", phase.maps)):
         tensors |= {f"{name}/{number}": value for number, value in enumerate(stack)}
-    metadata = {"step": trainer.step, "log": trainer.log, "refreshed_at": phase.refreshed_at}
-    arrays.write_tensors(scratch / CHECKPOINT, tensors, metadata)
+    training_state.write(scratch, tensors, trainer.step, log=trainer.log, refreshed_at=phase.refreshed_at)
 
 
 def _resume(trainer: Trainer, scratch: Path) -> Phase:
-    if not (scratch / CHECKPOINT).is_file():
+    if (kept := training_state.read(scratch)) is None:
         return Phase()
-    tensors, metadata = arrays.read_tensors(scratch / CHECKPOINT)
+    tensors, metadata = kept
     trainer.restore(tensors, metadata["step"])
     trainer.log = [(step, loss, rate) for step, loss, rate in metadata["log"]]
     refreshed_at: list[int] = metadata["refreshed_at"]
@@ -109,7 +105,6 @@ def _resume(trainer: Trainer, scratch: Path) -> Phase:
         [tensors[f"{name}/{number}"].to(trainer.device) for number in range(len(refreshed_at))]
         for name in ("mfams", "maps")
     )
-    print(f"going on after step {trainer.step}", flush=True)
     return Phase(mfams, used, refreshed_at)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from selfrefine.core import devices, pixels, random_streams
+from selfrefine.core import devices, pixels, random_streams, training_state
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import forward_process, learned_variance
 from selfrefine.diffusion.noise_schedule import Schedule
@@ -194,11 +194,8 @@ class Trainer:
 
     def tensors(self) -> dict[str, Tensor]:
         """All that the next update depends on, by name."""
-        state: dict[str, Tensor] = {f"weights/{name}": parameter for name, parameter in self.parameters.items()}
-        state |= {f"ema/{name}": value for name, value in self.ema.items()}
-        for name, parameter in self.parameters.items():
-            state |= {f"{key}/{name}": value for key, value in self.optimiser.state[parameter].items()}
-        return {name: value.detach() for name, value in state.items()}
+        state = training_state.grouped("weights", self.parameters) | training_state.grouped("ema", self.ema)
+        return state | training_state.moments(self.parameters.items(), self.optimiser)
 
     def restore(self, tensors: dict[str, Tensor], step: int) -> None:
         """Takes over what `tensors` returned after update number `step`.
@@ -207,9 +204,8 @@ class Trainer:
             InputError: the tensors belong to another network.
         """
         own = {name: tuple(value.shape) for name, value in self.parameters.items()}
-        given = {
-            key.removeprefix("weights/"): tuple(v.shape) for key, v in tensors.items() if key.startswith("weights/")
-        }
+        weights = training_state.of_group("weights", tensors)
+        given = {name: tuple(value.shape) for name, value in weights.items()}
         if own != given:
             name = next(name for name in sorted(own.keys() | given.keys()) if own.get(name) != given.get(name))
             raise InputError(
@@ -218,8 +214,6 @@ class Trainer:
             )
         self.step = step
         for name, parameter in self.parameters.items():
-            parameter.data.copy_(tensors[f"weights/{name}"])
+            parameter.data.copy_(weights[name])
             self.ema[name].copy_(tensors[f"ema/{name}"])
-            # torch keeps AdamW's step count in float32; a fused optimiser wants it beside the weights
-            moments = {key: tensors[f"{key}/{name}"].to(self.device) for key in ("step", "exp_avg", "exp_avg_sq")}
-            self.optimiser.state[parameter] = moments
+        training_state.restore_moments(self.parameters.items(), self.optimiser, tensors)

@@ -1,0 +1,191 @@
+"""Why a job runs again: which module, param or input has changed since it made an output.
+
+The config.json beside each output keeps the job's config and, under "provenance", digests of its modules and inputs.
+"""
+
+import argparse
+import json
+import os
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from selfrefine.core import config_json, files
+from selfrefine.core.errors import InputError
+from selfrefine.core.names import FORK, PROVENANCE
+from selfrefine.data import image_folder
+from selfrefine.params import check, code_digest, experiment, job_config, strict_yaml
+
+HELP = """
+Needs: an output that a job has made, and the params of the folder it runs in.
+Makes: a line for each module, param or input that has changed since, also of the jobs that made its inputs.
+
+Example, after `make all`:
+  selfrefine why results/tables/embedded/table2.csv
+"""
+ROOMS = ("data", "models", "results")
+STAGES = {"tables": "make_tables", "figures": "make_figures"}  # folders that do not have their stage's name
+UNSHARED = "fetch_"  # how the stages begin whose outputs belong to all experiments
+CHECKED = 10**6  # bytes: Snakemake looks into smaller inputs, and goes by the time of larger ones
+STAMP = ".snakemake_timestamp"  # tells Snakemake the time of a folder
+LONGEST = 60  # characters of a value that are shown
+
+Params = Mapping[str, Any]
+
+
+class Made(NamedTuple):
+    """A job that has run: its stage and what its config.json, `record`, holds of it; no provenance if that is older."""
+
+    stage: str
+    record: Path
+    config: dict[str, Any]
+    provenance: dict[str, dict[str, str]] | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    parser.add_argument("output", type=Path, help="a file or folder that a job makes: results/tables/smoke/table2.csv")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Prints a line for each change, or that there is none; in the project's folder.
+
+    Raises:
+        InputError: no output of a job, or params that cannot be read.
+    """
+    for line in lines(Path(os.path.relpath(arguments.output))):
+        print(line)
+
+
+def lines(output: Path) -> Iterator[str]:
+    """What has changed since a job made an output, then the same of the jobs that made its inputs, and so on.
+
+    Args:
+        output: relative to the project's folder, which is the working folder.
+    """
+    stage = _stage(output)
+    if stage is None:
+        raise InputError(f"{output}: not made by a job; name a file below {', '.join(f'{room}/' for room in ROOMS)}")
+    name = None if stage.startswith(UNSHARED) else output.parts[2]
+    params, _ = experiment.read_params(Path(), name)
+    made = job_of(output)
+    if made is None or not output.exists():
+        yield _unmade(output, stage, name)
+        return
+    found = list(changes(made, params))
+    upstream = Counter((job.stage, line) for job in _before(made) for line in changes(job, params))
+    yield from found
+    for (before, line), jobs in upstream.items():
+        yield f"before that, {before}{f' ({jobs} jobs)' if jobs > 1 else ''}: {line}"
+    if not found and not upstream:
+        yield f"nothing changed since {output} was made: snakemake has nothing to do for it"
+
+
+def changes(made: Made, params: Params) -> Iterator[str]:
+    """A line for each param, module and input of a job that is not what it was."""
+    names = made.config["names"]
+    if gone := [f"{key} {name}" for key, name in names.items() if not _is_known(params, key, name)]:
+        yield f"params: there is no {' and no '.join(gone)} any more"
+        return
+    config = image_folder.watched(made.stage, job_config.job(params, made.stage, names))
+    before, after = _leaves(made.config), _leaves(json.loads(config_json.to_json(config)))
+    for leaf in sorted(leaf for leaf in before | after if _text(before, leaf) != _text(after, leaf)):
+        if leaf == image_folder.CONTENTS:
+            yield f"input: the images in {config['folder']} changed"
+            continue
+        was, now = (textwrap.shorten(_text(leaves, leaf), LONGEST, placeholder="...") for leaves in (before, after))
+        yield f"params: {_full_name(made.stage, leaf)} was {was}, is {now}"
+    if made.provenance is None:
+        yield f"{made.record}: has no digests of code and inputs, so only params are compared; the next run adds them"
+        return
+    old, new = made.provenance["code"], code_digest.modules(made.stage, job_config.family(params, names))
+    for module in sorted(module for module in old | new if old.get(module) != new.get(module)):
+        yield f"code: {module} {'is gone' if module not in new else 'changed' if module in old else 'was added'}"
+    for path, digest in made.provenance["inputs"].items():
+        if change := _change(Path(path), digest, made.record):
+            yield f"input: {path} {change}"
+
+
+def job_of(path: Path) -> Made | None:
+    """The job that made a file or folder, from the nearest config.json of a job above it; None if there is none."""
+    stage = _stage(path)
+    for record in (folder / "config.json" for folder in ([path, *path.parents] if stage else [])):
+        config = files.read_json(record) if record.is_file() else {}
+        if stage and "names" in config:  # else it is that of a network
+            return Made(stage, record, config, config.pop(PROVENANCE, None))
+    return None
+
+
+def _before(made: Made) -> Iterator[Made]:
+    """The jobs that made the inputs of a job, then those that made theirs, each once."""
+    seen, waiting = {made.record}, [made]
+    for job in waiting:
+        for path in (job.provenance or {}).get("inputs", ()):
+            found = job_of(Path(path))
+            if found is not None and found.record not in seen:
+                seen.add(found.record)
+                waiting.append(found)
+                yield found
+
+
+def _stage(path: Path) -> str | None:
+    """The stage whose outputs lie where a path does."""
+    if len(path.parts) < 3 or path.parts[0] not in ROOMS:
+        return None
+    stage = STAGES.get(path.parts[1], path.parts[1])
+    return stage if _rule(stage).is_file() else None
+
+
+def _rule(stage: str) -> Path:
+    return Path("workflow", "rules", f"{stage}.smk")
+
+
+def _unmade(output: Path, stage: str, name: str | None) -> str:
+    """That an output is not there, or not whole, and what makes it."""
+    if output.is_dir() and any("names" in files.read_json(record) for record in output.rglob("config.json")):
+        raise InputError(f"{output}: holds the outputs of several jobs; name one of them")
+    if f'/{output.name}"' not in files.read_bytes(_rule(stage)).decode():
+        raise InputError(f"{output}: {stage} makes no {output.name}; see {_rule(stage)}")
+    other = f" --config experiment={name}" if name not in (None, strict_yaml.read(check.PARAMS)["experiment"]) else ""
+    state = "has no config.json beside it: its job did not end" if output.exists() else "is missing"
+    return f"{output} {state}; `snakemake --cores 1 --resources gpu=1 {output}{other}` makes it"
+
+
+def _is_known(params: Params, wildcard: str, name: str) -> bool:
+    """Whether the row that a wildcard names is still there."""
+    sections = [section for section, key in job_config.ROWS.items() if key == wildcard]
+    return not sections or name == FORK or any(name in params[section] for section in sections)
+
+
+def _leaves(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """The leaves of nested mappings, by their names joined with dots."""
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        found |= _leaves(value, f"{above}{key}.") if isinstance(value, Mapping) and value else {f"{above}{key}": value}
+    return found
+
+
+def _full_name(stage: str, leaf: str) -> str:
+    """A leaf of a job's config as params.yaml knows it."""
+    first = leaf.partition(".")[0]
+    if first in ("experiment", "select", "rows"):
+        return leaf
+    section = "shared" if stage in job_config.SHARED.get(first, ()) else stage
+    return f"{'select' if stage in job_config.READERS.get(first, ()) else section}.{leaf}"
+
+
+def _text(leaves: Mapping[str, Any], leaf: str) -> str:
+    return json.dumps(leaves[leaf]) if leaf in leaves else "not there"
+
+
+def _change(path: Path, digest: str, record: Path) -> str:
+    """What has happened to an input since the record was written; "" for nothing."""
+    if not path.exists():
+        return "is missing"
+    if files.fingerprint(path) != digest:
+        return "changed"
+    time = next(place for place in (path / STAMP, path) if place.exists()).stat().st_mtime
+    is_timed = path.is_dir() or path.stat().st_size > CHECKED
+    return "was written again, with the same content" if is_timed and time > record.stat().st_mtime else ""

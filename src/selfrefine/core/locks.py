@@ -1,0 +1,37 @@
+"""Locks between processes: held by one at a time, and freed when that one ends, however it ends."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+
+class HeldError(Exception):
+    """Another process holds the lock; the message says which."""
+
+
+@contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Holds the lock of this name until the block ends.
+
+    Args:
+        path: a file that may be made; who holds it stands in a file beside it.
+
+    Raises:
+        HeldError: at once, while another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    holder = path.with_name(f"{path.name}.holder")
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise HeldError(holder.read_text().strip() if holder.is_file() else "another process") from None
+    try:
+        holder.write_text(f"process {os.getpid()} on {socket.gethostname()}\n")
+        yield
+    finally:
+        lock.release()
