@@ -8,10 +8,11 @@ import torch
 from selfrefine.cost import planned_jobs, work
 from selfrefine.params import job_config
 from selfrefine.params.experiment import read_params
-from selfrefine.report.results import Refined
+from selfrefine.report import results
 from selfrefine.report.tables import sweep
 from selfrefine.training.settings import Settings
 from tests.support.tiny import tiny_trainer
+from tests.support.tiny_refined import refreshes
 
 ROOT = Path(__file__).parents[2]
 VALUES, ABSENT = read_params(ROOT, "sweep")
@@ -23,16 +24,20 @@ PAIRS = [(model, variant) for model in VALUES["select"]["models"]
 
 
 def refined(model, variant):
-    """What train_refined keeps of the run."""
+    """The config that train_refined keeps of the run."""
     names = {"dataset": DATASET, "model": model, "variant": variant, "seed": "0"}
-    return Refined(job_config.job(VALUES, "train_refined", names), [])
+    return job_config.job(VALUES, "train_refined", names)
+
+
+def series():
+    words = job_config.job(VALUES, "make_tables", {})["rows"]
+    runs = results.runs([(refined(model, variant), refreshes([])) for model, variant in PAIRS])
+    return sweep.series(sweep.arms(runs, words))
 
 
 def found():
     """(factor, series) -> settings."""
-    words = job_config.job(VALUES, "make_tables", {})["rows"]
-    arms = sweep.arms([refined(model, variant) for model, variant in PAIRS], words)
-    return {(factor, name): [arm.values[factor] for arm in group] for factor, name, group in sweep.series(arms)}
+    return series().groupby(["factor", "series"])["setting"].agg(list).to_dict()
 
 
 def planned(stage):
@@ -58,9 +63,7 @@ def test_each_series_takes_every_value_of_the_paper():
 
 def test_no_row_stands_there_for_nothing():
     """Each has a place in a series, but for the baselines; and what the file says of their number holds."""
-    words = job_config.job(VALUES, "make_tables", {})["rows"]
-    arms = sweep.arms([refined(model, variant) for model, variant in PAIRS], words)
-    placed = {arm.key[1:] for _, _, group in sweep.series(arms) for arm in group}
+    placed = {*series()[["model", "row"]].itertuples(index=False, name=None)}
     assert {pair for pair in PAIRS if pair[1] != "baseline"} == placed
     assert {variant for _, variant in PAIRS} == set(VALUES["select"]["variants"])
     told = (ROOT / "experiments" / "sweep.yaml").read_text()
@@ -71,7 +74,7 @@ def test_no_row_stands_there_for_nothing():
 def test_the_paper_s_five_cycles_are_five_here():
     """Refreshes at the first step and at multiples of the cycle: no two cycles make equally many."""
     steps = job_config.job(VALUES, "train_base", {"dataset": DATASET, "model": "ddpm"})["steps"]
-    refined_steps = refined("ddpm", "both").config["steps"]
+    refined_steps = refined("ddpm", "both")["steps"]
     assert [work.refreshes(steps, refined_steps, cycle) for cycle in CYCLES] == [100, 20, 10, 2, 1]
 
 
@@ -79,7 +82,7 @@ def test_only_the_ratio_differs_between_its_models():
     """Network, total of steps and rate at every step are equal: the baselines are one and the same training."""
     bases = {model: job_config.job(VALUES, "train_base", {"dataset": DATASET, "model": model}) for model in
              VALUES["select"]["models"]}  # fmt: skip
-    lengths = {model: (base.pop("steps"), refined(model, "both").config["steps"]) for model, base in bases.items()}
+    lengths = {model: (base.pop("steps"), refined(model, "both")["steps"]) for model, base in bases.items()}
     assert lengths == {"ddpm": (1000, 1000), "ddpm_1to4": (400, 1600), "ddpm_4to1": (1600, 400)}
     plain = [base | {"names": {}} for base in bases.values()]
     assert plain[0] == plain[1] == plain[2]

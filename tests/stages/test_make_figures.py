@@ -108,7 +108,7 @@ def test_the_same_files_give_the_same_bytes(inputs, tmp_path):
 
 
 def test_the_caption_names_scale_and_seed(inputs, tmp_path):
-    assert make_figures._caption(CONFIG, "garments", 16) == (
+    assert make_figures.shown_of(CONFIG).caption("garments", 16) == (
         "Experiment smoke: DDPM, seed 7. Garments at 16 px, 20 base steps and 15 of refinement."
     )
     other = dataclasses.replace(CONFIG, experiment="embedded")
@@ -118,7 +118,7 @@ def test_the_caption_names_scale_and_seed(inputs, tmp_path):
 
 
 def test_each_data_set_shows_its_own_variants_below_its_photographs(inputs):
-    blocks = make_figures._blocks(Job("make_figures", CONFIG, inputs, None))
+    blocks = make_figures.blocks(Job("make_figures", CONFIG, inputs, None))
     assert {title: list(rows) for title, rows in blocks.items()} == {
         "Garments": ["Photographs", "Baseline", "Forward + reverse"],
         "Hats, Other DDPM": ["Photographs", "Forward + reverse"],
@@ -132,7 +132,7 @@ def test_a_data_set_without_a_main_model_has_no_block(inputs):
     rows = CONFIG.rows | {"datasets": CONFIG.rows["datasets"] | {"hats": hats}}
     config = dataclasses.replace(CONFIG, rows=rows)
     fewer = dataclasses.replace(inputs, samples=inputs.samples[:2])
-    assert list(make_figures._blocks(Job("make_figures", config, fewer, None))) == ["Garments"]
+    assert list(make_figures.blocks(Job("make_figures", config, fewer, None))) == ["Garments"]
 
 
 def test_each_family_shows_its_reference_and_the_row_that_it_names(inputs):
@@ -143,7 +143,7 @@ def test_each_family_shows_its_reference_and_the_row_that_it_names(inputs):
     rows = CONFIG.rows | {"datasets": datasets, "models": models, "variants": variants}
     config = dataclasses.replace(CONFIG, rows=rows, select=CONFIG.select | {"models": ["ddpm", "uvit"]})
     one, two = inputs.families
-    blocks = make_figures._families(
+    blocks = make_figures.families(
         Job("make_figures", config, dataclasses.replace(inputs, families=(one, two, two, one)), None)
     )
     assert {title: list(rows) for title, rows in blocks.items()} == {
@@ -156,16 +156,16 @@ def test_each_family_shows_its_reference_and_the_row_that_it_names(inputs):
 
 
 def test_the_caption_of_families_names_the_steps_of_each():
-    told = "Experiment smoke, seed 7. DDPM: Garments at 16 px, 20 + 15 steps."
-    assert make_figures._scale_of_families(CONFIG) == told
+    scale = "Experiment smoke, seed 7. DDPM: Garments at 16 px, 20 + 15 steps."
+    assert make_figures.shown_of(CONFIG).scale_of_families() == scale
 
 
 def test_a_size_that_a_title_tells_is_not_told_twice():
     rows = copy.deepcopy(CONFIG.rows)
     for row in rows["datasets"].values():
         row["title"] = "Garments, 16 px"
-    told = make_figures._scale_of_families(dataclasses.replace(CONFIG, rows=rows))
-    assert told == "Experiment smoke, seed 7. DDPM: Garments, 16 px, 20 + 15 steps."
+    scale = make_figures.shown_of(dataclasses.replace(CONFIG, rows=rows)).scale_of_families()
+    assert scale == "Experiment smoke, seed 7. DDPM: Garments, 16 px, 20 + 15 steps."
 
 
 def test_without_masks_figure7_says_why(inputs, tmp_path):

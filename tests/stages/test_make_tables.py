@@ -10,18 +10,16 @@ from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
 from selfrefine.report.tables import sweep
 from selfrefine.stages.make_tables import Config, Inputs, Outputs, run
-from tests.report.tables import test_table4, test_table5
-from tests.report.tables.test_autoencoders import measured
 from tests.support import tiny_maps
 from tests.support.tiny_metrics import FD, PAPER, ROWS, generation, highlighter, line, of_models, published
 from tests.support.tiny_refined import readouts, refined
+from tests.support.tiny_stage_metrics import inpainting_metrics, prompt_metrics, round_trip_metrics
 
 TABLES = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "maps", "controls")
 OUTPUTS = [f"{name}.{kind}" for name in TABLES for kind in ("csv", "md")]
 OUTPUTS.insert(2, "autoencoder.csv")
 OUTPUTS += ["sweep.csv", "sweep.md", "sweep.png", "strength.csv", "strength.png", "forest.png", "summary.json"]
 NAMES = {"dataset": "shapes", "model": "tiny", "seed": "0"}
-REFRESHES = ["step", "mean", "std", "mfam_mean", "mfam_std", "r_mfam", "r_first"]
 
 
 def first_stages(folder, latent):
@@ -32,7 +30,7 @@ def first_stages(folder, latent):
     files.write_json(folder / "first.json", {"names": names, "folder": ""})
     (folder / "autoencoder").mkdir()
     files.write_json(folder / "autoencoder" / "config.json", model | {"num_vq_embeddings": 16})
-    files.write_table(folder / "round_trip.csv", pd.DataFrame(measured(31.5, model="tiny")))
+    files.write_table(folder / "round_trip.csv", pd.DataFrame(round_trip_metrics(31.5, model="tiny")))
     return (folder / "first.json",), (folder / "autoencoder",), (folder / "round_trip.csv",)
 
 
@@ -48,8 +46,8 @@ def job(tmp_path):
             "maps": tiny_maps.metrics(seeds),
             "correlations": tiny_maps.correlations(seeds),
             "readouts": readouts(variants, seeds),
-            "inpainting": [one | {"mask": "wide"} for one in test_table5.metrics(range(seeds))],
-            "prompts": [one | {"model": "tiny"} for one in test_table4.metrics(range(seeds))],
+            "inpainting": inpainting_metrics(range(seeds)),
+            "prompts": prompt_metrics(range(seeds)),
         }
         paths = {}
         for name, lines in metrics.items():
@@ -58,8 +56,7 @@ def job(tmp_path):
                 files.write_table(path, pd.DataFrame([line for line in lines if line["seed"] == seed]))
         for number, run_of_variant in enumerate(refined(variants, seeds)):
             files.write_json(tmp_path / f"config{number}.json", run_of_variant.config)
-            table = pd.DataFrame(run_of_variant.refreshes, columns=REFRESHES)
-            files.write_table(tmp_path / f"refreshes{number}.csv", table)
+            files.write_table(tmp_path / f"refreshes{number}.csv", run_of_variant.refreshes)
         for name, kind in (("config", "json"), ("refreshes", "csv")):
             paths[name] = tuple(tmp_path / f"{name}{number}.{kind}" for number in range(len(variants) * seeds))
         files.write_table(tmp_path / "paper_values.csv", pd.DataFrame(PAPER))
@@ -199,7 +196,7 @@ def test_a_second_model_stands_in_table_1_and_changes_no_table_of_the_first(job)
     built = job(theirs, rows=TWO_MODELS, select=select | {"models": ["tiny", "uvit"]}, confirmatory=confirmatory)
     (uniform,) = refined(["uniform"])  # a control that the first model has not
     config = built.inputs.refined[0].with_name("uvit.json")
-    files.write_json(config, uniform.config | {"names": uniform.config["names"] | {"model": "uvit"}})
+    files.write_json(config, uniform.named(model="uvit").config)
     refreshes = (*built.inputs.refreshes, built.inputs.refreshes[-1])
     inputs = dataclasses.replace(built.inputs, refined=(*built.inputs.refined, config), refreshes=refreshes)
     run(dataclasses.replace(built, inputs=inputs))
@@ -244,15 +241,15 @@ def test_a_data_set_of_nobodys_paper_has_no_figures_beside(job):
 
 
 @pytest.mark.parametrize(
-    ("extra", "changes", "told"),
+    ("extra", "changes", "message"),
     [
         ((), {"primary_network": "inception"}, "primary_network is 'inception'; measured: alexnet_conv5_gap, vgg16"),
         ((), {"reference": "uniform"}, "reference is 'uniform', but the rows were compared with baseline"),
         ([line("late", "fd_test", 1.0, n_images=50)], {}, "rows of 100 and 50 images on the data set shapes"),
     ],
 )
-def test_metrics_that_do_not_fit_are_one_line(job, extra, changes, told):
-    with pytest.raises(InputError, match=told) as error:
+def test_metrics_that_do_not_fit_are_one_line(job, extra, changes, message):
+    with pytest.raises(InputError, match=message) as error:
         run(job(extra, **changes))
     assert "\n" not in str(error.value)
     assert not job().outputs.table2_csv.exists()

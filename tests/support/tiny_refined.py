@@ -1,9 +1,13 @@
 """Runs of train_refined and read-outs of an imagined experiment, for the tests of tables."""
 
 import math
+from typing import NamedTuple
 
-from selfrefine.report.results import Refined
+import pandas as pd
+
 from tests.support.tiny_metrics import line
+
+REFRESHES = ["step", "mean", "std", "mfam_mean", "mfam_std", "r_mfam", "r_first"]
 
 PLAIN = {
     "forward": "none",
@@ -39,6 +43,22 @@ MAPS = {
 }
 
 
+class Refined(NamedTuple):
+    """A run of train_refined: its config.json and its refreshes.csv."""
+
+    config: dict
+    refreshes: pd.DataFrame
+
+    def named(self, **names):
+        """The same run of another data set, model, variant or seed."""
+        return Refined(self.config | {"names": self.config["names"] | names}, self.refreshes)
+
+
+def refreshes(lines):
+    """A table as train_refined writes it."""
+    return pd.DataFrame(lines, columns=REFRESHES)
+
+
 def refined(variants, seeds=1):
     """Runs with two refreshes each; none for the variants without a map."""
     return [
@@ -54,10 +74,10 @@ def _names(variant, seed):
 
 def _refreshes(config):
     if (config["forward"], config["reverse"]) == ("none", "none"):
-        return []
+        return refreshes([])
     mean, std, r = MAPS[config["map"]]
-    told = {"std": std, "mfam_mean": 0.4, "mfam_std": 0.2, "r_mfam": r, "r_first": r}
-    return [{"step": 600 + 25 * k, "mean": mean + 0.02 * k - 0.01, **told} for k in range(2)]
+    others = {"std": std, "mfam_mean": 0.4, "mfam_std": 0.2, "r_mfam": r, "r_first": r}
+    return refreshes([{"step": 600 + 25 * k, "mean": mean + 0.02 * k - 0.01, **others} for k in range(2)])
 
 
 def readouts(variants, seeds=1):

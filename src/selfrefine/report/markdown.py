@@ -1,12 +1,18 @@
-"""The same tables as pages to read: Markdown with the paper's figures beside ours and the words that they need."""
+"""Tables as pages to read: Markdown with the paper's figures beside ours and the words that they need."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import numpy as np
+import pandas as pd
+
+from selfrefine.core.names import HEADLINE
 from selfrefine.metrics.contrasts import SAMPLER_DEPENDENT
 from selfrefine.metrics.frechet import FID_NETWORK, distance_name
 from selfrefine.metrics.intervals import NOT_ASSESSED
-from selfrefine.report.seed_statistics import Judgement, Line
+from selfrefine.report.seed_statistics import FIGURE, Judgement, Line, places, records
+
+Columns = Mapping[str, Iterable[str]]  # heading -> texts
 
 EMPTY = "-"
 VERDICTS = {
@@ -20,14 +26,30 @@ VERDICTS = {
 }
 
 
-def distance_to_test(space: Sequence[Line]) -> str:
-    """The heading of a column of lines of one feature space."""
-    return f"{distance_name(space[0]['network'])} to test"
+# -- parts of a page ---------------------------------------------------------------------------------------------------
 
 
-def fid_words(table: Iterable[Line]) -> str:
+def sections(table: pd.DataFrame, titles: Mapping[str, str], of: str = "model") -> Iterator[tuple[str, pd.DataFrame]]:
+    """Heading and lines of each data set and model; `of` is the column that names the model."""
+    for (dataset, model), part in places(table, "dataset", of):
+        scales = "; ".join(part["scale"].unique())
+        yield f"## {titles[model]} on {titles[dataset]}\n\n{scales}.\n", part
+
+
+def feature_spaces(part: pd.DataFrame, primary: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Each feature network, the primary one first, with its lines."""
+    for network in sorted(part["network"].unique(), key=lambda name: (name != primary, name)):
+        yield network, part[part["network"] == network]
+
+
+def notes(part: pd.DataFrame, name: str) -> list[str]:
+    """What must be said of a line, after its name: a format of its columns."""
+    return [f"**{name.format_map(line)} {line['note']}.**\n" for line in records(part[part["note"] != ""])]
+
+
+def fid_words(table: pd.DataFrame) -> str:
     """What the name FID says of our figures; nothing if none of them has it."""
-    if FID_NETWORK not in {line["network"] for line in table}:
+    if FID_NETWORK not in set(table["network"]):
         return ""
     return (
         f"In the features of `{FID_NETWORK}` FD is the FID: the paper's formula and network. The paper takes it to "
@@ -35,15 +57,19 @@ def fid_words(table: Iterable[Line]) -> str:
     )
 
 
-def verdict_words(given: Collection[str], judgement: Judgement, reference: str) -> str:
+def verdict_words(table: pd.DataFrame, judgement: Judgement, reference: str) -> str:
     """What the verdicts that occur mean; `reference` in words."""
     values = {
         "reference": reference,
         "margin": 100.0 * judgement.equivalence_margin,
         "minimum": judgement.minimum_seeds,
     }
+    given = set(table["verdict"])
     lines = [f"- {name}: {words.format(**values)}.\n" for name, words in VERDICTS.items() if name in given]
     return "## Verdicts\n\n" + "".join(lines) if lines else ""
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -58,15 +84,114 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return line(head) + rule + "".join(line(row) for row in rows)
 
 
+def columns_table(columns: Columns) -> str:
+    """A Markdown table of heading -> texts."""
+    return markdown_table(list(columns), list(zip(*columns.values(), strict=True)))
+
+
+def distances_table(space: pd.DataFrame, lead: Columns, reference: str = "") -> str:
+    """FD to test in one feature space: leading columns, the paper's FID and its change, ours, its change, the verdict.
+
+    Args:
+        space: lines of one feature network; without a column `paper` the paper has no such figures.
+        lead: heading -> texts.
+        reference: the `row` that the paper's changes are taken to, where there is no column `paper_difference`.
+    """
+    columns = dict(lead)
+    if "paper" in space:
+        columns["Paper: FID"] = [_paper_fid(line) for line in records(space)]
+        columns["Paper: change"] = map(
+            percent, paper_change(space, reference) if reference else space["paper_difference"]
+        )
+    columns[f"{distance_name(space['network'].iloc[0])} to test"] = [
+        figure(line, "#.4g", missing=" (no interval)") for line in records(space)
+    ]
+    return columns_table(columns | change_columns(space.assign(metric=HEADLINE)))
+
+
+def _paper_fid(line: Line) -> str:
+    """The paper's figure, as it is printed there."""
+    error = line.get("paper_error", math.nan)
+    return number(line["paper"], ".3f") + (f" +- {error:.3f}" if math.isfinite(error) else "")
+
+
+def paper_change(space: pd.DataFrame, reference: str) -> list[float]:
+    """Difference of logarithms of the paper's FID to the reference; NaN for itself and where the paper has none."""
+    base = next(iter(space.loc[space["row"] == reference, "paper"]), math.nan)
+    return list(np.where(space["row"] == reference, math.nan, np.log(space["paper"] / base)))
+
+
+def change_columns(part: pd.DataFrame) -> dict[str, list[str]]:
+    """Heading -> texts of our change, its intervals, and the verdict; FD in percent, all else as it is measured.
+
+    Args:
+        part: lines with a difference; `style` and `factor` where a metric is not FD.
+    """
+    texts = [
+        (
+            difference(line, line["difference"]),
+            interval(line, "image_difference"),
+            interval(line, "difference"),
+            line["verdict"] or EMPTY,
+        )
+        for line in records(part)
+    ]
+    return dict(
+        zip(("Change", "Over images", "Over seeds", "Verdict"), map(list, zip(*texts, strict=True)), strict=True)
+    )
+
+
+def difference(line: Line, value: float) -> str:
+    """A difference: of FD in percent, of another metric in its own unit."""
+    if line["metric"] == HEADLINE:
+        return percent(value)
+    return number(line["factor"] * value, f"+{line['style']}")
+
+
+def interval(line: Line, name: str) -> str:
+    """The ends of an interval of a difference; a dash for none."""
+    low, high = line[f"{name}_low"], line[f"{name}_high"]
+    return f"{difference(line, low)} to {difference(line, high)}" if math.isfinite(low) else EMPTY
+
+
+def wide(
+    part: pd.DataFrame, metrics: Mapping[str, tuple[str, float, str]], **formats: str
+) -> tuple[list[str], dict[str, list[str]]]:
+    """One line for each `row`, one column for each metric: names of the rows, and heading -> texts.
+
+    Args:
+        part: lines of one data set and model.
+        metrics: metric -> (heading, factor, style).
+        formats: what the headings name.
+    """
+    rows = list(part["row"].unique())
+    found = {(line["row"], line["metric"]): line for line in records(part)}
+    columns = {
+        heading.format(**formats): [scaled(found.get((row, metric)), factor, style) for row in rows]
+        for metric, (heading, factor, style) in metrics.items()
+    }
+    return rows, columns
+
+
+# -- texts -------------------------------------------------------------------------------------------------------------
+
+
 def number(value: float, style: str) -> str:
     """A figure, or a dash where there is none."""
     return format(value, style).rstrip(".") if math.isfinite(value) else EMPTY
 
 
 def figure(line: Line, style: str, missing: str = "") -> str:
-    """Value [low, high]; `missing` in the place of an interval that is not there."""
+    """Value [low, high]; `missing` in the place of an interval that is not there; a dash for no value."""
     low, high = number(line["low"], style), number(line["high"], style)
+    if not math.isfinite(line["value"]):
+        return EMPTY
     return number(line["value"], style) + (f" [{low}, {high}]" if math.isfinite(line["low"]) else missing)
+
+
+def scaled(line: Line | None, factor: float, style: str) -> str:
+    """A figure in another unit; a dash where there is no line."""
+    return EMPTY if line is None else figure({end: factor * line[end] for end in FIGURE}, style)
 
 
 def percent(log_ratio: float) -> str:

@@ -1,7 +1,9 @@
 """What the paper calls its data sets and model families; its figures stand in workflow/resources/paper_values.csv."""
 
-from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
 
 # `stands_for` of params.yaml, and column `dataset` of paper_values.csv -> the paper's words.
 PAPER_DATASETS = {
@@ -29,7 +31,20 @@ PAPER_FAMILIES = {
 }
 
 
-def published_fid(paper: Iterable[Mapping[str, Any]], table: str) -> dict[tuple[str, str], float]:
-    """(row, the paper's data set) -> FID in one of the paper's tables."""
-    printed = (line for line in paper if (line["table"], line["metric"]) == (table, "fid"))
-    return {(line["row"], line["dataset"]): line["value"] for line in printed}
+def published(paper: pd.DataFrame, wanted: pd.DataFrame, *tables: str, column: str = "value") -> np.ndarray:
+    """The paper's figure for each line of `wanted` (its row, dataset, metric in the paper's words); NaN for none.
+
+    Args:
+        paper: paper_values.csv.
+        wanted: columns row, dataset, metric, in this order.
+        tables: of the paper, in which to look; of two that print a figure the later one.
+        column: value, or error: what is printed behind +-.
+    """
+    printed = paper[paper["table"].isin(tables)].set_index(["row", "dataset", "metric"])[column]
+    printed = printed[~printed.index.duplicated(keep="last")]
+    return printed.reindex(pd.MultiIndex.from_frame(wanted)).to_numpy(float)
+
+
+def published_fid(paper: pd.DataFrame, row: Any, dataset: Any, *tables: str) -> np.ndarray:
+    """The paper's FID of rows on its data sets (each a column or one word for all lines); NaN for none."""
+    return published(paper, pd.DataFrame({"row": row, "dataset": dataset}).assign(metric="fid"), *tables)

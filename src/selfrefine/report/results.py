@@ -1,99 +1,236 @@
-"""All that an experiment has measured, and the words for it: what make_tables makes every table of."""
+"""All that an experiment has measured, in one frame of metrics, and every refinement in another: what tables are of."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import pandas as pd
+
 from selfrefine.core import files
-from selfrefine.report import families, seed_statistics
-from selfrefine.report.seed_statistics import Judgement, Line
+from selfrefine.core.errors import InputError
+from selfrefine.core.names import FLAW
+from selfrefine.report import paper_values, seed_statistics
+from selfrefine.report.paper_values import PAPER_DATASETS
+from selfrefine.report.seed_statistics import Judgement, main_lines
+
+Rows = Mapping[str, Mapping[str, Mapping[str, Any]]]  # section -> row of params.yaml -> words about it
+
+METRICS = [  # of the frame of metrics; `stage` is the input of make_tables that a line was read from
+    *("stage", "dataset", "model", "mask", "pixels", "variant", "network", "metric", "seed"),
+    *("value", "low", "high", "n_images"),
+]
+STAGES = ("generation", "highlighter", "correlations", "maps", "readouts", "inpainting", "prompts", "round_trips")
+FLAW_MAP = "mfam"
+R = "r"  # of a map with the flaw map: the metric that correlations have in the frame
+STATISTICS = ("mean", "std", "r_mfam", "r_first")  # columns of refreshes.csv that are printed
+RUN = [  # of the frame of refinements
+    *("dataset", "model", "variant", "seed", "map", "leaves", "n_maps"),
+    *(f"map_{column}" for column in STATISTICS),
+    *("slope_predicted", "r_first", "r_first_least"),
+]
+FIRST_STAGES = {"VQModel": "VQ", "AutoencoderKL": "KL"}
+FIRST_STAGE = ["dataset", "model", "kind", "f", "latent_channels", "codes", "origin"]
+TRAINED, GIVEN = "trained here", "given"
 
 
 @dataclass(frozen=True)
-class Refined:
-    """One run of train_refined: its config.json and the lines of its refreshes.csv, none without a map."""
-
-    config: Mapping[str, Any]
-    refreshes: Sequence[Line]
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """Data set, model, variant."""
-        names = self.config["names"]
-        return names["dataset"], names["model"], names["variant"]
-
-    def mean(self, column: str) -> float:
-        """Over the refreshes; NaN without any, or where a constant map has no correlation."""
-        values = [line[column] for line in self.refreshes]
-        return fmean(values) if values else math.nan
-
-    def predicted_slope(self) -> float:
-        """What the forward process teaches: -lf x slope of the map used on the run's own mFAM (method 11.4).
-
-        NaN for the forward processes that this does not hold for.
-        """
-        if self.config["forward"] not in ("none", "xt") or self.config["gamma"]:
-            return math.nan
-        if self.config["forward"] == "none":
-            return 0.0
-        slopes = [_finite(line["r_mfam"]) * line["std"] / line["mfam_std"] for line in self.refreshes]
-        return -self.config["forward_weight"] * fmean(slopes) if slopes else math.nan
-
-
-def _finite(value: float) -> float:
-    """0 for a map that is constant: it has no correlation, and nothing of it depends on the mFAM."""
-    return value if math.isfinite(value) else 0.0
-
-
-class Measured:
-    """All tables but 1, 4, 6 and maps are of each data set's main model.
+class Results:
+    """What was measured and the words for it. Tables but 1, 4, 5, 6, maps, sweep are of each data set's main model.
 
     Args:
-        metrics: tidy metrics of evaluate_generation, all data sets, models and seeds.
+        metrics: columns METRICS, all stages, data sets, models and seeds.
+        runs: of every refinement, from `runs`.
+        first_stages: of every autoencoder that was trained or given, from `first_stages`.
         paper: paper_values.csv.
-        runs: of every refinement.
         judgement: how differences are judged.
-        experiment: its name.
         rows: words about the selected rows (`config.job` of make_tables).
+        select: what runs.
+        experiment: its name.
+        map_of: the variant whose maps are followed over the refreshes.
     """
 
-    def __init__(
-        self,
-        metrics: Sequence[Line],
-        paper: Sequence[Line],
-        runs: Sequence[Refined],
-        judgement: Judgement,
-        experiment: str,
-        rows: Mapping[str, Any],
-    ) -> None:
-        self.metrics, self.paper, self.runs, self.judgement = metrics, paper, runs, judgement
-        self.mains = {name: row["main_model"] for name, row in rows["datasets"].items()}
-        self.stands_for = {name: row.get("stands_for", "") for name, row in rows["datasets"].items()}
-        self.titles = {name: row["title"] for section in rows.values() for name, row in section.items()}
-        self.scales = seed_statistics.scales(metrics, experiment, rows)
-        self.other_scales = seed_statistics.scales(metrics, experiment, rows, images=False)
+    metrics: pd.DataFrame
+    runs: pd.DataFrame
+    first_stages: pd.DataFrame
+    paper: pd.DataFrame
+    judgement: Judgement
+    rows: Rows
+    select: Mapping[str, Any]
+    experiment: str
+    map_of: str
+
+    def of(self, stage: str) -> pd.DataFrame:
+        """The metrics of one stage."""
+        return self.metrics[self.metrics["stage"] == stage]
+
+    def of_mains(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The lines of each data set's main model, of metrics, runs or a table."""
+        return table[main_lines(table, self.mains)]
 
     @cached_property
-    def whole(self) -> list[dict[str, Any]]:
-        """Every row of every data set and model."""
-        return families.every_model(self.metrics, self.paper, self.judgement, self.mains, self.stands_for, self.scales)
+    def compared(self) -> pd.DataFrame:
+        """Every figure of generated images, all models: from `seed_statistics.compared`, with the scale of its row."""
+        table = seed_statistics.compared(self.of("generation"), self.judgement, self.mains)
+        return table.rename(columns={"variant": "row"}).assign(scale=self.scale)
+
+    def published_fid(self, table: pd.DataFrame, *tables: str) -> Any:
+        """The paper's FID beside each line of a table, by its `row` and the data set that its own stands for."""
+        return paper_values.published_fid(self.paper, table["row"], self.stands_for(table), *tables)
+
+    def stands_for(self, table: pd.DataFrame) -> "pd.Series[str]":
+        """The paper's data set that the data set of each line is in the place of; "" for none."""
+        places = {name: row.get("stands_for", "") for name, row in self.rows["datasets"].items()}
+        return table["dataset"].map(places)
+
+    def scale(self, table: pd.DataFrame, *, images: bool = True) -> list[str]:
+        """Words on the size of what was measured, for each line: experiment, data, steps, images, seeds.
+
+        Args:
+            table: has the columns dataset and model.
+            images: whether all rows of the table have the number of images of generated ones.
+        """
+        return [self._scales[dataset, model, images] for dataset, model in table[["dataset", "model"]].to_numpy()]
+
+    @cached_property
+    def mains(self) -> dict[str, str]:
+        """Data set -> its main model, "" for none."""
+        return {name: row["main_model"] for name, row in self.rows["datasets"].items()}
+
+    @cached_property
+    def titles(self) -> dict[str, str]:
+        """Of data sets, models, variants, samplings, highlighters, masks."""
+        return {name: row["title"] for section in self.rows.values() for name, row in section.items()}
 
     @property
-    def of_mains(self) -> list[dict[str, Any]]:
-        """Every row of every data set, of its main model."""
-        return families.of_mains(self.whole, self.mains)
+    def reference(self) -> str:
+        """The title of the row that differences are taken to."""
+        return self.titles[self.judgement.reference]
 
-    @property
-    def runs_of_mains(self) -> list[Refined]:
-        """The refinements of the main models."""
-        return [run for run in self.runs if self.mains[run.key[0]] == run.key[1]]
+    @cached_property
+    def _scales(self) -> dict[tuple[str, str, bool], str]:
+        sizes = self.of("generation").groupby(["dataset", "model"], sort=False)
+        table = sizes.agg(n_images=("n_images", "first"), n_seeds=("seed", "nunique")).reset_index()
+        return {
+            (dataset, model, images): self._words(dataset, model, n_images if images else 0, n_seeds)
+            for dataset, model, n_images, n_seeds in table.itertuples(index=False)
+            for images in (True, False)
+        }
+
+    def _words(self, dataset: str, model: str, n_images: int, n_seeds: int) -> str:
+        data, network = self.rows["datasets"][dataset], self.rows["models"][model]
+        place = f" in the place of the paper's {PAPER_DATASETS[data['stands_for']]}" if "stands_for" in data else ""
+        phases = data.get("models", {}).get(model, {}).get("steps", ())
+        steps = f"{' + '.join(f'{n:,}' for n in phases)} training steps, " if phases else ""
+        number = f"{n_images:,} images in each row, " if n_images else ""
+        return (
+            f"Experiment {self.experiment}: {network['title']} on {data['title']}{place}, {steps}{number}"
+            f"{n_seeds} seed{'s' if n_seeds > 1 else ''}"
+        )
 
 
-def read(paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """The lines of several tables of the same columns."""
-    records = [record for path in paths for record in files.read_table(path).to_dict("records")]
-    return [{str(column): value for column, value in record.items()} for record in records]
+def read(inputs: Mapping[str, Any], *, judgement: Judgement, **words: Any) -> Results:
+    """The results in the files of make_tables.
+
+    Args:
+        inputs: name of an input -> its paths.
+        judgement: how differences are judged.
+        words: the other arguments of `Results`.
+
+    Raises:
+        InputError: the primary network was not measured.
+    """
+    found = tidy(files.read_table(path).assign(stage=stage) for stage in STAGES for path in inputs[stage])
+    networks = sorted(found.loc[found["stage"] == "generation", "network"].unique())
+    if judgement.primary_network not in networks:
+        raise InputError(
+            f"params.yaml: make_tables.primary_network is {judgement.primary_network!r}; "
+            f"measured: {', '.join(networks)}"
+        )
+    configs, refreshes = map(files.read_json, inputs["refined"]), map(files.read_table, inputs["refreshes"])
+    folders = [files.read_json(folder / "config.json") for folder in inputs["autoencoders"]]
+    return Results(
+        metrics=found,
+        runs=runs(zip(configs, refreshes, strict=True)),
+        first_stages=first_stages(zip(map(files.read_json, inputs["first_stages"]), folders, strict=True)),
+        paper=files.read_table(inputs["paper"]),
+        judgement=judgement,
+        **words,
+    )
+
+
+def tidy(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Tables with a column `stage` as one frame of columns METRICS.
+
+    Those of correlations become lines of metric R, one for each other map than the flaw map.
+    """
+    found = [_with_the_flaw_map(table) if "one" in table else table for table in tables]
+    return pd.concat([table.reindex(columns=METRICS).astype({"mask": object, "pixels": object}) for table in found])
+
+
+def _with_the_flaw_map(correlations: pd.DataFrame) -> pd.DataFrame:
+    """r of each other map with the flaw map, of a table of pairs."""
+    pairs = correlations[(correlations["one"] == FLAW) | (correlations["other"] == FLAW)]
+    other = pairs["other"].where(pairs["one"] == FLAW, pairs["one"])
+    return pairs.rename(columns={"r": "value"}).assign(variant=other, metric=R)
+
+
+def runs(read: Iterable[tuple[Mapping[str, Any], pd.DataFrame]]) -> pd.DataFrame:
+    """A frame with a line for each refinement, of its config.json and refreshes.csv."""
+    return pd.DataFrame([_run(config, refreshes) for config, refreshes in read], columns=RUN)
+
+
+def _run(config: Mapping[str, Any], refreshes: pd.DataFrame) -> dict[str, Any]:
+    """One refinement.
+
+    Returns:
+        Its names, `map`, `leaves` of its config without names, `n_maps`; means over the refreshes, `map_*`;
+        `slope_predicted`; `r_first` and `r_first_least`: mean and least r with the first map of the later refreshes.
+        NaN without a map, or where a constant map has no correlation.
+    """
+    means = {f"map_{column}": _mean(refreshes[column]) for column in STATISTICS}
+    later = refreshes["r_first"][1:]
+    return {
+        **{name: config["names"][name] for name in ("dataset", "model", "variant", "seed")},
+        "map": config["map"],
+        "leaves": {leaf: value for leaf, value in config.items() if leaf != "names"},
+        **{"n_maps": len(refreshes), **means, "slope_predicted": predicted_slope(config, refreshes)},
+        **{"r_first": _mean(later), "r_first_least": later.min(skipna=False)},
+    }
+
+
+def _mean(values: "pd.Series[float]") -> float:
+    return fmean(values) if len(values) else math.nan
+
+
+def predicted_slope(config: Mapping[str, Any], refreshes: pd.DataFrame) -> float:
+    """What the forward process teaches: -lf x slope of the map used on the run's own mFAM (method 11.4).
+
+    NaN for the forward processes that this does not hold for. A constant map has no correlation and the slope 0.
+    """
+    if config["forward"] not in ("none", "xt") or config["gamma"]:
+        return math.nan
+    if config["forward"] == "none":
+        return 0.0
+    slopes = refreshes["r_mfam"].fillna(0.0) * refreshes["std"] / refreshes["mfam_std"]
+    return float(-config["forward_weight"] * _mean(slopes))
+
+
+def first_stages(read: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> pd.DataFrame:
+    """A frame with a line for each autoencoder, of its job's config.json and that of the diffusers folder."""
+    return pd.DataFrame([_first_stage(config, model) for config, model in read], columns=FIRST_STAGE)
+
+
+def _first_stage(config: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
+    """What it is; the folder's own config tells, since one that is given need not be that of the params."""
+    kind = FIRST_STAGES[model["_class_name"]]
+    return {
+        **{name: config["names"][name] for name in ("dataset", "model")},
+        "kind": kind,
+        "f": 2 ** (len(model["block_out_channels"]) - 1),
+        "latent_channels": model["latent_channels"],
+        "codes": model["num_vq_embeddings"] if kind == "VQ" else 0,
+        "origin": GIVEN if config["folder"] else TRAINED,
+    }

@@ -1,35 +1,33 @@
-"""Tidy metrics of all seeds become the rows of a table: paper's figure, ours, difference, verdict.
+"""Seeds become statements: the mean and its interval over seeds, the difference to the reference, its verdict.
 
-Tables are lists of lines, a line is a mapping from column to value; an absent number is NaN, absent words are "".
+Tables are frames with a line for each figure; an absent number is NaN, absent words are "".
 """
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from selfrefine.core.errors import InputError
-from selfrefine.core.names import FLOOR
+from selfrefine.core.names import FLOOR, FORK, HEADLINE, LOG_DIFFERENCE
 from selfrefine.metrics import contrasts, intervals
 from selfrefine.metrics.contrasts import Contrast, Pair
+from selfrefine.metrics.frechet import distance_name
 from selfrefine.metrics.intervals import Estimate
-from selfrefine.report.paper_values import PAPER_DATASETS
 
 Line = Mapping[str, Any]
 
-
-class Key(NamedTuple):
-    """What one figure is of."""
-
-    dataset: str
-    model: str
-    network: str
-    variant: str
-    metric: str
-
-
-Cells = dict[Key, dict[int, Estimate]]  # the figure of each seed
+SPACE = ["dataset", "model", "network"]  # figures compare inside one
+ROW = [*SPACE, "variant", "metric"]
+FIGURE = ["value", "low", "high"]
+OVER_SEEDS = ["difference", "difference_low", "difference_high"]
+OVER_IMAGES = ["image_difference_low", "image_difference_high"]
+CHANGE = [*OVER_SEEDS, *OVER_IMAGES]
+PLATEAU = 0.10  # a baseline that gained more since the fork is still far from its end
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class Judgement:
     confirmatory: Sequence[Pair] = ()
     second_sampler: Mapping[str, str] = field(default_factory=dict)
 
-    def contrasts(self, metrics: Iterable[Line], pairs: Sequence[Pair]) -> list[Contrast]:
+    def contrasts(self, metrics: pd.DataFrame, pairs: Sequence[Pair]) -> list[Contrast]:
         """The confirmatory contrasts and `pairs`, judged."""
         rules = contrasts.Rules(
             confirmatory=self.confirmatory,
@@ -55,66 +53,140 @@ class Judgement:
             minimum_seeds=self.minimum_seeds,
             second_sampler=self.second_sampler,
         )
-        return contrasts.judge(metrics, rules, pairs)
+        return contrasts.judge(records(metrics[metrics["metric"] == HEADLINE]), rules, pairs)
+
+    def verdict(self, differences: Sequence[float]) -> str:
+        """What the differences of the seeds say, as `intervals.verdict`."""
+        return intervals.verdict(differences, margin=self.equivalence_margin, minimum_seeds=self.minimum_seeds)
 
 
-def cells(metrics: Iterable[Line]) -> Cells:
-    """The tidy metrics of all seeds, by what they are of.
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The lines of a table, each a mapping from column to value."""
+    return [{str(column): value for column, value in line.items()} for line in table.to_dict("records")]
 
-    Raises:
-        InputError: rows of a data set, but the floor, of different numbers of images: FD depends on it.
+
+def places(table: pd.DataFrame, *columns: str) -> list[tuple[tuple[str, ...], pd.DataFrame]]:
+    """The values of some columns and the lines that have them, in the order of their first lines."""
+    return [(tuple(map(str, key)), part) for key, part in table.groupby(list(columns), sort=False)]
+
+
+def over_seeds(metrics: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """`value`, `low`, `high`, `n_images`, `n_seeds` of each key: the mean and its 95 % t interval over seeds.
+
+    Of one seed, the interval is its own, over images.
     """
-    table, numbers = Cells(), dict[str, int]()
-    for line in metrics:
-        n = numbers.setdefault(line["dataset"], line["n_images"])
-        if line["n_images"] != n and line["variant"] != FLOOR:
-            raise InputError(
-                f"rows of {n} and {line['n_images']} images on the data set {line['dataset']}; "
-                "all its models and variants need the same extract_features.n_images in params.yaml"
-            )
-        key = Key(*(line[column] for column in Key._fields))
-        table.setdefault(key, {})[line["seed"]] = Estimate(line["value"], line["low"], line["high"])
-    return table
+    ends = {"low": ("low", "first"), "high": ("high", "first")}
+    groups = metrics.groupby(list(keys), sort=False, dropna=False)
+    found = groups.agg(seeds=("value", list), **ends, n_images=("n_images", "min"), n_seeds=("seed", "size"))
+    several = found["n_seeds"] > 1
+    intervals_of = [intervals.over_seeds(values) for values in found.loc[several, "seeds"]]
+    found.loc[several, ["low", "high"]] = np.reshape(intervals_of, (-1, 2))
+    found.insert(0, "value", [fmean(values) for values in found.pop("seeds")])
+    return found.reset_index()
 
 
-def scales(
-    metrics: Sequence[Line], experiment: str, rows: Mapping[str, Any], *, images: bool = True
-) -> dict[tuple[str, str], str]:
-    """Words on the size of what was measured: (data set, model) -> experiment, data, steps, images, seeds.
+def by_seed(metrics: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """One `difference` to the reference for each line whose seed both have: of logarithms for FD, else plain."""
+    place = [*SPACE, "metric", "seed"]
+    base = metrics.loc[metrics["variant"] == reference, [*place, "value"]]
+    pairs = metrics.merge(base, on=place, suffixes=("", "_of_reference"))
+    one, other = pairs["value"], pairs["value_of_reference"]
+    distances = pairs["metric"].str.startswith("fd_")
+    pairs["difference"] = (one - other).mask(distances, np.log((one / other).where(distances)))
+    return pairs.sort_values("seed", kind="stable")
+
+
+def differences_over_seeds(pairs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """OVER_SEEDS of each key: the mean of `difference` and its 95 % t interval."""
+    found = pairs.groupby(list(keys), sort=False)["difference"].agg(list)
+    lines = [(fmean(values), *intervals.over_seeds(values)) for values in found]
+    return pd.DataFrame(lines, columns=OVER_SEEDS, index=found.index).reset_index()
+
+
+def differences_over_images(metrics: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """OVER_IMAGES of each key: the interval of the mean of differences that a stage took itself, paired over images."""
+    found = metrics.groupby(list(keys), sort=False)[FIGURE].agg(list)
+    lines = [
+        intervals.over_images([Estimate(*figures) for figures in zip(*seeds, strict=True)])
+        for seeds in found.itertuples(index=False)
+    ]
+    return pd.DataFrame(lines, columns=OVER_IMAGES, index=found.index).reset_index()
+
+
+def taken_differences(metrics: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """CHANGE of each key, of differences that a stage took itself: `keys` without the name of the difference."""
+    over = differences_over_seeds(metrics.assign(difference=metrics["value"]), keys)
+    return over.merge(differences_over_images(metrics, keys), on=list(keys))
+
+
+def compared(metrics: pd.DataFrame, judgement: Judgement, mains: Mapping[str, str]) -> pd.DataFrame:
+    """Every figure of evaluate_generation over seeds, with its difference to the reference; FD to test with a verdict.
+
+    `value`, `low`, `high`: from `over_seeds`. `difference`: its interval is over seeds. `image_difference_*`: over
+    images, the models held fixed; it never gives a verdict. Each data set's main model is judged by the confirmatory
+    list; the contrasts of other models are exploratory, and none of them changes a line of a main one.
 
     Args:
-        metrics: tidy metrics of evaluate_generation.
-        experiment: its name.
-        rows: section -> row -> its titles; a data set's may have `models`: model -> its `steps`, those of both phases.
-        images: whether all rows of the table have the number of images of these metrics.
+        metrics: of evaluate_generation, all data sets, models and seeds.
+        judgement: of the main models.
+        mains: data set -> its main model (`config.main_model`), "" for none.
+
+    Raises:
+        InputError: rows that do not compare, or that were compared with another reference.
     """
-    words = {}
-    for dataset, model in dict.fromkeys((line["dataset"], line["model"]) for line in metrics):
-        data, network = rows["datasets"][dataset], rows["models"][model]
-        part = [line for line in metrics if (line["dataset"], line["model"]) == (dataset, model)]
-        place = f" in the place of the paper's {PAPER_DATASETS[data['stands_for']]}" if "stands_for" in data else ""
-        phases = data.get("models", {}).get(model, {}).get("steps", ())
-        steps = f"{' + '.join(f'{n:,}' for n in phases)} training steps, " if phases else ""
-        seeds = len({line["seed"] for line in part})
-        number = f"{part[0]['n_images']:,} images in each row, " if images else ""
-        words[dataset, model] = (
-            f"Experiment {experiment}: {network['title']} on {data['title']}{place}, {steps}{number}"
-            f"{seeds} seed{'s' if seeds > 1 else ''}"
-        )
-    return words
+    _check(metrics, judgement.reference)
+    table = over_seeds(metrics[metrics["metric"] != LOG_DIFFERENCE], ROW)
+    alone = [judgement.reference, FLOOR, *judgement.second_sampler.values()]  # without a difference
+    differing = by_seed(metrics, judgement.reference)
+    taken = metrics[metrics["metric"] == LOG_DIFFERENCE].assign(metric=HEADLINE)
+    for differences in (differences_over_seeds(differing, ROW), differences_over_images(taken, ROW)):
+        table = table.merge(differences[~differences["variant"].isin(alone)], on=ROW, how="left")
+    main, others = main_lines(metrics, mains), dataclasses.replace(judgement, confirmatory=())
+    verdicts = pd.concat([_verdicts(metrics[main], judgement), _verdicts(metrics[~main], others)])
+    table = table.merge(verdicts, on=ROW, how="left").fillna({"verdict": ""})
+    return table.merge(_notes(table, judgement.reference), on=ROW, how="left").fillna({"note": ""})
 
 
-def over_runs(seeds: Sequence[Estimate]) -> dict[str, float]:
-    """`value`, `low`, `high`: mean and interval over seeds; of one seed, its interval over images."""
-    values = [estimate.value for estimate in seeds]
-    low, high = intervals.over_seeds(values) if len(seeds) > 1 else (seeds[0].low, seeds[0].high)
-    return {"value": fmean(values), "low": low, "high": high}
+def main_lines(table: pd.DataFrame, mains: Mapping[str, str]) -> "pd.Series[bool]":
+    """Which lines are of their data set's main model."""
+    return table["dataset"].map(mains) == table["model"]
 
 
-def differences_by_seed(table: Cells, key: Key, reference: str) -> list[float]:
-    """One difference to the reference for each seed that both have: of logarithms for FD, else plain."""
-    others = table[key._replace(variant=reference)]
-    pairs = [(table[key][seed].value, others[seed].value) for seed in sorted(table[key].keys() & others.keys())]
-    if key.metric.startswith("fd_"):
-        return [math.log(value / other) for value, other in pairs]
-    return [value - other for value, other in pairs]
+def _check(metrics: pd.DataFrame, reference: str) -> None:
+    """FD depends on the number of images; evaluate_generation paired all rows but its own reference over images."""
+    for dataset, part in metrics.groupby("dataset", sort=False):
+        n_images = part["n_images"].iloc[0]
+        unlike = part.loc[(part["n_images"] != n_images) & (part["variant"] != FLOOR), "n_images"]
+        if len(unlike):
+            raise InputError(
+                f"rows of {n_images} and {unlike.iloc[0]} images on the data set {dataset}; "
+                "all its models and variants need the same extract_features.n_images in params.yaml"
+            )
+    for _, part in metrics.groupby(["dataset", "model"], sort=False):
+        compared_rows = part.loc[part["metric"] == LOG_DIFFERENCE, "variant"]
+        references = {*part["variant"]} - {*compared_rows} - {FLOOR}
+        if references != {reference}:
+            raise InputError(
+                f"params.yaml: shared.reference is {reference!r}, but the rows were compared with "
+                f"{', '.join(sorted(references))}; run the stage evaluate_generation again"
+            )
+
+
+def _verdicts(metrics: pd.DataFrame, judgement: Judgement) -> pd.DataFrame:
+    """The verdict of each row against the reference, the same as in controls.csv."""
+    others = {judgement.reference, FLOOR, FORK, *judgement.second_sampler.values()}
+    judged = sorted({*metrics["variant"]} - others)
+    found = judgement.contrasts(metrics, [(variant, judgement.reference) for variant in judged])
+    lines = [(*c.space, c.variant, HEADLINE, c.verdict) for c in found if c.reference == judgement.reference]
+    return pd.DataFrame(lines, columns=[*ROW, "verdict"], dtype=object)
+
+
+def _notes(table: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Words on a reference that has not reached its plateau: a variant may then just be faster, not better."""
+    forks = table[(table["variant"] == FORK) & (table["metric"] == HEADLINE)]
+    gains = -np.expm1(-forks["difference"])
+    forks = forks[gains > PLATEAU].assign(variant=reference, gain=100.0 * gains)
+    lower = [f"{distance_name(line['network'])} {line['gain']:.0f} % lower than at the fork" for line in records(forks)]
+    note = [f"still improving: {words}; a longer base phase is needed to judge" for words in lower]
+    places: pd.DataFrame = forks[ROW]
+    return places.assign(note=pd.Series(note, index=forks.index, dtype=object))

@@ -4,16 +4,20 @@ import itertools
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.text import Text
 
 from selfrefine.report.figures import dose_response as figures_dose_response
 from selfrefine.report.figures import style
 from selfrefine.report.tables import dose_response
-from tests.report.figures.test_style import caption_of
+from tests.support.tiny_figures import caption_of
+from tests.support.tiny_metrics import FD, ROWS, generation
+from tests.support.tiny_results import tiny_results
 
 NETWORK = "vgg16_conv5_gap"
-TITLES = {"shapes": "Shapes", "petals": "Petals", "tiny": "Tiny DDPM"}
+PETALS = {"title": "Petals", "main_model": "tiny"}
+RESULTS = tiny_results(generation(FD), rows=ROWS | {"datasets": ROWS["datasets"] | {"petals": PETALS}, "variants": {}})
 
 
 def arm(row, process, forward, reverse, difference, **others):
@@ -36,7 +40,8 @@ ARMS = [
 
 
 def draw(arms=ARMS):
-    return figures_dose_response.strength_figure(arms, network=NETWORK, titles=TITLES)
+    table = pd.DataFrame(arms, columns=dose_response.COLUMNS)
+    return figures_dose_response.strength_figure(table, RESULTS)
 
 
 def points(ax, mark):
@@ -103,7 +108,7 @@ def test_labels_that_are_far_apart_stay():
 
 def test_the_caption_has_the_correlation_of_each_data_set_and_the_number_of_arms():
     told = caption_of(draw())
-    found = dose_response.fit(ARMS[:5])
+    found = dose_response.fit(pd.DataFrame(ARMS[:5]))
     assert f"Tiny DDPM on Shapes: 5 arms, r forward {found.r_forward:.2f}, r reverse {found.r_reverse:.2f}" in told
     assert f"R\u00b2 {found.explained:.2f}" in told
     assert "Tiny DDPM on Petals: 1 arm, too few for a correlation" in told

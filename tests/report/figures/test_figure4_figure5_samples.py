@@ -8,7 +8,7 @@ import pytest
 from selfrefine.core.errors import InputError
 from selfrefine.report.figures import figure4_figure5_samples, style
 from selfrefine.report.figures.figure4_figure5_samples import PHOTOGRAPHS
-from tests.report.figures.test_style import CAPTION, caption_of, column_labels, images, strip
+from tests.support.tiny_figures import CAPTION, caption_of, column_labels, images, strip
 
 BLOCKS = {
     "Garments": {PHOTOGRAPHS: images(3), "Baseline": images(3, seed=1), "Both": images(3, seed=2)},

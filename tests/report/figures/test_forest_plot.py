@@ -1,15 +1,23 @@
 """The forest plot shows what controls.csv holds."""
 
+import pandas as pd
 import pytest
 
 from selfrefine.report.figures import forest_plot
-from tests.report.tables.test_contrasts import CONTROLS, table
-from tests.report.tables.test_contrasts_page import TITLES
+from selfrefine.report.seed_statistics import records
+from selfrefine.report.tables import contrasts
+from tests.support.tiny_controls import control_results
+
+RESULTS = {seeds: control_results(seeds=seeds) for seeds in (1, 6)}
 
 
-def draw(seeds, lines=None):
-    shown = list(table(CONTROLS, seeds).values()) if lines is None else lines
-    return shown, forest_plot.forest_figure(shown, margin=0.017, titles=TITLES)
+def table(seeds):
+    found = contrasts.lines(RESULTS[seeds])
+    return found[found["network"] == "alexnet_conv5_gap"]
+
+
+def draw(seeds):
+    return records(table(seeds)), forest_plot.forest_figure(table(seeds), RESULTS[seeds])
 
 
 def marks(ax, row):
@@ -52,14 +60,14 @@ def test_the_margin_is_shaded_and_the_scale_stands_below():
 
 def test_a_data_set_of_few_variants_gets_a_low_panel():
     """Rows are equally high everywhere."""
-    many = list(table(CONTROLS, 1).values())
-    few = [line | {"dataset": "petals"} for line in many[:3]]
-    figure = forest_plot.forest_figure([*many, *few], margin=0.017, titles=TITLES | {"petals": "Petals"})
+    many = table(1)
+    few = many[:3].assign(dataset="shoes")
+    figure = forest_plot.forest_figure(pd.concat([many, few]), RESULTS[1])
     figure.draw_without_rendering()
     tall, low = (ax.get_position().height for ax in figure.axes)
     assert tall / low == pytest.approx(len(many) / len(few), rel=0.02)
 
 
 def test_nothing_to_compare_is_said():
-    _, figure = draw(1, [])
+    figure = forest_plot.forest_figure(table(1)[:0], RESULTS[1])
     assert "No two variants" in figure.get_supxlabel()

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from selfrefine.report.figures import refinement_curves, style
-from tests.report.figures.test_style import CAPTION, caption_of, column_labels, maps, strip
+from tests.support.tiny_figures import CAPTION, caption_of, column_labels, maps, strip
 
 
 def refreshes(steps, values):

@@ -8,28 +8,7 @@ from matplotlib.figure import Figure
 
 from selfrefine.core import files
 from selfrefine.report.figures import figure8_flaw_maps, style
-
-CAPTION = "Experiment smoke: Garments at 16 px, DDPM, 60 base steps and 20 of refinement, seed 7."
-
-
-def images(count, size=16, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
-
-
-def maps(count, size=16, seed=1):
-    return np.random.default_rng(seed).random((count, size, size), dtype=np.float32)
-
-
-def strip(ax):
-    return np.asarray(ax.images[0].get_array())
-
-
-def column_labels(ax):
-    return [label.get_text() for label in ax.get_xticklabels()]
-
-
-def caption_of(figure):
-    return " ".join(figure.get_supxlabel().split())
+from tests.support.tiny_figures import CAPTION, caption_of, images, maps, strip
 
 
 def figure8():

@@ -2,24 +2,25 @@
 
 import math
 
+import pandas as pd
 import pytest
 
 from selfrefine.report.figures import style
 from selfrefine.report.figures import sweep as figures_sweep
 from selfrefine.report.tables import sweep
-from tests.report.figures.test_style import caption_of
-from tests.report.tables.test_sweep import JUDGEMENT, RUNS, TITLES, run, table
+from tests.support.tiny_figures import caption_of
+from tests.support.tiny_sweep import RUNS, run, sweep_results
 
 
 @pytest.fixture(scope="module")
 def lines():
     ratios = [run(row, "short", seed) for row in ("baseline", "both") for seed in (0, 1)]
-    return table([*RUNS, *ratios])
+    return sweep.lines(sweep_results([*RUNS, *ratios]))
 
 
 def draw(lines):
     with style.style():
-        return figures_sweep.sweep_figure(lines, judgement=JUDGEMENT, titles=TITLES)
+        return figures_sweep.sweep_figure(lines, sweep_results(RUNS))
 
 
 def curves(ax):
@@ -61,9 +62,9 @@ def test_intervals_over_images_are_thin_those_over_seeds_thick(lines):
 
     assert widths(lines).count(4.0) == 2
     assert widths(lines).count(0.9) == 2
-    bare = [line | {"image_difference_low": math.nan} for line in lines]
-    assert widths(bare).count(0.9) == 0
-    alone = table([run for run in RUNS if run.config["names"]["seed"] == "0"], seeds=1)
+    assert widths(lines.assign(image_difference_low=math.nan)).count(0.9) == 0
+    first = [run for run in RUNS if run.config["names"]["seed"] == "0"]
+    alone = sweep.lines(sweep_results(first, seeds=1))
     assert widths(alone).count(4.0) == 0
 
 
@@ -73,8 +74,8 @@ def test_the_papers_choice_is_marked(lines):
 
 
 def test_a_model_without_a_factor_leaves_its_panel_empty(lines):
-    other = [line | {"family": "stranger", "model": "stranger"} for line in lines if line["factor"] == "cycle"]
-    axes = draw([*lines, *other]).axes
+    other = lines[lines["factor"] == "cycle"].assign(family="stranger", model="stranger")
+    axes = draw(pd.concat([lines, other])).axes
     assert len(axes) == 8
     assert [bool(curves(ax)) for ax in axes[4:]] == [True, False, False, False]
 
@@ -89,4 +90,4 @@ def test_caption_and_legend_tell_scale_and_series(lines):
 
 
 def test_an_experiment_without_sweep_says_why_there_is_no_figure():
-    assert " ".join(caption_of(draw([])).split()) == sweep.NONE_SELECTED
+    assert " ".join(caption_of(draw(sweep.lines(sweep_results(RUNS[:2])))).split()) == sweep.NONE_SELECTED

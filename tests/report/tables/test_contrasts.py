@@ -4,33 +4,28 @@ import math
 
 import pytest
 
-from selfrefine.report import results, seed_statistics
+from selfrefine.report import results
+from selfrefine.report.seed_statistics import records
 from selfrefine.report.tables import contrasts
-from tests.support.tiny_metrics import AGAIN, FD, ROWS, SAMPLINGS, generation
-from tests.support.tiny_refined import VARIANTS, readouts, refined
-
-CONTROLS = ["baseline", "forward", "both", "uniform", "cells", "real_map", "ddpm_ip"]
-FIGURES = FD | {"forward": 9.8, "uniform": 9.5, "cells": 9.6, "real_map": 9.7, "ddpm_ip": 10.1}
-FIGURES |= {"baseline_ancestral": 10.2, "both_ancestral": 9.9, "time_shift": 9.9, "kept": 9.3}
+from tests.support.tiny_controls import CONTROLS, control_results, sampled_results
+from tests.support.tiny_refined import VARIANTS, Refined, refined
 
 
-def judgement(confirmatory=(), second_sampler=None):
-    return seed_statistics.Judgement("baseline", 0.017, 6, "vgg16_conv5_gap", confirmatory, second_sampler or {})
-
-
-def table(variants=CONTROLS, seeds=1, confirmatory=(), runs=None, samplings=None):
-    samplings = samplings or {}
-    metrics = generation({row: FIGURES[row] for row in (*variants, *samplings, "fork", "floor")}, seeds)
-    runs = runs or refined(variants, seeds)
-    pairs = contrasts.pairs(variants, "baseline", contrasts.controls_of(runs), samplings)
-    found = judgement(confirmatory, AGAIN if samplings else {}).contrasts(metrics, pairs)
-    scale = seed_statistics.scales(metrics, "smoke", ROWS)
-    lines = contrasts.lines(found, metrics, readouts(variants, seeds), runs, scale)
+def by_pair(found):
+    lines = records(contrasts.lines(found))
     return {(line["row"], line["reference"]): line for line in lines if line["network"] == "alexnet_conv5_gap"}
 
 
+def table(*args, **options):
+    return by_pair(control_results(*args, **options))
+
+
+def slope(run):
+    return results.runs([run])["slope_predicted"].item()
+
+
 def test_a_control_differs_in_the_map_alone():
-    found = contrasts.controls_of(refined(VARIANTS))
+    found = contrasts.controls_of(results.runs(refined(VARIANTS)))
     assert found == {"forward": {}, "both": {"uniform": "uniform", "cells": "cells", "real_map": "real_map"}}
 
 
@@ -38,8 +33,7 @@ def test_every_row_to_the_reference_and_the_flaw_map_to_its_controls():
     lines = table()
     to_reference = [(row, "baseline") for row in CONTROLS[1:]]
     assert list(lines) == [*to_reference, *(("both", row) for row in ("uniform", "cells", "real_map"))]
-    for line in lines.values():
-        assert set(line) == set(contrasts.COLUMNS)
+    assert list(lines["both", "baseline"]) == contrasts.COLUMNS
     direct = lines["both", "uniform"]
     assert direct["difference"] == pytest.approx(math.log(9.0 / 9.5))
     assert math.isnan(direct["image_low"])
@@ -49,7 +43,7 @@ def test_every_row_to_the_reference_and_the_flaw_map_to_its_controls():
 
 
 def test_untrained_controls_are_compared_and_second_samplers_stand_beside_their_variants():
-    lines = table(["baseline", "forward", "both"], 6, samplings=SAMPLINGS)
+    lines = by_pair(sampled_results(["baseline", "forward", "both"], 6))
     assert list(lines) == [
         *((row, "baseline") for row in ("forward", "both", "time_shift", "kept")),
         ("both", "time_shift"),
@@ -58,8 +52,6 @@ def test_untrained_controls_are_compared_and_second_samplers_stand_beside_their_
     assert lines["both", "baseline"]["second_difference"] == pytest.approx(math.log(9.9 / 10.2))
     assert lines["both", "time_shift"]["difference"] == pytest.approx(math.log(9.0 / 9.9))
     assert all(math.isnan(line["second_difference"]) for key, line in lines.items() if key != ("both", "baseline"))
-    for line in lines.values():
-        assert set(line) == set(contrasts.COLUMNS)
     assert math.isnan(lines["time_shift", "baseline"]["map_mean"])
 
 
@@ -92,23 +84,21 @@ def test_maps_are_means_over_refreshes_and_one_like_the_flaw_map_is_no_control()
 
 
 def test_an_inverted_map_is_like_the_flaw_map_too():
-    runs = refined(["cells"])
-    turned = [{**line, "r_mfam": -0.51} for line in runs[0].refreshes]
-    key = ("shapes", "tiny", "cells")
-    for lines, note in ((turned, "not a control"), (runs[0].refreshes, "")):
-        found = contrasts.map_statistics([results.Refined(runs[0].config, lines)])
-        assert found[key]["map_note"] == note
+    (run,) = refined(["cells"])
+    turned = Refined(run.config, run.refreshes.assign(r_mfam=-0.51))
+    for one, note in ((turned, "not a control"), (run, "")):
+        assert contrasts.map_statistics(results.runs([one]))["map_note"].item() == note
 
 
 @pytest.mark.parametrize(
-    ("variant", "slope"), [("both", -0.01), ("uniform", 0.0), ("cells", -0.001), ("real_map", -0.004), ("edge", 0.003)]
+    ("variant", "predicted"),
+    [("both", -0.01), ("uniform", 0.0), ("cells", -0.001), ("real_map", -0.004), ("edge", 0.003), ("baseline", 0.0)],
 )
-def test_predicted_slope_is_minus_the_weight_times_the_slope_of_the_map_on_the_flaw_map(variant, slope):
-    assert refined([variant])[0].predicted_slope() == pytest.approx(slope)
+def test_predicted_slope_is_minus_the_weight_times_the_slope_of_the_map_on_the_flaw_map(variant, predicted):
+    assert slope(refined([variant])[0]) == pytest.approx(predicted)
 
 
 def test_no_slope_is_predicted_where_the_argument_does_not_hold():
-    assert refined(["baseline"])[0].predicted_slope() == 0.0
-    assert math.isnan(refined(["ddpm_ip"])[0].predicted_slope())
-    run = refined(["both"])[0]
-    assert math.isnan(results.Refined(run.config | {"forward": "tgt_add"}, run.refreshes).predicted_slope())
+    assert math.isnan(slope(refined(["ddpm_ip"])[0]))
+    (run,) = refined(["both"])
+    assert math.isnan(slope(Refined(run.config | {"forward": "tgt_add"}, run.refreshes)))

@@ -2,27 +2,18 @@
 
 import pytest
 
-from selfrefine.report import seed_statistics
 from selfrefine.report.tables import contrasts, contrasts_page
-from tests.report.tables.test_contrasts import CONTROLS, FIGURES, judgement
-from tests.support.tiny_metrics import AGAIN, ROWS, SAMPLINGS, generation
-from tests.support.tiny_refined import readouts, refined
-
-TITLES = {"shapes": "Shapes", "tiny": "Tiny DDPM"} | {name: name.capitalize() for name in CONTROLS}
-TITLES |= {name: row["title"] for name, row in SAMPLINGS.items()}
+from tests.support.tiny_controls import CONTROLS, control_results, sampled_results
+from tests.support.tiny_metrics import generation
+from tests.support.tiny_results import table_cells
 
 
-def page(variants, seeds=1, confirmatory=(), samplings=None, **figures):
-    samplings = samplings or {}
-    rows = (*variants, *samplings, "fork", "floor")
-    metrics = generation({row: (FIGURES | figures)[row] for row in rows}, seeds)
-    runs = refined(variants, seeds)
-    controls = contrasts.controls_of(runs)
-    judged, pairs = judgement(confirmatory, AGAIN), contrasts.pairs(variants, "baseline", controls, samplings)
-    found = judged.contrasts(metrics, pairs)
-    scale = seed_statistics.scales(metrics, "smoke", ROWS)
-    table = contrasts.lines(found, metrics, readouts(variants, seeds), runs, scale)
-    return contrasts_page.controls_page(table, found, controls, judgement=judged, titles=TITLES)
+def page_of(found):
+    return contrasts_page.page(contrasts.lines(found), found)
+
+
+def page(*args, **options):
+    return page_of(control_results(*args, **options))
 
 
 def test_one_seed_shows_nothing_of_the_flaw_map():
@@ -47,9 +38,8 @@ def test_six_seeds_say_it_only_if_all_controls_are_beaten():
 
 
 def test_a_second_sampler_that_contradicts_is_told():
-    text = page(["baseline", "both"], 6, samplings=SAMPLINGS, both_ancestral=10.5)
-    line = next(line for line in text.splitlines() if line.startswith("| Both "))
-    cells = [cell.strip() for cell in line.split("|")[1:-1]]
+    text = page_of(sampled_results(["baseline", "both"], 6, both_ancestral=10.5))
+    cells = table_cells(text, "Both ")[0]
     assert cells[:4] == ["Both", "Baseline", "-10.0 %", "+2.9 %"]
     assert cells[-1] == "sampler-dependent"
     assert "- sampler-dependent: a second sampler" in text
@@ -60,20 +50,13 @@ def test_a_second_sampler_that_contradicts_is_told():
 
 
 def test_an_arm_that_does_not_run_on_a_data_set_is_not_spoken_of_there():
-    runs, metrics = refined(CONTROLS), generation({row: FIGURES[row] for row in (*CONTROLS, "fork", "floor")})
     shoes = generation({"baseline": 10.0, "uniform": 9.0, "fork": 10.5, "floor": 1.0})
-    metrics += [{**line, "dataset": "shoes"} for line in shoes]
-    controls = contrasts.controls_of(runs)
-    found = judgement().contrasts(metrics, contrasts.pairs(CONTROLS, "baseline", controls, {}))
-    rows = ROWS | {"datasets": ROWS["datasets"] | {"shoes": {"title": "Shoes"}}}
-    table = contrasts.lines(found, metrics, [], runs, seed_statistics.scales(metrics, "smoke", rows))
-    titles = TITLES | {"shoes": "Shoes"}
-    text = contrasts_page.controls_page(table, found, controls, judgement=judgement(), titles=titles)
+    text = page(metrics=[{**line, "dataset": "shoes"} for line in shoes])
     on_shapes, _, on_shoes = text.partition("## Tiny DDPM on Shoes")
     assert "- Both: it may not be said" in on_shapes
     assert "- Both:" not in on_shoes
-    assert [line for line in on_shoes.splitlines() if line.startswith("| Both ")] == []
-    assert len([line for line in on_shoes.splitlines() if line.startswith("| Uniform ")]) == 2
+    assert table_cells(on_shoes, "Both ") == []
+    assert len(table_cells(on_shoes.partition("### Maps")[0], "Uniform ")) == 2
     assert "nan" not in text
 
 
@@ -92,8 +75,7 @@ def test_the_papers_rows_alone_have_no_control_and_the_page_says_so():
 
 def test_maps_and_readouts_stand_once_for_each_row():
     text = page(CONTROLS).partition("### Maps and read-outs")[2]
-    (line,) = (line for line in text.splitlines() if line.startswith("| Real_map"))
-    cells = [cell.strip() for cell in line.split("|")[1:-1]]
+    (cells,) = table_cells(text, "Real_map")
     assert cells == [
         *("Real_map", "0.600", "0.100", "0.800", "0.800", "not a control"),
         *("-0.0090 [-0.0110, -0.0070]", "-0.0040", "+0.030 [+0.028, +0.032]"),

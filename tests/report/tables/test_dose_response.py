@@ -1,27 +1,38 @@
 """Strength of each arm, and what strengths explain: of data of known truth."""
 
+import dataclasses
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from selfrefine.report.results import Refined
-from selfrefine.report.tables import dose_response
-from tests.report.tables.test_contrasts import table
-from tests.support.tiny_refined import PLAIN, VARIANTS, refined
+from selfrefine.report import results
+from selfrefine.report.seed_statistics import records
+from selfrefine.report.tables import contrasts, dose_response
+from tests.support.tiny_controls import control_results
+from tests.support.tiny_refined import PLAIN, VARIANTS, Refined, refined, refreshes
 
 ARMS = ["baseline", "forward", "both", "uniform", "cells", "real_map", "ddpm_ip"]
 
 
 def run(variant, **leaves):
-    """A run whose reverse weight is the paper's."""
     names = {"dataset": "shapes", "model": "tiny", "variant": variant, "seed": "0"}
-    return Refined({"reverse_weight": 0.025, **VARIANTS.get(variant, PLAIN), **leaves, "names": names}, [])
+    return Refined({**VARIANTS.get(variant, PLAIN), **leaves, "names": names}, refreshes([]))
 
 
-def lines(runs=None):
-    controls = list(table(ARMS).values())
-    return {line["row"]: line for line in dose_response.lines(controls, runs or [run(arm) for arm in ARMS], "baseline")}
+def controls():
+    """Lines of controls.csv in one feature space."""
+    table = contrasts.lines(control_results(ARMS))
+    return table[table["network"] == "alexnet_conv5_gap"]
+
+
+def lines(runs=None, controls_of=None):
+    found = control_results(ARMS)
+    if runs is not None:
+        found = dataclasses.replace(found, runs=results.runs(runs))
+    table = dose_response.lines(controls() if controls_of is None else controls_of, found)
+    return {line["row"]: line for line in records(table)}
 
 
 def arm(forward, reverse, difference):
@@ -33,7 +44,9 @@ def plane(count, seed=0, noise=0.0, offset=0.0):
     draws = np.random.default_rng(seed)
     strengths = draws.uniform(0.0, [0.006, 0.015], (count, 2))
     strengths[::3, 0], strengths[1::3, 1] = 0.0, 0.0
-    return [arm(f, r, 30.0 * f - 6.0 * r + offset + noise * draws.standard_normal()) for f, r in strengths]
+    return pd.DataFrame(
+        [arm(f, r, 30.0 * f - 6.0 * r + offset + noise * draws.standard_normal()) for f, r in strengths]
+    )
 
 
 class TestLines:
@@ -70,16 +83,16 @@ class TestLines:
         assert list(lines([run("baseline"), run("both"), run("uniform", **PLAIN)])) == ["both"]
 
     def test_a_row_without_a_seed_of_the_reference_has_no_difference_to_draw(self):
-        controls = [line | {"n_seeds": 0, "difference": math.nan} for line in table(ARMS).values()]
-        assert dose_response.lines(controls, [run("both")], "baseline") == []
+        assert lines([run("both")], controls().assign(n_seeds=0, difference=math.nan)) == {}
 
     def test_direct_contrasts_are_left_out(self):
-        assert len(table(ARMS)) > len(ARMS) - 1
-        assert [line["reference"] for (row, _), line in table(ARMS).items() if row == "both"].count("baseline") == 1
+        of_both = controls()[controls()["row"] == "both"]
+        assert len(of_both) > 1
+        assert list(of_both["reference"]).count("baseline") == 1
         assert len(lines()) == len(ARMS) - 1
 
     def test_real_runs_carry_all_that_is_read(self):
-        """The same leaves that control_table reads, and the reverse weight."""
+        """The same leaves that the contrasts read, and the reverse weight."""
         assert {"forward", "reverse", "gamma", "forward_weight"} <= refined(["both"])[0].config.keys()
 
 
@@ -95,30 +108,29 @@ class TestFit:
 
     def test_differences_that_have_nothing_to_do_with_strength(self):
         rng = np.random.default_rng(1)
-        arms = [line | {"difference": rng.standard_normal()} for line in plane(400)]
-        found = dose_response.fit(arms)
+        found = dose_response.fit(plane(400).assign(difference=rng.standard_normal(400)))
         assert abs(found.r_forward) < 0.15
         assert abs(found.r_reverse) < 0.15
         assert found.explained < 0.03
 
     def test_it_is_the_share_that_is_left_after_noise(self):
-        signal = np.var([line["difference"] for line in plane(3000)])
+        signal = np.var(plane(3000)["difference"])
         noise = 0.05
         found = dose_response.fit(plane(3000, noise=noise))
         assert found.explained == pytest.approx(signal / (signal + noise**2), abs=0.03)
 
     def test_r_by_hand(self):
-        found = dose_response.fit([arm(0.0, 0.0, 1.0), arm(1.0, 0.0, 2.0), arm(2.0, 0.0, 2.0)])
+        found = dose_response.fit(pd.DataFrame([arm(0.0, 0.0, 1.0), arm(1.0, 0.0, 2.0), arm(2.0, 0.0, 2.0)]))
         assert found.r_forward == pytest.approx(math.sqrt(3.0) / 2.0)
         assert math.isnan(found.r_reverse)  # one strength
         assert math.isnan(found.explained)  # three arms lie on any plane
 
     @pytest.mark.parametrize("count", [0, 1, 2])
     def test_too_few_have_no_correlation(self, count):
-        found = dose_response.fit(plane(count))
+        found = dose_response.fit(plane(3)[:count])
         assert found.n_arms == count
         assert all(math.isnan(value) for value in (found.r_forward, found.r_reverse, found.explained))
 
     def test_equal_differences_explain_nothing(self):
-        found = dose_response.fit([line | {"difference": 0.1} for line in plane(9)])
+        found = dose_response.fit(plane(9).assign(difference=0.1))
         assert all(math.isnan(value) for value in (found.r_forward, found.r_reverse, found.explained))

@@ -4,28 +4,38 @@ import math
 
 import pytest
 
-from selfrefine.report.results import Refined
+from selfrefine.report.seed_statistics import records
 from selfrefine.report.tables import map_validity
 from selfrefine.report.tables.map_validity import NOT_DYNAMIC, NOT_OF_FAKES, ONLY_NOISE
 from tests.support.tiny_maps import correlations, metrics
-from tests.support.tiny_refined import BOTH
+from tests.support.tiny_metrics import FD, ROWS, of_models
+from tests.support.tiny_refined import BOTH, Refined, refreshes
+from tests.support.tiny_results import equal, table_cells, tiny_results, titled
 
-SCALE = {("shapes", "tiny"): "Experiment smoke", ("shapes", "other"): "Experiment smoke, another model"}
-TITLES = {"shapes": "Shapes", "tiny": "Tiny DDPM", "other": "Other DDPM", "both": "Forward + reverse"}
+WORDS = ROWS | {"models": titled({"tiny": "Tiny DDPM", "other": "Other DDPM"})}
 
 
 def refined(r_first, seed=0, variant="both", model="tiny", **changes):
     names = {"dataset": "shapes", "model": model, "variant": variant, "seed": str(seed)}
-    refreshes = [{"step": 600 + 25 * k, "r_first": r} for k, r in enumerate(r_first)]
-    return Refined(BOTH | {"names": names, "map_images": 64} | changes, refreshes)
+    lines = [{"step": 600 + 25 * k, "r_first": r} for k, r in enumerate(r_first)]
+    return Refined(BOTH | {"names": names, "map_images": 64} | changes, refreshes(lines))
 
 
 RUNS = [refined([1.0, 0.9, 0.7])]
 
 
+def results(runs=RUNS, r=None, figures=None):
+    r, figures = correlations() if r is None else r, metrics() if figures is None else figures
+    return tiny_results(of_models(["tiny", "other"], FD), runs, rows=WORDS, correlations=r, maps=figures)
+
+
 def table(seeds=1, runs=RUNS, **flaw_with):
-    found = map_validity.lines(correlations(seeds, **flaw_with), metrics(seeds), runs, "both", SCALE)
-    return {(line["row"], line["metric"]): line for line in found}
+    found = map_validity.lines(results(runs, correlations(seeds, **flaw_with), metrics(seeds)))
+    return {(line["row"], line["metric"]): line for line in records(found)}
+
+
+def page(found):
+    return map_validity.page(map_validity.lines(found), found)
 
 
 def test_every_map_beside_the_flaw_map_and_every_figure():
@@ -33,10 +43,11 @@ def test_every_map_beside_the_flaw_map_and_every_figure():
     others = ["real_map", "second", "moment_gap", "edge", "gaussian_center"]
     assert [row for row, metric in found if metric == "r"] == others
     assert [metric for row, metric in found if row == "second"] == ["r", *map_validity.FIGURES]
-    assert all(list(line) == map_validity.COLUMNS for line in found.values())
+    assert list(found["second", "r"]) == map_validity.COLUMNS
     line = found["second", "r"]
     assert (line["value"], line["low"], line["high"]) == pytest.approx((0.7, 0.68, 0.72))  # of one seed: over images
-    assert (line["n_images"], line["n_seeds"], line["scale"]) == (100, 1, "Experiment smoke")
+    assert (line["n_images"], line["n_seeds"]) == (100, 1)
+    assert line["scale"].startswith("Experiment smoke: Tiny DDPM on Shapes")
     assert math.isnan(found["edge", "r"]["value"])
 
 
@@ -98,12 +109,11 @@ def test_runs_that_tell_nothing_of_change(run):
 
 
 def test_a_model_without_other_highlighters_still_shows_its_change():
-    runs = [*RUNS, refined([1.0, 0.999], model="other")]
-    found = map_validity.lines(correlations(), metrics(), runs, "both", SCALE)
-    other = [line for line in found if line["model"] == "other"]
+    found = results([*RUNS, refined([1.0, 0.999], model="other")])
+    other = [line for line in records(map_validity.lines(found)) if line["model"] == "other"]
     assert [(line["metric"], line["finding"]) for line in other] == [("r_first", ""), ("r_first_least", NOT_DYNAMIC)]
-    assert other[0]["scale"] == "Experiment smoke, another model"
-    text = map_validity.page(found, TITLES)
+    assert other[0]["scale"].startswith("Experiment smoke: Other DDPM")
+    text = page(found)
     assert "## Other DDPM on Shapes" in text
     assert text.count("### Correlation with the flaw map") == 1
 
@@ -114,22 +124,22 @@ def test_each_model_has_its_own_maps_and_its_own_noise():
     theirs = [line | {"model": "other"} for line in metrics()]
     theirs = [line | {"value": 0.7} if line["metric"] == map_validity.RELIABILITY else line for line in theirs]
     r = [line | {"model": "other"} for line in correlations(real_map=0.95)]
-    alone = map_validity.lines(correlations(), metrics(), runs[:1], "both", SCALE)
-    found = map_validity.lines([*r, *correlations()], [*theirs, *metrics()], [runs[1], runs[0]], "both", SCALE)
-    parts = {model: [line for line in found if line["model"] == model] for model in ("tiny", "other")}
-    assert repr(parts["tiny"]) == repr(alone)  # repr: NaN equals itself
-    told = {(line["row"], line["metric"]): line["finding"] for line in parts["other"] if line["finding"]}
-    assert told == {("real_map", "r"): NOT_OF_FAKES, ("both", "r_first"): ONLY_NOISE}
-    assert not [line for line in parts["tiny"] if line["finding"]]
-    text = map_validity.page(found, TITLES)
+    alone = map_validity.lines(results(runs[:1]))
+    both = results([runs[1], runs[0]], [*r, *correlations()], [*theirs, *metrics()])
+    found = map_validity.lines(both)
+    parts = {model: found[found["model"] == model] for model in ("tiny", "other")}
+    assert equal(parts["tiny"], alone)
+    others = {(line["row"], line["metric"]): line["finding"] for line in records(parts["other"]) if line["finding"]}
+    assert others == {("real_map", "r"): NOT_OF_FAKES, ("both", "r_first"): ONLY_NOISE}
+    assert set(parts["tiny"]["finding"]) == {""}
+    text = page(both)
     assert text.index("## Other DDPM on Shapes") < text.index("## Tiny DDPM on Shapes")
     assert text.count("### Correlation with the flaw map") == 2
 
 
 def test_page():
-    found = map_validity.lines(correlations(real_map=0.95), metrics(), RUNS, "both", SCALE)
-    text = map_validity.page(found, TITLES)
-    rows = {cells[0]: cells[1:] for cells in map(cells_of, text.splitlines())}  # of the last table that has the row
+    text = page(results(r=correlations(real_map=0.95)))
+    rows = {cells[0]: cells[1:] for cells in table_cells(text)}  # of the last table that has the row
     assert rows["Second highlighter"] == rows["Flaw map"]
     assert rows["Flaw map"][0] == "0.450 [0.405, 0.495]"
     assert rows["Flaw map"][4] == "2.0 [1.8, 2.2]"  # in percent
@@ -139,11 +149,6 @@ def test_page():
     assert "nan" not in text
 
 
-def cells_of(text):
-    return [cell.strip() for cell in text.split("|")[1:-1]] or [""]
-
-
 def test_nothing_measured_is_said():
-    assert "No run has a map" in map_validity.page([], TITLES)
-    alone = map_validity.lines(correlations(), metrics(), [], "both", SCALE)
-    assert "The map was not refreshed" in map_validity.page(alone, TITLES)
+    assert "No run has a map" in page(results([], [], []))
+    assert "The map was not refreshed" in page(results([]))

@@ -4,73 +4,30 @@ import math
 
 import pytest
 
-from selfrefine.report import families, seed_statistics
-from selfrefine.report.results import Refined
-from selfrefine.report.seed_statistics import Judgement
+from selfrefine.report import results
+from selfrefine.report.seed_statistics import records
 from selfrefine.report.tables import sweep
-from tests.support import tiny_metrics
-from tests.support.tiny_metrics import ROWS
-from tests.support.tiny_refined import BOTH, PLAIN
-
-JUDGEMENT = Judgement("baseline", 0.017, 6, "alexnet_conv5_gap")
-DEFAULT = BOTH | {"cycle": 100, "steps": 1000, "cam_target": "logit_difference"}
-FORWARD, REVERSE = DEFAULT | {"reverse": "none"}, DEFAULT | {"forward": "none"}
-# Row -> its leaves; the names say nothing of them.
-LEAVES = {
-    "baseline": DEFAULT | {"forward": "none", "reverse": "none"},
-    "both": DEFAULT,
-    "a": DEFAULT | {"cycle": 10},
-    "b": DEFAULT | {"forward_weight": 0.1},
-    "c": FORWARD,
-    "d": FORWARD | {"forward_weight": 0.1},
-    "e": REVERSE,
-    "f": REVERSE | {"reverse_weight": 0.1},
-    "g": REVERSE | {"reverse_weight": 0.1, "map": "uniform"},
-    "h": REVERSE | {"map": "uniform"},
-    "sham": DEFAULT | {"forward_weight": 0.0001, "reverse_weight": 0.00025},
-    "authors": REVERSE | {"reverse_weight": 0.0},
-    "ip": DEFAULT | {"forward": "none", "reverse": "none", "gamma": 0.1},
-}
-RATIOS = {"tiny": [1000, 1000], "short": [400, 1600], "other": [400, 800], "stranger": [400, 1600]}
-DATA = ROWS["datasets"]["shapes"] | {"models": {name: {"steps": steps} for name, steps in RATIOS.items()}}
-MODELS = {name: {"title": f"Model {name}", "in_place_of": "tiny"} for name in ("short", "other")}
-WORDS = ROWS | {
-    "datasets": {"shapes": DATA},
-    "models": {"tiny": {"title": "Tiny DDPM"}, **MODELS, "stranger": {"title": "Another network"}},
-}
-TITLES = {name: row["title"] for rows in WORDS.values() for name, row in rows.items()} | {
-    name: f"Row {name}" for name in LEAVES
-}
-
-
-def run(row, model="tiny", seed=0, refreshes=3, **leaves):
-    names = {"dataset": "shapes", "model": model, "variant": row, "seed": str(seed)}
-    return Refined({**LEAVES[row], "steps": RATIOS[model][1], **leaves, "names": names}, [{}] * refreshes)
-
-
-RUNS = [run(row, seed=seed) for row in LEAVES for seed in range(2)]
+from tests.support.tiny_refined import PLAIN
+from tests.support.tiny_sweep import DEFAULT, RATIOS, RUNS, WORDS, run, sweep_results
 
 
 def found(runs):
     """(factor, name) -> rows and settings."""
-    return {
-        (factor, name): [(*arm.key[1:], arm.values[factor]) for arm in group]
-        for factor, name, group in sweep.series(sweep.arms(runs, WORDS))
-    }
+    table = sweep.series(sweep.arms(results.runs(runs), WORDS))
+    series = {}
+    for line in records(table):
+        points = series.setdefault((line["factor"], line["series"]), [])
+        points.append((line["model"], line["row"], line["setting"]))
+    return series
 
 
-def table(runs, fd=None, seeds=2):
-    """Lines of sweep.csv of an imagined run: FD of the k-th row is 10 + k, and 1 % more in each later seed."""
-    models = list(dict.fromkeys(run.key[1] for run in runs))
-    metrics = []
-    for number, model in enumerate(models):
-        rows = list(dict.fromkeys(run.key[2] for run in runs if run.key[1] == model))
-        distances = fd or {row: 10.0 * (number + 1) + k for k, row in enumerate(rows)}
-        own = {row: distances[row] for row in rows} | {"fork": 20.0, "floor": 1.0}
-        metrics += [line | {"model": model} for line in tiny_metrics.generation(own, seeds)]
-    scale = seed_statistics.scales(metrics, "sweep", WORDS)
-    whole = families.every_model(metrics, [], JUDGEMENT, {"shapes": "tiny"}, {}, scale)
-    return sweep.lines(whole, metrics, runs, "baseline", WORDS)
+def table(runs, seeds=2):
+    return records(sweep.lines(sweep_results(runs, seeds)))
+
+
+def page(runs):
+    found = sweep_results(runs)
+    return sweep.page(sweep.lines(found), found)
 
 
 class TestSeries:
@@ -99,10 +56,7 @@ class TestSeries:
     def test_the_grid_of_two_factors_tells_its_series_apart(self):
         weights = [(0.01, 0.025), (0.1, 0.025), (0.01, 0.1), (0.1, 0.1)]
         runs = [
-            Refined(
-                DEFAULT | {"forward_weight": forward, "reverse_weight": reverse} | {"names": run(row).config["names"]},
-                [],
-            )
+            run(row, **DEFAULT | {"forward_weight": forward, "reverse_weight": reverse})
             for row, (forward, reverse) in zip("abcd", weights, strict=True)
         ]
         assert set(found(runs)) == {
@@ -124,7 +78,7 @@ class TestLines:
 
     def test_columns_intervals_and_maps(self):
         lines = table(RUNS)
-        assert all(list(line) == sweep.COLUMNS for line in lines)
+        assert list(lines[0]) == sweep.COLUMNS
         (line,) = [x for x in lines if (x["factor"], x["row"], x["network"]) == ("cycle", "a", "alexnet_conv5_gap")]
         assert (line["setting"], line["n_maps"], line["process"], line["map"]) == (10, 3, "both", "mfam")
         assert line["difference"] == pytest.approx(math.log(12 / 10))
@@ -138,7 +92,7 @@ class TestLines:
 class TestPage:
     def test_every_series_stands_under_its_factor_with_its_settings(self):
         runs = [*RUNS, *(run(row, "short", seed) for row in ("baseline", "both") for seed in (0, 1))]
-        text = sweep.page(table(runs), judgement=JUDGEMENT, titles=TITLES)
+        text = page(runs)
         assert text.index("alexnet") < text.index("vgg16")  # the primary one first
         for words in sweep.FACTORS.values():
             assert f"### {words}, features of `vgg16_conv5_gap`" in text
@@ -150,7 +104,7 @@ class TestPage:
         assert "nan" not in text
 
     def test_nothing_to_show_is_said_in_one_line(self):
-        text = sweep.page([], judgement=JUDGEMENT, titles=TITLES)
+        text = page([run("baseline"), run("both")])
         assert text.splitlines()[1:] == ["", sweep.NONE_SELECTED]
 
     @pytest.mark.parametrize(
@@ -162,4 +116,4 @@ class TestPage:
 
 
 def test_plain_rows_are_no_arms():
-    assert sweep.arms([Refined(PLAIN | {"names": run("baseline").config["names"]}, [])], WORDS) == []
+    assert sweep.arms(results.runs([run("baseline", **PLAIN)]), WORDS).empty

@@ -1,21 +1,26 @@
 """Table 6: the paper's scores beside ours, what the highlighter may go by, whether its maps find planted flaws."""
 
 import math
-import re
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from selfrefine.evidence import pointing_game
 from selfrefine.metrics import intervals
+from selfrefine.report.seed_statistics import records
 from selfrefine.report.tables import table6
+from tests.support.tiny_results import REAL_PAPER, table_cells, tiny_results, titled
 
-PAPER = pd.read_csv(Path(__file__).parents[3] / "workflow" / "resources" / "paper_values.csv").to_dict("records")
 STANDS_FOR = {"garments": "celeba_hq", "shoes": "church", "own": ""}
-TITLES = {"garments": "Garments", "shoes": "Shoes", "own": "Own", "ddpm": "DDPM"}
-TITLES |= {"flaw": "Flaw highlighter", "label_shuffled": "Shuffled labels"}
+DATA = {name: {"title": name.capitalize(), "stands_for": there} for name, there in STANDS_FOR.items() if there}
+DATA |= {"own": {"title": "Own"}}
+FAMILIES = ("ddpm", "improved_ddpm", "uvit", "ldm")
+ROWS = {
+    "datasets": {name: words | {"main_model": ""} for name, words in DATA.items()},
+    "models": titled({name: name.upper() for name in FAMILIES}),
+    "variants": titled({"flaw": "A variant of that name"}),
+    "highlighters": titled({"flaw": "Flaw highlighter", "label_shuffled": "Shuffled labels"}),
+}
 
 
 def planted():
@@ -46,10 +51,20 @@ def metrics(datasets=("garments",), seeds=(0,), rows=("flaw", "label_shuffled"),
     return found
 
 
+def results(measured):
+    places = dict.fromkeys((line["dataset"], line["model"]) for line in measured)
+    figure = {"variant": "baseline", "metric": "fd_test", "value": 1.0, "seed": 0, "n_images": 9, "network": "vgg"}
+    generation = [figure | {"dataset": dataset, "model": model} for dataset, model in places]
+    return tiny_results(generation, rows=ROWS, paper=REAL_PAPER, highlighter=measured)
+
+
 def table(*args, **options):
-    measured = metrics(*args, **options)
-    scale = {(line["dataset"], "ddpm"): "Experiment smoke: DDPM" for line in measured}
-    return table6.lines(measured, PAPER, STANDS_FOR, scale)
+    return records(table6.lines(results(metrics(*args, **options))))
+
+
+def page_of(measured):
+    found = results(measured)
+    return table6.page(table6.lines(found), found)
 
 
 def by(lines, dataset="garments", row="flaw"):
@@ -79,29 +94,24 @@ def test_the_papers_figures_stand_beside_the_highlighter_of_the_paper_alone(data
 )
 def test_every_family_stands_beside_the_papers_row_of_its_size(model, figures):
     """All families in one table, each with its own highlighter."""
-    names = ("ddpm", "improved_ddpm", "uvit", "ldm")
-    measured = [line for number, name in enumerate(names) for line in metrics(seeds=(number,), model=name)]
-    scale = {("garments", name): f"Experiment smoke: {name}" for name in names}
-    lines = table6.lines(measured, PAPER, STANDS_FOR, scale)
-    part = [line for line in lines if line["model"] == model]
+    measured = [line for number, name in enumerate(FAMILIES) for line in metrics(seeds=(number,), model=name)]
+    part = [line for line in records(table6.lines(results(measured))) if line["model"] == model]
     found = by(part)
     assert [found[metric]["paper"] for metric in ("accuracy", "f1", "roc_auc")] == list(figures)
-    assert found["accuracy"]["value"] == pytest.approx(0.9 + 0.01 * names.index(model))
-    assert {line["scale"] for line in part} == {f"Experiment smoke: {model}"}
-    page = table6.page(lines, titles=TITLES | {name: name.upper() for name in names})
-    section = page.split(f"## {model.upper()} on Garments")[1].split("\n## ")[0]
+    assert found["accuracy"]["value"] == pytest.approx(0.9 + 0.01 * FAMILIES.index(model))
+    (scale,) = {line["scale"] for line in part}
+    assert scale.startswith(f"Experiment smoke: {model.upper()} on Garments")
+    section = page_of(measured).split(f"## {model.upper()} on Garments")[1].split("\n## ")[0]
     assert cells(section, "Paper")[1:4] == [f"{value:.3f}" for value in figures]
 
 
 def test_a_family_has_no_figures_of_the_papers_other_data_sets():
-    measured = metrics(("shoes",), model="uvit")
-    lines = table6.lines(measured, PAPER, STANDS_FOR, {("shoes", "uvit"): "Experiment"})
-    assert all(math.isnan(line["paper"]) for line in lines)
+    assert all(math.isnan(line["paper"]) for line in table(("shoes",), model="uvit"))
 
 
 def test_all_that_the_paper_prints_of_the_three_data_sets_is_known():
-    printed = [line for line in PAPER if (line["table"], line["row"]) == ("table6", "ddpm")]
-    known = {(line["dataset"], line["metric"]): line["value"] for line in printed}
+    printed = REAL_PAPER[(REAL_PAPER["table"] == "table6") & (REAL_PAPER["row"] == "ddpm")]
+    known = printed.set_index(["dataset", "metric"])["value"]
     assert len(known) == 9
     assert known["flowers", "accuracy"] == 0.882
     assert known["flowers", "f1"] == 0.880
@@ -117,29 +127,30 @@ def test_one_seed_has_its_interval_over_images_and_several_over_seeds():
 
 def test_the_columns():
     lines = table()
-    assert all(tuple(line) == table6.COLUMNS for line in lines)
+    assert list(lines[0]) == table6.COLUMNS
     assert {line["n_images"] for line in lines} == {204, 102, 128}
-    assert {line["scale"] for line in lines} == {"Experiment smoke: DDPM"}
+    place = "DDPM on Garments in the place of the paper's CelebA-HQ"
+    assert {line["scale"] for line in lines} == {f"Experiment smoke: {place}, 1 seed"}
 
 
 def cells(page, title):
     """The texts of the row of a Markdown table."""
-    (row,) = [line for line in page.splitlines() if re.match(rf"\| {re.escape(title)} +\|", line)]
-    return [text.strip() for text in row.strip("|").split("|")]
+    (row,) = [row for row in table_cells(page, title) if row[0] == title]
+    return row
 
 
 def test_the_page_shows_every_highlighter_under_the_paper():
-    page = table6.page(table(), titles=TITLES)
+    page = page_of(metrics())
     assert cells(page, "Paper")[1:] == ["0.991", "0.991", "1.000", "-", "-"]
     assert cells(page, "Flaw highlighter")[1] == "0.900 [0.880, 0.920]"
     assert cells(page, "Flaw highlighter")[3] == "0.950 [0.930, 0.970]"
     assert cells(page, "Shuffled labels")[-1] == "204"
     assert "interval over the images of its one seed" in page
-    assert "interval over seeds" in table6.page(table(seeds=(0, 1)), titles=TITLES)
+    assert "interval over seeds" in page_of(metrics(seeds=(0, 1)))
 
 
 def test_the_page_shows_every_kind_of_patch_and_what_guessing_reaches():
-    page, found = table6.page(table(), titles=TITLES), by(table())
+    page, found = page_of(metrics()), by(table())
     assert cells(page, "Three cells at random")[1] == "0.062"
     assert cells(page, "Piece of a generated image")[2].startswith(f"{found['hit_any_fake_splice']['value']:.3f} [")
     assert cells(page, "**Generated less real**")[1].startswith(f"{found['hit_cell_difference']['value']:+.3f} [")
@@ -150,7 +161,7 @@ def test_the_page_shows_every_kind_of_patch_and_what_guessing_reaches():
 
 
 def test_a_data_set_without_the_papers_figures_and_without_the_unguarded_row():
-    page = table6.page(table(("own",), rows=("flaw",)), titles=TITLES)
+    page = page_of(metrics(("own",), rows=("flaw",)))
     assert "| Paper" not in page
     assert "with and without guard" not in page
     assert "## DDPM on Own" in page
@@ -158,6 +169,5 @@ def test_a_data_set_without_the_papers_figures_and_without_the_unguarded_row():
 
 def test_the_correlation_with_the_unguarded_map_is_shown_where_it_was_measured():
     line = metrics()[0] | {"metric": "guard_correlation", "value": 0.5, "low": 0.4, "high": 0.6}
-    lines = table6.lines([*metrics(), line], PAPER, STANDS_FOR, {("garments", "ddpm"): "Experiment"})
-    page = table6.page(lines, titles=TITLES)
+    page = page_of([*metrics(), line])
     assert cells(page, "Correlation of maps with and without guard")[1] == "0.500 [0.400, 0.600]"

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -10,7 +11,8 @@ from matplotlib.lines import Line2D
 from selfrefine.metrics.frechet import distance_name
 from selfrefine.report.figures import style
 from selfrefine.report.figures.forest_plot import seeds_of
-from selfrefine.report.seed_statistics import Line
+from selfrefine.report.results import Results
+from selfrefine.report.seed_statistics import Line, records
 from selfrefine.report.tables import dose_response
 
 MARKS = {dose_response.FORWARD: "^", dose_response.REVERSE: "v", dose_response.BOTH: "o", dose_response.DDPM_IP: "*"}
@@ -31,17 +33,18 @@ LABEL_SIZE = 7.0
 LOWEST = 3.4  # inches of the panels
 
 
-def strength_figure(table: Sequence[Line], *, network: str, titles: Mapping[str, str]) -> Figure:
-    """Difference of log FD against the strength of each process.
+def strength_figure(table: pd.DataFrame, results: Results) -> Figure:
+    """Difference of log FD against the strength of each process, in the primary feature network.
 
     Args:
         table: lines of strength.csv.
-        network: the feature network that is drawn.
-        titles: of data sets, models and variants.
+        results: its primary network and titles.
     """
-    arms = [line for line in table if line["network"] == network]
-    if not arms:
+    network, titles = results.judgement.primary_network, results.titles
+    drawn = table[table["network"] == network]
+    if drawn.empty:
         return style.only_words("No variant is selected whose processes have a strength.")
+    arms = records(drawn)
     places = list(dict.fromkeys((line["dataset"], line["model"]) for line in arms))
     colours = {place: PLACE_COLOURS[number % len(PLACE_COLOURS)] for number, place in enumerate(places)}
     height = max(LOWEST, LABEL_HEIGHT * (len(arms) + 4))
@@ -68,7 +71,7 @@ def strength_figure(table: Sequence[Line], *, network: str, titles: Mapping[str,
         loc="outside right upper",
         **style.LEGEND,
     )
-    return style.captioned(figure, _told(arms, names, network))
+    return style.captioned(figure, _caption(drawn, names, network))
 
 
 def _has(line: Line, column: str) -> bool:
@@ -143,16 +146,16 @@ def _legend(places: Mapping[str, str]) -> list[Line2D]:
     ]
 
 
-def _told(arms: Sequence[Line], names: Mapping[tuple[str, str], str], network: str) -> str:
+def _caption(arms: pd.DataFrame, names: Mapping[tuple[str, str], str], network: str) -> str:
     """What is drawn, the correlations, the scales."""
     found = []
     for place, title in names.items():
-        here = dose_response.fit([line for line in arms if (line["dataset"], line["model"]) == place])
+        here = dose_response.fit(arms[(arms["dataset"] == place[0]) & (arms["model"] == place[1])])
         words = f"{title}: {here.n_arms} arm{'s' if here.n_arms > 1 else ''}"
         numbers = {"r forward": here.r_forward, "r reverse": here.r_reverse, "both explain R\u00b2": here.explained}
         known = [f"{name} {value:.2f}" for name, value in numbers.items() if math.isfinite(value)]
         found.append(", ".join([words, *known] if known else [words, "too few for a correlation"]))
-    scales = dict.fromkeys(line["scale"] for line in arms)
+    scales = arms["scale"].unique()
     return (
         f"Against the reference, features of {network}. Pale: the arm has not this process. DDPM-IP stands where its "
         "noise is: sqrt(1 + gamma\u00b2) - 1. Correlation r of difference and strength over all arms, exploratory; an "

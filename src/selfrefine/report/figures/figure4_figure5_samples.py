@@ -1,12 +1,12 @@
 """Figures 4 and 5: samples of every variant on every data set, and of every model family, under photographs."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from selfrefine.core.errors import InputError
-from selfrefine.report.figures import style
+from selfrefine.report.figures.style import COLOURS, GREY, Strip, strips_figure
 
 PHOTOGRAPHS = "Photographs"  # title of the row of real test images
 CELL = 0.62  # inches of one image
@@ -26,8 +26,8 @@ def samples_figure(blocks: Mapping[str, Mapping[str, np.ndarray]], caption: str)
     Raises:
         InputError: rows of different n.
     """
-    told = "Each column of a data set starts from the same noise."
-    return _figure(blocks, "Samples of every variant", told, caption)
+    message = "Each column of a data set starts from the same noise."
+    return _figure(blocks, "Samples of every variant", message, caption)
 
 
 def families_figure(blocks: Mapping[str, Mapping[str, np.ndarray]], caption: str) -> Figure:
@@ -41,8 +41,8 @@ def families_figure(blocks: Mapping[str, Mapping[str, np.ndarray]], caption: str
     Raises:
         InputError: rows of different n.
     """
-    told = "Each column of a family starts from the same noise."
-    return _figure(blocks, "Samples of every model family", told, caption)
+    message = "Each column of a family starts from the same noise."
+    return _figure(blocks, "Samples of every model family", message, caption)
 
 
 def _figure(blocks: Mapping[str, Mapping[str, np.ndarray]], heading: str, columns: str, caption: str) -> Figure:
@@ -54,32 +54,24 @@ def _figure(blocks: Mapping[str, Mapping[str, np.ndarray]], heading: str, column
             f"{' and '.join(map(str, sorted(counts)))}; allowed: at most {min(counts)}"
         )
     (count,) = counts
-    # A gap is a row of the grid, not a taller photograph: equal heights keep the columns below each other.
-    heights = [height for rows in blocks.values() for title in rows for height in _heights(title, rows)]
-    width = max(style.NARROWEST, style.LABEL + count * CELL + 0.4)
-    figure = Figure(figsize=(width, sum(heights) + len(blocks) * HEADING + 0.8))
-    figure.set_layout_engine("constrained", hspace=0.0, h_pad=0.02)
-    style.headed(figure, heading)
-    grid, row = figure.add_gridspec(len(heights), 1, height_ratios=heights), 0
-    for block, rows in blocks.items():
-        first = next(iter(rows))
-        for title, images in rows.items():
-            ax = figure.add_subplot(grid[row])
-            row += len(_heights(title, rows))
-            colour = style.GREY if title == PHOTOGRAPHS else style.COLOURS[0]
-            style.draw_strip(ax, images / 255.0, title, colour)
-            if title == first:
-                style.number_columns(ax, [str(number) for number in range(count)], images.shape[2])
-                ax.set_title(f"\n{block}", loc="left", fontweight="bold")  # an empty line under the block above
-    return style.captioned(figure, f"{_told(blocks, count, columns)} {caption}")
+    strips = [
+        Strip(
+            title,
+            images,
+            GREY if title == PHOTOGRAPHS else COLOURS[0],
+            columns=[str(number) for number in range(count)] if number_of_row == 0 else (),
+            block=block if number_of_row == 0 else "",
+            gap=GAP if title == PHOTOGRAPHS and len(rows) > 1 else 0.0,
+        )
+        for block, rows in blocks.items()
+        for number_of_row, (title, images) in enumerate(rows.items())
+    ]
+    return strips_figure(
+        heading, strips, CELL, len(blocks) * HEADING + 0.8, f"{_shown(blocks, count, columns)} {caption}"
+    )
 
 
-def _heights(title: str, rows: Collection[str]) -> list[float]:
-    """Inches of a row and of what stands empty between it and the next row of its block."""
-    return [CELL, GAP] if title == PHOTOGRAPHS and len(rows) > 1 else [CELL]
-
-
-def _told(blocks: Mapping[str, Mapping[str, np.ndarray]], count: int, columns: str) -> str:
+def _shown(blocks: Mapping[str, Mapping[str, np.ndarray]], count: int, columns: str) -> str:
     words = f"Images 0 to {count - 1}, not picked. {columns}"
     if any(PHOTOGRAPHS in rows for rows in blocks.values()):
         words += f" {PHOTOGRAPHS}: images 0 to {count - 1} of the test split; no sample belongs to the one above it."

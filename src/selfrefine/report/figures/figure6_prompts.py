@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from selfrefine.core.errors import InputError
-from selfrefine.report.figures import style
+from selfrefine.report.figures.style import Strip, strips_figure
 
 CELL = 1.0  # inches of one image: wide enough for the words above it
 LINE = 0.14  # inches of a line of a prompt
@@ -36,17 +36,11 @@ def prompt_figure(rows: Mapping[str, np.ndarray], captions: Sequence[str], capti
         textwrap.fill(words, WORDS, max_lines=MOST_LINES, placeholder=" ...", break_long_words=False)
         for words in captions
     ]
-    height = len(rows) * CELL + LINE * max(words.count("\n") + 1 for words in broken)
-    width = max(style.NARROWEST, style.LABEL + count * CELL + 0.4)
-    figure = Figure(figsize=(width, height + 0.7))
-    figure.set_layout_engine("constrained", hspace=0.0, h_pad=0.02)
-    style.headed(figure, "Images made from prompts")
-    axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
-    for ax, (title, images) in zip(axes, rows.items(), strict=True):
-        style.draw_strip(ax, images[:count] / 255.0, title)
-    style.number_columns(axes[0], broken, next(iter(rows.values())).shape[2])
-    told = (
+    message = (
         f"Images 0 to {count - 1}, not picked; the prompts are the captions of test images 0 to {count - 1}. "
         "Each column starts from the same noise."
     )
-    return style.captioned(figure, f"{told} {caption}")
+    first = next(iter(rows))
+    strips = [Strip(title, images[:count], columns=broken if title == first else ()) for title, images in rows.items()]
+    above = LINE * max(words.count("\n") + 1 for words in broken) + 0.7
+    return strips_figure("Images made from prompts", strips, CELL, above, f"{message} {caption}")

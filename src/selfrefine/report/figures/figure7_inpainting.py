@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion.inpainting_masks import KNOWN
-from selfrefine.report.figures import style
+from selfrefine.report.figures.style import GREY, Strip, strips_figure
 
 CELL = 0.62  # inches of one image
 HEADING = 0.42  # inches over a block
@@ -40,25 +40,17 @@ def inpainting_figure(photographs: np.ndarray, blocks: Mapping[str, Block], capt
         raise InputError(
             f"params.yaml: make_figures.n_images is {count}, but {fewest} images are inpainted; allowed: at most that"
         )
-    heights = [CELL for block in blocks.values() for _ in range(2 + len(block.results))]
-    width = max(style.NARROWEST, style.LABEL + count * CELL + 0.4)
-    figure = Figure(figsize=(width, sum(heights) + len(blocks) * HEADING + 0.8))
-    figure.set_layout_engine("constrained", hspace=0.0, h_pad=0.02)
-    style.headed(figure, "Inpainting")
-    axes = iter(figure.subplots(len(heights), 1, gridspec_kw={"height_ratios": heights}))
-    shown = photographs / 255.0
+    strips, shown = [], photographs / 255.0
     for title, block in blocks.items():
         known = block.masks[:count, ..., None] / KNOWN
-        rows = {"Photograph": shown, "Known pixels": known * shown + (1.0 - known) * HOLE}
-        rows |= {row: images[:count] / 255.0 for row, images in block.results.items()}
-        for name, images in rows.items():
-            ax = next(axes)
-            style.draw_strip(ax, images, name, style.COLOURS[0] if name in block.results else style.GREY)
-            if name == "Photograph":
-                style.number_columns(ax, [str(number) for number in range(count)], images.shape[2])
-                ax.set_title(f"\n{title}", loc="left", fontweight="bold")  # an empty line under the block above
-    told = (
+        strips += [
+            Strip("Photograph", shown, GREY, columns=[str(number) for number in range(count)], block=title),
+            Strip("Known pixels", known * shown + (1.0 - known) * HOLE, GREY),
+            *(Strip(row, images[:count]) for row, images in block.results.items()),
+        ]
+    message = (
         f"Test images 0 to {count - 1}, not picked; pink: unknown pixels. RePaint; all variants get the same masks and "
         "noise; known pixels are pasted back."
     )
-    return style.captioned(figure, f"{told} {caption}")
+    above = len(blocks) * HEADING + 0.8
+    return strips_figure("Inpainting", strips, CELL, above, f"{message} {caption}")

@@ -32,11 +32,11 @@ def flaw_maps_figure(
     for ax, (title, strip) in zip(axes, {"Image": shown, "Flaw map": heat, "Overlay": overlay}.items(), strict=True):
         draw_strip(ax, strip, title)
     colour_bar(figure, axes, FLAW_COLOURS, (0.0, 1.0), "evidence of generation")
-    told = (
+    message = (
         f"The first {len(images)} images {origin}, not picked; Grad-CAM of the highlighter's fake class, each map "
         f"scaled to [0, 1]; overlay {IMAGE_SHARE:g} image + {1.0 - IMAGE_SHARE:g} map."
     )
-    return captioned(figure, f"{told} {caption}")
+    return captioned(figure, f"{message} {caption}")
 
 
 def _enlarged(images: np.ndarray, size: int) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Forest plot: every difference with its seeds, its two intervals and the range of changes that do not matter."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -10,8 +11,10 @@ from matplotlib.patches import Patch
 
 from selfrefine.metrics.contrasts import CONFIRMATORY
 from selfrefine.metrics.frechet import distance_name
+from selfrefine.report import seed_statistics
 from selfrefine.report.figures import style
-from selfrefine.report.seed_statistics import Line
+from selfrefine.report.results import Results
+from selfrefine.report.seed_statistics import records
 
 ROW = 0.24  # inches of one difference
 LOWEST = 2 * ROW  # inches of a panel
@@ -20,51 +23,47 @@ LINE_COLOURS = {True: "#d55e00", False: "#0072b2"}  # confirmatory or not
 SHADE = "0.88"
 
 
-def forest_figure(table: Sequence[Line], *, margin: float, titles: Mapping[str, str]) -> Figure:
+def forest_figure(table: pd.DataFrame, results: Results) -> Figure:
     """One panel for each data set, model and feature network.
 
     Args:
         table: lines of controls.csv; those without a seed are left out.
-        margin: of equivalence, in log FD.
-        titles: of data sets, models and variants.
+        results: its margin of equivalence, in log FD, and titles.
     """
-    measured = [line for line in table if line["n_seeds"]]
-    if not measured:
+    measured, titles, margin = table[table["n_seeds"] > 0], results.titles, results.judgement.equivalence_margin
+    if measured.empty:
         return style.only_words("No two variants are selected that can be compared.")
-    spaces: dict[tuple[str, str, str], list[Line]] = {}
-    for line in measured:
-        spaces.setdefault((line["dataset"], line["model"], line["network"]), []).append(line)
-    networks = list(dict.fromkeys(network for _, _, network in spaces))
-    places = list(dict.fromkeys(space[:2] for space in spaces))
-    longest = [max(len(part) for space, part in spaces.items() if space[:2] == place) for place in places]
-    heights = [max(LOWEST, ROW * rows) for rows in longest]
-    height = sum(heights) + AROUND * len(places) + 1.4
+    networks = list(measured["network"].unique())
+    places = seed_statistics.places(measured, "dataset", "model")
+    heights = [max(LOWEST, ROW * part["network"].value_counts().max()) for _, part in places]
+    height = sum(heights) + AROUND * len(heights) + 1.4
     figure = Figure(figsize=(4.8 + 2.9 * len(networks), height), layout="constrained")
     style.headed(figure, "Every difference, with its seeds")
-    shape = (len(places), len(networks))
+    shape = (len(heights), len(networks))
     axes = figure.subplots(*shape, squeeze=False, sharey="row", sharex="col", height_ratios=heights)
-    for (dataset, model, network), part in spaces.items():
-        ax = axes[places.index((dataset, model)), networks.index(network)]
-        _draw(ax, part, margin, titles)
-        ax.set_title(f"{titles[model]} on {titles[dataset]}, {network}")
+    for row, ((dataset, model), of_place) in zip(axes, places, strict=True):
+        for (network,), part in seed_statistics.places(of_place, "network"):
+            ax = row[networks.index(network)]
+            _draw(ax, part, margin, titles)
+            ax.set_title(f"{titles[model]} on {titles[dataset]}, {network}")
     for ax, network in zip(axes[-1], networks, strict=True):
         distance = distance_name(network)
         ax.set_xlabel(f"difference of log {distance} to test; below 0: lower {distance}")
     figure.legend(handles=_legend(margin), loc="outside right upper", **style.LEGEND)
-    scales = "; ".join(dict.fromkeys(line["scale"] for line in measured))
-    told = (
+    scales = "; ".join(measured["scale"].unique())
+    message = (
         "First row of each pair minus second, paired by seed. Thin: 95 % over images, for these very models, where it "
         "was taken (direct contrasts and feature spaces with too few images have none). Thick: 95 % over seeds, from "
         "two seeds on, not corrected for the number of contrasts; only seeds tell whether a variant helps."
     )
-    return style.captioned(figure, f"{told} {scales}.")
+    return style.captioned(figure, f"{message} {scales}.")
 
 
-def _draw(ax: Axes, part: Sequence[Line], margin: float, titles: Mapping[str, str]) -> None:
+def _draw(ax: Axes, part: pd.DataFrame, margin: float, titles: Mapping[str, str]) -> None:
     """One row for each difference, the first on top."""
     ax.axvspan(-margin, margin, color=SHADE, linewidth=0.0)
     ax.axvline(0.0, color=style.GREY, linewidth=0.8)
-    for row, line in enumerate(part):
+    for row, line in enumerate(records(part)):
         colour = LINE_COLOURS[line["kind"] == CONFIRMATORY]
         if math.isfinite(line["image_low"]):
             ax.plot([line["image_low"], line["image_high"]], [row, row], color=colour, linewidth=0.9)
@@ -73,7 +72,10 @@ def _draw(ax: Axes, part: Sequence[Line], margin: float, titles: Mapping[str, st
             ax.plot(line["difference"], row, color=colour, marker="|", markersize=9.0, linestyle="none")
         seeds = seeds_of(line["by_seed"])
         ax.plot(seeds, [row] * len(seeds), color=colour, marker="o", markersize=3.5, linestyle="none")
-    pairs = [(titles.get(line["row"], line["row"]), titles.get(line["reference"], line["reference"])) for line in part]
+    pairs = [
+        (titles.get(line["row"], line["row"]), titles.get(line["reference"], line["reference"]))
+        for line in records(part)
+    ]
     ax.set_yticks(range(len(part)), [f"{row} \N{EN DASH} {reference}" for row, reference in pairs])
     ax.set_ylim(len(part) - 0.5, -0.5)
     ax.grid(visible=True, axis="x")

@@ -44,7 +44,7 @@ def correlation_figure(
     names, count = list(maps), len(maps)
     size = (max(style.NARROWEST, count * CELL + 2.0), count * CELL + 1.4)
     figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle("Is it a map of flaws? Mean maps and their correlations", x=0.01, ha="left", fontweight="bold")
+    style.headed(figure, "Is it a map of flaws? Mean maps and their correlations")
     ax = figure.subplots()
     found = {frozenset((line["one"], line["other"])): line for line in correlations}
     for row, name in enumerate(names):
@@ -59,13 +59,13 @@ def correlation_figure(
     ax.spines[:].set_visible(False)
     bar = ax.inset_axes((1.0 - 2.2 / count, 0.955, 2.1 / count, 0.022))
     figure.colorbar(ScalarMappable(Normalize(-1.0, 1.0), COLOURS), cax=bar, orientation="horizontal", label="r")
-    told = (
+    message = (
         "Means over generated images that no highlighter has seen, of the base model before any refinement; real "
         "images: training images. Each map is drawn from its least to its greatest value; beside it mean and standard "
         "deviation over pixels. r: over pixels, the noise of the images taken out; in brackets 95 % over images; "
         "a constant map (grey) has none."
     )
-    return style.captioned(figure, f"{told} {caption}")
+    return style.captioned(figure, f"{message} {caption}")
 
 
 def _draw_map(ax: Axes, place: int, some_map: np.ndarray) -> None:
@@ -76,8 +76,8 @@ def _draw_map(ax: Axes, place: int, some_map: np.ndarray) -> None:
         colours[..., :3] = float(ABSENT)
     ends = (place - EDGE, place + EDGE, place + EDGE, place - EDGE)
     ax.imshow(colours, extent=ends, interpolation="nearest")
-    told = f"mean {some_map.mean():.2f}\nstd {some_map.std():.2f}"
-    ax.text(place + 0.55, place, told, ha="left", va="center", fontsize=7.5, color=style.GREY)
+    message = f"mean {some_map.mean():.2f}\nstd {some_map.std():.2f}"
+    ax.text(place + 0.55, place, message, ha="left", va="center", fontsize=7.5, color=style.GREY)
 
 
 def _draw_r(ax: Axes, row: int, column: int, line: Line | None) -> None:
@@ -89,8 +89,8 @@ def _draw_r(ax: Axes, row: int, column: int, line: Line | None) -> None:
         ax.text(column, row, "none", ha="center", va="center", color=style.GREY, fontsize=8.0)
         return
     letters = "white" if abs(line["r"]) > DARK else "black"
-    told = f"{round(line['r'], 2) + 0.0:+.2f}"  # no negative zero
-    ax.text(column, row - 0.08, told, ha="center", va="center", color=letters, fontsize=11.0)
+    message = f"{round(line['r'], 2) + 0.0:+.2f}"  # no negative zero
+    ax.text(column, row - 0.08, message, ha="center", va="center", color=letters, fontsize=11.0)
     if math.isfinite(line["low"]):
         interval = f"[{line['low']:.2f}, {line['high']:.2f}]"
         ax.text(column, row + 0.26, interval, ha="center", va="center", color=letters, fontsize=6.5)

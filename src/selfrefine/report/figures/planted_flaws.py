@@ -21,7 +21,7 @@ def planted_flaws_figure(images: np.ndarray, maps: np.ndarray, masks: np.ndarray
     """
     count, width = len(images), max(style.NARROWEST, style.LABEL + len(images) * style.CELL)
     figure = Figure(figsize=(width, 2 * style.CELL + 1.1), layout="constrained")
-    figure.suptitle("Planted flaws: pieces of generated images in real ones", x=0.01, ha="left", fontweight="bold")
+    style.headed(figure, "Planted flaws: pieces of generated images in real ones")
     axes = figure.subplots(2, count, squeeze=False)
     sides = images.shape[2], images.shape[1]
     extent = (0.0, float(sides[0]), float(sides[1]), 0.0)  # both in the pixels of the image
@@ -38,11 +38,11 @@ def planted_flaws_figure(images: np.ndarray, maps: np.ndarray, masks: np.ndarray
     for ax, title in zip(axes[:, 0], ("Image", "Flaw map"), strict=True):
         ax.set_ylabel(title, rotation=0, ha="right", va="center")
     figure.colorbar(drawn, ax=axes.ravel().tolist(), label="evidence of generation", pad=0.01, aspect=25)
-    told = (
+    message = (
         f"Real test images 0 to {count - 1}, not picked. The square is a piece of a generated image, with a soft edge; "
         "its map should peak there. A map without any evidence is empty. How often a map finds the place: Table 6."
     )
-    return style.captioned(figure, f"{told} {caption}")
+    return style.captioned(figure, f"{message} {caption}")
 
 
 def _outline(mask: np.ndarray, colour: str, width: float) -> Rectangle:

@@ -51,11 +51,11 @@ def refreshes_figure(
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(strips, CURVES))[0]
     _draw_maps(left, used, refreshes, count, looks)
     _draw_statistics(right, {title: refreshes[title] for title in used}, looks)
-    told = (
+    message = (
         "M is the map that the variant uses from the step above it on; a flaw map is the mean over images sampled from "
         f"the EMA weights. Mean and std are over pixels; narrow lines lie on wide ones.{_dashed(controls)}"
     )
-    return style.captioned(figure, f"{told} {caption}")
+    return style.captioned(figure, f"{message} {caption}")
 
 
 def _dashed(controls: Collection[str]) -> str:
@@ -134,11 +134,11 @@ def loss_figure(
     figure.legend(*whole.get_legend_handles_labels(), loc="outside right upper", **style.LEGEND)
     style.headed(figure, "Loss of the base phase and of the refinements")
     drawn = "Pale: as logged; dark: smoothed." if pale else "Smoothed; of the base phase also as logged, pale."
-    told = (
+    message = (
         f"{drawn}{_dashed(controls)} All variants see the same images, times and noise; a "
         "variant changes what its loss measures, so lower is not better."
     )
-    return style.captioned(figure, f"{told} {caption}")
+    return style.captioned(figure, f"{message} {caption}")
 
 
 def _finish(whole: Axes, apart: Axes, fork: float, reference: str) -> None:

@@ -1,4 +1,4 @@
-"""What all figures share: their look, the colours of the variants, strips of images, captions; and Figure 8.
+"""What all figures share: their look, the colours of the variants, rows of images, captions, legends of seeds.
 
 Under each figure stands what it shows, at which scale and with which seed.
 """
@@ -6,7 +6,7 @@ Under each figure stands what it shows, at which scale and with which seed.
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib.style
 import numpy as np
@@ -79,6 +79,46 @@ def captioned(figure: Figure, caption: str) -> Figure:
 def only_words(caption: str) -> Figure:
     """A figure that says why there is nothing to draw."""
     return captioned(Figure(figsize=(NARROWEST, 1.0), layout="constrained"), caption)
+
+
+class Strip(NamedTuple):
+    """A row of images in a figure: its title, images (n, H, W, 3) uint8 or in [0, 1], and what stands above them."""
+
+    title: str
+    images: np.ndarray
+    colour: str = COLOURS[0]
+    columns: Sequence[str] = ()  # above the images
+    block: str = ""  # above the columns: the first row of a block
+    gap: float = 0.0  # inches left empty below
+
+
+def strips_figure(heading: str, strips: Sequence[Strip], cell: float, above: float, caption: str) -> Figure:
+    """Rows of images below each other, their columns aligned.
+
+    Args:
+        heading: of the figure.
+        strips: rows of equally many images.
+        cell: inches of one image.
+        above: inches for all that stands above and below rows.
+        caption: what is shown.
+    """
+    # A gap is a row of the grid, not a taller image: equal heights keep the columns below each other.
+    heights = [height for strip in strips for height in ((cell, strip.gap) if strip.gap else (cell,))]
+    width = max(NARROWEST, LABEL + len(strips[0].images) * cell + 0.4)
+    figure = Figure(figsize=(width, sum(heights) + above))
+    figure.set_layout_engine("constrained", hspace=0.0, h_pad=0.02)
+    headed(figure, heading)
+    grid, row = figure.add_gridspec(len(heights), 1, height_ratios=heights), 0
+    for strip in strips:
+        ax = figure.add_subplot(grid[row])
+        row += 2 if strip.gap else 1
+        images = strip.images / 255.0 if strip.images.dtype == np.uint8 else strip.images
+        draw_strip(ax, images, strip.title, strip.colour)
+        if strip.columns:
+            number_columns(ax, strip.columns, images.shape[2])
+        if strip.block:
+            ax.set_title(f"\n{strip.block}", loc="left", fontweight="bold")  # an empty line under the block above
+    return captioned(figure, caption)
 
 
 def draw_strip(ax: Axes, images: np.ndarray, title: str, colour: str = COLOURS[0]) -> None:

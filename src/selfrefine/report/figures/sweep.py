@@ -1,9 +1,10 @@
 """The paper's search space drawn: one panel for each factor, a line for each series, one row for each model."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -11,66 +12,65 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
 
 from selfrefine.metrics.frechet import distance_name
+from selfrefine.report import seed_statistics
 from selfrefine.report.figures import style
 from selfrefine.report.figures.dose_response import MARKS
 from selfrefine.report.figures.forest_plot import SHADE, seeds_of
-from selfrefine.report.seed_statistics import Judgement, Line
+from selfrefine.report.results import FLAW_MAP, Results
+from selfrefine.report.seed_statistics import Line, records
 from selfrefine.report.tables import dose_response, sweep
-from selfrefine.report.tables.contrasts import FLAW_MAP
 
 WIDTH, HEIGHT = 2.9, 3.2  # inches of a panel
 APART = 1.03  # two series of one panel stand this much aside, so that their intervals do not hide each other
 COLOURS = dict(zip((dose_response.BOTH, dose_response.FORWARD, dose_response.REVERSE), style.COLOURS[1:], strict=False))
 
 
-def sweep_figure(table: Sequence[Line], *, judgement: Judgement, titles: Mapping[str, str]) -> Figure:
+def sweep_figure(table: pd.DataFrame, results: Results) -> Figure:
     """Difference of log FD to the baseline over every factor that takes two values or more.
 
     Args:
         table: lines of sweep.csv.
-        judgement: as for Table 2; its primary feature network is drawn.
-        titles: of data sets, models and variants.
+        results: its primary feature network, which is drawn, its margin and titles.
     """
-    network, margin = judgement.primary_network, judgement.equivalence_margin
-    drawn = [line for line in table if line["network"] == network]
-    if not drawn:
+    titles, network, margin = results.titles, results.judgement.primary_network, results.judgement.equivalence_margin
+    drawn = table[table["network"] == network]
+    if drawn.empty:
         return style.only_words(sweep.NONE_SELECTED)
-    places = list(dict.fromkeys((line["dataset"], line["family"]) for line in drawn))
-    factors = [factor for factor in sweep.FACTORS if any(line["factor"] == factor for line in drawn)]
+    places = seed_statistics.places(drawn, "dataset", "family")
+    factors = [factor for factor in sweep.FACTORS if (drawn["factor"] == factor).any()]
     figure = Figure(figsize=(WIDTH * len(factors) + 2.6, HEIGHT * len(places) + 1.5), layout="constrained")
     distance = distance_name(network)
     style.headed(figure, f"{distance} over the search space of the paper")
     axes = figure.subplots(len(places), len(factors), squeeze=False, sharey="row")
-    for place, row in zip(places, axes, strict=True):
-        here = [line for line in drawn if (line["dataset"], line["family"]) == place]
+    for ((dataset, family), here), row in zip(places, axes, strict=True):
         for factor, ax in zip(factors, row, strict=True):
-            _panel(ax, [line for line in here if line["factor"] == factor], factor, margin)
-        row[0].set_ylabel(f"{titles[place[1]]} on {titles[place[0]]}\ndifference of log {distance} to the baseline")
-    figure.legend(handles=_legend(drawn, margin), loc="outside right upper", **style.LEGEND)
-    scales = "; ".join(dict.fromkeys(line["scale"] for line in drawn))
-    told = (
+            _panel(ax, here[here["factor"] == factor], factor, margin)
+        row[0].set_ylabel(f"{titles[family]} on {titles[dataset]}\ndifference of log {distance} to the baseline")
+    figure.legend(handles=_legend(records(drawn), margin), loc="outside right upper", **style.LEGEND)
+    scales = "; ".join(drawn["scale"].unique())
+    message = (
         f"Below 0: lower {distance} than the baseline of the same model and seed; features of {network}. In each "
         "series one factor moves, all else stays. Thin: 95 % over images, for these very models, where it was taken. "
         "Thick: 95 % over seeds, from two seeds on. Dotted: the paper's choice. Exploratory: the best of many settings "
         "is no finding."
     )
-    return style.captioned(figure, f"{told} {scales}.")
+    return style.captioned(figure, f"{message} {scales}.")
 
 
-def _panel(ax: Axes, part: Sequence[Line], factor: str, margin: float) -> None:
+def _panel(ax: Axes, part: pd.DataFrame, factor: str, margin: float) -> None:
     """All series of one factor; an empty panel where this model has none."""
     ax.set_title(sweep.FACTORS[factor])
-    if not part:
+    if part.empty:
         ax.set_axis_off()
         return
     ax.set_xscale("log")
     ax.axhspan(-margin, margin, color=SHADE, linewidth=0.0)
     ax.axhline(0.0, color=style.GREY, linewidth=0.8)
     ax.axvline(sweep.PAPER_CHOICE[factor], color=style.GREY, linewidth=0.8, linestyle=style.DOTTED)
-    names = list(dict.fromkeys(line["series"] for line in part))
+    names = part["series"].unique()
     for number, name in enumerate(names):
-        _series(ax, [line for line in part if line["series"] == name], APART ** (number - (len(names) - 1) / 2.0))
-    settings = sorted({line["setting"] for line in part})
+        _series(ax, records(part[part["series"] == name]), APART ** (number - (len(names) - 1) / 2.0))
+    settings = sorted(part["setting"].unique())
     ax.set_xticks(settings, [sweep.setting_words(factor, setting) for setting in settings])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.margins(x=0.12)

@@ -1,1 +1,1 @@
-"""One module a table, each a function of the frame of all metrics."""
+"""One module a table: `lines` makes its CSV of an experiment's `Results`, `page` makes that a page to read."""

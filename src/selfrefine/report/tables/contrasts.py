@@ -4,63 +4,45 @@ A variant is compared with the reference; a variant with the flaw map also direc
 differ from it in the map alone, and with what was made of its map without training.
 """
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from selfrefine.core import names
-from selfrefine.metrics import intervals
-from selfrefine.metrics.contrasts import CONTROLS, Contrast, Pair, Space
-from selfrefine.metrics.intervals import Estimate
-from selfrefine.report import seed_statistics
-from selfrefine.report.results import Refined
-from selfrefine.report.seed_statistics import Line
+import pandas as pd
 
-FLAW_MAP = "mfam"
+from selfrefine.core.names import LOG_DIFFERENCE
+from selfrefine.metrics.contrasts import CONTROLS, Contrast, Pair
+from selfrefine.report.results import FLAW_MAP, STATISTICS, Results
+from selfrefine.report.seed_statistics import OVER_IMAGES, SPACE, differences_over_images, over_seeds
+
 NOT_A_CONTROL = "not a control"
 MOST_ALIKE = 0.5  # |r| to the flaw map above which a map is no control for it (method 11.3)
-STATISTICS = ("mean", "std", "r_mfam", "r_first")  # columns of refreshes.csv that are printed
-READOUTS = {
+READOUTS = {  # metric of evaluate_readouts -> column
     "mechanism_slope": "slope",
     "place_log_ratio": "place",
     "critic_logit": "critic",
-}  # metric of evaluate_readouts -> column
-COLUMNS = [  # of controls.csv, also where it has no line
-    *("dataset", "model", "network", "row", "reference", "difference", "low", "high", "second_difference"),
-    *("image_low", "image_high"),
-    *("p", "p_holm", "kind", "verdict", "n_seeds", "by_seed", *(f"map_{column}" for column in STATISTICS), "map_note"),
-    *(
-        "slope",
-        "slope_low",
-        "slope_high",
-        "slope_predicted",
-        "place",
-        "place_low",
-        "place_high",
-        "critic",
-        "critic_low",
-        "critic_high",
-        "scale",
-    ),
+}
+ROW = ["dataset", "model", "row"]
+IMAGES = ["image_low", "image_high"]
+MAP = [f"map_{column}" for column in STATISTICS]
+COLUMNS = [  # of controls.csv
+    *(*SPACE, "row", "reference", "difference", "low", "high", "second_difference", *IMAGES),
+    *("p", "p_holm", "kind", "verdict", "n_seeds", "by_seed", *MAP, "map_note"),
+    *("slope", "slope_low", "slope_high", "slope_predicted", "place", "place_low", "place_high"),
+    *("critic", "critic_low", "critic_high", "scale"),
 ]
 
 
-def controls_of(runs: Iterable[Refined]) -> dict[str, dict[str, str]]:
+def controls_of(runs: pd.DataFrame) -> dict[str, dict[str, str]]:
     """Variant with the flaw map -> each map of CONTROLS -> the selected row that differs from it in the map alone."""
-    rows: dict[str, Mapping[str, Any]] = {}
-    for run in runs:
-        rows.setdefault(run.key[2], run.config)
+    first = runs.drop_duplicates("variant")
+    rows = dict(zip(first["variant"], first["leaves"], strict=True))
     found: dict[str, dict[str, str]] = {}
-    for arm, config in rows.items():
-        if config["map"] == FLAW_MAP and (config["forward"], config["reverse"]) != ("none", "none"):
-            alike = {row: other["map"] for row, other in rows.items() if _without_map(other) == _without_map(config)}
+    for arm, leaves in rows.items():
+        if leaves["map"] == FLAW_MAP and (leaves["forward"], leaves["reverse"]) != ("none", "none"):
+            alike = {row: other["map"] for row, other in rows.items() if other | {"map": FLAW_MAP} == leaves}
             found[arm] = {kind: row for row, kind in alike.items() if kind in CONTROLS}
     return found
-
-
-def _without_map(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {leaf: value for leaf, value in config.items() if leaf not in ("map", "names")}
 
 
 def pairs(
@@ -88,98 +70,63 @@ def pairs(
     return found
 
 
-def lines(
-    found: Iterable[Contrast],
-    metrics: Iterable[Line],
-    readouts: Iterable[Line],
-    runs: Sequence[Refined],
-    scale: Mapping[tuple[str, str], str],
-) -> list[dict[str, Any]]:
-    """The lines of controls.csv.
-
-    Args:
-        found: contrasts, from `contrasts.judge`.
-        metrics: tidy metrics of evaluate_generation.
-        readouts: tidy metrics of evaluate_readouts.
-        runs: all runs of train_refined.
-        scale: from `tables.scales`.
-    """
-    over_images, measured, maps = _over_images(metrics), _readouts(readouts), map_statistics(runs)
-    table = []
-    for contrast in found:
-        dataset, model, network = contrast.space
-        row = (dataset, model, contrast.variant)
-        low, high = over_images.get((contrast.space, contrast.variant, contrast.reference), (math.nan, math.nan))
-        table.append(
-            {
-                **{"dataset": dataset, "model": model, "network": network},
-                **{"row": contrast.variant, "reference": contrast.reference},
-                **{"difference": contrast.difference, "low": contrast.low, "high": contrast.high},
-                "second_difference": contrast.second_difference,
-                **{"image_low": low, "image_high": high, "p": contrast.p, "p_holm": contrast.p_holm},
-                **{"kind": contrast.kind, "verdict": contrast.verdict, "n_seeds": contrast.n_seeds},
-                "by_seed": " ".join(f"{seed}:{d:.9g}" for seed, d in contrast.by_seed.items()),
-                **maps.get(row, _no_map()),
-                **measured.get(row, _no_readouts()),
-                "scale": scale[dataset, model],
-            }
-        )
-    return table
+def judged(results: Results) -> list[Contrast]:
+    """Every contrast of the main models."""
+    reference, controls = results.judgement.reference, controls_of(results.of_mains(results.runs))
+    listed = pairs(results.select["variants"], reference, controls, results.rows["samplings"])
+    return results.judgement.contrasts(results.of_mains(results.of("generation")), listed)
 
 
-def map_statistics(runs: Iterable[Refined]) -> dict[tuple[str, str, str], dict[str, Any]]:
-    """(data set, model, variant) -> what is printed of its map: means over refreshes, then over seeds."""
-    by_row: dict[tuple[str, str, str], list[Refined]] = {}
-    for run in runs:
-        by_row.setdefault(run.key, []).append(run)
-    found: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for key, seeds in by_row.items():
-        values = {f"map_{column}": fmean(run.mean(column) for run in seeds) for column in STATISTICS}
-        alike = seeds[0].config["map"] != FLAW_MAP and abs(values["map_r_mfam"]) > MOST_ALIKE
-        predicted = fmean(run.predicted_slope() for run in seeds)
-        found[key] = {**values, "map_note": NOT_A_CONTROL if alike else "", "slope_predicted": predicted}
-    return found
+def lines(results: Results) -> pd.DataFrame:
+    """The lines of controls.csv."""
+    table = pd.DataFrame([_line(contrast) for contrast in judged(results)], columns=COLUMNS[: COLUMNS.index(MAP[0])])
+    metrics = results.of_mains(results.of("generation"))
+    taken = metrics[metrics["metric"] == LOG_DIFFERENCE].rename(columns={"variant": "row"})
+    over_images = differences_over_images(taken, [*SPACE, "row"]).rename(
+        columns=dict(zip(OVER_IMAGES, IMAGES, strict=True))
+    )
+    over_images = over_images.assign(reference=results.judgement.reference)
+    table = table.drop(columns=IMAGES).merge(over_images, on=[*SPACE, "row", "reference"], how="left")
+    maps = map_statistics(results.of_mains(results.runs))[[*ROW, *MAP, "map_note", "slope_predicted"]]
+    for of_row in (maps, _readouts(results.of("readouts"))):
+        table = table.merge(of_row, on=ROW, how="left")
+    return table.fillna({"map_note": ""}).assign(scale=results.scale(table))[COLUMNS]
 
 
-def _no_map() -> dict[str, Any]:
-    return {f"map_{column}": math.nan for column in STATISTICS} | {"map_note": "", "slope_predicted": math.nan}
+def _line(contrast: Contrast) -> dict[str, Any]:
+    columns = (
+        "reference",
+        "difference",
+        "low",
+        "high",
+        "second_difference",
+        "p",
+        "p_holm",
+        "kind",
+        "verdict",
+        "n_seeds",
+    )
+    by_seed = " ".join(f"{seed}:{difference:.9g}" for seed, difference in contrast.by_seed.items())
+    figures = {column: getattr(contrast, column) for column in columns}
+    return {**contrast.space._asdict(), "row": contrast.variant, **figures, "by_seed": by_seed}
 
 
-def _no_readouts() -> dict[str, float]:
-    return {f"{name}{end}": math.nan for name in READOUTS.values() for end in ("", "_low", "_high")}
+def map_statistics(runs: pd.DataFrame) -> pd.DataFrame:
+    """What is printed of the map of each row: means over refreshes, then over seeds; `map`, `leaves`, `n_maps`."""
+    first = {name: (name, "first") for name in ("map", "leaves", "n_maps")}
+    means = {name: (name, fmean) for name in (*MAP, "slope_predicted")}
+    found = runs.rename(columns={"variant": "row"}).groupby(ROW, sort=False).agg(**first, **means).reset_index()
+    alike = (found["map"] != FLAW_MAP) & (found["map_r_mfam"].abs() > MOST_ALIKE)
+    return found.assign(map_note=alike.map({True: NOT_A_CONTROL, False: ""}))
 
 
-def _over_images(metrics: Iterable[Line]) -> dict[tuple[Space, str, str], tuple[float, float]]:
-    """The interval over images of each difference that evaluate_generation took: those to its reference alone."""
-    estimates: dict[tuple[Space, str], list[Estimate]] = {}
-    rows: dict[Space, set[str]] = {}
-    for line in metrics:
-        space = Space(line["dataset"], line["model"], line["network"])
-        if line["metric"] == names.LOG_DIFFERENCE:
-            taken = Estimate(line["value"], line["low"], line["high"])
-            estimates.setdefault((space, line["variant"]), []).append(taken)
-        elif line["metric"] == names.HEADLINE and line["variant"] != names.FLOOR:
-            rows.setdefault(space, set()).add(line["variant"])
-    return {
-        (space, variant, reference): intervals.over_images(taken)
-        for (space, variant), taken in estimates.items()
-        for reference in rows[space]
-        if (space, reference) not in estimates  # the reference has no difference to itself
-    }
-
-
-def _readouts(metrics: Iterable[Line]) -> dict[tuple[str, str, str], dict[str, float]]:
-    """(data set, model, variant) -> slope and place with their intervals: over seeds, of one seed over images."""
-    seeds: dict[tuple[str, str, str], dict[str, list[Estimate]]] = {}
-    for line in metrics:
-        if line["metric"] in READOUTS:
-            row = seeds.setdefault((line["dataset"], line["model"], line["variant"]), {})
-            taken = Estimate(line["value"], line["low"], line["high"])
-            row.setdefault(READOUTS[line["metric"]], []).append(taken)
-    found: dict[tuple[str, str, str], dict[str, float]] = {}
-    for key, row in seeds.items():
-        found[key] = _no_readouts()
-        for name, estimates in row.items():
-            figure = seed_statistics.over_runs(estimates)
-            found[key] |= {name: figure["value"], f"{name}_low": figure["low"], f"{name}_high": figure["high"]}
+def _readouts(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Slope, place and critic of each row, with their intervals: over seeds, of one seed over images."""
+    taken = metrics[metrics["metric"].isin(READOUTS)].replace({"metric": READOUTS}).rename(columns={"variant": "row"})
+    figures = over_seeds(taken, [*ROW, "metric"])
+    found = figures[ROW].drop_duplicates()
+    for name in READOUTS.values():
+        ends = {"value": name, "low": f"{name}_low", "high": f"{name}_high"}
+        of_name = figures[figures["metric"] == name].rename(columns=ends)
+        found = found.merge(of_name[[*ROW, *ends.values()]], on=ROW, how="left")
     return found

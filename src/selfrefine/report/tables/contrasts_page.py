@@ -1,13 +1,16 @@
 """The page of controls.csv: may it be said that the flaw map helps, and every difference with what speaks for it."""
 
-import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection
+
+import pandas as pd
 
 from selfrefine.metrics import contrasts
 from selfrefine.metrics.contrasts import CONTROLS, Contrast
-from selfrefine.report.markdown import EMPTY, between, markdown_table, number, percent, verdict_words
-from selfrefine.report.seed_statistics import Judgement, Line
-from selfrefine.report.tables.contrasts import NOT_A_CONTROL
+from selfrefine.report import markdown
+from selfrefine.report.markdown import EMPTY, number, percent
+from selfrefine.report.results import Results
+from selfrefine.report.seed_statistics import FIGURE, Judgement, Line, records
+from selfrefine.report.tables.contrasts import NOT_A_CONTROL, controls_of, judged
 
 NO_CONTROL = (
     "No control is selected: whether the flaw map helps, and not just any map, cannot be told. `select.variants` in "
@@ -15,37 +18,20 @@ NO_CONTROL = (
 )
 
 
-def controls_page(
-    table: Sequence[Line],
-    found: Sequence[Contrast],
-    controls: Mapping[str, Mapping[str, str]],
-    *,
-    judgement: Judgement,
-    titles: Mapping[str, str],
-) -> str:
-    """controls.csv as Markdown.
-
-    Args:
-        table: from `control_table.lines`.
-        found: the contrasts behind it.
-        controls: from `control_table.controls_of`.
-        judgement: reference, margin, seeds, the confirmatory list.
-        titles: of data sets, models and variants.
-    """
+def page(table: pd.DataFrame, results: Results) -> str:
+    """controls.csv as Markdown."""
+    judgement, titles, found = results.judgement, results.titles, judged(results)
+    controls = controls_of(results.of_mains(results.runs))
     parts = ["# Controls: is it the flaw map?\n", _how_to_read(judgement)]
-    for dataset, model in dict.fromkeys((line["dataset"], line["model"]) for line in table):
-        part = [line for line in table if (line["dataset"], line["model"]) == (dataset, model)]
-        parts.append(f"## {titles[model]} on {titles[dataset]}\n\n{part[0]['scale']}.\n")
-        here = [contrast for contrast in found if contrast.space[:2] == (dataset, model)]
-        alike = {line["row"] for line in part if line["map_note"]}
-        parts.append(_findings(here, controls, alike, judgement.primary_network, titles))
-        networks = {line["network"] for line in part}
-        for network in sorted(networks, key=lambda name: (name != judgement.primary_network, name)):
-            parts.append(f"### Differences in features of `{network}`\n")
-            parts.append(_differences([line for line in part if line["network"] == network], titles))
+    for heading, part in markdown.sections(table, titles):
+        place = tuple(part[["dataset", "model"]].iloc[0])
+        here = [contrast for contrast in found if contrast.space == (*place, judgement.primary_network)]
+        alike = set(part.loc[part["map_note"] != "", "row"])
+        parts += [heading, _findings(here, controls, alike, titles)]
+        for network, space in markdown.feature_spaces(part, judgement.primary_network):
+            parts += [f"### Differences in features of `{network}`\n", _differences(space, titles)]
         parts += ["### Maps and read-outs\n", _maps(part, titles)]
-    words = verdict_words({line["verdict"] for line in table}, judgement, "row that it is compared with")
-    return "\n".join([*parts, words])
+    return "\n".join([*parts, markdown.verdict_words(table, judgement, "row that it is compared with")])
 
 
 def _how_to_read(judgement: Judgement) -> str:
@@ -70,67 +56,56 @@ def _how_to_read(judgement: Judgement) -> str:
 
 
 def _findings(
-    found: Iterable[Contrast],
-    controls: Mapping[str, Mapping[str, str]],
-    alike: Collection[str],
-    network: str,
-    titles: Mapping[str, str],
+    found: list[Contrast], controls: dict[str, dict[str, str]], alike: Collection[str], titles: dict[str, str]
 ) -> str:
     """For each variant that has a control, whether the flaw map helps there; `alike` are rows that are no controls."""
-    here, told = [contrast for contrast in found if contrast.space.network == network], []
-    arms = {contrast.variant for contrast in here}  # not all variants run on all data sets
+    findings = []
+    arms = {contrast.variant for contrast in found}  # not all variants run on all data sets
     for arm, rows in controls.items():
         if rows and arm in arms:
-            finding = contrasts.flaw_map_helps(here, arm, rows)
+            finding = contrasts.flaw_map_helps(found, arm, rows)
             verb = "it may be said" if finding.helps else "it may not be said"
             unfit = [kind for kind, row in rows.items() if row in alike]
             note = f" But {NOT_A_CONTROL}, since it is like the flaw map: {', '.join(unfit)}." if unfit else ""
-            told.append(f"- {titles[arm]}: {verb} that the flaw map helps ({finding.reason}).{note}\n")
+            findings.append(f"- {titles[arm]}: {verb} that the flaw map helps ({finding.reason}).{note}\n")
     needed = f"That needs a direct contrast to each of {', '.join(CONTROLS)}, all better.\n"
-    return f"{needed}\n{''.join(told)}" if told else NO_CONTROL
+    return f"{needed}\n{''.join(findings)}" if findings else NO_CONTROL
 
 
-def _differences(part: Iterable[Line], titles: Mapping[str, str]) -> str:
-    head = ("", "Against", "Change", "Second sampler", "Over images", "Over seeds", "p", "p, Holm", "Seeds", "Kind")
-    rows = [
-        (
-            titles.get(line["row"], line["row"]),
-            titles.get(line["reference"], line["reference"]),
-            percent(line["difference"]),
-            percent(line["second_difference"]),
-            between(line["image_low"], line["image_high"]),
-            between(line["low"], line["high"]),
-            number(line["p"], ".2g"),
-            number(line["p_holm"], ".2g"),
-            str(line["n_seeds"]),
-            line["kind"],
-            line["verdict"],
-        )
-        for line in part
-    ]
-    return markdown_table((*head, "Verdict"), rows)
-
-
-def _maps(part: Iterable[Line], titles: Mapping[str, str]) -> str:
-    """One line for each variant that was trained, whatever it is compared with."""
-    head = ("", "Mean", "Std", "r", "r, first", "Note", "Slope", "Predicted", "Place", "Critic")
-    rows = {
-        line["row"]: (
-            titles.get(line["row"], line["row"]),
-            *(number(line[f"map_{column}"], ".3f") for column in ("mean", "std", "r_mfam", "r_first")),
-            line["map_note"] or EMPTY,
-            _with_interval(line, "slope", "+.4f"),
-            number(line["slope_predicted"], "+.4f"),
-            _with_interval(line, "place", "+.3f"),
-            _with_interval(line, "critic", "+.3f"),
-        )
-        for line in part
-        if not all(math.isnan(line[column]) for column in ("map_mean", "slope_predicted", "slope", "place", "critic"))
+def _differences(space: pd.DataFrame, titles: dict[str, str]) -> str:
+    columns: markdown.Columns = {
+        "": [titles.get(row, row) for row in space["row"]],
+        "Against": [titles.get(row, row) for row in space["reference"]],
+        "Change": map(percent, space["difference"]),
+        "Second sampler": map(percent, space["second_difference"]),
+        "Over images": map(markdown.between, space["image_low"], space["image_high"]),
+        "Over seeds": map(markdown.between, space["low"], space["high"]),
+        "p": [number(p, ".2g") for p in space["p"]],
+        "p, Holm": [number(p, ".2g") for p in space["p_holm"]],
+        "Seeds": map(str, space["n_seeds"]),
+        "Kind": space["kind"],
+        "Verdict": space["verdict"],
     }
-    return markdown_table(head, list(rows.values()))
+    return markdown.columns_table(columns)
+
+
+def _maps(part: pd.DataFrame, titles: dict[str, str]) -> str:
+    """One line for each variant that was trained, whatever it is compared with."""
+    figures = ["map_mean", "slope_predicted", "slope", "place", "critic"]
+    rows = part[part[figures].notna().any(axis=1)].drop_duplicates("row")
+    means = {"Mean": "map_mean", "Std": "map_std", "r": "map_r_mfam", "r, first": "map_r_first"}
+    columns: markdown.Columns = {
+        "": [titles.get(row, row) for row in rows["row"]],
+        **{heading: [number(value, ".3f") for value in rows[column]] for heading, column in means.items()},
+        "Note": [note or EMPTY for note in rows["map_note"]],
+        "Slope": [_with_interval(line, "slope", "+.4f") for line in records(rows)],
+        "Predicted": [number(slope, "+.4f") for slope in rows["slope_predicted"]],
+        "Place": [_with_interval(line, "place", "+.3f") for line in records(rows)],
+        "Critic": [_with_interval(line, "critic", "+.3f") for line in records(rows)],
+    }
+    return markdown.columns_table(columns)
 
 
 def _with_interval(line: Line, name: str, style: str) -> str:
-    ends = [line[f"{name}_low"], line[f"{name}_high"]]
-    interval = f" [{', '.join(number(end, style) for end in ends)}]" if all(map(math.isfinite, ends)) else ""
-    return number(line[name], style) + interval
+    ends = (name, f"{name}_low", f"{name}_high")
+    return markdown.figure({end: line[column] for end, column in zip(FIGURE, ends, strict=True)}, style)

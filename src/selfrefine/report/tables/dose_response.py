@@ -5,22 +5,23 @@ A first trial found that strength, not place, explains nearly all, and that the 
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from selfrefine.report.results import Refined
-from selfrefine.report.seed_statistics import Line
+from selfrefine.report.results import Results
+from selfrefine.report.seed_statistics import SPACE
+from selfrefine.report.tables.contrasts import ROW
 
 FORWARD, REVERSE, BOTH, DDPM_IP = "forward", "reverse", "both", "ddpm_ip"  # processes of an arm
 FEWEST_FOR_R = 3
 FEWEST_FOR_FIT = 5  # a plane has three numbers of its own
-COPIED = ("difference", "low", "high", "image_low", "image_high", "by_seed", "n_seeds", "scale")
-COLUMNS = [  # of strength.csv, also where it has no line
-    *("dataset", "model", "network", "row", "process", "forward_strength", "reverse_strength", "map_mean", "map_std"),
-    *COPIED,
+COLUMNS = [  # of strength.csv
+    *(*SPACE, "row", "process", "forward_strength", "reverse_strength", "map_mean", "map_std"),
+    *("difference", "low", "high", "image_low", "image_high", "by_seed", "n_seeds", "scale"),
 ]
 
 
@@ -43,7 +44,7 @@ class Fit:
     explained: float
 
 
-def lines(controls: Iterable[Line], runs: Iterable[Refined], reference: str) -> list[dict[str, Any]]:
+def lines(controls: pd.DataFrame, results: Results) -> pd.DataFrame:
     """The lines of strength.csv: every arm that has a process, against the reference.
 
     The forward strength is lf x mean(M), by which the forward process inflates the noise (method 1.3), the reverse one
@@ -51,51 +52,44 @@ def lines(controls: Iterable[Line], runs: Iterable[Refined], reference: str) -> 
 
     Args:
         controls: lines of controls.csv, with the means of the maps over refreshes and seeds.
-        runs: of train_refined; rows that no run has (samplings) have no strength and are left out.
-        reference: the variant that differences are taken to.
+        results: its runs; rows that no run has (samplings) have no strength and are left out.
     """
-    configs = {run.key: run.config for run in runs}
-    found = []
-    for line in controls:
-        config = configs.get((line["dataset"], line["model"], line["row"]))
-        if config is None or line["reference"] != reference or not line["n_seeds"]:
-            continue
-        process = _process(config)
-        if process:
-            found.append(
-                {column: line[column] for column in ("dataset", "model", "network", "row")}
-                | {"process": process}
-                | _strengths(config, line["map_mean"])
-                | {column: line[column] for column in ("map_mean", "map_std", *COPIED)}
-            )
-    return found
+    runs = results.runs.rename(columns={"variant": "row"}).drop_duplicates(ROW)[[*ROW, "leaves"]]
+    arms = controls[(controls["reference"] == results.judgement.reference) & (controls["n_seeds"] > 0)]
+    arms = arms.merge(runs, on=ROW)
+    arms = arms.assign(process=[process(leaves) for leaves in arms["leaves"]])
+    arms = arms[arms["process"] != ""]
+    strengths = [_strengths(leaves, mean) for leaves, mean in arms[["leaves", "map_mean"]].itertuples(index=False)]
+    return arms.assign(
+        forward_strength=[forward for forward, _ in strengths], reverse_strength=[reverse for _, reverse in strengths]
+    )[COLUMNS]
 
 
-def _process(config: Mapping[str, Any]) -> str:
-    """Which of the processes; "" for none."""
-    if config["gamma"]:
+def process(leaves: Mapping[str, Any]) -> str:
+    """Which of the processes a refinement has; "" for none."""
+    if leaves["gamma"]:
         return DDPM_IP
-    forward, reverse = config["forward"] != "none", config["reverse"] != "none"
+    forward, reverse = leaves["forward"] != "none", leaves["reverse"] != "none"
     return {(True, True): BOTH, (True, False): FORWARD, (False, True): REVERSE}.get((forward, reverse), "")
 
 
-def _strengths(config: Mapping[str, Any], map_mean: float) -> dict[str, float]:
+def _strengths(leaves: Mapping[str, Any], map_mean: float) -> tuple[float, float]:
     """lf x mean(M) and lr x mean(M); 0 for a process that is off."""
-    forward = config["forward_weight"] * map_mean if config["forward"] != "none" else 0.0
-    reverse = config["reverse_weight"] * map_mean if config["reverse"] != "none" else 0.0
-    if config["gamma"]:
-        forward = math.sqrt(1.0 + config["gamma"] ** 2) - 1.0
-    return {"forward_strength": forward, "reverse_strength": reverse}
+    forward = leaves["forward_weight"] * map_mean if leaves["forward"] != "none" else 0.0
+    reverse = leaves["reverse_weight"] * map_mean if leaves["reverse"] != "none" else 0.0
+    if leaves["gamma"]:
+        forward = math.sqrt(1.0 + leaves["gamma"] ** 2) - 1.0
+    return forward, reverse
 
 
-def fit(arms: Sequence[Line]) -> Fit:
+def fit(arms: pd.DataFrame) -> Fit:
     """What the strengths explain.
 
     Args:
         arms: lines of strength.csv, of one data set, model and feature network.
     """
-    strengths = np.array([[line["forward_strength"], line["reverse_strength"]] for line in arms]).reshape(-1, 2)
-    differences = np.array([line["difference"] for line in arms])
+    strengths = arms[["forward_strength", "reverse_strength"]].to_numpy(float)
+    differences = arms["difference"].to_numpy(float)
     r_forward, r_reverse = (_correlation(column, differences) for column in strengths.T)
     return Fit(len(arms), r_forward, r_reverse, _explained(strengths, differences))
 

@@ -1,30 +1,23 @@
 """maps.csv and its page: is the flaw map one of flaws, and does it change while the model is refined (method 11.2)."""
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from statistics import fmean
-from typing import Any
+from collections.abc import Iterable
+
+import pandas as pd
 
 from selfrefine.core.names import FLAW, REAL_MAP
-from selfrefine.metrics.intervals import Estimate
-from selfrefine.report import seed_statistics
-from selfrefine.report.markdown import EMPTY, figure, markdown_table
-from selfrefine.report.results import Refined
-from selfrefine.report.seed_statistics import Line
-from selfrefine.report.tables.contrasts import FLAW_MAP
+from selfrefine.report import markdown
+from selfrefine.report.markdown import EMPTY, figure
+from selfrefine.report.results import FLAW_MAP, R, Results
+from selfrefine.report.seed_statistics import FIGURE, over_seeds, records
 
 NOT_OF_FAKES = "the map does not single out generated images"
 NOT_DYNAMIC = "not dynamic"
 ONLY_NOISE = "no more change than that of other images"
 MOST_LIKE_REALS, MOST_LIKE_FIRST = 0.9, 0.98  # r above which these are said (method 11.2)
 
-Key = tuple[str, str, str, str]  # data set, model, row, metric
-Cells = dict[Key, list[tuple[Estimate, int]]]  # the figure of each seed and its number of images
-
-R, RELIABILITY, R_FIRST, R_FIRST_LEAST = "r", "mfam_reliability", "r_first", "r_first_least"
-COLUMNS = [  # of maps.csv, also where it has no line
-    *("dataset", "model", "row", "metric", "value", "low", "high", "finding", "n_images", "n_seeds", "scale"),
-]
+RELIABILITY, R_FIRST, R_FIRST_LEAST = "mfam_reliability", "r_first", "r_first_least"
+ROW = ["dataset", "model", "row", "metric"]
+COLUMNS = [*ROW, *FIGURE, "finding", "n_images", "n_seeds", "scale"]  # of maps.csv
 TITLES = {
     FLAW: "Flaw map",
     REAL_MAP: "Same highlighter, real images",
@@ -46,98 +39,55 @@ FIGURES = {
 }
 
 
-def lines(
-    correlations: Iterable[Line],
-    metrics: Iterable[Line],
-    runs: Sequence[Refined],
-    map_of: str,
-    scale: Mapping[tuple[str, str], str],
-) -> list[dict[str, Any]]:
+REFRESHES = {R_FIRST: "mean over the refreshes", R_FIRST_LEAST: "least"}
+
+
+def lines(results: Results) -> pd.DataFrame:
     """The lines of maps.csv: r of each other map with the flaw map, figures of the maps, r of M_k and M_0.
 
     `value`, `low`, `high`: mean over seeds and its 95 % t interval; of one seed, its interval over images.
-
-    Args:
-        correlations: of evaluate_maps, all data sets, models and seeds.
-        metrics: tidy metrics of evaluate_maps.
-        runs: of train_refined.
-        map_of: the variant whose maps are followed over the refreshes; of another map than the mFAM nothing is told.
-        scale: from `tables.scales`.
     """
-    cells: Cells = {}
-    for key, found, n_images in [*_measured(correlations, metrics), *_followed(runs, map_of)]:
-        cells.setdefault(key, []).append((found, n_images))
-    places = dict.fromkeys(key[:2] for key in cells)
-    alike = {
-        key[:2]: fmean(found.value for found, _ in seeds)
-        for key, seeds in cells.items()
-        if key[2:] == (FLAW, RELIABILITY)
-    }
-    return [
-        {
-            **{"dataset": key[0], "model": key[1], "row": key[2], "metric": key[3]},
-            **seed_statistics.over_runs([found for found, _ in seeds]),
-            "finding": _finding(key, [found.value for found, _ in seeds], alike.get(place, math.inf)),
-            **{"n_images": min(n for _, n in seeds), "n_seeds": len(seeds), "scale": scale[place]},
-        }
-        for place in places
-        for key, seeds in cells.items()
-        if key[:2] == place
-    ]
+    stages = [results.of("correlations"), results.of("maps"), _followed(results)]
+    metrics = pd.concat([part for part in stages if len(part)] or stages[:1]).rename(columns={"variant": "row"})
+    places = metrics[["dataset", "model"]].drop_duplicates()
+    table = places.merge(over_seeds(metrics, ROW), on=["dataset", "model"])
+    least = metrics.groupby(ROW, sort=False)["value"].min(skipna=False).rename("least")
+    table = table.merge(least, on=ROW)
+    return table.assign(finding=_findings(table), scale=results.scale(table, images=False))[COLUMNS]
 
 
-def _measured(correlations: Iterable[Line], metrics: Iterable[Line]) -> Iterator[tuple[Key, Estimate, int]]:
-    """r of each map with the flaw map, then the figures of the maps; each with its number of images."""
-    for line in correlations:
-        if FLAW in (line["one"], line["other"]):
-            other = line["other"] if line["one"] == FLAW else line["one"]
-            found = Estimate(line["r"], line["low"], line["high"])
-            yield (line["dataset"], line["model"], other, R), found, line["n_images"]
-    for line in metrics:
-        found = Estimate(line["value"], line["low"], line["high"])
-        yield (line["dataset"], line["model"], line["variant"], line["metric"]), found, line["n_images"]
+def _followed(results: Results) -> pd.DataFrame:
+    """r of M_k and M_0 of the later refreshes of each run of `map_of` with the mFAM: their mean and the least."""
+    runs = results.runs[(results.runs["variant"] == results.map_of) & (results.runs["n_maps"] > 1)]
+    runs = runs.assign(n_images=[leaves["map_images"] for leaves in runs["leaves"]])[runs["map"] == FLAW_MAP]
+    names = ["dataset", "model", "variant", "seed", "n_images"]
+    found = runs.melt(names, [R_FIRST, R_FIRST_LEAST], "metric", "value", ignore_index=False)
+    return found.sort_index(kind="stable").assign(low=float("nan"), high=float("nan"))
 
 
-def _followed(runs: Iterable[Refined], map_of: str) -> Iterator[tuple[Key, Estimate, int]]:
-    """r of M_k and M_0 of the later refreshes of each run with the mFAM: their mean and the least."""
-    for run in runs:
-        later = [line[R_FIRST] for line in run.refreshes[1:]]
-        if run.key[2] == map_of and run.config["map"] == FLAW_MAP and later:
-            least = min(later) if all(map(math.isfinite, later)) else math.nan
-            for metric, value in ((R_FIRST, fmean(later)), (R_FIRST_LEAST, least)):
-                yield (*run.key, metric), Estimate(value), run.config["map_images"]
+def _findings(table: pd.DataFrame) -> "pd.Series[str]":
+    """What must be said of each line (method 11.2); "" for nothing."""
+    is_noise = table[(table["row"] == FLAW) & (table["metric"] == RELIABILITY)].set_index(["dataset", "model"])["value"]
+    alike = pd.Series(list(zip(table["dataset"], table["model"], strict=True)), table.index).map(is_noise)
+    metric, value = table["metric"], table["value"]
+    finding = pd.Series("", table.index)
+    finding[(metric == R) & (table["row"] == REAL_MAP) & (value > MOST_LIKE_REALS)] = NOT_OF_FAKES
+    finding[(metric == R_FIRST_LEAST) & (table["least"] > MOST_LIKE_FIRST)] = NOT_DYNAMIC
+    finding[(metric == R_FIRST) & (value >= alike)] = ONLY_NOISE
+    return finding
 
 
-def _finding(key: Key, seeds: Sequence[float], alike: float) -> str:
-    """What must be said of a line (method 11.2); "" for nothing. `alike` is r of two mFAMs of one network."""
-    row, metric = key[2:]
-    if (row, metric) == (REAL_MAP, R) and fmean(seeds) > MOST_LIKE_REALS:
-        return NOT_OF_FAKES
-    if metric == R_FIRST_LEAST and min(seeds) > MOST_LIKE_FIRST:
-        return NOT_DYNAMIC
-    if metric == R_FIRST and fmean(seeds) >= alike:
-        return ONLY_NOISE
-    return ""
-
-
-def page(table: Sequence[Line], titles: Mapping[str, str]) -> str:
-    """maps.csv as Markdown.
-
-    Args:
-        table: from `lines`.
-        titles: of data sets, models, variants and highlighters.
-    """
-    if not table:
+def page(table: pd.DataFrame, results: Results) -> str:
+    """maps.csv as Markdown."""
+    if table.empty:
         return "# Is it a map of flaws?\n\nNo run has a map that could be looked at.\n"
-    parts = ["# Is it a map of flaws?\n", _how_to_read()]
-    for dataset, model in dict.fromkeys((line["dataset"], line["model"]) for line in table):
-        part = [line for line in table if (line["dataset"], line["model"]) == (dataset, model)]
-        parts.append(f"## {titles[model]} on {titles[dataset]}\n\n{part[0]['scale']}.\n")
-        found = [line for line in part if line["metric"] == R]
-        if found:
-            parts += ["### Correlation with the flaw map\n", _correlations(found, titles)]
-            parts += ["### The maps themselves\n", _figures(part, titles)]
-        parts += ["### Over the refinement\n", _refreshes(part, titles)]
+    parts, titles = ["# Is it a map of flaws?\n", _how_to_read()], results.titles
+    for heading, part in markdown.sections(table, titles):
+        parts.append(heading)
+        if (part["metric"] == R).any():
+            parts += ["### Correlation with the flaw map\n", _correlations(part[part["metric"] == R], titles)]
+            parts += ["### The maps themselves\n", _figures(part[part["metric"].isin(FIGURES)], titles)]
+        parts += ["### Over the refinement\n", _refreshes(part[part["metric"].isin(REFRESHES)], titles)]
     return "\n".join(parts)
 
 
@@ -159,38 +109,31 @@ def _how_to_read() -> str:
     )
 
 
-def _correlations(found: Iterable[Line], titles: Mapping[str, str]) -> str:
-    rows = [(title(line["row"], titles), figure(line, "+.3f"), line["finding"] or EMPTY) for line in found]
-    return markdown_table(("", "r", "Finding"), rows)
+def _correlations(found: pd.DataFrame, titles: dict[str, str]) -> str:
+    figures = [figure(line, "+.3f") for line in records(found)]
+    return markdown.columns_table({"": _names(found["row"], titles), "r": figures, "Finding": _said(found)})
 
 
-def _figures(part: Iterable[Line], titles: Mapping[str, str]) -> str:
+def _figures(part: pd.DataFrame, titles: dict[str, str]) -> str:
     """One line for each map that a highlighter made."""
-    rows: dict[str, dict[str, str]] = {}
-    for line in part:
-        if line["metric"] in FIGURES:
-            _, factor, style = FIGURES[line["metric"]]
-            scaled = {column: factor * line[column] for column in ("value", "low", "high")}
-            rows.setdefault(line["row"], {})[line["metric"]] = figure(scaled, style)
-    return markdown_table(
-        ("", *(heading for heading, _, _ in FIGURES.values())),
-        [(title(row, titles), *(texts.get(metric, EMPTY) for metric in FIGURES)) for row, texts in rows.items()],
-    )
+    rows, columns = markdown.wide(part, FIGURES)
+    return markdown.columns_table({"": _names(rows, titles), **columns})
 
 
-def _refreshes(part: Iterable[Line], titles: Mapping[str, str]) -> str:
+def _refreshes(part: pd.DataFrame, titles: dict[str, str]) -> str:
     """How alike the maps of the refreshes are to the first one."""
-    names = {R_FIRST: "mean over the refreshes", R_FIRST_LEAST: "least"}
-    rows = [
-        (titles.get(line["row"], line["row"]), names[line["metric"]], figure(line, ".3f"), line["finding"] or EMPTY)
-        for line in part
-        if line["metric"] in names
-    ]
-    if not rows:
+    if part.empty:
         return "The map was not refreshed, or is no mFAM.\n"
-    return markdown_table(("", "r of M_k and M_0", "", "Finding"), rows)
+    names = [titles.get(row, row) for row in part["row"]]
+    figures = [figure(line, ".3f") for line in records(part)]
+    rows = zip(names, part["metric"].map(REFRESHES), figures, _said(part), strict=True)
+    return markdown.markdown_table(("", "r of M_k and M_0", "", "Finding"), list(rows))
 
 
-def title(row: str, titles: Mapping[str, str]) -> str:
-    """A map in words."""
-    return TITLES.get(row) or titles.get(row, row)
+def _names(rows: Iterable[str], titles: dict[str, str]) -> list[str]:
+    """Maps in words."""
+    return [TITLES.get(row) or titles.get(row, row) for row in rows]
+
+
+def _said(part: pd.DataFrame) -> list[str]:
+    return [finding or EMPTY for finding in part["finding"]]

@@ -3,16 +3,15 @@
 Methods 4, 5.7 and 11.1.
 """
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+import pandas as pd
 
 from selfrefine.core.names import BLACK_LEVEL, FAKE_SPLICE, FLAW, KINDS, READINGS, REAL_SPLICE
-from selfrefine.metrics.intervals import Estimate
-from selfrefine.report.markdown import EMPTY, figure, markdown_table, number
-from selfrefine.report.seed_statistics import Line, over_runs
+from selfrefine.report import markdown, paper_values
+from selfrefine.report.markdown import EMPTY, figure, number
+from selfrefine.report.results import Results
+from selfrefine.report.seed_statistics import FIGURE, Line, over_seeds, records
 
-COLUMNS = ("dataset", "model", "row", "metric", "paper", "value", "low", "high", "n_images", "n_seeds", "scale")
+COLUMNS = ["dataset", "model", "row", "metric", "paper", *FIGURE, "n_images", "n_seeds", "scale"]
 SCORES = {"accuracy": "Accuracy", "f1": "F1", "roc_auc": "ROC-AUC", "p_real_gap": "Gap of P(real)"}
 SHORTCUTS = {
     "roc_auc": "ROC-AUC of the highlighter",
@@ -51,87 +50,56 @@ READ_PLANTED = (
 )
 
 
-def lines(
-    metrics: Sequence[Line],
-    paper: Iterable[Line],
-    stands_for: Mapping[str, str],
-    scale: Mapping[tuple[str, str], str],
-) -> list[dict[str, Any]]:
-    """The lines of table6.csv: mean over seeds with its 95 % t interval; of one seed, its interval over images.
-
-    Args:
-        metrics: tidy metrics of evaluate_highlighter, all data sets, models and seeds.
-        paper: paper_values.csv.
-        stands_for: data set -> the paper's data set.
-        scale: (data set, model) -> words on the size of the experiment.
-    """
-    published = {
-        (line["row"], line["dataset"], line["metric"]): line["value"] for line in paper if line["table"] == "table6"
-    }
-    groups: dict[tuple[str, str, str, str], list[Line]] = {}
-    for line in metrics:
-        groups.setdefault((line["dataset"], line["model"], line["variant"], line["metric"]), []).append(line)
-    found = []
-    for (dataset, model, row, metric), seeds in groups.items():
-        place = (model, stands_for.get(dataset, ""), metric)
-        estimates = [Estimate(line["value"], line["low"], line["high"]) for line in seeds]
-        values = (
-            *(dataset, model, row, metric),
-            published.get(place, math.nan) if row == FLAW else math.nan,
-            *over_runs(estimates).values(),
-            *(seeds[0]["n_images"], len(seeds), scale[dataset, model]),
-        )
-        found.append(dict(zip(COLUMNS, values, strict=True)))
-    return found
+def lines(results: Results) -> pd.DataFrame:
+    """The lines of table6.csv: mean over seeds with its 95 % t interval; of one seed, its interval over images."""
+    table = over_seeds(results.of("highlighter"), ["dataset", "model", "variant", "metric"])
+    wanted = pd.DataFrame({"row": table["model"], "dataset": results.stands_for(table), "metric": table["metric"]})
+    paper = pd.Series(paper_values.published(results.paper, wanted, "table6"), table.index)
+    table = table.assign(paper=paper.where(table["variant"] == FLAW), scale=results.scale(table, images=False))
+    return table.rename(columns={"variant": "row"})[COLUMNS]
 
 
-def page(table: Sequence[Line], *, titles: Mapping[str, str]) -> str:
-    """table6.csv as Markdown.
-
-    Args:
-        table: from `lines`.
-        titles: of data sets, models and highlighters.
-    """
-    over = "over the images of its one seed" if all(line["n_seeds"] == 1 for line in table) else "over seeds"
+def page(table: pd.DataFrame, results: Results) -> str:
+    """table6.csv as Markdown."""
+    # One of the highlighters may have the name of a variant.
+    titles = results.titles | {name: row["title"] for name, row in results.rows["highlighters"].items()}
+    over = "over the images of its one seed" if (table["n_seeds"] == 1).all() else "over seeds"
     parts = [
         "# Table 6: the flaw highlighter\n",
         "On images that the highlighter was not trained on. The paper's figures are of other images and another "
         f"generator: no target. [Brackets]: 95 % interval {over}; a perfect score has none.\n",
     ]
-    for dataset, model in dict.fromkeys((line["dataset"], line["model"]) for line in table):
-        part = [line for line in table if (line["dataset"], line["model"]) == (dataset, model)]
-        flaw = {line["metric"]: line for line in part if line["row"] == FLAW}
-        parts += [f"## {titles[model]} on {titles[dataset]}\n\n{part[0]['scale']}.\n", _scores(part, titles)]
+    for heading, part in markdown.sections(table, titles):
+        flaw: dict[str, Line] = {line["metric"]: line for line in records(part[part["row"] == FLAW])}
+        parts += [heading, _scores(part, flaw, titles)]
         parts += ["### Shortcuts: what the highlighter behind the maps may go by\n", READ_SHORTCUTS, _shortcuts(flaw)]
         parts += ["### Planted flaws: does its map find them?\n", READ_PLANTED, _planted(flaw)]
     return "\n".join(parts)
 
 
-def _scores(part: Iterable[Line], titles: Mapping[str, str]) -> str:
+def _scores(part: pd.DataFrame, flaw: dict[str, Line], titles: dict[str, str]) -> str:
     """One row per highlighter, under the paper's."""
-    rows: dict[str, dict[str, Line]] = {}
-    for line in part:
-        if line["metric"] in SCORES:
-            rows.setdefault(line["row"], {})[line["metric"]] = line
-    texts = [
-        (titles.get(row, row), *(figure(by[metric], ".3f") for metric in SCORES), str(by["accuracy"]["n_images"]))
-        for row, by in rows.items()
-    ]
-    if any(math.isfinite(line["paper"]) for line in rows[FLAW].values()):
-        texts.insert(0, ("Paper", *(number(rows[FLAW][metric]["paper"], ".3f") for metric in SCORES), EMPTY))
-    return f"{READ_SCORES}\n{markdown_table(('', *SCORES.values(), 'Images'), texts)}"
+    metrics = {metric: (heading, 1.0, ".3f") for metric, heading in SCORES.items()}
+    scores = part[part["metric"].isin(SCORES)]
+    rows, columns = markdown.wide(scores, metrics)
+    images = scores[scores["metric"] == "accuracy"].set_index("row")["n_images"]
+    columns = {"": [titles.get(row, row) for row in rows], **columns, "Images": [str(images[row]) for row in rows]}
+    if scores.loc[scores["row"] == FLAW, "paper"].notna().any():
+        paper = ("Paper", *(number(flaw[metric]["paper"], ".3f") for metric in SCORES), EMPTY)
+        columns = {name: [first, *texts] for first, (name, texts) in zip(paper, columns.items(), strict=True)}
+    return f"{READ_SCORES}\n{markdown.columns_table(columns)}"
 
 
-def _shortcuts(flaw: Mapping[str, Line]) -> str:
+def _shortcuts(flaw: dict[str, Line]) -> str:
     rows = [
         (title, figure(flaw[metric], ".3f"), str(flaw[metric]["n_images"]))
         for metric, title in SHORTCUTS.items()
         if metric in flaw
     ]
-    return markdown_table(("", "Value", "Images"), rows)
+    return markdown.markdown_table(("", "Value", "Images"), rows)
 
 
-def _planted(flaw: Mapping[str, Line]) -> str:
+def _planted(flaw: dict[str, Line]) -> str:
     """One row per kind of patch, and what blind guessing reaches."""
     rows = [
         (
@@ -144,5 +112,5 @@ def _planted(flaw: Mapping[str, Line]) -> str:
     chance = [number(flaw[f"chance_{reading}"]["value"], ".3f") for reading in READINGS]
     rows.append(("Three cells at random", *chance, EMPTY))
     rows.append(("For comparison: whole generated images", EMPTY, EMPTY, figure(flaw["evidence_generated"], ".2f")))
-    told = f"{flaw[f'hit_cell_{FAKE_SPLICE}']['n_images']} images of each kind.\n"
-    return f"{told}\n{markdown_table(('Patch', 'Hits of three', 'Any hit', 'Maps with evidence'), rows)}"
+    count = f"{flaw[f'hit_cell_{FAKE_SPLICE}']['n_images']} images of each kind.\n"
+    return f"{count}\n{markdown.markdown_table(('Patch', 'Hits of three', 'Any hit', 'Maps with evidence'), rows)}"
