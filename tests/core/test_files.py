@@ -14,6 +14,7 @@ import torch
 from selfrefine.core import arrays as core_arrays
 from selfrefine.core import files
 from selfrefine.core.errors import InputError
+from selfrefine.core.names import PROVENANCE
 
 
 def names(folder):
@@ -346,3 +347,10 @@ def test_words_of_a_table_come_back_as_they_were(tmp_path):
     table = files.read_table(tmp_path / "t.csv", words=("caption",))
     assert table["caption"].tolist() == words
     assert table["number"].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_the_config_of_a_job_is_read_without_what_else_its_record_keeps(tmp_path):
+    config = {"names": {"seed": "0"}, "steps": 3}
+    files.write_json(tmp_path / "plain.json", config)
+    files.write_json(tmp_path / "record.json", config | {PROVENANCE: {"code": {}, "inputs": {"a": "0"}}})
+    assert files.read_config(tmp_path / "plain.json") == files.read_config(tmp_path / "record.json") == config

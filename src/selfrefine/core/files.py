@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfrefine.core.errors import InputError
+from selfrefine.core.names import PROVENANCE
 
 if TYPE_CHECKING:  # heavy: imported where they are used, so that a job pays only for what it needs
     import pandas as pd
@@ -164,6 +165,13 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """Reads JSON."""
     return json.loads(path.read_text())
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The config of a job from its config.json, without what that file also keeps of code and inputs."""
+    config: dict[str, Any] = read_json(path)
+    config.pop(PROVENANCE, None)
+    return config
 
 
 def write_text(path: Path, text: str) -> None:

@@ -129,7 +129,7 @@ def _refinement(correction: Correction, source: tuple[Path, ...], place: str) ->
         raise InputError(
             f"{place}: missing, but generate_samples.correction is {correction}; name a variant with a map"
         )
-    maps, config = arrays.read_array(source[0]), files.read_json(source[1])
+    maps, config = arrays.read_array(source[0]), files.read_config(source[1])
     forward, reverse, projection = (config[leaf] for leaf in ("forward", "reverse", "projection"))
     if not len(maps):
         raise InputError(f"{place}: names a variant without a map ({source[0]} is empty); name one with a map")

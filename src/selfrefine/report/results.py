@@ -149,12 +149,12 @@ def read(inputs: Mapping[str, Any], *, judgement: Judgement, **words: Any) -> Re
             f"params.yaml: make_tables.primary_network is {judgement.primary_network!r}; "
             f"measured: {', '.join(networks)}"
         )
-    configs, refreshes = map(files.read_json, inputs["refined"]), map(files.read_table, inputs["refreshes"])
+    configs, refreshes = map(files.read_config, inputs["refined"]), map(files.read_table, inputs["refreshes"])
     folders = [files.read_json(folder / "config.json") for folder in inputs["autoencoders"]]
     return Results(
         metrics=found,
         runs=runs(zip(configs, refreshes, strict=True)),
-        first_stages=first_stages(zip(map(files.read_json, inputs["first_stages"]), folders, strict=True)),
+        first_stages=first_stages(zip(map(files.read_config, inputs["first_stages"]), folders, strict=True)),
         paper=files.read_table(inputs["paper"]),
         judgement=judgement,
         **words,
