@@ -30,7 +30,7 @@ def test_every_image_is_made_from_the_prompt(folder, tmp_path, guidance):
         sampler="ddim",
         steps=4,
         dtype=torch.float32,
-        first_stage=autoencoder.of(pipeline),
+        codec=autoencoder.of(pipeline),
     )
     options = {"prompt": "a red bag", "guidance": guidance, "images": 2}
     found = picture("sample", pipeline=folder, out=tmp_path / "made.png", **options)

@@ -1,4 +1,4 @@
-"""The first stage: scaling, clamping, what it is built and loaded from, latents of many images."""
+"""The autoencoder: scaling, clamping, what it is built and loaded from, latents of many images."""
 
 import json
 
@@ -10,7 +10,7 @@ from diffusers import AutoencoderKL, VQModel
 from selfrefine.core import pixels
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import autoencoder as diffusion_autoencoder
-from selfrefine.diffusion.autoencoder import FirstStage
+from selfrefine.diffusion.autoencoder import LatentCodec
 from tests.support import tiny_latent
 from tests.support.tiny import SIZE, tiny_images
 from tests.support.tiny_latent import AUTOENCODER, autoencoder
@@ -30,7 +30,7 @@ def test_latents_are_those_of_diffusers_times_the_factor_of_the_config(kind):
         encoded = model.encode(images())
         own = encoded.latents if kind == "vq" else encoded.latent_dist.mean
         decoded = model.decode(own).sample.clamp(-1, 1)
-    stage = FirstStage(model)
+    stage = LatentCodec(model)
     latents = stage.encode(images())
     assert latents.shape == (6, 3, SIZE // 2, SIZE // 2)
     assert torch.equal(latents, 2.5 * own)
@@ -42,13 +42,13 @@ def test_decoded_images_lie_within_their_range_whatever_the_latents(kind):
     model = autoencoder(kind)
     with torch.no_grad():
         model.decoder.conv_out.weight *= 1000
-    decoded = FirstStage(model).decode(100 * torch.randn(8, 3, 4, 4, generator=torch.Generator().manual_seed(0)))
+    decoded = LatentCodec(model).decode(100 * torch.randn(8, 3, 4, 4, generator=torch.Generator().manual_seed(0)))
     assert (float(decoded.min()), float(decoded.max())) == (-1.0, 1.0)
 
 
 def test_a_codebook_decodes_latents_near_one_of_its_codes_like_it():
     model = autoencoder()
-    stage, codes = FirstStage(model), model.quantize.embedding.weight.detach()
+    stage, codes = LatentCodec(model), model.quantize.embedding.weight.detach()
     latents = codes[:1].T[None, :, :, None].expand(1, 3, 4, 4)
     assert torch.allclose(stage.decode(latents), stage.decode(latents + 1e-3), atol=1e-5)
     assert not torch.allclose(stage.decode(latents), stage.decode(codes[1:2].T[None, :, :, None].expand(1, 3, 4, 4)))
@@ -58,14 +58,14 @@ def test_a_codebook_decodes_latents_near_one_of_its_codes_like_it():
 def test_scaled_latents_have_unit_variance(kind):
     model = autoencoder(kind, scale=7.0)
     diffusion_autoencoder.scale_to_unit_variance(model, tiny_images(), CPU)
-    assert float(FirstStage(model).encode(images(32)).std()) == pytest.approx(1.0, rel=1e-4)
+    assert float(LatentCodec(model).encode(images(32)).std()) == pytest.approx(1.0, rel=1e-4)
 
 
 @pytest.mark.parametrize(("levels", "factor"), [(1, 1), (2, 2), (3, 4)])
 def test_a_level_halves_the_side(levels, factor):
     model = autoencoder(size=16, block_out_channels=[8] * levels)
     assert diffusion_autoencoder.factor(model) == factor
-    assert FirstStage(model).encode(torch.zeros(1, 3, 16, 16)).shape[-1] == 16 // factor
+    assert LatentCodec(model).encode(torch.zeros(1, 3, 16, 16)).shape[-1] == 16 // factor
 
 
 def test_weights_depend_on_the_seed_alone():
@@ -94,7 +94,7 @@ def test_a_saved_folder_loads_here_and_in_diffusers(tmp_path, kind, known):
         known.from_pretrained(tmp_path / "folder").eval(),
     ):
         assert loaded.config.scaling_factor == 3.0
-        assert torch.equal(FirstStage(loaded).encode(images()), FirstStage(model).encode(images()))
+        assert torch.equal(LatentCodec(loaded).encode(images()), LatentCodec(model).encode(images()))
 
 
 def test_a_folder_of_something_else_is_told(tmp_path):
@@ -106,7 +106,7 @@ def test_a_folder_of_something_else_is_told(tmp_path):
 
 
 def test_many_images_are_encoded_in_equal_chunks_and_go_on_after_the_last(tmp_path):
-    packed, stage = tiny_images(10), FirstStage(autoencoder())
+    packed, stage = tiny_images(10), LatentCodec(autoencoder())
     (tmp_path / "whole").mkdir()
     whole = diffusion_autoencoder.encode_images(stage, packed, tmp_path / "whole", CPU, label="test", chunk_size=4)
     assert (whole.shape, whole.dtype) == ((10, 3, 4, 4), np.float16)
@@ -120,13 +120,13 @@ def test_many_images_are_encoded_in_equal_chunks_and_go_on_after_the_last(tmp_pa
 
 
 def test_latents_beyond_the_type_of_their_file_are_told(tmp_path):
-    stage = FirstStage(autoencoder(scale=1e9))
+    stage = LatentCodec(autoencoder(scale=1e9))
     with pytest.raises(InputError, match=r"beyond float16.*train_autoencoder.unit_variance"):
         diffusion_autoencoder.encode_images(stage, tiny_images(4), tmp_path, CPU, label="test", chunk_size=4)
 
 
 def test_a_network_is_trained_on_what_its_family_needs(tmp_path):
-    stage, packed, path = FirstStage(autoencoder()), tiny_images(), tmp_path / "latents.npy"
+    stage, packed, path = LatentCodec(autoencoder()), tiny_images(), tmp_path / "latents.npy"
     np.save(path, tiny_latent.latents())
     assert diffusion_autoencoder.training_set(None, packed, ()) is packed
     assert np.array_equal(diffusion_autoencoder.training_set(stage, packed, (path,)), tiny_latent.latents())

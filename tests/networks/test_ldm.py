@@ -11,7 +11,7 @@ from selfrefine import networks
 from selfrefine.core import pixels, random_streams
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import forward_process, noise_schedule, samplers, sampling
-from selfrefine.diffusion.autoencoder import FirstStage, of
+from selfrefine.diffusion.autoencoder import LatentCodec, of
 from selfrefine.guidance.map_refresh import Guide, MapRecipe
 from selfrefine.guidance.refinement import Refinement
 from selfrefine.library import checks
@@ -102,7 +102,7 @@ def test_a_sample_is_the_decoded_end_of_the_chain():
         return [random_streams.stream(0, "evaluation", row) for row in range(3)]
 
     common = {"sampler": "ddim", "steps": 3, "dtype": torch.float32}
-    images = sampling.sample_chunk(made.unet, levels, streams(), **common, first_stage=stage)
+    images = sampling.sample_chunk(made.unet, levels, streams(), **common, codec=stage)
     latents = sampling.sample_chunk(made.unet, levels, streams(), **common)
     assert images.shape == (3, 3, SIZE, SIZE)
     assert latents.shape == (3, 3, LATENT_SIZE, LATENT_SIZE)
@@ -181,7 +181,7 @@ def guide():
         seed=0,
         dtype=torch.float32,
         horizontal_flip=False,
-        first_stage=stage,
+        codec=stage,
     )
     return made, maker
 
@@ -210,7 +210,7 @@ def test_the_images_behind_a_map_are_those_of_the_latents(guide):
     streams = [random_streams.stream(0, "map_noise", row) for row in range(4)]
     levels = noise_schedule.of(made)
     latents = sampling.sample_chunk(made.unet, levels, streams, sampler="ddim", steps=3, dtype=torch.float32)
-    assert torch.equal(images, FirstStage(made.vqvae).decode(latents))
+    assert torch.equal(images, LatentCodec(made.vqvae).decode(latents))
 
 
 def test_the_library_tells_that_it_refines_no_latent_pipeline():

@@ -159,7 +159,7 @@ def sample(made, folder, captions, scale=1.0, n=5):
         sampler="ddim",
         steps=3,
         dtype=torch.float32,
-        first_stage=diffusion_autoencoder.of(made),
+        codec=diffusion_autoencoder.of(made),
         captions=captions,
         guidance_scale=scale,
     )
@@ -243,7 +243,7 @@ def guide(made):
         seed=0,
         dtype=torch.float32,
         horizontal_flip=False,
-        first_stage=diffusion_autoencoder.of(made),
+        codec=diffusion_autoencoder.of(made),
         captions=tiny_prompt.captions(),
     )
 
@@ -260,7 +260,7 @@ def test_the_images_behind_a_map_are_of_captions_of_training_images(made, guide)
         streams = [random_streams.stream(0, "map_noise", 4 * refresh + row) for row in range(4)]
         stage, levels = diffusion_autoencoder.of(made), noise_schedule.of(made)
         expected = sampling.sample_chunk(
-            network, levels, streams, sampler="ddim", steps=3, dtype=torch.float32, first_stage=stage
+            network, levels, streams, sampler="ddim", steps=3, dtype=torch.float32, codec=stage
         )
         assert torch.equal(images, expected)
     assert drawn(0) != drawn(1)

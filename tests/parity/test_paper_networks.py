@@ -112,7 +112,7 @@ def selected(dataset, model):
 
 
 def autoencoder(dataset="celeba_hq_256", model="ldm"):
-    """The first stage of a latent model of the experiment."""
+    """The autoencoder of a latent model of the experiment."""
     run = references.Run(VALUES, {"dataset": dataset, "model": model})
     kind, network = (run.value("train_autoencoder", leaf) for leaf in ("kind", "network"))
     return diffusion_autoencoder.build(kind, network, run.value("prepare_data", "size"), seed=0)
@@ -190,7 +190,7 @@ def test_the_first_stage_on_a_fake_gpu():
         model = autoencoder()
     with FakeTensorMode(allow_non_fake_inputs=True), torch.device("cuda"):
         model, images = model.to_empty(device="cuda"), torch.rand(values["batch_size"], 3, 256, 256)
-        stage = diffusion_autoencoder.FirstStage(model)
+        stage = diffusion_autoencoder.LatentCodec(model)
         latents = stage.encode(images)
         assert (tuple(latents.shape[1:]), latents.device.type) == ((3, 64, 64), "cuda")
         decoded = stage.decode(latents)

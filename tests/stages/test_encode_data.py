@@ -7,7 +7,7 @@ import torch
 from selfrefine.core import arrays, pixels
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import autoencoder
-from selfrefine.diffusion.autoencoder import FirstStage
+from selfrefine.diffusion.autoencoder import LatentCodec
 from selfrefine.stages import encode_data
 from tests.support import tiny, tiny_latent
 from tests.support.tiny import bytes_below
@@ -29,7 +29,7 @@ def job(made, out, **changes):
 
 def test_latents_are_those_of_the_images_in_their_order(made):
     latents = arrays.read_array(made / "latents.npy")
-    stage = FirstStage(tiny_latent.autoencoder(scale=2.0))
+    stage = LatentCodec(tiny_latent.autoencoder(scale=2.0))
     expected = stage.encode(pixels.to_float(arrays.read_images(made / "images.npy")))
     assert (latents.shape, latents.dtype) == ((13, 3, 4, 4), np.float16)
     assert isinstance(latents, np.memmap)

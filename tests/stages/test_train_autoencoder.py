@@ -9,7 +9,7 @@ from diffusers import VQModel
 from selfrefine.core import arrays, files, pixels
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import autoencoder
-from selfrefine.diffusion.autoencoder import FirstStage
+from selfrefine.diffusion.autoencoder import LatentCodec
 from selfrefine.stages import train_autoencoder
 from tests.support import tiny, tiny_latent
 from tests.support.tiny import bytes_below
@@ -35,7 +35,7 @@ def test_stock_diffusers_loads_the_folder(trained):
 
 
 def test_latents_of_the_images_that_it_was_scaled_by_have_unit_variance(images, trained):
-    stage = FirstStage(autoencoder.load(files.check_folder(trained / "autoencoder"), CPU))
+    stage = LatentCodec(autoencoder.load(files.check_folder(trained / "autoencoder"), CPU))
     first = pixels.to_float(arrays.read_images(images)[: tiny_latent.TEST_IMAGES])
     assert float(stage.encode(first).std()) == pytest.approx(1.0, rel=1e-4)
     assert stage.scale != 1.0
@@ -43,7 +43,7 @@ def test_latents_of_the_images_that_it_was_scaled_by_have_unit_variance(images, 
 
 def test_scaling_can_be_left_out(images, trained, tmp_path):
     train_autoencoder.run(tiny_latent.autoencoder_job(images, tmp_path, unit_variance=False))
-    assert FirstStage(autoencoder.load(tmp_path / "autoencoder", CPU)).scale == 1.0
+    assert LatentCodec(autoencoder.load(tmp_path / "autoencoder", CPU)).scale == 1.0
     weights = "autoencoder/diffusion_pytorch_model.safetensors"
     assert bytes_below(tmp_path)[weights] == bytes_below(trained)[weights]
 

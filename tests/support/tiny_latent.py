@@ -46,7 +46,7 @@ def pipeline(kind: diffusion_autoencoder.Kind = "vq", *, scale: float = 1.0, **n
 
 def latents(n: int = 32) -> np.ndarray:
     """Latents of the first tiny images, (n, 3, 4, 4) float16, as encode_data makes them."""
-    stage = diffusion_autoencoder.FirstStage(autoencoder())
+    stage = diffusion_autoencoder.LatentCodec(autoencoder())
     images = torch.from_numpy(tiny_images(n)).permute(0, 3, 1, 2) / 127.5 - 1.0
     return stage.encode(images).numpy().astype(np.float16)
 

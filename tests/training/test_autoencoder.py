@@ -1,4 +1,4 @@
-"""Training of the first stage: it learns, knows no generator but its own, goes on bit-equal; how well it reproduces."""
+"""Training of the autoencoder: it learns, knows no generator but its own, goes on bit-equal; how well it reproduces."""
 
 import dataclasses
 import math
@@ -10,9 +10,9 @@ import torch
 from selfrefine.core import pixels
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import autoencoder as diffusion_autoencoder
-from selfrefine.diffusion.autoencoder import FirstStage
+from selfrefine.diffusion.autoencoder import LatentCodec
 from selfrefine.metrics import reconstruction
-from selfrefine.training.autoencoder import FirstStageTrainer, Settings
+from selfrefine.training.autoencoder import AutoencoderTrainer, Settings
 from tests.support.tiny import SIZE, tiny_images
 from tests.support.tiny_latent import AUTOENCODER, autoencoder
 
@@ -31,7 +31,7 @@ KINDS = ["vq", "kl"]
 
 def trainer(kind="vq", **changes):
     model = diffusion_autoencoder.build(kind, AUTOENCODER, SIZE, 0)
-    return FirstStageTrainer(
+    return AutoencoderTrainer(
         model, tiny_images(), dataclasses.replace(SETTINGS, **changes), seed=0, dtype=torch.float32
     )
 
@@ -114,7 +114,7 @@ def test_codes_start_as_latents_of_training_images(tmp_path):
     made = trainer()
     made._initialise_codes()
     codes = made.autoencoder.quantize.embedding.weight.detach()
-    latents = FirstStage(made.autoencoder).encode(pixels.to_float(tiny_images())).permute(0, 2, 3, 1).flatten(0, 2)
+    latents = LatentCodec(made.autoencoder).encode(pixels.to_float(tiny_images())).permute(0, 2, 3, 1).flatten(0, 2)
     assert float(torch.cdist(codes, latents).amin(dim=1).max()) < 1e-3
     assert len(codes.unique(dim=0)) == len(codes)
 
@@ -127,7 +127,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_advice(tmp_path):
 def test_the_round_trip_is_that_of_each_held_out_image():
     model, images = autoencoder(size=16, block_out_channels=[8]), tiny_images(6, 16)
     found = reconstruction.round_trip(model, images, torch.device("cpu"), batch_size=4)
-    stage = FirstStage(model)
+    stage = LatentCodec(model)
     decoded = pixels.to_uint8(stage.decode(stage.encode(pixels.to_float(images)))).astype(float)
     squares = ((decoded - images) ** 2).mean(axis=(1, 2, 3))
     assert found["psnr"].value == pytest.approx(np.mean(10 * np.log10(255**2 / squares)), rel=1e-5)

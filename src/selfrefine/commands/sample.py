@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
             sampler="ddim",
             steps=arguments.steps,
             dtype=dtype,
-            first_stage=autoencoder.of(pipeline),
+            codec=autoencoder.of(pipeline),
         )
     pipeline_folder.write_png(arguments.out, sheet(pixels.to_uint8(images)))
 

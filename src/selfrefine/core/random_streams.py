@@ -13,8 +13,8 @@ from torch import Tensor
 
 Purpose = Literal[
     "weights",  # initial weights of the diffusion network
-    "autoencoder_weights",  # initial weights and codes of the first stage
-    "autoencoder",  # batch of a training step of the first stage, noise of its latents
+    "autoencoder_weights",  # initial weights and codes of the autoencoder
+    "autoencoder",  # batch of a training step of the autoencoder, noise of its latents
     "batch",  # which images are in the batch of a step, and which are flipped
     "timestep",  # t of a training step
     "noise",  # eps of a training step

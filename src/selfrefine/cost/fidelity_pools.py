@@ -51,7 +51,7 @@ def study(run: Run, sizes: Mapping[int, Size], scratch: Path, device: torch.devi
         noise, dither = (random_streams.stream_seed(seed, "fidelity", 2 * number + which) for which in (0, 1))
         label = f"fidelity {run.names['dataset']} {run.names['model']} seed{seed} {size}"
         how: dict[str, Any] = {"sampler": "ddim", "steps": size.steps, "n_images": size.images, "chunk_size": CHUNK}
-        how |= {"first_stage": autoencoder.of(pipeline), "captions": prompts.read(pipeline.unet, run.captions)}
+        how |= {"codec": autoencoder.of(pipeline), "captions": prompts.read(pipeline.unet, run.captions)}
         how |= {"label": label, "seed": noise, "purpose": "fidelity", "dtype": dtype}
         images = sampling.sample_images(pipeline.unet, schedule, scratch / f"pool{number}", **how)
         for name, highlighter in models.items():

@@ -99,7 +99,7 @@ class Run:
         return Network(_name(base["family"], self.size, leaves, inputs), build, inputs)
 
     def autoencoder(self, part: Literal["", "encoder", "decoder"] = "") -> Network:
-        """The first stage of a latent family, or one half of it; one from a folder is taken for that of the params."""
+        """The autoencoder of a latent family, or one half of it; one from a folder is taken for that of the params."""
         values = self.of("train_autoencoder")
         name = _name(f"autoencoder {part}".strip(), self.size, values["kind"], values["network"])
         inputs = self.shape() if part == "decoder" else (values["network"]["channels"], self.size, self.size)

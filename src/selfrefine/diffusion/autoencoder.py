@@ -1,4 +1,4 @@
-"""The first stage of a latent family: an autoencoder between images in [-1, 1] and latents of unit variance.
+"""The autoencoder of a latent family, between images in [-1, 1] and latents of unit variance.
 
 Latent diffusion (Rombach et al. 2022) trains and samples its network on latents; all that looks at images, the
 highlighter above all, sees decoded ones. Method 5.1, LDM.
@@ -21,7 +21,7 @@ Kind = Literal["vq", "kl"]
 CLASSES: dict[Kind, Any] = {"vq": VQModel, "kl": AutoencoderKL}
 
 
-class FirstStage:
+class LatentCodec:
     """An autoencoder as the diffusion network sees it: latents are scaled by the `scaling_factor` of its config.
 
     Args:
@@ -50,10 +50,10 @@ class FirstStage:
         return images.clamp(-1.0, 1.0)
 
 
-def of(pipeline: Any) -> FirstStage | None:
-    """The first stage of a diffusers pipeline, which calls it `vqvae` or `vae`; None of one that works on pixels."""
+def of(pipeline: Any) -> LatentCodec | None:
+    """The autoencoder of a diffusers pipeline, which calls it `vqvae` or `vae`; None of one that works on pixels."""
     autoencoder = getattr(pipeline, "vqvae", None) or getattr(pipeline, "vae", None)
-    return None if autoencoder is None else FirstStage(autoencoder)
+    return None if autoencoder is None else LatentCodec(autoencoder)
 
 
 def factor(autoencoder: Any) -> int:
@@ -131,13 +131,13 @@ def scale_to_unit_variance(autoencoder: Any, images: np.ndarray, device: torch.d
     LDM's convention, which takes one batch; the mean stays where it is. (N, H, W, 3) uint8.
     """
     autoencoder.register_to_config(scaling_factor=1.0)
-    stage = FirstStage(autoencoder)
+    stage = LatentCodec(autoencoder)
     latents = stage.encode(pixels.to_float(images, stage.channels).to(device))
     autoencoder.register_to_config(scaling_factor=1.0 / float(latents.double().std()))
 
 
 def encode_images(
-    stage: FirstStage, images: np.ndarray, scratch: Path, device: torch.device, *, label: str, chunk_size: int
+    stage: LatentCodec, images: np.ndarray, scratch: Path, device: torch.device, *, label: str, chunk_size: int
 ) -> np.ndarray:
     """Latents of all images, (N, c, h, w) float16, whose steps are far below those of any codebook.
 
@@ -170,7 +170,7 @@ def encode_images(
     return chunks.joined(paths, len(images))
 
 
-def training_set(stage: FirstStage | None, images: np.ndarray, latents: tuple[Path, ...]) -> np.ndarray:
+def training_set(stage: LatentCodec | None, images: np.ndarray, latents: tuple[Path, ...]) -> np.ndarray:
     """What a network is trained on: the latents of a latent family, else the images.
 
     Args:
@@ -179,7 +179,7 @@ def training_set(stage: FirstStage | None, images: np.ndarray, latents: tuple[Pa
         latents: the file that encode_data made of them; none for a family that works on pixels.
 
     Raises:
-        InputError: latents without a first stage or the other way round, or of other images.
+        InputError: latents without an autoencoder or the other way round, or of other images.
     """
     if (stage is None) == bool(latents):
         given, needed = ("latents", "none") if latents else ("none", "latents")

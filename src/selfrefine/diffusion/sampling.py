@@ -9,7 +9,7 @@ from torch import Tensor
 
 from selfrefine.core import chunks, devices, pixels, random_streams
 from selfrefine.diffusion import prompts
-from selfrefine.diffusion.autoencoder import FirstStage
+from selfrefine.diffusion.autoencoder import LatentCodec
 from selfrefine.diffusion.noise_schedule import Schedule
 from selfrefine.diffusion.prompts import Captions
 from selfrefine.diffusion.samplers import SAMPLERS, Sampler
@@ -25,7 +25,7 @@ def sample_chunk(
     sampler: Sampler,
     steps: int,
     dtype: torch.dtype,
-    first_stage: FirstStage | None = None,
+    codec: LatentCodec | None = None,
 ) -> Tensor:
     """One image per stream, (N, C, H, W) float32 in [-1, 1] on the network's device, without any guidance map.
 
@@ -36,7 +36,7 @@ def sample_chunk(
         sampler: which sampler.
         steps: network evaluations.
         dtype: what the network computes in.
-        first_stage: of its pipeline; decodes, in float32, what a latent one makes.
+        codec: of its pipeline; decodes, in float32, what a latent one makes.
     """
     device, shape = network.device, network.config
     noisy = random_streams.image_noise(list(streams), (shape.in_channels, shape.sample_size, shape.sample_size)).to(
@@ -44,7 +44,7 @@ def sample_chunk(
     )
     with devices.autocast(device, dtype):
         made = SAMPLERS[sampler](network, schedule, noisy, steps, streams)
-    return made if first_stage is None else first_stage.decode(made)
+    return made if codec is None else codec.decode(made)
 
 
 def sample_images(
@@ -60,7 +60,7 @@ def sample_images(
     sampler: Sampler,
     steps: int,
     dtype: torch.dtype,
-    first_stage: FirstStage | None = None,
+    codec: LatentCodec | None = None,
     captions: Captions | None = None,
     guidance_scale: float = 1.0,
 ) -> np.ndarray:
@@ -79,7 +79,7 @@ def sample_images(
             sampler=sampler,
             steps=steps,
             dtype=dtype,
-            first_stage=first_stage,
+            codec=codec,
         )
         return pixels.to_uint8(images)
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from selfrefine.core import devices, pixels, random_streams
 from selfrefine.diffusion import prompts, sampling
-from selfrefine.diffusion.autoencoder import FirstStage
+from selfrefine.diffusion.autoencoder import LatentCodec
 from selfrefine.diffusion.noise_schedule import Schedule
 from selfrefine.diffusion.prompts import Captions
 from selfrefine.guidance import control_maps
@@ -55,7 +55,7 @@ class Guide:
         dtype: what the networks compute in.
         horizontal_flip: whether the network trains on mirrored images, too.
         other: the highlighter of the map label_shuffled.
-        first_stage: of a latent pipeline; the highlighters see decoded images, and maps have their resolution.
+        codec: of a latent pipeline; the highlighters see decoded images, and maps have their resolution.
         captions: of the training images, for a network that is conditioned on them.
     """
 
@@ -70,12 +70,12 @@ class Guide:
         dtype: torch.dtype,
         horizontal_flip: bool,
         other: Highlighter | None = None,
-        first_stage: FirstStage | None = None,
+        codec: LatentCodec | None = None,
         captions: Captions | None = None,
     ) -> None:
         self.recipe, self.schedule, self.highlighter, self.reals = recipe, schedule, highlighter, reals
         self.seed, self.dtype, self.horizontal_flip, self.other = seed, dtype, horizontal_flip, other
-        self.size, self.first_stage, self.captions = reals.shape[1], first_stage, captions
+        self.size, self.codec, self.captions = reals.shape[1], codec, captions
 
     def __call__(self, network: nn.Module, mfams: list[Tensor]) -> Maps:
         """The maps of refresh number len(mfams), from 0."""
@@ -105,7 +105,7 @@ class Guide:
                 sampler="ddim",
                 steps=self.recipe.map_steps,
                 dtype=self.dtype,
-                first_stage=self.first_stage,
+                codec=self.codec,
             )
             for start in range(0, n, CHUNK)
         ]

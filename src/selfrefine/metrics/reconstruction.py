@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from selfrefine.core import pixels
-from selfrefine.diffusion.autoencoder import FirstStage
+from selfrefine.diffusion.autoencoder import LatentCodec
 from selfrefine.metrics import similarity
 from selfrefine.metrics.intervals import Estimate, mean_interval
 
@@ -20,7 +20,7 @@ def round_trip(autoencoder: Any, images: np.ndarray, device: torch.device, batch
         device: to compute on.
         batch_size: images together.
     """
-    stage, found, codes = FirstStage(autoencoder), list[np.ndarray](), set[int]()
+    stage, found, codes = LatentCodec(autoencoder), list[np.ndarray](), set[int]()
     for start in range(0, len(images), batch_size):
         given = np.asarray(images[start : start + batch_size])
         latents = stage.encode(pixels.to_float(given, stage.channels).to(device))

@@ -1,4 +1,4 @@
-"""Relations between the values of a model family: its network, schedule, first stage and prompts."""
+"""Relations between the values of a model family: its network, schedule, autoencoder and prompts."""
 
 from collections.abc import Iterator
 

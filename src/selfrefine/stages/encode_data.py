@@ -6,7 +6,7 @@ from pathlib import Path
 from selfrefine.core import arrays, devices, files
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder as diffusion_autoencoder
-from selfrefine.diffusion.autoencoder import FirstStage
+from selfrefine.diffusion.autoencoder import LatentCodec
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Encodes all images; in float32, since it happens once."""
     config, images = job.config, arrays.read_images(job.inputs.images)
     with job.scratch() as scratch, devices.device(config.device) as device:
-        stage = FirstStage(diffusion_autoencoder.load(files.check_folder(job.inputs.autoencoder), device))
+        stage = LatentCodec(diffusion_autoencoder.load(files.check_folder(job.inputs.autoencoder), device))
         latents = diffusion_autoencoder.encode_images(
             stage, images, scratch, device, label=job.label, chunk_size=config.chunk_size
         )

@@ -53,7 +53,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             sampler="ddim",
             steps=config.map_steps,
             dtype=devices.precision(config.precision, device),
-            first_stage=autoencoder.of(pipeline),
+            codec=autoencoder.of(pipeline),
             captions=prompts.read(pipeline.unet, job.inputs.captions),
         )
         arrays.write_array(job.outputs.images, images)

@@ -62,7 +62,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
                 sampler=config.sampler,
                 steps=config.steps,
                 dtype=devices.precision(config.precision, device),
-                first_stage=autoencoder.of(pipeline),
+                codec=autoencoder.of(pipeline),
                 captions=prompts.read(pipeline.unet, job.inputs.captions),
                 guidance_scale=config.guidance_scale,
             )

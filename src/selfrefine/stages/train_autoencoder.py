@@ -12,7 +12,7 @@ from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder as diffusion_autoencoder
 from selfrefine.metrics import reconstruction
-from selfrefine.training.autoencoder import FirstStageTrainer, Settings
+from selfrefine.training.autoencoder import AutoencoderTrainer, Settings
 
 CURVE = ("step", "loss", "latent_term", "learning_rate")
 
@@ -75,12 +75,12 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         diffusion_autoencoder.save(autoencoder, job.outputs.autoencoder)
 
 
-def trained(config: Config, images: Any, scratch: Path, device: torch.device, label: str) -> FirstStageTrainer:
+def trained(config: Config, images: Any, scratch: Path, device: torch.device, label: str) -> AutoencoderTrainer:
     """The trainer after its last step."""
     seed = int(config.names["seed"])
     autoencoder = diffusion_autoencoder.build(config.kind, config.network, images.shape[1], seed).to(device)
     dtype = devices.precision(config.precision, device)
-    trainer = FirstStageTrainer(autoencoder, images, config, seed=seed, dtype=dtype)
+    trainer = AutoencoderTrainer(autoencoder, images, config, seed=seed, dtype=dtype)
     trainer.run(scratch, label)
     return trainer
 

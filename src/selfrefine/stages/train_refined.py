@@ -125,7 +125,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             dtype=dtype,
             horizontal_flip=settings.horizontal_flip,
             other=model.load(job.inputs.highlighter, device) if config.map == "label_shuffled" else None,
-            first_stage=stage,
+            codec=stage,
             captions=captions,
         )
         phase = loop.run_phase(

@@ -1,4 +1,4 @@
-"""Training of the first stage: L1 and the terms of its latents, AdamW, checkpoints, resume; how well it reproduces."""
+"""Training of the autoencoder: L1 and the terms of its latents, AdamW, checkpoints, resume; how well it reproduces."""
 
 import dataclasses
 import math
@@ -48,7 +48,7 @@ class Settings:
         return self.learning_rate * warm * 0.5 * (1.0 + math.cos(math.pi * step / self.steps))
 
 
-class FirstStageTrainer:
+class AutoencoderTrainer:
     """An autoencoder in training: its weights, AdamW's moments, the log.
 
     Args:
