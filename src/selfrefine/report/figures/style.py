@@ -1,4 +1,4 @@
-"""What all figures share: their look, the colours of the variants, rows of images, captions, legends of seeds.
+"""What all figures share: their look, the colours of the variants, rows of images, headings, captions, colour bars.
 
 Under each figure stands what it shows, at which scale and with which seed.
 """
