@@ -22,8 +22,8 @@ OUTPUTS += ["sweep.csv", "sweep.md", "sweep.png", "strength.csv", "strength.png"
 NAMES = {"dataset": "shapes", "model": "tiny", "seed": "0"}
 
 
-def first_stages(folder, latent):
-    """Config, folder and round trip of one first stage; none without a latent family."""
+def autoencoders(folder, latent):
+    """Config, folder and round trip of one autoencoder; none without a latent family."""
     if not latent:
         return (), (), ()
     names, model = NAMES, {"_class_name": "VQModel", "block_out_channels": [8, 16], "latent_channels": 3}
@@ -74,7 +74,7 @@ def job(tmp_path):
         }
         inputs = Inputs(
             *(paths[name] for name in (*metrics, "config", "refreshes")),
-            *first_stages(tmp_path, latent),
+            *autoencoders(tmp_path, latent),
             tmp_path / "paper_values.csv",
         )
         outputs = Outputs(*(tmp_path / name for name in OUTPUTS))

@@ -10,7 +10,7 @@ rule make_tables:
         prompts=runs("evaluate_prompts", output="metrics"),
         refined=runs("train_refined", output="config"),
         refreshes=runs("train_refined", output="refreshes"),
-        first_stages=runs("train_autoencoder", output="config"),
+        autoencoder_configs=runs("train_autoencoder", output="config"),
         autoencoders=runs("train_autoencoder", output="autoencoder"),
         round_trips=runs("train_autoencoder", output="metrics"),
         paper="workflow/resources/paper_values.csv",
@@ -135,7 +135,7 @@ rule make_tables:
             --maps {input.maps} --correlations {input.correlations} --readouts {input.readouts} \
             --inpainting {input.inpainting} --prompts {input.prompts} \
             --refined {input.refined} --refreshes {input.refreshes} \
-            --first_stages {input.first_stages} --autoencoders {input.autoencoders} \
+            --autoencoder_configs {input.autoencoder_configs} --autoencoders {input.autoencoders} \
             --round_trips {input.round_trips} --paper {input.paper} \
             --table1_csv {output.table1_csv} --table1_md {output.table1_md} \
             --autoencoder_csv {output.autoencoder_csv} \

@@ -1,4 +1,4 @@
-# First stage of a latent family: trained on the data set, or taken from a folder.
+# Autoencoder of a latent family: trained on the data set, or taken from a folder.
 rule train_autoencoder:
     input:
         images="data/prepare_data/{experiment}/{dataset}/train/images.npy",

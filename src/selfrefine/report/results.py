@@ -31,8 +31,8 @@ RUN = [  # of the frame of refinements
     *(f"map_{column}" for column in STATISTICS),
     *("slope_predicted", "r_first", "r_first_least"),
 ]
-FIRST_STAGES = {"VQModel": "VQ", "AutoencoderKL": "KL"}
-FIRST_STAGE = ["dataset", "model", "kind", "f", "latent_channels", "codes", "origin"]
+KINDS = {"VQModel": "VQ", "AutoencoderKL": "KL"}
+AUTOENCODER = ["dataset", "model", "kind", "f", "latent_channels", "codes", "origin"]
 TRAINED, GIVEN = "trained here", "given"
 
 
@@ -43,7 +43,7 @@ class Results:
     Args:
         metrics: columns METRICS, all stages, data sets, models and seeds.
         runs: of every refinement, from `runs`.
-        first_stages: of every autoencoder that was trained or given, from `first_stages`.
+        autoencoders: of every autoencoder that was trained or given, from `autoencoders`.
         paper: paper_values.csv.
         judgement: how differences are judged.
         rows: words about the selected rows (`config.job` of make_tables).
@@ -54,7 +54,7 @@ class Results:
 
     metrics: pd.DataFrame
     runs: pd.DataFrame
-    first_stages: pd.DataFrame
+    autoencoders: pd.DataFrame
     paper: pd.DataFrame
     judgement: Judgement
     rows: Rows
@@ -154,7 +154,7 @@ def read(inputs: Mapping[str, Any], *, judgement: Judgement, **words: Any) -> Re
     return Results(
         metrics=found,
         runs=runs(zip(configs, refreshes, strict=True)),
-        first_stages=first_stages(zip(map(files.read_config, inputs["first_stages"]), folders, strict=True)),
+        autoencoders=autoencoders(zip(map(files.read_config, inputs["autoencoder_configs"]), folders, strict=True)),
         paper=files.read_table(inputs["paper"]),
         judgement=judgement,
         **words,
@@ -218,14 +218,14 @@ def predicted_slope(config: Mapping[str, Any], refreshes: pd.DataFrame) -> float
     return float(-config["forward_weight"] * _mean(slopes))
 
 
-def first_stages(read: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> pd.DataFrame:
+def autoencoders(read: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> pd.DataFrame:
     """A frame with a line for each autoencoder, of its job's config.json and that of the diffusers folder."""
-    return pd.DataFrame([_first_stage(config, model) for config, model in read], columns=FIRST_STAGE)
+    return pd.DataFrame([_autoencoder(config, model) for config, model in read], columns=AUTOENCODER)
 
 
-def _first_stage(config: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
+def _autoencoder(config: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
     """What it is; the folder's own config tells, since one that is given need not be that of the params."""
-    kind = FIRST_STAGES[model["_class_name"]]
+    kind = KINDS[model["_class_name"]]
     return {
         **{name: config["names"][name] for name in ("dataset", "model")},
         "kind": kind,

@@ -47,7 +47,7 @@ class Inputs:
     prompts: tuple[Path, ...]
     refined: tuple[Path, ...]
     refreshes: tuple[Path, ...]
-    first_stages: tuple[Path, ...]
+    autoencoder_configs: tuple[Path, ...]
     autoencoders: tuple[Path, ...]
     round_trips: tuple[Path, ...]
     paper: Path

@@ -1,4 +1,4 @@
-"""First stage of a latent family: trained on the data set, or taken from a folder; how well it reproduces images."""
+"""The autoencoder of a latent family: trained on the data set, or from a folder; how well it reproduces images."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -26,7 +26,7 @@ def run(kind="VQModel", folder="", **names):
 
 
 def lines(metrics, runs):
-    return autoencoders.lines(tiny_results(generation(FD), round_trips=metrics, first_stages=runs))
+    return autoencoders.lines(tiny_results(generation(FD), round_trips=metrics, autoencoders=runs))
 
 
 def test_one_seed_has_its_interval_over_images_and_two_have_theirs_over_seeds():

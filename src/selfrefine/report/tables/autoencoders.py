@@ -32,7 +32,7 @@ def lines(results: Results) -> pd.DataFrame:
     `low`, `high`: 95 % over seeds; of one seed, over images. The share of codes has none of one seed, KL has no codes.
     """
     table = over_seeds(results.of("round_trips"), [*PLACE, "metric"])
-    return table.merge(results.first_stages.drop_duplicates(PLACE), on=PLACE, how="left")[COLUMNS]
+    return table.merge(results.autoencoders.drop_duplicates(PLACE), on=PLACE, how="left")[COLUMNS]
 
 
 def section(table: pd.DataFrame, titles: dict[str, str]) -> str:
