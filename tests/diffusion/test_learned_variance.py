@@ -84,7 +84,7 @@ def test_terms_equal_an_independent_computation_also_for_amplified_noise(t):
     eps, v = normal(3, 2, 4, 4), 0.7 * normal(3, 2, 4, 4, seed=2)
     amplified = forward_process.amplify(eps, torch.rand((4, 4), generator=torch.Generator().manual_seed(3)), 0.5)
     times = torch.full((3,), t)
-    noisy = forward_process.diffuse(images, amplified, SCHEDULE.levels(times))
+    noisy = forward_process.diffuse(images, amplified, SCHEDULE.alphas_cumprod_at(times))
     predicted = eps + 0.1 * normal(3, 2, 4, 4, seed=4)
     found = Bound(SCHEDULE).terms(predicted, v, images, noisy, times)
     expected = [expected_term(t, *parts) for parts in zip(predicted, v, images, noisy, strict=True)]

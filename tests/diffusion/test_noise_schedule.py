@@ -37,18 +37,18 @@ def test_continuous_times_are_uniform_between_0_and_999():
 
 def test_levels_are_those_of_the_table():
     times = torch.tensor([9, 0, 3, 3])
-    assert torch.equal(Schedule(LEVELS).levels(times), LEVELS[times])
+    assert torch.equal(Schedule(LEVELS).alphas_cumprod_at(times), LEVELS[times])
 
 
 @pytest.mark.parametrize("t", [0.0, 0.001, 0.2, 0.7, 1.0])
 def test_continuous_levels_are_the_integral_of_beta(t):
     """abar(t) = exp(-integral of beta from 0 to t), beta = 0.1 + (20 - 0.1) t (Song et al. 2021, appendix C)."""
     integral, _ = integrate.quad(lambda s: 0.1 + 19.9 * s, 0.0, t)
-    level = VP_SDE.levels(torch.tensor([999.0 * t]))
+    level = VP_SDE.alphas_cumprod_at(torch.tensor([999.0 * t]))
     assert level.dtype == torch.float32
     assert float(level) == pytest.approx(math.exp(-integral), rel=2e-6)
     if t in (0.0, 1.0):  # whole times may be given as integers
-        assert float(VP_SDE.levels(torch.tensor([int(999 * t)]))) == float(level)
+        assert float(VP_SDE.alphas_cumprod_at(torch.tensor([int(999 * t)]))) == float(level)
 
 
 def test_the_chain_of_a_table_ends_at_its_lowest_time():

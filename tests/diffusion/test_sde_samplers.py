@@ -34,7 +34,7 @@ def streams(n):
 @pytest.mark.parametrize("t", [0.001, 0.3, 1.0])
 def test_beta_is_what_the_levels_are_made_of(t):
     integral, _ = integrate.quad(sde_samplers.beta, 0.0, t)
-    level = float(CONTINUOUS.levels(torch.tensor([999.0 * t])))
+    level = float(CONTINUOUS.alphas_cumprod_at(torch.tensor([999.0 * t])))
     assert level == pytest.approx(math.exp(-integral), rel=1e-5)
     assert (sde_samplers.beta(0.0), sde_samplers.beta(1.0)) == pytest.approx((0.1, 20.0))
 

@@ -36,7 +36,7 @@ def test_diffuse_equals_add_noise(linear):
     times = torch.tensor([0, 10, 500, 998, 999])
     expected = DDPMScheduler(1000).add_noise(images, noise, times)
     torch.testing.assert_close(
-        forward_process.diffuse(images, noise, linear.levels(times)), expected, atol=1e-5, rtol=0
+        forward_process.diffuse(images, noise, linear.alphas_cumprod_at(times)), expected, atol=1e-5, rtol=0
     )
 
 

@@ -148,7 +148,7 @@ def test_forward_and_loss_on_a_fake_gpu(run, refined):
         if refined:
             noise = forward_process.steer(noise.target, some_map, "xt", 0.01)
         times = 999.0 * torch.rand(shape[0]) if levels.continuous else torch.randint(1000, shape[:1])
-        noisy = forward_process.diffuse(torch.randn(shape), noise.injected, levels.levels(times))
+        noisy = forward_process.diffuse(torch.randn(shape), noise.injected, levels.alphas_cumprod_at(times))
         prompts = {}
         if job_config.is_prompted(VALUES, *run):
             tokens = job_config.job(VALUES, "encode_captions", {"dataset": run[0], "model": run[1]})["tokens"]

@@ -74,7 +74,7 @@ def mask_of(levels: np.ndarray, path: Path) -> np.ndarray:
 def run(arguments: argparse.Namespace) -> None:
     """Inpaints the image and writes the result, the known pixels as they were."""
     resampling = Resampling(arguments.steps, arguments.jump_length, arguments.jump_samples, 1)
-    with pipeline_folder.opened(arguments) as (pipeline, levels, dtype):
+    with pipeline_folder.opened(arguments) as (pipeline, schedule, dtype):
         if autoencoder.of(pipeline) is not None:
             raise InputError(f"{arguments.pipeline}: its model works on latents; one that works on pixels needed")
         size = pipeline.unet.config.sample_size
@@ -83,5 +83,5 @@ def run(arguments: argparse.Namespace) -> None:
         streams = [[random_streams.stream(arguments.seed, purpose, 0)] for purpose in repaint.PURPOSES]
         print(f"{resampling.evaluations():,} network evaluations", flush=True)
         with torch.no_grad():
-            made = repaint.repaint_chunk(pipeline.unet, levels, image, mask, resampling, streams, dtype)
+            made = repaint.repaint_chunk(pipeline.unet, schedule, image, mask, resampling, streams, dtype)
     pipeline_folder.write_png(arguments.out, repaint.paste(image, made, mask)[0])

@@ -23,7 +23,7 @@ class Opened(NamedTuple):
     """A pipeline in evaluation mode, its schedule, and the type that its network computes in."""
 
     pipeline: networks.Pipeline
-    levels: Schedule
+    schedule: Schedule
     dtype: torch.dtype
 
 
@@ -59,11 +59,12 @@ def opened(arguments: argparse.Namespace) -> Iterator[Opened]:
         raise InputError(f"{arguments.pipeline}: no such folder; --pipeline names one that a run made below models/")
     with devices.device(arguments.device, "--device") as device:
         pipeline = networks.load(arguments.pipeline, device)
-        levels = noise_schedule.of(pipeline)
-        if arguments.steps > len(levels.alphas_cumprod):
-            raise InputError(f"--steps is {arguments.steps}; 2 to {len(levels.alphas_cumprod)} needed by the pipeline")
+        schedule = noise_schedule.of(pipeline)
+        timesteps = len(schedule.alphas_cumprod)
+        if arguments.steps > timesteps:
+            raise InputError(f"--steps is {arguments.steps}; 2 to {timesteps} needed by the pipeline")
         pipeline.unet.eval()
-        yield Opened(pipeline, levels, devices.precision(arguments.precision, device))
+        yield Opened(pipeline, schedule, devices.precision(arguments.precision, device))
 
 
 def write_png(path: Path, image: np.ndarray) -> None:

@@ -41,10 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Samples and writes the picture."""
-    with pipeline_folder.opened(arguments) as (pipeline, levels, dtype):
+    with pipeline_folder.opened(arguments) as (pipeline, schedule, dtype):
         images = sampling.sample_chunk(
             prompted(pipeline, arguments),
-            levels,
+            schedule,
             [random_streams.stream(arguments.seed, "evaluation", image) for image in range(arguments.images)],
             sampler="ddim",
             steps=arguments.steps,

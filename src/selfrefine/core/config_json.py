@@ -27,8 +27,8 @@ def from_json(config_type: type[ConfigT] | UnionType, text: str) -> ConfigT:
     kinds = {kind: typing.get_type_hints(kind) for kind in typing.get_args(config_type) or (config_type,)}
     kind, hints = min(kinds.items(), key=lambda item: len(values.keys() ^ item[1].keys()))
     for name in sorted(values.keys() ^ hints.keys()):
-        told = "is not read by this stage" if name in values else "is missing"
-        raise InputError(f"params.yaml: {name} {told}; known here: {', '.join(sorted(hints))}")
+        message = "is not read by this stage" if name in values else "is missing"
+        raise InputError(f"params.yaml: {name} {message}; known here: {', '.join(sorted(hints))}")
     built: ConfigT = kind(**{name: _convert(name, hint, values[name]) for name, hint in hints.items()})
     return built
 

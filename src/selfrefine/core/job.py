@@ -88,14 +88,14 @@ def main(run: Callable[[Any], None], config_type: type | UnionType, inputs_type:
         number = _system_error(error)
         if number not in DISK_ERRORS:
             raise
-        where, told = arguments.record.parent, DISK_ERRORS[number]
-        sys.exit(f"{name}: {where}: {told}; mend it and run the same command: it goes on where it stopped")
+        where, message = arguments.record.parent, DISK_ERRORS[number]
+        sys.exit(f"{name}: {where}: {message}; mend it and run the same command: it goes on where it stopped")
 
 
 def _system_error(error: Exception) -> int | None:
     """The operating system's number of an error; safetensors tells it only in its text: "(os error 28)"."""
-    told = re.search(r"\(os error (\d+)\)", str(error))
-    return int(told[1]) if told else getattr(error, "errno", None)
+    message = re.search(r"\(os error (\d+)\)", str(error))
+    return int(message[1]) if message else getattr(error, "errno", None)
 
 
 def _peak_mib() -> float:

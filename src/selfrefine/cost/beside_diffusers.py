@@ -86,14 +86,14 @@ def sampled(subject: Subject, sizes: Sizes, clock: Clock, message: Callable[[str
     pipeline.unet.eval()
     stock: Any = DDIMPipeline(unet=pipeline.unet, scheduler=pipeline.scheduler)
     stock.set_progress_bar_config(disable=True)
-    levels, (images, steps) = noise_schedule.of(pipeline), sizes.sampled
+    schedule, (images, steps) = noise_schedule.of(pipeline), sizes.sampled
 
     def theirs() -> Any:
         return stock(images, num_inference_steps=steps, use_clipped_model_output=True, output_type="np").images
 
     def ours(dtype: torch.dtype) -> Tensor:
         streams = [random_streams.stream(SEED, "evaluation", row) for row in range(images)]
-        return sampling.sample_chunk(pipeline.unet, levels, streams, sampler="ddim", steps=steps, dtype=dtype).cpu()
+        return sampling.sample_chunk(pipeline.unet, schedule, streams, sampler="ddim", steps=steps, dtype=dtype).cpu()
 
     cases: dict[str, Case] = {STOCK: (theirs, 1)}
     cases |= {name: (partial(ours, dtype), 1) for name, dtype in subject.precisions().items()}

@@ -78,15 +78,15 @@ def of_folder(folder: Path, names: Collection[str], label: str) -> dict[str, str
         return None
     known, given = {composed(name) for name in names}, read(path)
     missing, unknown = sorted(known - given.keys()), sorted(given.keys() - known)
-    told = [
+    messages = [
         f"{len(found)} {what} (the first: {image_folder.shown(found[0])})"
         for found, what in ((missing, f"of {len(known)} images without caption"), (unknown, "captions without image"))
         if found
     ]
     if known and len(missing) == len(known):
-        raise InputError(f"{path}: {', '.join(told)}; file must be the path of an image relative to {folder}")
-    if told:
-        print(f"{label}: {path}: {', '.join(told)}", flush=True)
+        raise InputError(f"{path}: {', '.join(messages)}; file must be the path of an image relative to {folder}")
+    if messages:
+        print(f"{label}: {path}: {', '.join(messages)}", flush=True)
     return {name: given.get(composed(name), "") for name in names}
 
 

@@ -189,5 +189,5 @@ def read_folder(
 def summary(train: Split, test: Split, notes: Sequence[Note]) -> str:
     """How many images are in each split, and how many files have notes."""
     counts = Counter(note.note for note in notes)
-    told = "".join(f", {number} {note}" for note, number in counts.items())
-    return f"{len(train.images)} images in train, {len(test.images)} in test{told}"
+    noted = "".join(f", {number} {note}" for note, number in counts.items())
+    return f"{len(train.images)} images in train, {len(test.images)} in test{noted}"

@@ -104,8 +104,8 @@ class OfHub:
             if absent := [column for column in columns if column not in shard.schema_arrow.names]:
                 known = ", ".join(shard.schema_arrow.names)
                 raise InputError(f"{self.hub}: {name} has no column {absent[0]}; known: {known}")
-            told = f"{label}, file {index} of {len(names)}"
-            with Progress(told, shard.metadata.num_rows, unit="image") as progress:
+            title = f"{label}, file {index} of {len(names)}"
+            with Progress(title, shard.metadata.num_rows, unit="image") as progress:
                 done = 0
                 for batch in shard.iter_batches(ROWS, columns=columns):
                     yield from (self._photograph(row) for row in batch.to_pylist())

@@ -68,8 +68,8 @@ def _run(command: list[str], folder: Path) -> tuple[bool, list[str]]:
     done = subprocess.run(
         command, cwd=folder, check=False, capture_output=True, text=True, errors="replace", timeout=SECONDS_PER_COMMAND
     )
-    told = [line for line in done.stderr.splitlines() if line.startswith(("E:", "W:", "dpkg"))]
-    return done.returncode != 0, told
+    complaints = [line for line in done.stderr.splitlines() if line.startswith(("E:", "W:", "dpkg"))]
+    return done.returncode != 0, complaints
 
 
 @dataclass(frozen=True)

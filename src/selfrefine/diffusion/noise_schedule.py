@@ -48,7 +48,7 @@ class Schedule:
             return TIME_SCALE * torch.rand(n, generator=generator)
         return torch.randint(len(self.alphas_cumprod), (n,), generator=generator)
 
-    def levels(self, times: Tensor) -> Tensor:
+    def alphas_cumprod_at(self, times: Tensor) -> Tensor:
         """abar of times as the network is given them, (n,) float32, on their device; of a VP-SDE its closed form."""
         if self.continuous:
             t = times.float() / TIME_SCALE
@@ -63,7 +63,7 @@ class Schedule:
         """
         if self.continuous:
             given = torch.linspace(1.0, LAST_TIME, steps) * TIME_SCALE
-            times, levels = given.tolist(), self.levels(given).tolist()
+            times, levels = given.tolist(), self.alphas_cumprod_at(given).tolist()
         else:
             times = spaced_timesteps(len(self.alphas_cumprod), steps)
             levels = self.alphas_cumprod[times].tolist()

@@ -193,16 +193,16 @@ def _verdict(values: list[float], resampled: list[float], corrected: float | Non
     seeds support.
     """
 
-    def told(differences: list[float], adjusted_p: float | None = None) -> str:
+    def verdict_of(differences: list[float], adjusted_p: float | None = None) -> str:
         return intervals.verdict(
             differences, margin=rules.margin, minimum_seeds=rules.minimum_seeds, adjusted_p=adjusted_p
         )
 
-    first = told(values, corrected)
+    first = verdict_of(values, corrected)
     if not resampled:
         return first
     opposite = first in (BETTER, WORSE) and fmean(values) * fmean(resampled) < 0.0
-    direction = first == EQUIVALENT and told(resampled) in (BETTER, WORSE)
+    direction = first == EQUIVALENT and verdict_of(resampled) in (BETTER, WORSE)
     return SAMPLER_DEPENDENT if opposite or direction else first
 
 
@@ -227,8 +227,8 @@ def flaw_map_helps(contrasts: Iterable[Contrast], arm: str, controls: Mapping[st
     """
     verdicts = {contrast.reference: contrast for contrast in contrasts if contrast.variant == arm}
     rows = {name: controls.get(name, "") for name in CONTROLS}
-    told = {name: verdicts[row].verdict if row in verdicts else "not measured" for name, row in rows.items()}
-    failed = [f"{verdict} against {name}" for name, verdict in told.items() if verdict != BETTER]
+    found = {name: verdicts[row].verdict if row in verdicts else "not measured" for name, row in rows.items()}
+    failed = [f"{verdict} against {name}" for name, verdict in found.items() if verdict != BETTER]
     if failed:
         return Finding(False, f"not shown: {', '.join(failed)}")
     explored = [name for name, row in rows.items() if verdicts[row].kind == EXPLORATORY]

@@ -52,8 +52,8 @@ def check(params: Mapping[str, Any], root: Path = Path()) -> str | None:
     problem = next(problems, None)
     if problem is None:
         return None
-    key, told = problem
-    return f"{_file(key, params, root)}: {'.'.join(map(str, key)) or 'the file'} {told}"
+    key, message = problem
+    return f"{_file(key, params, root)}: {'.'.join(map(str, key)) or 'the file'} {message}"
 
 
 def _file(key: Key, params: Mapping[str, Any], root: Path) -> Path:
@@ -141,7 +141,7 @@ def _tell(error: ValidationError) -> Problem:
 
 def _allowed(schema: Mapping[str, Any]) -> str:
     """What a leaf's schema allows, in words."""
-    words = [f"{told} {schema[limit]}" for limit, told in LIMITS.items() if limit in schema]
+    words = [f"{message} {schema[limit]}" for limit, message in LIMITS.items() if limit in schema]
     words += [f"a multiple of {schema['multipleOf']}"] if "multipleOf" in schema else []
     words += ["not empty"] if "minLength" in schema else []
     words += [f"matching {schema['pattern']}"] if "pattern" in schema else []

@@ -28,8 +28,8 @@ def _schedule(run: Run) -> Iterator[Problem]:
     yield from run.at_most(("train_base", "warmup_steps"), ("train_base", "steps"))
     parts, batch = run.value("train_base", "gradient_accumulation"), run.value("train_base", "batch_size")
     if batch % parts:
-        told = f"is {parts}; allowed: a divisor of {'.'.join(map(str, run.place('train_base', 'batch_size')))}"
-        yield run.place("train_base", "gradient_accumulation"), f"{told}, which is {batch}"
+        message = f"is {parts}; allowed: a divisor of {'.'.join(map(str, run.place('train_base', 'batch_size')))}"
+        yield run.place("train_base", "gradient_accumulation"), f"{message}, which is {batch}"
     yield from run.at_most(("generate_fakes", "map_steps"), timesteps)
     yield from run.at_most(("generate_samples", "steps"), timesteps)
     yield from _sampler(run)
@@ -56,8 +56,10 @@ def _numbers(run: Run) -> Iterator[Problem]:
     if run.is_first and not explained:
         yield run.place("evaluate_maps", "n_images"), "is 0; allowed: more where maps are drawn, on the first data set"
     if 0 < explained < 2 * behind:
-        told = f"is {explained}; allowed: at least twice shared.map_images, which is {behind}: two mFAMs are compared"
-        yield run.place("evaluate_maps", "n_images"), told
+        message = (
+            f"is {explained}; allowed: at least twice shared.map_images, which is {behind}: two mFAMs are compared"
+        )
+        yield run.place("evaluate_maps", "n_images"), message
     if run.has_critic:
         yield from run.at_most(("evaluate_readouts", "mechanism_images"), ("prepare_data", "max_images"))
         yield from run.at_most(("evaluate_readouts", "n_images"), ("prepare_data", "max_images"))
@@ -73,11 +75,11 @@ def _fakes(run: Run) -> Iterator[Problem]:
     made, each = run.value("generate_fakes", "n_images"), run.value("train_highlighter", "n_fakes")
     explained = run.value("evaluate_maps", "n_images")
     if made < (needed := draws * each + explained):
-        told = (
+        message = (
             f"is {made}; allowed: at least {needed}: shared.n_fakes, which is {each}, for each of {draws} draws, "
             f"and evaluate_maps.n_images, which is {explained}"
         )
-        yield run.place("generate_fakes", "n_images"), told
+        yield run.place("generate_fakes", "n_images"), message
 
 
 def _sampling(run: Run) -> Iterator[Problem]:
@@ -106,8 +108,10 @@ def _sampler(run: Run) -> Iterator[Problem]:
     """Euler's method needs the equation that it solves."""
     sampler, schedule = run.value("generate_samples", "sampler"), run.value("train_base", "diffusion", "schedule")
     if sampler in ("euler_ode", "euler_sde") and schedule != "vp_sde":
-        told = f"is {sampler}; allowed where train_base.diffusion.schedule is {schedule}: ddim, ddim_eta_1, ancestral"
-        yield run.place("generate_samples", "sampler"), told
+        message = (
+            f"is {sampler}; allowed where train_base.diffusion.schedule is {schedule}: ddim, ddim_eta_1, ancestral"
+        )
+        yield run.place("generate_samples", "sampler"), message
 
 
 def _second_samplers(run: Run) -> list[str]:
@@ -125,8 +129,8 @@ def _corrected(run: Run, correction: str, map_of: str) -> Iterator[Problem]:
     if correction == "time_shift" and forward != "xt":
         yield key, f"is {map_of}, whose forward is {forward}; allowed with time_shift: a variant whose forward is xt"
     if correction != "time_shift" and (reverse == "none" or projection != "identity"):
-        told = f"is {map_of}, whose reverse is {reverse} with the projection {projection}"
-        yield key, f"{told}; allowed with {correction}: a variant with a reverse process and the projection identity"
+        message = f"is {map_of}, whose reverse is {reverse} with the projection {projection}"
+        yield key, f"{message}; allowed with {correction}: a variant with a reverse process and the projection identity"
 
 
 def _inpainting(run: Run) -> Iterator[Problem]:
@@ -136,8 +140,8 @@ def _inpainting(run: Run) -> Iterator[Problem]:
     yield from run.at_most(images, ("prepare_data", "max_images"))
     yield from run.at_most(("make_figures", "n_images"), images)
     if run.value("inpaint_images", "resolution") == "box256" and 256 % size:
-        told = f"is box256; allowed where images are {size} px: native, since 256 is no multiple of it"
-        yield run.place("inpaint_images", "resolution"), told
+        message = f"is box256; allowed where images are {size} px: native, since 256 is no multiple of it"
+        yield run.place("inpaint_images", "resolution"), message
 
 
 def _refinement(run: Run) -> Iterator[Problem]:

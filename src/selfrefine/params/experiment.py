@@ -25,7 +25,9 @@ def read_params(root: Path, experiment: str | None) -> tuple[dict[str, Any], lis
     values = job_config.merge(base, strict_yaml.read(root / check.overlay(name)) or {}) | {"experiment": name}
     wrong = check.check(values, root)
     absent = (
-        [f"{'.'.join(map(str, key))} {told}" for key, told in required_folders.missing(values, root)] if wrong else []
+        [f"{'.'.join(map(str, key))} {message}" for key, message in required_folders.missing(values, root)]
+        if wrong
+        else []
     )
     if wrong and not any(wrong.endswith(line) for line in absent):  # folders are looked at when all else is right
         raise InputError(wrong)

@@ -28,11 +28,11 @@ def family(run: Run) -> Iterator[Problem]:
     family, leaf = run.value("train_base", "family"), "learned_variance"
     learns = leaf in run.value("train_base", "diffusion")
     if learns != (family == "improved_ddpm"):
-        told = f"belongs to the family improved_ddpm, not to {family}; delete it here" if learns else "is missing"
-        yield run.place("train_base", "diffusion", leaf), told
+        message = f"belongs to the family improved_ddpm, not to {family}; delete it here" if learns else "is missing"
+        yield run.place("train_base", "diffusion", leaf), message
     if (schedule := run.value("train_base", "diffusion", "schedule")) not in SCHEDULES[family]:
-        told = f"is {schedule}; allowed with the family {family}: {', '.join(SCHEDULES[family])}"
-        yield run.place("train_base", "diffusion", "schedule"), told
+        message = f"is {schedule}; allowed with the family {family}: {', '.join(SCHEDULES[family])}"
+        yield run.place("train_base", "diffusion", "schedule"), message
     if BUILT_OF[family] in run.value("train_base", "network"):
         yield from _uvit(run) if family == "uvit" else _unet(run)
     else:
@@ -52,8 +52,8 @@ def _latent(run: Run) -> Iterator[Problem]:
     if run.value("train_base", "family") == "stable_diffusion" and run.value("train_autoencoder", "kind") != "kl":
         yield run.place("train_autoencoder", "kind"), "is vq; allowed with the family stable_diffusion: kl"
     if run.has_critic:
-        told = f"runs {names.CRITIC}; latent models have no read-outs: leave it out of only.highlighters"
-        yield ("models", run.names["model"], "only"), told
+        message = f"runs {names.CRITIC}; latent models have no read-outs: leave it out of only.highlighters"
+        yield ("models", run.names["model"], "only"), message
     if run.selected("masks"):
         yield ("models", run.names["model"], "only"), "runs masks; latent models do not inpaint: add masks: []"
     yield from run.at_most(("train_autoencoder", "n_images"), ("prepare_data", "max_images"))
@@ -66,10 +66,10 @@ def _prompts(run: Run) -> Iterator[Problem]:
         return
     for stage, leaf, only in (("generate_samples", "guidance_scale", 1.0), ("train_base", "caption_dropout", 0.0)):
         if (value := run.value(stage, leaf)) != only:
-            told = (
+            message = (
                 f"is {value}; allowed with the family {run.value('train_base', 'family')}, which has no prompts: {only}"
             )
-            yield run.place(stage, leaf), told
+            yield run.place(stage, leaf), message
 
 
 def _unet(run: Run) -> Iterator[Problem]:
@@ -79,16 +79,16 @@ def _unet(run: Run) -> Iterator[Problem]:
     head, place = network["attention_head_dim"], run.place("train_base", "network", "block_out_channels")
     family = run.value("train_base", "family")
     if isinstance(head, list) and (family != "stable_diffusion" or len(head) != len(channels)):
-        told = f"is {head}; allowed with the family {family}: one number"
+        message = f"is {head}; allowed with the family {family}: one number"
         if family == "stable_diffusion":
-            told += f", or one for each of the {len(channels)} entries of block_out_channels"
-        yield run.place("train_base", "network", "attention_head_dim"), told
+            message += f", or one for each of the {len(channels)} entries of block_out_channels"
+        yield run.place("train_base", "network", "attention_head_dim"), message
     heads = head if isinstance(head, list) else [head] * len(channels)
     if len(attention) != len(channels):
-        told = (
+        message = (
             f"has {len(attention)} entries; allowed: one for each of the {len(channels)} entries of block_out_channels"
         )
-        yield run.place("train_base", "network", "attention"), told
+        yield run.place("train_base", "network", "attention"), message
     if any(width % groups for width in channels):
         yield place, f"is {channels}; allowed: multiples of norm_num_groups, which is {groups}"
     # The middle block attends at the last level's width.
@@ -102,20 +102,20 @@ def _unet(run: Run) -> Iterator[Problem]:
     if family in job_config.LATENT_FAMILIES:  # the autoencoder halves it, too
         times += len(run.value("train_autoencoder", "network")["block_out_channels"]) - 1
     if size % 2**times:
-        told = f"is {size}; allowed: a multiple of {2**times}, as the network halves it {times} times"
-        yield run.place("prepare_data", "size"), told
+        message = f"is {size}; allowed: a multiple of {2**times}, as the network halves it {times} times"
+        yield run.place("prepare_data", "size"), message
 
 
 def _uvit(run: Run) -> Iterator[Problem]:
     """Patches and channels of U-ViT."""
     network, size = run.value("train_base", "network"), run.value("prepare_data", "size")
     if size % network["patch_size"]:
-        told = f"is {network['patch_size']}; allowed: a divisor of the images' {size} px"
-        yield run.place("train_base", "network", "patch_size"), told
+        message = f"is {network['patch_size']}; allowed: a divisor of the images' {size} px"
+        yield run.place("train_base", "network", "patch_size"), message
     if network["dim"] % network["heads"]:
-        told = f"is {network['dim']}; allowed: a multiple of heads, which is {network['heads']}"
-        yield run.place("train_base", "network", "dim"), told
+        message = f"is {network['dim']}; allowed: a multiple of heads, which is {network['heads']}"
+        yield run.place("train_base", "network", "dim"), message
     timesteps = run.value("train_base", "diffusion", "timesteps")
     if run.value("train_base", "diffusion", "schedule") == "vp_sde" and timesteps != 1000:
-        told = f"is {timesteps}; allowed with vp_sde: 1000, of which its times are shares"
-        yield run.place("train_base", "diffusion", "timesteps"), told
+        message = f"is {timesteps}; allowed with vp_sde: 1000, of which its times are shares"
+        yield run.place("train_base", "diffusion", "timesteps"), message

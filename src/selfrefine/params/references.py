@@ -34,8 +34,8 @@ def selection(params: Params) -> Iterator[Problem]:
                 yield place, f"names {name}, which is no row of {section}{nearest(name, params[section])}"
     for name, row in params["models"].items():
         if (other := row.get("in_place_of", name)) not in params["models"]:
-            told = f"is {other}, which is no row of models{nearest(other, params['models'])}"
-            yield ("models", name, "in_place_of"), told
+            message = f"is {other}, which is no row of models{nearest(other, params['models'])}"
+            yield ("models", name, "in_place_of"), message
     for section in ("variants", "samplings"):
         for name in params[section]:
             if name in RESERVED:
@@ -119,17 +119,17 @@ def rows(params: Params) -> Iterator[Problem]:
         if "source" not in prepared and "folder" not in prepared:
             yield ("datasets", name, "prepare_data"), "names no images; allowed: one of source and folder"
         elif (source := prepared.get("source")) not in (None, *params["sources"]):
-            told = f"is {source}, which is no row of sources{nearest(source, params['sources'])}"
-            yield ("datasets", name, "prepare_data", "source"), told
+            message = f"is {source}, which is no row of sources{nearest(source, params['sources'])}"
+            yield ("datasets", name, "prepare_data", "source"), message
     for dataset, model in itertools.product(params["datasets"], params["models"]):
         run = Run(params, {"dataset": dataset, "model": model})
         if (encoder := run.value("encode_captions", "text_encoder")) not in params["text_encoders"]:
-            told = f"is {encoder}, which is no row of text_encoders{nearest(encoder, params['text_encoders'])}"
-            yield run.place("encode_captions", "text_encoder"), told
+            message = f"is {encoder}, which is no row of text_encoders{nearest(encoder, params['text_encoders'])}"
+            yield run.place("encode_captions", "text_encoder"), message
     for name, row in params["variants"].items():
         if "steps" in row.get("train_refined", {}):
-            told = "is not a variant's own: phase lengths belong to the rows of models, equal for all variants"
-            yield ("variants", name, "train_refined", "steps"), told
+            message = "is not a variant's own: phase lengths belong to the rows of models, equal for all variants"
+            yield ("variants", name, "train_refined", "steps"), message
 
 
 def runs(params: Params) -> Iterator[Run]:
@@ -158,21 +158,23 @@ def compared(params: Params) -> Iterator[Problem]:
         networks = run.value("extract_features", "networks")
         for network in networks:
             if (needed := FEATURE_WEIGHTS[network]) not in params["weights"]:
-                told = f"names {network}, whose weights, {needed}, are no row of weights; experiments/paper.yaml has it"
-                yield run.place("extract_features", "networks"), told
+                message = (
+                    f"names {network}, whose weights, {needed}, are no row of weights; experiments/paper.yaml has it"
+                )
+                yield run.place("extract_features", "networks"), message
         if (primary := tables["primary_network"]) not in networks:
-            told = f"is {primary}, which is not in extract_features.networks{nearest(primary, networks)}"
-            yield ("make_tables", "primary_network"), told
+            message = f"is {primary}, which is not in extract_features.networks{nearest(primary, networks)}"
+            yield ("make_tables", "primary_network"), message
 
 
 def _main_models(params: Params) -> Iterator[Problem]:
     """Figures need the first model on the first data set; every other needs a place in some table."""
     first, datasets = params["select"]["models"][0], job_config.selected(params, "datasets")
     if not datasets:
-        told = (
+        message = (
             f"has {', '.join(params['select']['models'])}, which no selected data set runs; see datasets.*.only.models"
         )
-        yield ("select", "models"), told
+        yield ("select", "models"), message
         return
     dataset, *others = datasets
     if first not in job_config.selected(params, "models", dataset):
@@ -186,8 +188,8 @@ def _main_models(params: Params) -> Iterator[Problem]:
         if any(job_config.is_prompted(params, other, model) for model in models):  # Table 4 is of all these
             continue
         if job_config.main_model(params, other) is None and (len(places) > 1 or None in places):
-            told = (
+            message = (
                 f"lacks {first}, the first of select.models; add it or a model that is in_place_of it, "
                 f"unless the data set stands for the same as {dataset}"
             )
-            yield ("datasets", other, "only", "models"), told
+            yield ("datasets", other, "only", "models"), message

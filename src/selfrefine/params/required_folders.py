@@ -25,15 +25,15 @@ def missing(params: Params, root: Path) -> Iterator[Problem]:
         folder = job_config.job(params, "prepare_data", run.names).get("folder")
         if folder is not None and not (root / folder).is_dir():
             how = " with `make photographs`" if "photographs" in params["datasets"][name] else ""
-            told = f"is {folder}, which is no folder; put your images there{how}, or name the folder that holds them"
-            yield run.place("prepare_data", "folder"), told
+            message = f"is {folder}, which is no folder; put your images there{how}, or name the folder that holds them"
+            yield run.place("prepare_data", "folder"), message
     for run in runs(params):
         for stage, leaf, weights in _networks(run):
             folder = run.value(stage, leaf)
             lacking = [name for name in (CONFIG, weights) if folder and not (root / folder / name).is_file()]
             if lacking:
-                told = f'is {folder}, which has no {lacking[0]}; put the network there, or make it ""'
-                yield run.place(stage, leaf), told
+                message = f'is {folder}, which has no {lacking[0]}; put the network there, or make it ""'
+                yield run.place(stage, leaf), message
 
 
 def _networks(run: Run) -> Iterator[tuple[str, str, str]]:

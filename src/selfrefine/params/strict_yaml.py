@@ -76,8 +76,8 @@ def _refuse(path: Path, node: yaml.Node, loader: yaml.SafeLoader) -> None:
                 _unmistakable(value) for value in (old, new) if isinstance(value, int | float) and math.isfinite(value)
             ]
             fixes = " or ".join(dict.fromkeys([*numbers, json.dumps(node.value)]))
-            told = f"{node.value} reads differently in YAML 1.1 (Snakemake) and YAML 1.2 (DVC); write {fixes}"
-            raise InputError(f"{path}, line {node.start_mark.line + 1}: {told}")
+            message = f"{node.value} reads differently in YAML 1.1 (Snakemake) and YAML 1.2 (DVC); write {fixes}"
+            raise InputError(f"{path}, line {node.start_mark.line + 1}: {message}")
 
 
 def _old_reading(node: yaml.ScalarNode, loader: yaml.SafeLoader) -> Any:

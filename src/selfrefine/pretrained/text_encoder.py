@@ -93,12 +93,12 @@ def read(model_folder: Path, tokenizer_folder: Path) -> tuple[Any, Any]:
     try:
         whole_clip = AutoConfig.from_pretrained(model_folder, **local).model_type == "clip"
         reader: Any = CLIPTextModel if whole_clip else AutoModel
-        model, told = reader.from_pretrained(model_folder, **local, **strictly)
+        model, report = reader.from_pretrained(model_folder, **local, **strictly)
         tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder, **local)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as error:
         raise InputError(f"{model_folder}: not a text encoder of transformers: {one_line(error)}") from error
     # transformers fills what is missing with random numbers.
-    if absent := sorted(told["missing_keys"]) + sorted(map(str, told["mismatched_keys"])):
+    if absent := sorted(report["missing_keys"]) + sorted(map(str, report["mismatched_keys"])):
         raise InputError(f"{model_folder}: model.safetensors lacks {len(absent)} tensors, {absent[0]} among them")
     return model.eval(), tokenizer
 

@@ -128,8 +128,8 @@ def mechanism(job: Job[Config, Inputs, Outputs], guidance_map: np.ndarray, devic
                 f"params.yaml: models.{config.names['model']} works on latents, where the mechanism is not read; leave "
                 f"the highlighter {CRITIC} out of its only.highlighters"
             )
-        levels, times = noise_schedule.of(pipeline), (config.first_timestep, config.last_timestep)
-        return probes.agreement(pipeline.unet.eval(), levels, images, timesteps=times, seed=seed)
+        schedule, times = noise_schedule.of(pipeline), (config.first_timestep, config.last_timestep)
+        return probes.agreement(pipeline.unet.eval(), schedule, images, timesteps=times, seed=seed)
 
     folders = dict(zip(config.variants, job.inputs.pipelines, strict=True))
     base = agreement(folders.pop(config.reference))

@@ -48,11 +48,11 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     config, row = job.config, job.config.names["variant"]
     with job.scratch() as scratch, devices.device(config.device) as device:
         pipeline = networks.load(job.inputs.pipeline, device)
-        levels = noise_schedule.of(pipeline)
-        with untrained_controls.corrected(pipeline.unet, levels, config.correction, job.inputs.map, row) as network:
+        schedule = noise_schedule.of(pipeline)
+        with untrained_controls.corrected(pipeline.unet, schedule, config.correction, job.inputs.map, row) as network:
             images = sampling.sample_images(
                 network,
-                levels,
+                schedule,
                 scratch,
                 label=job.label,
                 seed=int(config.names["seed"]),

@@ -112,12 +112,12 @@ def of_folder(config: OfFolder, label: str) -> tuple[Split, Split, list[Note]]:
     for note in notes:
         if note.note == folder_splits.SKIPPED:
             print(f"{label}: {config.folder}/{note.source}: {note.detail}; {note.note}", flush=True)
-    told = folder_splits.summary(train, test, notes)
-    print(f"{label}: {config.folder}: {told}", flush=True)
+    message = folder_splits.summary(train, test, notes)
+    print(f"{label}: {config.folder}: {message}", flush=True)
     if len(train.images) + len(test.images) < config.minimum_images or not (len(train.images) and len(test.images)):
         raise InputError(
-            f"{config.folder}: {told}; needed: {config.minimum_images} images and some in each split; add images, or "
-            f"edit folder, minimum_images or test_share of datasets.{config.names['dataset']} in params.yaml"
+            f"{config.folder}: {message}; needed: {config.minimum_images} images and some in each split; add images, "
+            f"or edit folder, minimum_images or test_share of datasets.{config.names['dataset']} in params.yaml"
         )
     return train, test, notes
 

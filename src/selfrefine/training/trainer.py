@@ -123,7 +123,7 @@ class Trainer:
         images = self.batch(step).to(self.device)
         times = self.schedule.draw(len(images), random_streams.stream(self.seed, "timestep", step)).to(self.device)
         noise = self._noise(images.shape, guidance_map, refinement)
-        noisy = forward_process.diffuse(images, noise.injected, self.schedule.levels(times))
+        noisy = forward_process.diffuse(images, noise.injected, self.schedule.alphas_cumprod_at(times))
 
         self.network.train()
         torch.manual_seed(
