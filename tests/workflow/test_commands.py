@@ -69,9 +69,8 @@ def test_a_changed_expression_reruns_the_stages_that_import_it_and_what_follows(
 
 
 def why(project: Project, output: str) -> str:
-    """What the command `selfrefine why` says of an output."""
-    words = "from pathlib import Path; from selfrefine.commands import why; print(*why.lines(Path('{}')), sep='\\n')"
-    return project.run(f'python -c "{words.format(output)}"')
+    """What is said of an output."""
+    return project.run(f"selfrefine why {output}")
 
 
 def test_a_reworded_message_reruns_nothing(project: Project) -> None:
