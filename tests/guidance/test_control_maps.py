@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d
 
+from selfrefine.core import random_streams
 from selfrefine.guidance import control_maps
 from selfrefine.highlighter.gradcam import enlarge, mean_map, minmax
 
@@ -56,7 +57,7 @@ def test_cells_are_the_cams_own_cells_in_other_places():
     """The same permutation of every image's cells before they are enlarged gives the same map, up to its scale."""
     now, parts = mfam(5), cells(5)
     made = control_maps.permuted_cells(now, now, seed=3, grid=GRID, input_size=INPUT)
-    draws, order = control_maps.randomness.stream(3, "control", 0), None
+    draws, order = random_streams.stream(3, "control", 0), None
     while order is None or abs(control_maps.correlation(permuted(parts, order), now)) >= 0.2:
         order = torch.randperm(GRID**2, generator=draws)
     assert control_maps.correlation(permuted(parts, order), made) > 0.98  # scaled image by image after the permutation

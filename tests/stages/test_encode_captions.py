@@ -85,7 +85,7 @@ def test_the_same_job_gives_the_same_bytes_after_a_break_too(made: Path, tmp_pat
         write(path, array)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "write_array", dies)
+        patch.setattr(arrays, "write_array", dies)
         with pytest.raises(KeyboardInterrupt):
             encode_captions.run(job(made, tmp_path))
     assert written == ["chunk00000000.npy", "chunk00000003.npy"]
@@ -93,7 +93,7 @@ def test_the_same_job_gives_the_same_bytes_after_a_break_too(made: Path, tmp_pat
     assert len(before) == 2
     kept = []
     write = arrays.write_array
-    monkeypatch.setattr(files, "write_array", lambda path, array: (kept.append(path.name), write(path, array)))
+    monkeypatch.setattr(arrays, "write_array", lambda path, array: (kept.append(path.name), write(path, array)))
     encode_captions.run(job(made, tmp_path))
     assert kept == ["chunk00000006.npy", "train_rows.npy", "test_rows.npy"]
     assert bytes_below(tmp_path) == bytes_below(made / "out")

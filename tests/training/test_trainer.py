@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from selfrefine.core import config_json, job
+from selfrefine.core import config_json, devices
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import forward_process
 from selfrefine.guidance import attention_modulation
@@ -244,7 +244,7 @@ def test_projections_are_trained_kept_and_restored_beside_the_network(some_map):
 
 def test_attention_as_plain_products_trains_like_the_fused_one(monkeypatch):
     plain, losses = trained()
-    monkeypatch.setattr(job, "training_attention", lambda _device: contextlib.nullcontext())
+    monkeypatch.setattr(devices, "training_attention", lambda _device: contextlib.nullcontext())
     fused, fused_losses = trained()
     assert losses == pytest.approx(fused_losses, rel=1e-4)
     assert losses != fused_losses  # the other kernel really ran
