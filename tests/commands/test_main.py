@@ -157,5 +157,5 @@ def test_every_command_in_the_texts_is_one_that_the_program_takes():
     for line in found:
         command, *words = shlex.split(re.sub(r"\$\(if .*", "", line), comments=True)
         parser = main.parser(command)
-        if words:
+        if words and words != ["--help"]:
             parser.read(words)
