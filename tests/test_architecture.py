@@ -181,5 +181,13 @@ def test_modules_and_functions_are_small(name):
             assert node.end_lineno - node.lineno + 1 <= 50, node.name
 
 
+@pytest.mark.parametrize("name", [*STAGES, "selfrefine.commands.run_stage", "selfrefine.commands.main"])
+def test_a_module_that_is_run_runs_when_all_of_it_is_defined(name):
+    """What stands behind the guard is not there yet when the module is run, but is when a test imports it."""
+    *_, last = TREES[name].body
+    assert isinstance(last, ast.If)
+    assert "__name__" in ast.unparse(last.test)
+
+
 def test_the_packages_own_file_imports_nothing_heavy():
     assert not HEAVY & {found.split(".")[0] for found in imports("selfrefine")}

@@ -169,10 +169,6 @@ def write_maps(outputs: Outputs, phase: loop.Phase, size: int) -> None:
     files.write_table(outputs.refreshes, pd.DataFrame(refresh_columns(phase)))
 
 
-if __name__ == "__main__":
-    main(run, Config, Inputs, Outputs)
-
-
 def refresh_columns(phase: Phase) -> dict[str, list[float]]:
     """Columns of refreshes.csv: mean and std of the map used and of the mFAM M_k; r of the former with M_k and M_0."""
     pairs = list(zip(phase.maps, phase.mfams, strict=True))
@@ -185,3 +181,7 @@ def refresh_columns(phase: Phase) -> dict[str, list[float]]:
         "r_mfam": [control_maps.correlation(used, mfam) for used, mfam in pairs],
         "r_first": [control_maps.correlation(used, phase.mfams[0]) for used, _ in pairs],
     }
+
+
+if __name__ == "__main__":
+    main(run, Config, Inputs, Outputs)
