@@ -103,16 +103,16 @@ def test_a_changed_map_reruns_what_is_made_of_maps_and_not_the_base_models(proje
 
 
 def test_two_runs_at_once(project: Project) -> None:
-    lock = project.root / ".snakemake" / "run.lock"
-    lock.unlink(missing_ok=True)  # of the run that was copied
+    holder = project.root / ".snakemake" / "run.lock.holder"
+    holder.unlink(missing_ok=True)  # of the run that was copied
     first = project.start(f"{USERS_COMMAND} --forcerun evaluate_generation")
-    while first.poll() is None and not (lock.is_file() and lock.read_text()):
+    while first.poll() is None and not (holder.is_file() and holder.read_text()):
         time.sleep(0.05)
     refused = project.refuse(USERS_COMMAND)
     told, _ = first.communicate()
     assert first.returncode == 0, told
     assert len(refused) == 1
-    assert re.fullmatch(r"snakemake: process \d+ is running here; wait for it, or stop it", refused[0])
+    assert re.fullmatch(r"snakemake: process \d+ on \S+ is running here; wait for it, or stop it", refused[0])
 
 
 @pytest.mark.parametrize(
