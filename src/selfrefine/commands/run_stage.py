@@ -27,8 +27,6 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-from selfrefine.params import code_digest
-
 SERVER = "SELFREFINE_WARM_START"  # "PYTHON:SOCKET" of the run's server
 STREAMS = (0, 1, 2)
 FORKS = sys.platform == "linux"  # elsewhere a fork may not use all libraries that its parent has loaded
@@ -90,6 +88,8 @@ def _run_stage(arguments: list[str]) -> None:
 
 def _modules(arguments: list[str]) -> list[str]:
     """The option that tells a stage the digests of its modules; nothing if `--code` is not the digest of the source."""
+    from selfrefine.params import code_digest  # here: the command of a job that a server forks needs none of it
+
     code = dict(itertools.pairwise(arguments)).get("--code", "")
     digests = code_digest.modules_behind(arguments[0], code) if code else {}
     return ["--modules", json.dumps(digests)] if digests else []
@@ -123,6 +123,7 @@ def serve(listening: int) -> None:
 def import_slow_packages() -> None:
     """Imports what jobs with a network do: torch, and the families' parts of diffusers; reads the code of all."""
     from selfrefine import networks
+    from selfrefine.params import code_digest
 
     for family in pkgutil.iter_modules(networks.__path__, f"{networks.__name__}."):
         importlib.import_module(family.name)
