@@ -1,9 +1,11 @@
+import ast
 import gzip
 import hashlib
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,6 +17,10 @@ from selfrefine.core import arrays as core_arrays
 from selfrefine.core import files
 from selfrefine.core.errors import InputError
 from selfrefine.core.names import PROVENANCE
+
+
+def files_of_the_package():
+    return sorted(Path(files.__file__).parents[1].rglob("*.py"))
 
 
 def names(folder):
@@ -75,6 +81,70 @@ with files.atomic_file(Path(sys.argv[1])) as temporary, files.atomic_folder(Path
     print("ready", flush=True)
     time.sleep(60)
 """
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What reaches the disk and what is renamed, in order; all of it really happens."""
+    order = []
+    fsync, replace = os.fsync, os.replace
+
+    def tracked_fsync(descriptor):
+        order.append(("on disk", os.fstat(descriptor).st_ino))
+        fsync(descriptor)
+
+    def tracked_replace(source, target):
+        inodes = [path.stat().st_ino for path in [source, *source.rglob("*")]]
+        order.extend(("renamed", inode) for inode in inodes)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", tracked_fsync)
+    monkeypatch.setattr(os, "replace", tracked_replace)
+    return order
+
+
+WRITERS = {
+    "text": lambda path: files.write_text(path, "a"),
+    "bytes": lambda path: files.write_bytes(path, b"a"),
+    "JSON": lambda path: files.write_json(path, {"a": 1}),
+    "table": lambda path: files.write_table(path, pd.DataFrame({"a": [1]})),
+    "figure": lambda path: files.write_figure(path, plt.figure()),
+    "array": lambda path: core_arrays.write_array(path, np.zeros(3)),
+    "arrays": lambda path: core_arrays.write_arrays(path, {"a": np.zeros(3)}),
+    "tensors": lambda path: core_arrays.write_tensors(path, {"a": torch.zeros(3)}),
+    "folder": lambda path: _write_folder(path),
+}
+
+
+def _write_folder(path):
+    with files.atomic_folder(path) as temporary:
+        (temporary / "below").mkdir()
+        (temporary / "below" / "file").write_text("a")
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_content_is_on_the_disk_before_it_has_its_name_and_the_name_before_the_writer_returns(kind, calls, tmp_path):
+    """Else a loss of power leaves an empty file under a name that says it is complete."""
+    path = tmp_path / "output"
+    WRITERS[kind](path)
+    written = {part.stat().st_ino for part in [path, *path.rglob("*")]}
+    renaming = [place for place, (what, _) in enumerate(calls) if what == "renamed"]
+    before = {inode for what, inode in calls[: renaming[0]] if what == "on disk"}
+    assert written <= before
+    assert calls[-1] == ("on disk", tmp_path.stat().st_ino)
+
+
+def test_only_one_place_gives_a_finished_file_its_name():
+    """Whoever renames by himself forgets what `files.move` does before and after."""
+    renames = {"os.replace", "os.rename", "os.renames", "os.link", "shutil.move", "shutil.copyfile", "shutil.copy2"}
+    calls = [
+        (file.name, ast.unparse(node.func))
+        for file in files_of_the_package()
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call)
+    ]
+    found = [call for call in calls if call[1] in renames]
+    assert found == [("files.py", "os.replace")]
 
 
 def test_leftovers_of_a_killed_writer_go_with_the_next_write_and_those_of_a_living_one_stay(tmp_path):

@@ -1,5 +1,7 @@
 """A changed expression changes the digest of what depends on it; a comment or a text for people changes nothing."""
 
+import json
+import os
 import subprocess
 import sys
 
@@ -201,3 +203,58 @@ def test_the_closure_holds_all_that_the_stages_process_imports(stage):
     modules = {name for name in loaded if name.startswith("selfrefine.")}
     assert f"selfrefine.stages.{stage}" in modules
     assert modules <= code_digest.closure(stage, "ddpm").keys() | {"selfrefine.stages"}
+
+
+@pytest.fixture
+def one(tmp_path):
+    """A module, and what is kept of it."""
+    file = tmp_path / "one.py"
+    file.write_text("import math\n\nLIMIT = 3\n")
+    return file, tmp_path / "__pycache__" / "one.digest.json"
+
+
+def read_anew(file):
+    """What a process that has not read the file yet says of it."""
+    return code_digest._tree.__wrapped__(file)
+
+
+def test_what_was_read_of_a_module_is_kept_for_the_next_process(one):
+    file, kept = one
+    first = read_anew(file)
+    known = json.loads(kept.read_text())
+    assert (known["digest"], tuple(known["imports"])) == first
+    kept.write_text(json.dumps(known | {"imports": ["kept"]}))
+    assert read_anew(file) == (first[0], ("kept",))
+
+
+@pytest.mark.parametrize("times", ["as they are", "equal"])
+def test_an_edited_module_is_read_again_whatever_its_times_say(one, times):
+    file, _ = one
+    before, stat = read_anew(file), file.stat()
+    file.write_text("import math\n\nLIMIT = 4\n")
+    if times == "equal":
+        os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert read_anew(file)[0] != before[0]
+
+
+def test_what_another_reader_kept_is_not_used(one, monkeypatch):
+    file, kept = one
+    first = read_anew(file)
+    kept.write_text(kept.read_text().replace(first[0], "0" * 64))
+    monkeypatch.setattr(code_digest, "READER", "another")
+    assert read_anew(file) == first
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"key": 3}', "\x00", "a folder", "no folder"])
+def test_a_spoilt_record_of_a_module_is_made_again(one, content):
+    file, kept = one
+    first = read_anew(file)
+    kept.unlink()
+    if content == "a folder":
+        kept.mkdir()
+    elif content == "no folder":
+        kept.parent.rmdir()
+        kept.parent.write_text("in the way")
+    else:
+        kept.write_text(content)
+    assert read_anew(file) == first

@@ -2,7 +2,6 @@
 
 import argparse
 import platform
-import shutil
 from pathlib import Path
 
 from selfrefine.core import devices, files
@@ -104,7 +103,7 @@ def write(root: Path, experiment: str) -> None:
     (root / "docs").mkdir(exist_ok=True)
     for path in [*made, *(results / "bench" / name for name in BENCH)]:
         if path.is_file():  # the benchmark need not have been run
-            shutil.copyfile(path, root / "docs" / path.name)
+            files.write_bytes(root / "docs" / path.name, path.read_bytes())
     files.write_text(readme, f"{text.split(BEGIN)[0]}{BEGIN}\n{block}\n{END}{text.split(END)[1]}")
 
 

@@ -1,6 +1,7 @@
 """Everything that opens a data file: atomic writes, sealed folders, arrays, tensors, tables.
 
-A file appears under its name only when it is complete; readers say in one line what is wrong with what they were given.
+A file appears under its name only when it is complete and on the disk; readers say in one line what is wrong with what
+they were given.
 """
 
 import glob
@@ -32,7 +33,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     temporary = _temporary(path)
     try:
         yield temporary
-        os.replace(temporary, path)
+        move(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -47,9 +48,26 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         lines = [f"{sha256(file)}  {file.relative_to(temporary).as_posix()}\n" for file in _folder_files(temporary)]
         (temporary / SUMS).write_text("".join(lines))
         shutil.rmtree(path, ignore_errors=True)
-        os.replace(temporary, path)
+        move(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def move(finished: Path, path: Path) -> None:
+    """Gives a finished file or folder its name, in an order that also a loss of power keeps: content, name, folder."""
+    for part in [*finished.rglob("*"), finished] if finished.is_dir() else [finished]:
+        _reach_disk(part)
+    os.replace(finished, path)
+    _reach_disk(path.parent)
+
+
+def _reach_disk(path: Path) -> None:
+    """Returns when the bytes of a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _temporary(path: Path) -> Path:

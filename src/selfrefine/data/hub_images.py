@@ -158,7 +158,7 @@ def fetch(dataset: str, source: Source, folder: Path, scratch: Path) -> int:
         return _fill(dataset, source, partial, downloads)
 
     number = first_delivery(f"photographs of {dataset}", [kind], {kind: fill}, scratch, remedy)
-    partial.rename(folder)
+    files.move(partial, folder)
     shutil.rmtree(scratch, ignore_errors=True)
     return number
 

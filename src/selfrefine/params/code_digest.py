@@ -4,18 +4,25 @@ Snakemake sees the text of a shell command, not the modules that run in it; ever
 """
 
 import ast
+import contextlib
 import functools
 import hashlib
+import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from selfrefine.core import files
 from selfrefine.core.errors import InputError
-from selfrefine.params.code_texts import remove_texts
+from selfrefine.params import code_texts
 
 PACKAGE = "selfrefine"
 FAMILIES = f"{PACKAGE}.networks"  # its modules are imported by name at run time: one model family each
 SOURCE = Path(__file__).resolve().parents[2]
 DIGITS = 16  # of a digest, in hex
+# What reads a module: where it differs, what was kept of the module is not used.
+READERS = [Path(__file__).read_bytes(), Path(code_texts.__file__).read_bytes(), sys.version.encode()]
+READER = hashlib.sha256(b"\n".join(READERS)).hexdigest()[:DIGITS]
 
 
 def digest(stage: str, family: str | None = None, source: Path = SOURCE) -> str:
@@ -126,9 +133,25 @@ def _absolute(name: str, package: str) -> str:
 def _tree(file: Path) -> tuple[str, tuple[str, ...]]:
     """The digest of a file's syntax tree without its texts, and the names of all that it imports.
 
-    `ast.unparse` rather than `ast.dump`: the latter changes between versions of Python.
+    Both are kept beside Python's own bytecode under the digest of the bytes that they were read from: parsing all
+    modules takes longer than all else that a run with nothing to do does here.
     """
-    tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    content = file.read_bytes()
+    key = f"{READER} {hashlib.sha256(content).hexdigest()}"
+    kept = file.parent / "__pycache__" / f"{file.stem}.digest.json"
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):  # none, or a spoilt one
+        known = json.loads(kept.read_text())
+        if known["key"] == key:
+            return known["digest"], tuple(known["imports"])
+    digest, names = _parsed(content, file)
+    with contextlib.suppress(OSError):  # a folder that cannot be written: it is read again the next time
+        files.write_json(kept, {"key": key, "digest": digest, "imports": names})
+    return digest, names
+
+
+def _parsed(content: bytes, file: Path) -> tuple[str, tuple[str, ...]]:
+    """`_tree`, from the content itself. `ast.unparse`, since `ast.dump` changes between versions of Python."""
+    tree = ast.parse(content, filename=str(file))
     names: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -136,5 +159,5 @@ def _tree(file: Path) -> tuple[str, tuple[str, ...]]:
         elif isinstance(node, ast.ImportFrom):
             origin = "." * node.level + (f"{node.module}." if node.module else "")
             names += [origin + alias.name for alias in node.names]
-    remove_texts(tree)
+    code_texts.remove_texts(tree)
     return hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), tuple(names)
