@@ -9,7 +9,6 @@ import functools
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from selfrefine.core import files
@@ -73,9 +72,9 @@ def closure(stage: str, family: str | None = None, source: Path = SOURCE) -> dic
         if _file(source, module) is None:
             raise InputError(f"{source.joinpath(*module.split('.'))}.py: no such module; stage {stage} needs it")
         found[module] = importer
-        names = list(_imports(source, module))
+        names = _imports(source, module)
         if module == FAMILIES:
-            names += [f"{FAMILIES}.{family}"] if family else _families(source)
+            names = names + ([f"{FAMILIES}.{family}"] if family else _families(source))
         wanted += [(name, module) for name in names]
     return found
 
@@ -109,15 +108,18 @@ def _found(source: Path, module: str) -> Path:
     return file
 
 
-def _imports(source: Path, module: str) -> Iterator[str]:
+@functools.cache
+def _imports(source: Path, module: str) -> list[str]:
     """First-party modules that a module imports anywhere in it, and the packages that hold it."""
     file = _found(source, module)
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    found: list[str] = []
     for name in (module, *(_absolute(name, package) for name in _tree(file)[1])):
         parts = name.split(".")
         if parts[0] == PACKAGE:
             prefixes = (".".join(parts[:length]) for length in range(1, len(parts) + 1))
-            yield from (prefix for prefix in prefixes if _file(source, prefix))
+            found += [prefix for prefix in prefixes if _file(source, prefix)]
+    return list(dict.fromkeys(found))
 
 
 def _absolute(name: str, package: str) -> str:
