@@ -14,6 +14,8 @@ EXPERIMENT ?=
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 CONFIG := $(if $(EXPERIMENT),--config experiment=$(EXPERIMENT))
+# A worker on each processor, a module of tests to each in turn, in the order of tests/conftest.py.
+SHARED_OUT := --numprocesses logical --dist loadscope --no-loadscope-reorder
 # Runs a command and shows what it says only if it fails.
 QUIETLY = told=$$($(1) 2>&1) || { echo "$$told"; exit 1; }
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -47,7 +49,9 @@ pull: ready
 	  "check out the commit that belongs to them, or run 'dvc repro'" >&2; exit 1; }
 	@$(call QUIETLY,snakemake --cores 1 --touch --forceall all)
 
-test: checks unit workflow
+test: checks
+	@echo "All tests: of units, parity and faults, and the workflow on the smoke experiment, which is run once and copied"
+	@pytest $(SHARED_OUT)
 
 checks: ready-to-test
 	@echo "Checks: format, lint, types, workflow, every experiment"
@@ -62,11 +66,11 @@ checks: ready-to-test
 
 unit: ready-to-test
 	@echo "Unit and parity tests"
-	@pytest -m "not slow" --numprocesses logical --dist loadscope
+	@pytest -m "not slow" $(SHARED_OUT)
 
 workflow: ready-to-test
 	@echo "Workflow and fault tests: the smoke experiment is run once and copied"
-	@pytest -m slow
+	@pytest -m slow $(SHARED_OUT)
 
 # Both console scripts must be ours (pyproject.toml): a reinstalled Snakemake puts its own in the place of one.
 ready: $(VENV)/.installed

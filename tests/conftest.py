@@ -1,11 +1,37 @@
-"""One thread in every test: faster for tensors this small, and the bits of a float depend on the number of threads."""
+"""One thread in every test: faster for tensors this small, and the bits of a float depend on the number of threads.
 
+`make test` shares the tests out among as many workers as there are processors, a module to each in turn.
+"""
+
+import os
 from collections.abc import Iterator
 
 import pytest
 import torch
 
+from tests.support.collected import COLLECTED
+
 torch.set_num_threads(1)
+
+# Modules that take minutes, in the order in which workers shall take them: what takes longest first, and what needs the
+# finished smoke experiment not while another worker is making it.
+LONG = ("workflow/test_dvc.py", "workflow/test_rules.py", "workflow/test_scale.py", "workflow/test_my_images.py")
+LONG += ("workflow/test_commands.py",)
+
+
+def pytest_configure() -> None:
+    """Gives each worker a processor of its own: threads that wait for one another on shared ones lose most of it."""
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        processors = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        if processors:
+            os.sched_setaffinity(0, {processors[int(worker.removeprefix("gw")) % len(processors)]})
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long modules first, then all others in their order."""
+    config.stash[COLLECTED] = list(items)
+    rank = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get("/".join(item.path.parts[-2:]), len(LONG)))
 
 
 @pytest.fixture(autouse=True)

@@ -66,6 +66,19 @@ def test_constraints_are_the_packages_that_the_requirements_bring_along() -> Non
         assert not elsewhere
 
 
+def test_actions_of_others_are_named_by_their_commit() -> None:
+    """A tag can be moved to other code; the version beside the commit is for people."""
+    used = [
+        line.split("uses:")[1].strip()
+        for file in (ROOT / ".github" / "workflows").glob("*.yml")
+        for line in file.read_text().splitlines()
+        if "uses:" in line
+    ]
+    assert used
+    for action in used:
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)
+
+
 def test_every_package_that_the_sources_import_is_a_direct_requirement() -> None:
     imported = set()
     for path in (ROOT / "src").rglob("*.py"):

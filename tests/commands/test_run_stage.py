@@ -1,5 +1,6 @@
 """Jobs forked from a server: the real module in a package whose slow import and whose one stage tell what happens."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -53,6 +54,8 @@ with run_stage.server():
         code = subprocess.run(line, shell=True).returncode
         print("code", code, flush=True)
 """
+MODULES = ("commands/run_stage.py", "core/errors.py", "core/files.py", "core/names.py")
+MODULES += ("params/code_digest.py", "params/code_texts.py")
 JOB = f"{sys.executable} -m selfrefine.commands.run_stage probe"
 
 
@@ -71,7 +74,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
         path = package / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    for name in ("commands/run_stage.py", "core/errors.py", "params/code_digest.py", "params/code_texts.py"):
+    for name in MODULES:
         (package / name).parent.mkdir(exist_ok=True)
         shutil.copy(Path(run_stage.__file__).parents[1] / name, package / name)
     own = {"PYTHONPATH": str(tmp_path / "source"), "IMPORTS": str(tmp_path / "imports"), "COLOUR": "blue"}
@@ -162,6 +165,18 @@ def test_the_server_ends_with_its_run_however_that_ends(environment):
         process.kill()
         assert ends(second)
         os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_a_job_ends_with_its_run_however_that_ends(environment, number):
+    line = [sys.executable, "-c", RUN, f"{JOB} tell wait; true"]
+    with subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        job = started(process)
+        assert alive(job)
+        os.kill(process.pid, number)
+        assert ends(job)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_ctrl_c_ends_the_job_with_a_word(environment):

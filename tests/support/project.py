@@ -36,11 +36,11 @@ class Project:
 
     Args:
         root: its folder.
-        first: the run that made its results.
+        first: what the run that made its results printed.
     """
 
     root: Path
-    first: subprocess.CompletedProcess[str] | None = None
+    first: str = ""
 
     def environment(self) -> dict[str, str]:
         """The activated environment; the package is imported from this copy."""

@@ -25,14 +25,12 @@ def test_the_first_run_makes_every_table_and_figure(smoke: Project) -> None:
     figures = [smoke.root / "results" / "figures" / "smoke" / name for name in FIGURES]
     for path in tables + figures:
         assert path.stat().st_size > 0
-    assert smoke.first is not None
-    assert sum(jobs(smoke.first.stdout).values()) > 20
+    assert sum(jobs(smoke.first).values()) > 20
 
 
 def test_a_newcomers_dry_run_names_the_jobs_that_the_first_run_executes(smoke: Project, fresh: Project) -> None:
-    assert smoke.first is not None
     fresh.set("experiment", "smoke")
-    assert fresh.dry_run() == jobs(smoke.first.stdout)
+    assert fresh.dry_run() == jobs(smoke.first)
     assert not (fresh.root / "results").exists()
 
 
@@ -116,6 +114,24 @@ def test_two_runs_at_once(project: Project) -> None:
     assert first.returncode == 0, told
     assert len(refused) == 1
     assert re.fullmatch(r"snakemake: process \d+ on \S+ is running here; wait for it, or stop it", refused[0])
+
+
+def test_after_a_kill_of_snakemake_no_job_is_left_and_the_same_command_goes_on(project: Project) -> None:
+    folder = "train_base/smoke/fashion_mnist/ddpm/seed0"
+    project.set("train_base.steps", 1000)
+    command = f"snakemake --cores 1 models/{folder}/loss.csv"
+    run = project.start(command)
+    while not (kept := list((project.root / "scratch" / folder).rglob("checkpoint.safetensors"))):
+        assert run.poll() is None
+        time.sleep(0.05)
+    run.kill()
+    run.communicate()  # to the end of its streams: the last of its jobs has ended
+    before = kept[0].stat().st_mtime_ns
+    time.sleep(0.5)
+    assert kept[0].stat().st_mtime_ns == before
+    told = project.run(command)
+    assert "going on after step" in told
+    assert "train_base fashion_mnist ddpm seed0: step 1000/1000" in told
 
 
 @pytest.mark.parametrize(

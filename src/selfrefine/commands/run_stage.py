@@ -2,7 +2,8 @@
 
 Importing torch and diffusers takes seconds, and a run starts a hundred jobs. `snakemake` (commands/snakemake.py) starts
 a server; the first job makes it import; every job is a fork of it: a process of its own, with the folder, environment
-and streams of the command that asked for it. Without a server, or with another Python, the command does the job itself:
+and streams of the command that asked for it. It ends with that command, and with the run. Without a server, or with
+another Python, the command does the job itself:
 
     python -m selfrefine.commands.run_stage STAGE [OPTIONS]    equals    python -m selfrefine.stages.STAGE [OPTIONS]
 
@@ -134,6 +135,7 @@ def _live(connection: socket.socket) -> None:
     """The life of a child: it becomes what its command asks for, runs the stage, tells the exit code."""
     code = 1
     try:
+        run = os.dup(sys.stdin.fileno())  # the pipe that the run holds the other end of
         _, descriptors, _, _ = socket.recv_fds(connection, 1, len(STREAMS))
         with connection.makefile("rb") as lines:
             request = json.loads(lines.readline())
@@ -145,7 +147,7 @@ def _live(connection: socket.socket) -> None:
         os.environ.update(request["environment"])
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
+        threading.Thread(target=_end_with, args=([connection, run],), daemon=True).start()
         code = _exit_code(request["arguments"])
     finally:
         sys.stdout.flush()
@@ -153,9 +155,9 @@ def _live(connection: socket.socket) -> None:
         os._exit(code)
 
 
-def _end_with(connection: socket.socket) -> None:
-    """Ends this process when its command is gone: whoever stops the command means the job."""
-    connection.recv(1)
+def _end_with(others: list[socket.socket | int]) -> None:
+    """Ends this process when its command or the whole run is gone, however that ended: both tell it by closing."""
+    select.select(others, [], [])
     os.kill(os.getpid(), signal.SIGTERM)
 
 

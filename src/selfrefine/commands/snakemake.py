@@ -6,6 +6,7 @@ second run in the same folder ends at once, with one line that names the first.
 """
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -66,7 +67,9 @@ def only_run(folder: Path) -> Iterator[None]:
         folder: where Snakemake runs.
     """
     try:
-        with locks.hold(folder / ".snakemake" / "run.lock"):
+        with locks.hold(folder / ".snakemake" / "run.lock") as left:
+            if left:  # by a run that was killed: its own locks would have to be removed by hand
+                shutil.rmtree(folder / ".snakemake" / "locks", ignore_errors=True)
             yield
     except locks.HeldError as holder:
         sys.exit(f"snakemake: {holder} is running here; wait for it, or stop it")

@@ -14,11 +14,14 @@ class HeldError(Exception):
 
 
 @contextmanager
-def hold(path: Path) -> Iterator[None]:
+def hold(path: Path) -> Iterator[bool]:
     """Holds the lock of this name until the block ends.
 
     Args:
         path: a file that may be made; who holds it stands in a file beside it.
+
+    Yields:
+        whether the last one who held it, on this machine, was killed before it could free it.
 
     Raises:
         HeldError: at once, while another process holds it.
@@ -31,7 +34,9 @@ def hold(path: Path) -> Iterator[None]:
     except Timeout:
         raise HeldError(holder.read_text().strip() if holder.is_file() else "another process") from None
     try:
+        left = holder.is_file() and holder.read_text().endswith(f" on {socket.gethostname()}\n")
         holder.write_text(f"process {os.getpid()} on {socket.gethostname()}\n")
-        yield
+        yield left
     finally:
+        holder.unlink(missing_ok=True)
         lock.release()
