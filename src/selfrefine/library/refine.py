@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from selfrefine.core import arrays, devices, files, random_streams
 from selfrefine.data import folder_splits, image_folder
 from selfrefine.diffusion import noise_schedule, sampling
+from selfrefine.guidance.map_history import MapHistory
 from selfrefine.guidance.map_refresh import CHUNK, Guide, MapRecipe
 from selfrefine.guidance.refinement import Refinement
 from selfrefine.highlighter.data import RealsAndFakes
@@ -179,7 +180,7 @@ def _trained_on(
             checkpoint_every=settings.base_steps,  # none: who stops a call begins again
             log_every=LOG_EVERY,
             refinement=refinement,
-            refresh=guide,
+            refresh=MapHistory(guide),
         )
     refined.unet.load_state_dict(trainer.ema, strict=False)  # buffers have no average
     refined.unet.eval()

@@ -43,11 +43,11 @@ class Config:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Diffusers folder, maps and samples of each variant; real test images; VGG16's weights; the critic: a highlighter
-    that no refinement has used."""
+    """Diffusers folder, mean map and samples of each variant; real test images; VGG16's weights; the critic: a
+    highlighter that no refinement has used."""
 
     pipelines: tuple[Path, ...]
-    maps: tuple[Path, ...]
+    mean_maps: tuple[Path, ...]
     samples: tuple[Path, ...]
     test: Path
     weights: Path
@@ -67,7 +67,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     for name, value in (("shared.reference", config.reference), ("shared.map_of", config.map_of)):
         if value not in config.variants:
             raise InputError(f"params.yaml: {name} is {value!r}, but select.variants has {', '.join(config.variants)}")
-    guidance_map = mean_map(job.inputs.maps[config.variants.index(config.map_of)])
+    guidance_map = mean_map(job.inputs.mean_maps[config.variants.index(config.map_of)])
     names = {"dataset": config.names["dataset"], "model": config.names["model"]}
     with devices.device(config.device) as device:
         found = [
@@ -97,10 +97,10 @@ def mean_map(path: Path) -> np.ndarray:
     Raises:
         InputError: the variant has no map.
     """
-    maps = arrays.read_array(path)
-    if not len(maps):
+    found = arrays.read_array(path)
+    if not len(found):
         raise InputError(f"params.yaml: shared.map_of names a variant without a map ({path} is empty)")
-    mean: np.ndarray = maps.mean(axis=0)
+    mean: np.ndarray = found[0]
     return mean
 
 
