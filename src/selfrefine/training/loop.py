@@ -13,6 +13,8 @@ from selfrefine.core.progress import Progress
 from selfrefine.guidance.refinement import Refinement, Refresh
 from selfrefine.training.trainer import Trainer
 
+REMEDY = "lower train_base.learning_rate in params.yaml, or set shared.precision to float32, and run the same command"
+
 
 def run_phase(
     trainer: Trainer,
@@ -40,7 +42,7 @@ def run_phase(
         refresh: makes the maps and keeps what is needed of them; new at the start of the phase.
 
     Raises:
-        InputError: a loss that is not finite.
+        InputError: a loss or, before they are kept, weights that are not finite.
     """
     _resume(trainer, refresh, scratch)
     losses: list[Tensor] = []
@@ -56,6 +58,8 @@ def run_phase(
                 _log(trainer, losses, scratch)
                 losses = []
                 progress.update(trainer.step - first_step, loss=trainer.log[-1][1])
+            if trainer.step % checkpoint_every == 0 or ended:
+                training_state.check_finite(trainer.tensors(), trainer.step, REMEDY)
             if trainer.step % checkpoint_every == 0 and not ended:
                 _checkpoint(trainer, refresh, scratch)
 
@@ -66,10 +70,7 @@ def _log(trainer: Trainer, losses: list[Tensor], scratch: Path) -> None:
     if not math.isfinite(loss):
         held = training_state.kept_step(scratch)
         kept = f"the checkpoint of step {held} is kept" if held else "there was no checkpoint yet"
-        raise InputError(
-            f"loss is {loss} at step {trainer.step}; {kept}; lower train_base.learning_rate in params.yaml, "
-            "or set shared.precision to float32, and run the same command"
-        )
+        raise InputError(f"loss is {loss} at step {trainer.step}; {kept}; {REMEDY}")
     trainer.log.append((trainer.step, loss, trainer.settings.rate(trainer.step - 1)))
 
 
