@@ -87,11 +87,11 @@ def without_highlighter(
     """
     levels = pixels.to_float(fakes)
     found = [control_maps.single_edges(pixels.quantise(part)).flatten(1) for part in torch.split(levels, CHUNK)]
-    mean, std = (moment.double() for moment in moments)
+    mean, std = (moment.cpu().double() for moment in moments)
     return {
-        "moment_gap": MomentGap(levels.double(), mean, std, input_size // CELL, FAKES),
+        "moment_gap": MomentGap(levels.cpu().double(), mean, std, input_size // CELL, FAKES),
         "edge": MeanMap(torch.cat(found).numpy(), FAKES),
-        "gaussian_center": FixedMap(control_maps.gaussian_center(fakes.shape[1]).flatten().double().numpy()),
+        "gaussian_center": FixedMap(control_maps.gaussian_center(fakes.shape[1]).flatten().cpu().double().numpy()),
     }
 
 

@@ -158,7 +158,7 @@ def features_at(
         resized = F.interpolate(batch, (input_size, input_size), mode="bilinear", antialias=True)
         cells = network(((resized - mean) / std).contiguous(memory_format=torch.channels_last)).flatten(2)
         for kept, indices in zip(pooled, chosen, strict=True):
-            kept.append(cells[..., torch.tensor(indices, device=device)].mean(dim=2).double().cpu().numpy())
+            kept.append(cells[..., torch.tensor(indices, device=device)].mean(dim=2).cpu().double().numpy())
     return Places(*map(np.concatenate, pooled))
 
 
@@ -210,7 +210,7 @@ def fake_logits(critic: Highlighter, images: np.ndarray, *, seed: int, dtype: to
         dtype: what the critic computes in.
     """
     streams = [random_streams.stream(seed, "readouts", index) for index in range(len(images))]
-    logits = classify(critic, images, streams, dtype).double().numpy()
+    logits = classify(critic, images, streams, dtype).cpu().double().numpy()
     difference: np.ndarray = logits[:, FAKE] - logits[:, REAL]
     return difference
 

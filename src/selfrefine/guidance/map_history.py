@@ -50,7 +50,8 @@ class MapHistory:
         made = self.make(network, number, self._first)
         self.current, self._first = made.used, made.mfam if self._first is None else self._first
         mfam, used = made.mfam.cpu(), made.used.cpu().clone()  # may be one tensor; a checkpoint takes none twice
-        self._total = used.double() if self._total is None else self._total + used.double()
+        total = made.used.cpu().double()
+        self._total = total if self._total is None else self._total + total
         self._kept = {kept: maps for kept, maps in self._kept.items() if is_kept(kept, number)}
         self._kept[number] = Maps(mfam, used)
         self.rows.append(_row(step, self._kept[number], self._kept[0].mfam))

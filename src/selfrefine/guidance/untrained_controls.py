@@ -40,7 +40,7 @@ class TimeShift(nn.Module):
     def __init__(self, network: Any, schedule: Schedule, factor: float) -> None:
         super().__init__()
         self.network, self.factor, self.continuous = network, factor, schedule.continuous
-        self.times, self.scales = shifted_times(schedule.alphas_cumprod.double().cpu().numpy(), factor)
+        self.times, self.scales = shifted_times(schedule.alphas_cumprod.cpu().double().numpy(), factor)
 
     @property
     def device(self) -> torch.device:

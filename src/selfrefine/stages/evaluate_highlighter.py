@@ -91,7 +91,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
 def scores(model: Highlighter, test: Batch, dtype: torch.dtype, seed: int) -> Found:
     """How well it tells the images of its test part."""
     logits = highlighter_model.classify(model, test.images, test.streams, dtype)
-    p_real, is_real = logits.double().softmax(dim=1)[:, REAL].numpy(), test.labels.numpy() == REAL
+    p_real, is_real = logits.cpu().double().softmax(dim=1)[:, REAL].numpy(), test.labels.numpy() == REAL
     return classification.measure(p_real[is_real], p_real[~is_real], seed), len(p_real)
 
 
