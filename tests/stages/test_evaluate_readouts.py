@@ -13,6 +13,7 @@ from selfrefine import networks
 from selfrefine.core import arrays, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
+from selfrefine.core.mirrored import Mirrored
 from selfrefine.diffusion import noise_schedule
 from selfrefine.evidence import probes
 from selfrefine.highlighter import model
@@ -34,6 +35,7 @@ CONFIG = Config(
     mechanism_images=12,
     input_size=16,
     n_images=10,
+    horizontal_flip=False,
 )
 
 
@@ -103,6 +105,17 @@ def test_values_are_those_of_the_library(inputs: Inputs, tmp_path: Path) -> None
         for path in inputs.samples[1::-1]
     ]
     assert found["critic_logit", "both"] == pytest.approx(logits[0].mean() - logits[1].mean(), rel=1e-4)
+
+
+def test_the_place_of_reals_is_that_of_mirrored_ones_where_training_mirrors(inputs: Inputs, tmp_path: Path) -> None:
+    run(job(inputs, tmp_path, horizontal_flip=True))
+    table = files.read_table(tmp_path / "metrics.csv").set_index(["metric", "variant"])["value"]
+    chosen = probes.quarters(MEAN_MAP[0], 16 // probes.POOLING)
+    network = probes.load_vgg16(inputs.weights, torch.device("cpu"))
+    both, base = (arrays.read_images(path)[:10] for path in inputs.samples[1::-1])
+    real = Mirrored(arrays.read_images(inputs.test)[:10])
+    sets = [probes.features_at(network, images, chosen, 16) for images in (both, base, real)]
+    assert table["place_log_ratio", "both"] == pytest.approx(probes.place(*sets).value, rel=1e-4)
 
 
 def test_a_map_that_is_the_same_everywhere_has_no_place(inputs: Inputs, tmp_path: Path) -> None:

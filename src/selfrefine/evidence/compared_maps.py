@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from selfrefine.core import devices, pixels, random_streams
 from selfrefine.core.errors import InputError
+from selfrefine.core.mirrored import Packed
 from selfrefine.core.names import FLAW, MEAN, REAL_MAP, SINGLE
 from selfrefine.core.progress import Progress
 from selfrefine.evidence.jackknife_maps import Evidence, FixedMap, MeanMap, MomentGap
@@ -38,7 +39,7 @@ def unseen_fakes(images: np.ndarray, n_images: int, n_fakes: int) -> np.ndarray:
     return images[len(images) - n_images :]
 
 
-def some_reals(images: np.ndarray, n_images: int, seed: int) -> np.ndarray:
+def some_reals(images: Packed, n_images: int, seed: int) -> np.ndarray:
     """`n_images` real images of a random order that is one per seed; all, if there are fewer."""
     order = torch.randperm(len(images), generator=random_streams.stream(seed, "map_evidence", 0))
     chosen: np.ndarray = images[order[:n_images].sort().values.numpy()]

@@ -19,6 +19,7 @@ from torch import nn
 
 from selfrefine.core import arrays, pixels, random_streams
 from selfrefine.core.errors import InputError
+from selfrefine.core.mirrored import Packed
 from selfrefine.diffusion import forward_process
 from selfrefine.diffusion.noise_schedule import Schedule
 from selfrefine.highlighter.model import FAKE, IMAGENET_MEAN, IMAGENET_STD, REAL, Highlighter, classify
@@ -140,7 +141,7 @@ def load_vgg16(path: Path, device: torch.device) -> nn.Sequential:
 
 @torch.no_grad()
 def features_at(
-    network: nn.Sequential, images: np.ndarray, chosen: tuple[np.ndarray, np.ndarray], input_size: int
+    network: nn.Sequential, images: Packed, chosen: tuple[np.ndarray, np.ndarray], input_size: int
 ) -> Places:
     """conv4_3 of each image, averaged over the chosen cells only; in float32.
 

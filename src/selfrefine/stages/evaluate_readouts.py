@@ -12,6 +12,7 @@ from selfrefine import networks
 from selfrefine.core import arrays, devices, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
+from selfrefine.core.mirrored import as_trained
 from selfrefine.core.names import CRITIC
 from selfrefine.core.progress import Progress
 from selfrefine.diffusion import autoencoder, noise_schedule
@@ -39,6 +40,7 @@ class Config:
     mechanism_images: int
     input_size: int
     n_images: int
+    horizontal_flip: bool
 
 
 @dataclass(frozen=True)
@@ -150,10 +152,11 @@ def places(job: Job[Config, Inputs, Outputs], guidance_map: np.ndarray, device: 
         return
     network = probes.load_vgg16(job.inputs.weights, device)
 
-    def features(path: Path) -> probes.Places:
-        return probes.features_at(network, first_images(path, config.n_images, "n_images"), chosen, size)
+    def features(path: Path, horizontal_flip: bool = False) -> probes.Places:
+        images = as_trained(first_images(path, config.n_images, "n_images"), horizontal_flip)
+        return probes.features_at(network, images, chosen, size)
 
-    real, base = features(job.inputs.test), features(reference)
+    real, base = features(job.inputs.test, config.horizontal_flip), features(reference)
     with Progress(f"{job.label} place", len(samples), unit="variant", items=config.n_images) as progress:
         for done, (variant, path) in enumerate(samples.items(), 1):
             yield variant, PLACE, probes.place(features(path), base, real), path
