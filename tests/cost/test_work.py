@@ -168,8 +168,8 @@ SMALL = job_config.merge(
 )
 
 
-def disk(stage, **names):
-    return work.of_job(SMALL, Planned(stage, tuple((NAMES | names).items()))).disk
+def disk(stage, changed=None, **names):
+    return work.of_job(job_config.merge(SMALL, changed or {}), Planned(stage, tuple((NAMES | names).items()))).disk
 
 
 def test_images_take_three_bytes_a_pixel(tmp_path):
@@ -187,9 +187,11 @@ def test_a_base_model_is_its_weights_and_its_training_state(tmp_path):
     assert 0 <= weights + state - disk("train_base") <= names_and_places
 
 
-def test_a_refinement_keeps_two_maps_of_every_refresh():
-    maps = 2 * 2 * 4 * tiny.SIZE**2  # two refreshes, float32
-    assert disk("train_refined", variant="both") - disk("train_refined", variant="baseline") == maps
+@pytest.mark.parametrize(("steps", "kept"), [(4, 2), (120, 33), (12000, 33)])
+def test_a_refinement_keeps_two_maps_of_so_many_refreshes_and_their_mean(steps, kept):
+    maps = (2 * kept + 1) * 4 * tiny.SIZE**2  # float32
+    runs = [disk("train_refined", {"train_refined": {"steps": steps}}, variant=row) for row in ("both", "baseline")]
+    assert runs[0] - runs[1] == maps
 
 
 def test_features_are_float32_of_every_row_and_tables_are_not_counted():

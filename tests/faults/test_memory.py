@@ -123,7 +123,7 @@ def real_map(images: np.ndarray) -> None:
         dtype=torch.float32,
         horizontal_flip=True,
     )
-    assert torch.isfinite(guide(pipeline.unet.eval(), []).used).all()
+    assert torch.isfinite(guide(pipeline.unet.eval(), 0).used).all()
 
 
 def moments(images: np.ndarray) -> None:

@@ -34,8 +34,9 @@ def guide(seed=0, flip=False, other=None, **changes):
 
 def make(refresh=0, before=None, **changes):
     """The maps of a refresh."""
-    mfams = [torch.rand(8, 8, generator=torch.Generator().manual_seed(k)) for k in range(refresh)]
-    return guide(**changes)(tiny_pipeline().unet.eval(), mfams if before is None else before)
+    some_map = torch.rand(8, 8, generator=torch.Generator().manual_seed(0))
+    first = before if before is not None else some_map if refresh else None
+    return guide(**changes)(tiny_pipeline().unet.eval(), refresh, first)
 
 
 def samples(refresh=0):
@@ -79,7 +80,7 @@ def test_making_a_map_draws_nothing_from_the_training(kind):
     expected = torch.rand(4)
     network, maker = tiny_pipeline().unet.eval(), guide(map=kind)
     torch.manual_seed(3)
-    maker(network, [])
+    maker(network, 0)
     assert torch.equal(torch.rand(4), expected)
 
 
@@ -111,7 +112,7 @@ def test_a_matched_map_has_mean_and_standard_deviation_of_the_mfam(kind):
 
 def test_a_frozen_map_is_the_first_mfam():
     first = torch.rand(8, 8)
-    assert torch.equal(make(before=[first, torch.rand(8, 8)], map="frozen").used, first)
+    assert torch.equal(make(refresh=2, before=first, map="frozen").used, first)
     made = make(map="frozen")
     assert torch.equal(made.used, made.mfam)
 
@@ -177,6 +178,6 @@ def test_the_switches_of_grad_cam_reach_the_map(cam):
 
 def test_a_network_without_colour_is_compared_with_grey_training_images():
     network = tiny_pipeline(channels=1).unet.eval()
-    made = guide(map="moment_gap")(network, [])
+    made = guide(map="moment_gap")(network, 0)
     assert made.used.shape == (8, 8)
     assert not math.isnan(float(made.used.sum()))

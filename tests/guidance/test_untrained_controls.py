@@ -108,9 +108,11 @@ def source(tmp_path):
 
     def write(maps=None, **changes):
         stack = np.random.default_rng(0).uniform(size=(3, SIZE, SIZE)) if maps is None else maps
-        arrays.write_array(tmp_path / "maps.npy", stack.astype(np.float32))
+        mean = stack.sum(axis=0, keepdims=True)[: len(stack)] / max(1, len(stack))
+        for name, kept in (("maps", stack[-1:]), ("mean_map", mean)):  # of many maps not all are kept
+            arrays.write_array(tmp_path / f"{name}.npy", kept.astype(np.float32))
         files.write_json(tmp_path / "config.json", RUN | changes)
-        return tmp_path / "maps.npy", tmp_path / "config.json"
+        return tuple(tmp_path / name for name in ("maps.npy", "mean_map.npy", "config.json"))
 
     return write
 

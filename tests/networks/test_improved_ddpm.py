@@ -142,7 +142,7 @@ def test_a_guide_makes_its_map():
         horizontal_flip=False,
     )
     made.unet.eval()
-    mfam = guide(made.unet, []).mfam
+    mfam = guide(made.unet, 0).mfam
     assert mfam.shape == (tiny.SIZE, tiny.SIZE)
     assert float(mfam.std()) > 0.0
 

@@ -196,7 +196,7 @@ def test_the_highlighter_sees_decoded_images_between_0_and_1(guide, monkeypatch)
         return before(images)
 
     monkeypatch.setattr(pixels, "quantise", quantise)
-    maps = maker(made.unet.eval(), [])
+    maps = maker(made.unet.eval(), 0)
     assert [tuple(images.shape) for images in seen] == [(4, 3, SIZE, SIZE)]
     assert float(given[0].abs().max()) == 1.0  # decoded, and clamped: the paper's authors hand over what lies outside
     assert 0.0 <= float(seen[0].min()) < float(seen[0].max()) <= 1.0

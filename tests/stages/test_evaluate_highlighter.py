@@ -28,6 +28,7 @@ CONFIG = Config(
     precision="float32",
     highlighters=ROWS,
     n_fakes=60,
+    horizontal_flip=False,
     n_examples=3,
     n_planted=6,
     patch_share=0.5,

@@ -14,6 +14,7 @@ from selfrefine.core import arrays as core_arrays
 from selfrefine.core import files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
+from selfrefine.core.mirrored import Mirrored
 from selfrefine.evidence import compared_maps, map_correlation
 from selfrefine.stages.evaluate_maps import Config, Inputs, Outputs, run
 from tests.support import tiny_highlighter
@@ -26,6 +27,7 @@ CONFIG = Config(
     precision="float32",
     highlighters=("flaw", "second"),
     n_fakes=10,
+    horizontal_flip=False,
     n_images=12,
     map_images=4,
     n_examples=3,
@@ -107,6 +109,25 @@ def test_it_says_the_same_twice_and_whichever_highlighters_are_beside(
     both, one = (files.read_table(folder / "correlations.csv") for folder in (out, tmp_path / "alone"))
     kept = both[(both["one"] != "second") & (both["other"] != "second")].reset_index(drop=True)
     assert one.equals(kept)
+
+
+def test_real_maps_and_moments_are_of_mirrored_images_where_training_mirrors(
+    inputs: Inputs, out: Path, tmp_path: Path
+) -> None:
+    run(job(inputs, tmp_path, horizontal_flip=True))
+    plain, found = (core_arrays.read_arrays(folder / "maps.npz") for folder in (out, tmp_path))
+    changed = {name.removeprefix("mean/") for name in plain if not np.array_equal(plain[name], found[name])}
+    assert changed == {"real_map", "moment_gap"}
+    real = Mirrored(core_arrays.read_images(inputs.real))
+    expected = compared_maps.single_maps(
+        tiny_highlighter.highlighter(),
+        compared_maps.some_reals(real, 12, 0),
+        compared_maps.REALS,
+        seed=0,
+        dtype=torch.float32,
+        label="",
+    )
+    np.testing.assert_allclose(found["mean/real_map"].ravel(), expected.value, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(

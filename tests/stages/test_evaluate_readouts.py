@@ -13,6 +13,7 @@ from selfrefine import networks
 from selfrefine.core import arrays, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
+from selfrefine.core.mirrored import Mirrored
 from selfrefine.diffusion import noise_schedule
 from selfrefine.evidence import probes
 from selfrefine.highlighter import model
@@ -21,7 +22,7 @@ from tests.support import tiny_highlighter, tiny_latent
 from tests.support.tiny import NAMES, SIZE, tiny_images, tiny_pipeline, write_highlighter, write_images
 
 VARIANTS = ("baseline", "both", "twin")  # the twin is the baseline again
-MAPS = np.linspace(0.0, 0.8, 2 * SIZE * SIZE, dtype=np.float32).reshape(2, SIZE, SIZE)
+MEAN_MAP = np.linspace(0.0, 0.8, SIZE * SIZE, dtype=np.float32).reshape(1, SIZE, SIZE)
 CONFIG = Config(
     names=NAMES,
     device="cpu",
@@ -34,6 +35,7 @@ CONFIG = Config(
     mechanism_images=12,
     input_size=16,
     n_images=10,
+    horizontal_flip=False,
 )
 
 
@@ -43,10 +45,13 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     for variant in VARIANTS:
         seed = int(variant == "both")
         networks.save(tiny_pipeline(seed), folder / variant / "pipeline")
-        arrays.write_array(folder / variant / "maps.npy", MAPS if seed else MAPS[:0])
+        arrays.write_array(folder / variant / "mean_map.npy", MEAN_MAP if seed else MEAN_MAP[:0])
         arrays.write_array(folder / variant / "images.npy", tiny_images(52)[32 + seed * 5 :])
     return Inputs(
-        *(tuple(folder / variant / name for variant in VARIANTS) for name in ("pipeline", "maps.npy", "images.npy")),
+        *(
+            tuple(folder / variant / file for variant in VARIANTS)
+            for file in ("pipeline", "mean_map.npy", "images.npy")
+        ),
         test=write_images(folder / "test.npy"),
         weights=tiny_highlighter.write_weights(folder / "vgg16.safetensors"),
         critic=write_highlighter(folder / "critic.safetensors"),
@@ -81,7 +86,7 @@ def test_every_variant_is_read_out_against_the_reference(inputs: Inputs, tmp_pat
 def test_values_are_those_of_the_library(inputs: Inputs, tmp_path: Path) -> None:
     run(job(inputs, tmp_path))
     found = files.read_table(tmp_path / "metrics.csv").set_index(["metric", "variant"])["value"]
-    guidance_map, images = MAPS.mean(axis=0), arrays.read_images(inputs.test)[:12]
+    guidance_map, images = MEAN_MAP[0], arrays.read_images(inputs.test)[:12]
     products = []
     for seed in (1, 0):
         pipeline = tiny_pipeline(seed)
@@ -102,10 +107,21 @@ def test_values_are_those_of_the_library(inputs: Inputs, tmp_path: Path) -> None
     assert found["critic_logit", "both"] == pytest.approx(logits[0].mean() - logits[1].mean(), rel=1e-4)
 
 
+def test_the_place_of_reals_is_that_of_mirrored_ones_where_training_mirrors(inputs: Inputs, tmp_path: Path) -> None:
+    run(job(inputs, tmp_path, horizontal_flip=True))
+    table = files.read_table(tmp_path / "metrics.csv").set_index(["metric", "variant"])["value"]
+    chosen = probes.quarters(MEAN_MAP[0], 16 // probes.POOLING)
+    network = probes.load_vgg16(inputs.weights, torch.device("cpu"))
+    both, base = (arrays.read_images(path)[:10] for path in inputs.samples[1::-1])
+    real = Mirrored(arrays.read_images(inputs.test)[:10])
+    sets = [probes.features_at(network, images, chosen, 16) for images in (both, base, real)]
+    assert table["place_log_ratio", "both"] == pytest.approx(probes.place(*sets).value, rel=1e-4)
+
+
 def test_a_map_that_is_the_same_everywhere_has_no_place(inputs: Inputs, tmp_path: Path) -> None:
-    flat = tmp_path / "maps.npy"
+    flat = tmp_path / "mean_map.npy"
     arrays.write_array(flat, np.full((1, SIZE, SIZE), 0.2, np.float32))
-    run(job(dataclasses.replace(inputs, maps=(flat, flat, flat)), tmp_path))
+    run(job(dataclasses.replace(inputs, mean_maps=(flat, flat, flat)), tmp_path))
     table = files.read_table(tmp_path / "metrics.csv").set_index("metric")
     assert len(table) == 6
     assert all(math.isnan(value) for value in table["value"].drop("critic_logit"))

@@ -9,6 +9,7 @@ import torch
 from selfrefine.core import arrays, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
+from selfrefine.core.mirrored import Mirrored
 from selfrefine.metrics import features
 from selfrefine.pretrained.imagenet_backbones import alexnet_features
 from selfrefine.stages.extract_features import Config, Inputs, Outputs, run
@@ -51,6 +52,7 @@ def job(tmp_path, weights):
             "n_images": 8,
             "n_reference": 0,
             "batch_size": 3,
+            "horizontal_flip": False,
         }
         outputs = Outputs(tmp_path / "out" / "features.npz")
         inputs = Inputs(tuple(paths[:4]), *paths[4:], (weights,))
@@ -70,6 +72,20 @@ def test_every_row_has_the_features_of_its_first_images_bit_for_bit(job, weights
         assert (array.shape, array.dtype) == ((8, 256), np.float32)
         assert np.array_equal(array, alone)
     assert len({array.tobytes() for array in found.values()}) == len(ROWS)
+
+
+def test_photographs_are_mirrored_where_training_mirrors_and_samples_are_not(job, weights):
+    run(job())
+    plain = arrays.read_arrays(job().outputs.features)
+    run(job(horizontal_flip=True))
+    found = arrays.read_arrays(job().outputs.features)
+    model = features.extractor(NETWORK, {"alexnet": weights})
+    for row in ROWS:
+        given = Mirrored(images(row)[:8])[:] if row in ("train", "test") else images(row)[:8]
+        alone = features.extract(model, given, batch_size=3, device=torch.device("cpu"), label="test")
+        assert np.array_equal(found[f"{row}/{NETWORK}"], alone)
+        changed = not np.array_equal(found[f"{row}/{NETWORK}"], plain[f"{row}/{NETWORK}"])
+        assert changed == (row in ("train", "test"))
 
 
 def test_photographs_may_be_more_than_samples_and_end_where_the_split_does(job):

@@ -95,8 +95,9 @@ def test_bfloat16_gives_nearly_the_same_images(pipeline, ten, tmp_path):
 def test_an_untrained_control_is_other_images_of_the_same_noise(pipeline, ten, tmp_path):
     maps = np.full((2, tiny.SIZE, tiny.SIZE), 0.5, np.float32)
     arrays.write_array(tmp_path / "maps.npy", maps)
+    arrays.write_array(tmp_path / "mean_map.npy", maps[:1])
     files.write_json(tmp_path / "config.json", vars(tiny.refined_config(forward_weight=0.05, reverse_weight=0.05)))
-    some_map = (tmp_path / "maps.npy", tmp_path / "config.json")
+    some_map = tuple(tmp_path / name for name in ("maps.npy", "mean_map.npy", "config.json"))
     assert np.array_equal(sample(pipeline, tmp_path / "none", some_map=some_map), ten)
     for correction in ("time_shift", "kv_gain", "keep_map"):
         other = sample(pipeline, tmp_path / correction, some_map=some_map, correction=correction)
@@ -105,9 +106,10 @@ def test_an_untrained_control_is_other_images_of_the_same_noise(pipeline, ten, t
 
 
 def test_a_control_of_a_variant_without_a_map_names_its_row(pipeline, tmp_path):
-    arrays.write_array(tmp_path / "maps.npy", np.zeros((0, tiny.SIZE, tiny.SIZE), np.float32))
+    for name in ("maps.npy", "mean_map.npy"):
+        arrays.write_array(tmp_path / name, np.zeros((0, tiny.SIZE, tiny.SIZE), np.float32))
     files.write_json(tmp_path / "config.json", vars(tiny.refined_config(forward="none", reverse="none")))
-    some_map = (tmp_path / "maps.npy", tmp_path / "config.json")
+    some_map = tuple(tmp_path / name for name in ("maps.npy", "mean_map.npy", "config.json"))
     with pytest.raises(InputError, match=r"samplings\.both\.map_of: names a variant without a map"):
         sample(pipeline, tmp_path, some_map=some_map, correction="keep_map")
     assert not (tmp_path / "images.npy").exists()

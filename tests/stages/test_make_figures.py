@@ -52,7 +52,7 @@ def inputs(tmp_path_factory):
         arrays.write_array(folder / f"{variant}.npy", draws.integers(0, 256, (6, 16, 16, 3), dtype=np.uint8))
         maps = draws.random((refreshes, 16, 16), dtype=np.float32)
         arrays.write_array(folder / f"{variant}_maps.npy", maps)
-        table = {"step": 20 + 5 * np.arange(refreshes), "mean": maps.mean((1, 2)), "std": maps.std((1, 2))}
+        table = {"step": 20 + 5 * np.arange(refreshes), "mean": maps.mean((1, 2)), "std": maps.std((1, 2)), "kept": 1}
         files.write_table(folder / f"{variant}_refreshes.csv", pd.DataFrame(table))
         files.write_table(folder / f"{variant}_loss.csv", pd.DataFrame({"step": [25, 30, 35], "loss": draws.random(3)}))
     files.write_table(folder / "base_loss.csv", pd.DataFrame({"step": [5, 10, 15, 20], "loss": draws.random(4)}))

@@ -29,6 +29,7 @@ CONFIG = Config(
     shuffle_labels=False,
     draw=0,
     n_fakes=20,
+    horizontal_flip=False,
 )
 
 
@@ -67,7 +68,10 @@ def first_loss(folder):
     return pd.read_csv(folder / "loss.csv")["loss"][0]
 
 
-@pytest.mark.parametrize("changes", [{"shuffle_labels": True}, {"draw": 1, "n_fakes": 10}, {"shortcut_guard": False}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"shuffle_labels": True}, {"draw": 1, "n_fakes": 10}, {"shortcut_guard": False}, {"horizontal_flip": True}],
+)
 def test_each_row_is_another_highlighter(changes, inputs, unbroken, tmp_path):
     train_highlighter.run(job(inputs, tmp_path, steps=1, **changes))
     model = highlighter_model.load(tmp_path / "highlighter.safetensors", torch.device("cpu"))

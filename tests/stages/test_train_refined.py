@@ -73,6 +73,10 @@ def test_maps_are_refreshed_at_the_first_step_and_at_every_cycle(forked):
     assert rows["step"].tolist() == [12, 16, 20]
     assert rows["mean"].to_numpy() == pytest.approx(maps.mean(axis=(1, 2)), rel=1e-6)
     assert rows["std"].to_numpy() == pytest.approx(maps.std(axis=(1, 2)), rel=1e-6)
+    assert rows["kept"].tolist() == [1, 1, 1]
+    mean = np.load(forked / "both" / "mean_map.npy")
+    assert (mean.shape, mean.dtype) == ((1, tiny.SIZE, tiny.SIZE), np.float32)
+    np.testing.assert_allclose(mean[0], maps.mean(axis=0, dtype=np.float64), rtol=1e-6)
     assert (rows["std"] > 0).all()  # else the tests of what the map does would prove nothing
 
 
@@ -95,7 +99,7 @@ def test_the_first_map_shows_the_flaws_of_the_averaged_weights_at_the_fork(forke
         dtype=torch.float32,
         horizontal_flip=True,
     )
-    expected = guide(pipeline.unet.eval(), []).mfam.numpy()
+    expected = guide(pipeline.unet.eval(), 0).mfam.numpy()
     for name in ("forward", "reverse", "both", "projected"):
         assert np.array_equal(np.load(forked / name / "mfams.npy")[0], expected)
     for name in ("forward", "reverse", "both"):
@@ -106,7 +110,8 @@ def test_a_variant_without_map_has_an_empty_stack_and_an_empty_table(forked):
     assert np.load(forked / "baseline" / "maps.npy").shape == (0, tiny.SIZE, tiny.SIZE)
     rows = pd.read_csv(forked / "baseline" / "refreshes.csv")
     assert np.load(forked / "baseline" / "mfams.npy").shape == (0, tiny.SIZE, tiny.SIZE)
-    assert list(rows.columns) == ["step", "mean", "std", "mfam_mean", "mfam_std", "r_mfam", "r_first"]
+    assert np.load(forked / "baseline" / "mean_map.npy").shape == (0, tiny.SIZE, tiny.SIZE)
+    assert list(rows.columns) == ["step", "mean", "std", "mfam_mean", "mfam_std", "r_mfam", "r_first", "kept"]
     assert len(rows) == 0
 
 

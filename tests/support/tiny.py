@@ -193,7 +193,7 @@ def refined_job(images: Path, base: Path, highlighter: Path, out: Path, **change
         images, (), (), base / "pipeline", base / "state.safetensors", highlighter, highlighter
     )
     outputs = train_refined.Outputs(
-        out / "pipeline", out / "loss.csv", out / "maps.npy", out / "mfams.npy", out / "refreshes.csv"
+        *(out / name for name in ("pipeline", "loss.csv", "maps.npy", "mfams.npy", "mean_map.npy", "refreshes.csv"))
     )
     return Job("train_refined", refined_config(**changes), inputs, outputs)
 

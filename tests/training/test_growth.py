@@ -66,7 +66,7 @@ def guide(images, kind):
         dtype=torch.float32,
         horizontal_flip=True,
     )
-    return lambda: maker(pipeline.unet.eval(), [])
+    return lambda: maker(pipeline.unet.eval(), 0)
 
 
 @pytest.mark.parametrize(("kind", "rows"), [("mfam", 0), ("real_map", 3)])

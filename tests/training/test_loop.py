@@ -1,14 +1,11 @@
 """The loop: refreshes, log, checkpoints."""
 
-import math
-
 import pytest
 import torch
 
 from selfrefine.core.errors import InputError
-from selfrefine.guidance.map_refresh import Maps
-from selfrefine.guidance.refinement import Refinement
-from selfrefine.stages import train_refined
+from selfrefine.guidance.map_history import MapHistory
+from selfrefine.guidance.refinement import Maps, Refinement
 from selfrefine.training import loop
 from tests.support.tiny import SIZE, tiny_trainer
 
@@ -16,7 +13,9 @@ BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4)
 
 
 def run(trainer, scratch, first=0, last=12, *, refinement=None, refresh=None, every=3):
-    return loop.run_phase(
+    """A phase; returns the history of its maps, made by `refresh`."""
+    history = None if refresh is None else MapHistory(refresh)
+    loop.run_phase(
         trainer,
         scratch,
         label="test",
@@ -25,12 +24,13 @@ def run(trainer, scratch, first=0, last=12, *, refinement=None, refresh=None, ev
         checkpoint_every=every,
         log_every=2,
         refinement=refinement,
-        refresh=refresh,
+        refresh=history,
     )
+    return history
 
 
-def numbered_map(_network, mfams):
-    made = torch.full((SIZE, SIZE), (len(mfams) + 1) / 10)
+def numbered_map(_network, number, _first):
+    made = torch.full((SIZE, SIZE), (number + 1) / 10)
     return Maps(1 - made, made)
 
 
@@ -38,16 +38,17 @@ def numbered_map(_network, mfams):
 def test_map_is_refreshed_at_the_first_step_and_at_multiples_of_the_cycle(tmp_path, first, expected):
     trainer = tiny_trainer()
     trainer.step = first
-    phase = run(trainer, tmp_path, first, first + 10 if first else 10, refinement=BOTH, refresh=numbered_map)
-    assert phase.refreshed_at == expected
-    assert [round(float(m[0, 0]), 1) for m in phase.maps] == [0.1, 0.2, 0.3]
-    assert [round(float(m[0, 0]), 1) for m in phase.mfams] == [0.9, 0.8, 0.7]
+    history = run(trainer, tmp_path, first, first + 10 if first else 10, refinement=BOTH, refresh=numbered_map)
+    assert [row.step for row in history.rows] == expected
+    mfams, used = history.stack(SIZE)
+    assert used[:, 0, 0].tolist() == pytest.approx([0.1, 0.2, 0.3])
+    assert mfams[:, 0, 0].tolist() == pytest.approx([0.9, 0.8, 0.7])
 
 
 def test_each_refresh_sees_the_ema_weights_and_evaluation_mode(tmp_path):
     trainer, seen = tiny_trainer(), []
 
-    def refresh(network, _mfams):
+    def refresh(network, _number, _first):
         seen.append((network.training, {name: p.detach().clone() for name, p in network.named_parameters()}))
         return Maps(torch.zeros(SIZE, SIZE), torch.zeros(SIZE, SIZE))
 
@@ -58,11 +59,11 @@ def test_each_refresh_sees_the_ema_weights_and_evaluation_mode(tmp_path):
 
 
 def test_baseline_never_asks_for_a_map(tmp_path):
-    def refresh(_network, _mfams):
+    def refresh(_network, _number, _first):
         raise AssertionError("a variant without a process has no use for a map")
 
     none = Refinement("none", 0.5, "none", 0.5, 4)
-    assert run(tiny_trainer(), tmp_path, refinement=none, refresh=refresh).maps == []
+    assert run(tiny_trainer(), tmp_path, refinement=none, refresh=refresh).rows == []
 
 
 def test_log_holds_mean_losses_and_rates(tmp_path):
@@ -86,18 +87,18 @@ def test_interrupted_phase_goes_on_bit_equal_with_its_map(tmp_path):
     class KilledError(Exception):
         pass
 
-    def dies_at_second_refresh(network, mfams):
-        if len(mfams) == 2:
+    def dies_at_third_refresh(network, number, first):
+        if number == 2:
             raise KilledError
-        return numbered_map(network, mfams)
+        return numbered_map(network, number, first)
 
     with pytest.raises(KilledError):
-        run(tiny_trainer(), parts, refinement=BOTH, refresh=dies_at_second_refresh)
+        run(tiny_trainer(), parts, refinement=BOTH, refresh=dies_at_third_refresh)
     resumed = tiny_trainer()
-    phase = run(resumed, parts, refinement=BOTH, refresh=numbered_map)
-    assert phase.refreshed_at == expected.refreshed_at
-    for stack, other in ((phase.maps, expected.maps), (phase.mfams, expected.mfams)):
-        assert all(torch.equal(one, two) for one, two in zip(stack, other, strict=True))
+    history = run(resumed, parts, refinement=BOTH, refresh=numbered_map)
+    assert repr(history.rows) == repr(expected.rows)  # NaN is NaN
+    assert all(torch.equal(*pair) for pair in zip(history.stack(SIZE), expected.stack(SIZE), strict=True))
+    assert torch.equal(history.mean(SIZE), expected.mean(SIZE))
     assert resumed.log == unbroken.log
     tensors = unbroken.tensors()
     assert all(torch.equal(tensors[name], value) for name, value in resumed.tensors().items())
@@ -110,23 +111,9 @@ def test_loss_that_is_not_finite_stops_with_step_and_advice(tmp_path):
 
 
 def test_one_map_may_be_both_the_mfam_and_the_map_used(tmp_path):
-    def same(_network, mfams):
-        made = torch.full((SIZE, SIZE), (len(mfams) + 1) / 10)
+    def same(_network, number, _first):
+        made = torch.full((SIZE, SIZE), (number + 1) / 10)
         return Maps(made, made)
 
-    phase = run(tiny_trainer(), tmp_path, refinement=BOTH, refresh=same)  # its checkpoints hold both
-    assert all(torch.equal(one, other) for one, other in zip(phase.maps, phase.mfams, strict=True))
-
-
-def test_refreshes_are_told_in_numbers():
-    ramp = torch.arange(16.0).view(4, 4) / 16
-    phase = loop.Phase(mfams=[ramp, ramp.T], maps=[torch.full((4, 4), 0.25), 1 - ramp], refreshed_at=[12, 16])
-    columns = train_refined.refresh_columns(phase)
-    assert columns["step"] == [12, 16]
-    assert columns["mean"] == pytest.approx([0.25, 1 - 7.5 / 16])
-    assert columns["std"] == pytest.approx([0.0, (21.25**0.5) / 16])
-    assert columns["mfam_mean"] == pytest.approx([7.5 / 16] * 2)
-    assert columns["mfam_std"] == pytest.approx([(21.25**0.5) / 16] * 2)
-    # of a constant map there is no correlation; rows and columns of the ramp weigh 16 to 1
-    assert columns["r_mfam"] == pytest.approx([math.nan, -8 / 17], nan_ok=True)
-    assert columns["r_first"] == pytest.approx([math.nan, -1.0], nan_ok=True)
+    history = run(tiny_trainer(), tmp_path, refinement=BOTH, refresh=same)  # its checkpoints hold both
+    assert torch.equal(*history.stack(SIZE))

@@ -3,52 +3,22 @@
 import pytest
 import torch
 
-from selfrefine import networks
 from selfrefine.core.errors import InputError
 from selfrefine.cost.flops import LiveBytes
 from selfrefine.diffusion import noise_schedule
 from selfrefine.guidance.refinement import Refinement
 from selfrefine.training.trainer import Trainer
-from tests.support import tiny, tiny_improved_ddpm, tiny_latent, tiny_prompt, tiny_uvit
+from tests.support import tiny, tiny_uvit
+from tests.support.tiny_families import FAMILIES, some_map, trainer
 
 BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4)
-FAMILIES = ["ddpm", "improved_ddpm", "uvit", "ldm", "stable_diffusion"]
-
-
-def pipeline(family: str, dropout: float) -> networks.Pipeline:
-    match family:
-        case "ddpm":
-            return tiny.tiny_pipeline(dropout=dropout)
-        case "improved_ddpm":
-            return networks.build(
-                family, tiny.NETWORK | {"dropout": dropout}, tiny_improved_ddpm.DIFFUSION, tiny.SIZE, 0
-            )
-        case "uvit":
-            return tiny_uvit.tiny_pipeline()  # it has no dropout
-        case "ldm":
-            return tiny_latent.pipeline(dropout=dropout)
-        case _:
-            return tiny_prompt.pipeline(dropout=dropout)
-
-
-def trainer(family: str, dropout: float = 0.0, **settings: object) -> Trainer:
-    made, latent = pipeline(family, dropout), family in ("ldm", "stable_diffusion")
-    images = tiny_latent.latents() if latent else tiny.tiny_images()
-    captions = tiny_prompt.captions() if family == "stable_diffusion" else None
-    how = tiny.tiny_settings(horizontal_flip=not latent, **settings)
-    return Trainer(made.unet, noise_schedule.of(made), images, how, seed=0, dtype=torch.float32, captions=captions)
-
-
-def guidance_map(of: Trainer) -> torch.Tensor:
-    side = of.network.config.sample_size
-    return torch.rand((side, side), generator=torch.Generator().manual_seed(1))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("parts", [2, 4])
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(family, parts):
     whole, cut = (trainer(family, gradient_accumulation=number) for number in (1, parts))
-    losses = [float(each.update(guidance_map(each), BOTH)) for each in (whole, cut)]
+    losses = [float(each.update(some_map(each), BOTH)) for each in (whole, cut)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     for name, value in whole.tensors().items():
         if name.startswith("exp_avg/"):  # after the first step a tenth of the gradient
@@ -74,7 +44,7 @@ def test_checkpointed_gradients_are_the_same_to_the_bit(family):
     """Under dropout and a map, which the second evaluation must meet again."""
     kept, again = (trainer(family, 0.3, gradient_checkpointing=flag) for flag in (False, True))
     for _ in range(3):
-        losses = [float(each.update(guidance_map(each), BOTH)) for each in (kept, again)]
+        losses = [float(each.update(some_map(each), BOTH)) for each in (kept, again)]
         assert losses[0] == losses[1]
     assert all(torch.equal(value, again.tensors()[name]) for name, value in kept.tensors().items())
 

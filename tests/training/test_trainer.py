@@ -4,6 +4,7 @@ import contextlib
 import copy
 import dataclasses
 import hashlib
+import math
 
 import pytest
 import torch
@@ -16,8 +17,9 @@ from selfrefine.guidance import attention_modulation
 from selfrefine.guidance.refinement import Refinement
 from selfrefine.params import job_config
 from selfrefine.stages import train_refined
+from tests.support import tiny_families
 from tests.support.tiny import SIZE, STEPS, tiny_settings, tiny_trainer
-from tests.support.wrong_params import project_params
+from tests.support.wrong_params import ROOT, project_params
 
 PLAIN = Refinement("none", 0.5, "none", 0.5, cycle=4)
 BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4)
@@ -87,13 +89,60 @@ def test_half_of_the_batch_is_mirrored_where_asked():
 
 
 def test_ema_follows_its_formula():
-    trainer = tiny_trainer(ema_decay=0.75)
+    trainer = tiny_trainer(ema_decay=0.2)
     name, parameter = next(iter(trainer.parameters.items()))
     expected = parameter.detach().clone()
-    for _ in range(3):
+    for decay in (1 / 10, 2 / 11, 0.2, 0.2):
         trainer.update()
-        expected = 0.75 * expected + 0.25 * parameter.detach()
+        expected = decay * expected + (1 - decay) * parameter.detach()
     torch.testing.assert_close(trainer.ema[name], expected)
+
+
+@pytest.mark.parametrize("family", tiny_families.FAMILIES)
+def test_what_is_left_of_the_start_is_a_product_of_the_decays(family):
+    """Under a rate of 0 the weights stay: an average that began elsewhere shows its memory. n! 9! / (n + 9)!."""
+    trainer = tiny_families.trainer(family, learning_rate=0.0, ema_decay=0.9999)
+    for average, value in zip(trainer.ema.values(), trainer.parameters.values(), strict=True):
+        average.copy_(value.detach() + 1.0)
+    for _ in range(5):
+        trainer.update()
+    left = math.factorial(5) * math.factorial(9) / math.factorial(14)
+    for average, value in zip(trainer.ema.values(), trainer.parameters.values(), strict=True):
+        torch.testing.assert_close(average - value.detach(), torch.full_like(average, left), atol=1e-5, rtol=0)
+
+
+def test_the_average_of_a_refinement_goes_on_with_that_of_its_base():
+    """The number of an update is counted from the base phase's first: at the fork the average starts nothing anew."""
+    trainer = tiny_trainer(ema_decay=0.9999, learning_rate=0.0)
+    trainer.restore(trainer.tensors() | trained(steps=1)[0].tensors(), 400)
+    name, parameter = next(iter(trainer.parameters.items()))
+    before = trainer.ema[name].clone()
+    trainer.update()
+    decay = 401 / 410
+    torch.testing.assert_close(trainer.ema[name], decay * before + (1 - decay) * parameter.detach())
+
+
+EXPERIMENTS = [path.stem for path in (ROOT / "experiments").glob("*.yaml") if path.stem != "smoke"]
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_no_base_phase_leaves_a_hundredth_of_its_random_start(experiment):
+    """The sweep's 400 steps among them; smoke's few steps are no training."""
+    params = project_params(experiment)
+    for dataset in job_config.selected(params, "datasets"):
+        for model in job_config.selected(params, "models", dataset):
+            leaves = job_config.job(params, "train_base", {"dataset": dataset, "model": model})
+            how = tiny_settings(ema_decay=leaves["ema_decay"])
+            left = math.prod(how.ema_decay_at(step) for step in range(leaves["steps"]))
+            assert left < 0.01, (dataset, model)
+
+
+def test_the_decay_warms_up_to_its_leaf_and_stays():
+    decays = [tiny_settings(ema_decay=0.98).ema_decay_at(step) for step in range(1000)]
+    assert decays[:3] == [1 / 10, 2 / 11, 3 / 12]
+    assert decays == sorted(decays)
+    assert decays[440] == decays[-1] == 0.98 > decays[439]
+    assert {tiny_settings(ema_decay=0.0).ema_decay_at(step) for step in range(1000)} == {0.0}  # raw weights
 
 
 def test_ema_weights_are_in_the_network_inside_the_context_only():

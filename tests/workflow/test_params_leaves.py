@@ -119,7 +119,9 @@ def row_is_read(path: tuple[str, ...], job: Planned) -> bool:
     if path[2:] == ("train_base", "family"):  # tables and figures hear which models take prompts
         told = PARAMS["models"][name]["train_base"]["family"] in job_config.PROMPTED_FAMILIES
     of_row = (job_config.ROWS[section], name) in job.names and not is_overridden_later(path, job)
-    return (of_row and job.stage == key) or (told and selected and job.stage in job_config.READERS_OF_ROWS)
+    owner, borrowers = job_config.BORROWED.get(path[-1], ("", ()))
+    reads = job.stage == key or (key == owner and job.stage in borrowers)
+    return (of_row and reads) or (told and selected and job.stage in job_config.READERS_OF_ROWS)
 
 
 def test_there_are_many_leaves_and_jobs():

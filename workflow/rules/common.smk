@@ -288,9 +288,10 @@ def network_of_sampling(wildcards):
 
 
 def map_of_sampling(wildcards):
-    """Maps and config of the variant that a row of `samplings` takes them of; none of a row without."""
+    """Kept maps, mean map and config of the variant that a row of `samplings` takes them of; none of a row without."""
     map_of = config["samplings"][wildcards.variant].get("map_of")
-    return [output_of("train_refined", file, wildcards, map_of) for file in ("maps.npy", "config.json") if map_of]
+    files = ("maps.npy", "mean_map.npy", "config.json") if map_of else ()
+    return [output_of("train_refined", file, wildcards, map_of) for file in files]
 
 
 def highlighters_of(wildcards):

@@ -3,7 +3,7 @@
 rule evaluate_readouts:
     input:
         pipelines=of_variants("train_refined", "pipeline"),
-        maps=of_variants("train_refined", "maps.npy"),
+        mean_maps=of_variants("train_refined", "mean_map.npy"),
         samples=of_variants("generate_samples", "images.npy"),
         test="data/prepare_data/{experiment}/{dataset}/test/images.npy",
         weights="models/fetch_weights/vgg16/weights.safetensors",
@@ -27,7 +27,7 @@ rule evaluate_readouts:
         """
         python -m selfrefine.commands.run_stage evaluate_readouts \
             --config {params.config:q} --code {params.code} --record {output.config} \
-            --pipelines {input.pipelines} --maps {input.maps} --samples {input.samples} \
+            --pipelines {input.pipelines} --mean_maps {input.mean_maps} --samples {input.samples} \
             --test {input.test} --weights {input.weights} --critic {input.critic} \
             --metrics {output.metrics} \
             2>&1 | tee {log}

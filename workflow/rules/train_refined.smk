@@ -13,6 +13,7 @@ rule train_refined:
         loss="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/loss.csv",
         maps="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/maps.npy",
         mfams="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/mfams.npy",
+        mean_map="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/mean_map.npy",
         refreshes="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/refreshes.csv",
         config="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/config.json",
     log:
@@ -35,7 +36,7 @@ rule train_refined:
             --base {input.base} --state {input.state} \
             --flaw_highlighter {input.flaw_highlighter} --highlighter {input.highlighter} \
             --pipeline {output.pipeline} --loss {output.loss} --maps {output.maps} \
-            --mfams {output.mfams} --refreshes {output.refreshes} \
+            --mfams {output.mfams} --mean_map {output.mean_map} --refreshes {output.refreshes} \
             2>&1 | tee {log}
         """
 

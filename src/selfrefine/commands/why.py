@@ -172,7 +172,7 @@ def _full_name(stage: str, leaf: str) -> str:
     first = leaf.partition(".")[0]
     if first in ("experiment", "select", "rows"):
         return leaf
-    section = "shared" if stage in job_config.SHARED.get(first, ()) else stage
+    section = job_config.section_of(stage, first)
     return f"{'select' if stage in job_config.READERS.get(first, ()) else section}.{leaf}"
 
 

@@ -31,6 +31,9 @@ def set_threads() -> None:
 def device(name: str, given: str = "params.yaml: shared.device") -> Iterator["torch.device"]:
     """Yields the device to compute on and holds it: with several GPUs, the first whose lock is free.
 
+    Float32 is float32 from then on: TensorFloat-32, whose mantissa has ten bits, is off for products and convolutions.
+    Under bfloat16 networks compute in that, and what autocast leaves in float32 stays as exact.
+
     Args:
         name: auto (a free GPU, else MPS, else the CPU), cpu, cuda or mps.
         given: where the name was given, for the message.
@@ -40,6 +43,7 @@ def device(name: str, given: str = "params.yaml: shared.device") -> Iterator["to
     """
     import torch
 
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # the latter is on by default
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         name = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])

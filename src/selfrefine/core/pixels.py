@@ -45,7 +45,7 @@ def moments(images: np.ndarray, horizontal_flip: bool) -> tuple[Tensor, Tensor]:
     total = torch.zeros((2, 3, *images.shape[1:3]), dtype=torch.float64)
     together = max(1, MOMENTS_CHUNK // math.prod(images.shape[1:]))
     for start in range(0, len(images), together):
-        part = to_float(images[start : start + together]).double()
+        part = to_float(images[start : start + together]).cpu().double()
         total += torch.stack([part.sum(dim=0), part.square().sum(dim=0)])
     mean, square = total / len(images)
     if horizontal_flip:  # half of the images are mirrored

@@ -16,6 +16,7 @@ Purpose = Literal[
     "autoencoder_weights",  # initial weights and codes of the autoencoder
     "autoencoder",  # batch of a training step of the autoencoder, noise of its latents
     "batch",  # which images are in the batch of a step, and which are flipped
+    "mirrored",  # which real images are mirrored that are held against generated ones
     "timestep",  # t of a training step
     "noise",  # eps of a training step
     "dropout",  # dropout inside the network at a training step

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from selfrefine.core import arrays
+from selfrefine.core.errors import InputError
 
 CHECKPOINT = "checkpoint.safetensors"
 MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
@@ -41,6 +42,22 @@ def restore_moments(parameters: Named, optimiser: torch.optim.Optimizer, tensors
         state = {key: torch.empty_like(parameter).copy_(tensors[f"{key}/{name}"]) for key in MOMENTS}
         # torch keeps the count of updates in float32; a fused optimiser wants it beside the weights
         optimiser.state[parameter] = state | {"step": tensors[f"step/{name}"].to(parameter.device)}
+
+
+def check_finite(tensors: Mapping[str, Tensor], step: int, remedy: str) -> None:
+    """Refuses to keep what an update has spoilt: a loss is that before the update, so the last one shows nothing.
+
+    Args:
+        tensors: weights, their average, moments, by name.
+        step: number of updates so far.
+        remedy: what to change.
+
+    Raises:
+        InputError: a number among them is not finite.
+    """
+    spoilt = next((name for name, value in tensors.items() if not bool(torch.isfinite(value).all())), None)
+    if spoilt is not None:
+        raise InputError(f"{spoilt} is not finite after step {step}, whose state is not kept; {remedy}")
 
 
 def write(scratch: Path, tensors: Mapping[str, Tensor], step: int, **more: Any) -> None:

@@ -47,7 +47,7 @@ def cases(subject: Subject, sizes: Sizes) -> dict[Key, Case]:
 
 def _refresh(guide: Guide, trainer: Trainer) -> None:
     with trainer.ema_weights() as network:
-        guide(network, [])
+        guide(network, 0)
 
 
 def lines(seconds: Mapping[Key, Sequence[float]], sizes: Sizes) -> list[Line]:

@@ -14,7 +14,7 @@ from selfrefine.cost.loads import FLOAT, STATE, Load, Run, feature_space, places
 from selfrefine.cost.planned_jobs import Planned
 from selfrefine.diffusion.repaint import Resampling
 from selfrefine.evidence.probes import CHUNK
-from selfrefine.guidance import map_refresh
+from selfrefine.guidance import map_history, map_refresh
 from selfrefine.metrics.features import NETWORKS
 
 EXPLAINED = 64  # images that the highlighter sees together
@@ -75,7 +75,7 @@ def _refined(run: Run, values: Mapping[str, Any]) -> Work:
         yield from _sampled(run, images * maps, chunk, values["map_steps"])
         beside = values["map"] in ("label_shuffled", "real_map")  # other maps, beside the mFAM, which is always made
         yield Load("evaluate", run.highlighter(), chunk, images * maps * (1 + beside))
-        yield 2 * maps * FLOAT * run.size**2
+        yield (2 * min(maps, map_history.MOST_KEPT + 1) + 1) * FLOAT * run.size**2  # both maps, the mean
 
 
 def _makes(stage: str, run: Run, values: Mapping[str, Any]) -> Work:

@@ -133,7 +133,7 @@ def scale_to_unit_variance(autoencoder: Any, images: np.ndarray, device: torch.d
     autoencoder.register_to_config(scaling_factor=1.0)
     stage = LatentCodec(autoencoder)
     latents = stage.encode(pixels.to_float(images, stage.channels).to(device))
-    autoencoder.register_to_config(scaling_factor=1.0 / float(latents.double().std()))
+    autoencoder.register_to_config(scaling_factor=1.0 / float(latents.cpu().double().std()))
 
 
 def encode_images(

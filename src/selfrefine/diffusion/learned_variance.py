@@ -40,7 +40,7 @@ class Bound:
     """
 
     def __init__(self, schedule: Schedule) -> None:
-        levels = schedule.alphas_cumprod.double().cpu()
+        levels = schedule.alphas_cumprod.cpu().double()
         below = torch.cat([torch.ones(1, dtype=torch.float64), levels[:-1]])
         posterior = forward_process.posterior(levels, below)
         # beta~ of t = 0 is 0 and has no logarithm: that of t = 1 in its place, as in Nichol & Dhariwal's code

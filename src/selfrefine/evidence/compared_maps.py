@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from selfrefine.core import devices, pixels, random_streams
 from selfrefine.core.errors import InputError
+from selfrefine.core.mirrored import Packed
 from selfrefine.core.names import FLAW, MEAN, REAL_MAP, SINGLE
 from selfrefine.core.progress import Progress
 from selfrefine.evidence.jackknife_maps import Evidence, FixedMap, MeanMap, MomentGap
@@ -38,7 +39,7 @@ def unseen_fakes(images: np.ndarray, n_images: int, n_fakes: int) -> np.ndarray:
     return images[len(images) - n_images :]
 
 
-def some_reals(images: np.ndarray, n_images: int, seed: int) -> np.ndarray:
+def some_reals(images: Packed, n_images: int, seed: int) -> np.ndarray:
     """`n_images` real images of a random order that is one per seed; all, if there are fewer."""
     order = torch.randperm(len(images), generator=random_streams.stream(seed, "map_evidence", 0))
     chosen: np.ndarray = images[order[:n_images].sort().values.numpy()]
@@ -87,11 +88,11 @@ def without_highlighter(
     """
     levels = pixels.to_float(fakes)
     found = [control_maps.single_edges(pixels.quantise(part)).flatten(1) for part in torch.split(levels, CHUNK)]
-    mean, std = (moment.double() for moment in moments)
+    mean, std = (moment.cpu().double() for moment in moments)
     return {
-        "moment_gap": MomentGap(levels.double(), mean, std, input_size // CELL, FAKES),
+        "moment_gap": MomentGap(levels.cpu().double(), mean, std, input_size // CELL, FAKES),
         "edge": MeanMap(torch.cat(found).numpy(), FAKES),
-        "gaussian_center": FixedMap(control_maps.gaussian_center(fakes.shape[1]).flatten().double().numpy()),
+        "gaussian_center": FixedMap(control_maps.gaussian_center(fakes.shape[1]).flatten().cpu().double().numpy()),
     }
 
 

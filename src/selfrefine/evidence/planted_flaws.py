@@ -125,7 +125,9 @@ def _blurred(levels: Tensor, deviation: float) -> Tensor:
 def _turned(levels: Tensor, masks: Tensor, angles: Tensor) -> Tensor:
     """Each image turned about the middle of its mask, by its angle times the mask: a whirl that leaves no seam."""
     count, _, height, width = levels.shape
-    rows, columns = torch.meshgrid(torch.arange(height).double(), torch.arange(width).double(), indexing="ij")
+    rows, columns = torch.meshgrid(
+        *(torch.arange(side, dtype=torch.float64) for side in (height, width)), indexing="ij"
+    )
     weight = masks.sum(dim=(1, 2))
     middle = [((masks * places).sum(dim=(1, 2)) / weight).view(count, 1, 1) for places in (rows, columns)]
     down, across = rows - middle[0], columns - middle[1]

@@ -19,6 +19,7 @@ from torch import nn
 
 from selfrefine.core import arrays, pixels, random_streams
 from selfrefine.core.errors import InputError
+from selfrefine.core.mirrored import Packed
 from selfrefine.diffusion import forward_process
 from selfrefine.diffusion.noise_schedule import Schedule
 from selfrefine.highlighter.model import FAKE, IMAGENET_MEAN, IMAGENET_STD, REAL, Highlighter, classify
@@ -140,7 +141,7 @@ def load_vgg16(path: Path, device: torch.device) -> nn.Sequential:
 
 @torch.no_grad()
 def features_at(
-    network: nn.Sequential, images: np.ndarray, chosen: tuple[np.ndarray, np.ndarray], input_size: int
+    network: nn.Sequential, images: Packed, chosen: tuple[np.ndarray, np.ndarray], input_size: int
 ) -> Places:
     """conv4_3 of each image, averaged over the chosen cells only; in float32.
 
@@ -158,7 +159,7 @@ def features_at(
         resized = F.interpolate(batch, (input_size, input_size), mode="bilinear", antialias=True)
         cells = network(((resized - mean) / std).contiguous(memory_format=torch.channels_last)).flatten(2)
         for kept, indices in zip(pooled, chosen, strict=True):
-            kept.append(cells[..., torch.tensor(indices, device=device)].mean(dim=2).double().cpu().numpy())
+            kept.append(cells[..., torch.tensor(indices, device=device)].mean(dim=2).cpu().double().numpy())
     return Places(*map(np.concatenate, pooled))
 
 
@@ -210,7 +211,7 @@ def fake_logits(critic: Highlighter, images: np.ndarray, *, seed: int, dtype: to
         dtype: what the critic computes in.
     """
     streams = [random_streams.stream(seed, "readouts", index) for index in range(len(images))]
-    logits = classify(critic, images, streams, dtype).double().numpy()
+    logits = classify(critic, images, streams, dtype).cpu().double().numpy()
     difference: np.ndarray = logits[:, FAKE] - logits[:, REAL]
     return difference
 

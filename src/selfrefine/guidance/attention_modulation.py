@@ -163,24 +163,32 @@ def _hooks(guidance_map: Tensor, weight: float, attentions: list[Any], projector
     if projectors is None:
         shared = {extra: _scaling(guidance_map, weight, extra) for extra in set(extras)}
         return [shared[extra] for extra in extras]
-    with torch.autocast(guidance_map.device.type, enabled=False):
-        projected = [projector(guidance_map) for projector in projectors]
-    return [_scaling(one, weight, extra) for one, extra in zip(projected, extras, strict=True)]
+    return [
+        _scaling(guidance_map, weight, extra, projector) for projector, extra in zip(projectors, extras, strict=True)
+    ]
 
 
-def _scaling(guidance_map: Tensor, weight: float, extra: int) -> Hook:
+def _scaling(guidance_map: Tensor, weight: float, extra: int, projector: nn.Module | None = None) -> Hook:
     """A forward hook that scales a layer's output (N, tokens, channels): after its bias, before the head split.
 
-    The first `extra` tokens have factor 1.
+    The first `extra` tokens have factor 1. What a projection makes of the map is made anew at each call: a graph that
+    is kept would serve one backward pass, and a batch in parts has several.
     """
-    factors: dict[int, Tensor] = {}
+    kept: dict[int, Tensor] = {}
+
+    def factors(tokens: int) -> Tensor:
+        projected = guidance_map
+        if projector is not None:
+            with torch.autocast(guidance_map.device.type, enabled=False):
+                projected = projector(guidance_map)
+        return functional.pad(token_factors(projected, tokens - extra, weight), (0, 0, extra, 0), value=1.0)
 
     def scale(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
         tokens = output.shape[1]
-        if tokens not in factors:
-            of_image = token_factors(guidance_map, tokens - extra, weight)
-            factors[tokens] = functional.pad(of_image, (0, 0, extra, 0), value=1.0)
+        found = kept[tokens] if tokens in kept else factors(tokens)
+        if projector is None:
+            kept[tokens] = found
         # The factors are float32, hence the product; it is rounded once: in bfloat16 a factor has two to four levels.
-        return (output * factors[tokens]).to(output.dtype)
+        return (output * found).to(output.dtype)
 
     return scale

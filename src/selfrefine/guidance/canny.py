@@ -38,7 +38,7 @@ def canny(grey: Tensor, *, low: int, high: int) -> Tensor:
 
 def _sobel(grey: Tensor) -> tuple[Tensor, Tensor]:
     """Derivatives along the columns and along the rows, (N, H, W) int64; the border is repeated."""
-    padded = functional.pad(grey[:, None].double(), (1, 1, 1, 1), mode="replicate")[:, 0].long()
+    padded = functional.pad(grey[:, None].float(), (1, 1, 1, 1), mode="replicate")[:, 0].long()
     right, below = padded[:, :, 2:] - padded[:, :, :-2], padded[:, 2:] - padded[:, :-2]
     across = right[:, :-2] + 2 * right[:, 1:-1] + right[:, 2:]
     return across, below[:, :, :-2] + 2 * below[:, :, 1:-1] + below[:, :, 2:]

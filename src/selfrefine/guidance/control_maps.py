@@ -47,7 +47,7 @@ Drawn = TypeVar("Drawn")
 
 def correlation(one: Tensor, other: Tensor) -> float:
     """Pearson's r over the pixels of two maps of one shape; nan if one of them is constant."""
-    pair = torch.stack([one.flatten(), other.flatten()]).double()
+    pair = torch.stack([one.flatten(), other.flatten()]).cpu().double()
     if float(pair.std(dim=1, correction=0).min()) < CONSTANT:
         return math.nan
     return float(torch.corrcoef(pair)[0, 1])
@@ -117,8 +117,8 @@ def permuted_cells(mfam: Tensor, first: Tensor, *, seed: int, grid: int, input_s
     enlarging = _enlarging(min(grid, len(mfam)), input_size, len(mfam))
 
     def shown(some_map: Tensor, order: Tensor) -> Tensor:
-        values = torch.linalg.lstsq(enlarging, some_map.flatten().double().cpu()[:, None], driver="gelsd").solution
-        return matched((enlarging @ values[order])[:, 0].view(some_map.shape).to(some_map), some_map)
+        values = torch.linalg.lstsq(enlarging, some_map.flatten().cpu().double()[:, None], driver="gelsd").solution
+        return matched((enlarging @ values[order])[:, 0].view(some_map.shape).float().to(some_map.device), some_map)
 
     order = _uncorrelated(
         lambda draws: torch.randperm(enlarging.shape[1], generator=draws),
@@ -142,9 +142,12 @@ def smooth_random(mfam: Tensor, first: Tensor, *, seed: int) -> Tensor:
     The pattern is a surrogate with random phases (Schreiber & Schmitz 1996).
     """
     pattern = _uncorrelated(
-        lambda draws: surrogate(first.double().cpu(), draws), lambda pattern: pattern.to(first), first, seed
+        lambda draws: surrogate(first.cpu().double(), draws),
+        lambda pattern: pattern.float().to(first.device),
+        first,
+        seed,
     )
-    return _reordered(mfam, pattern.to(mfam.device))
+    return _reordered(mfam.cpu(), pattern).to(mfam.device)
 
 
 def surrogate(some_map: Tensor, draws: torch.Generator) -> Tensor:

@@ -44,7 +44,7 @@ class MapRecipe:
 
 
 class Guide:
-    """Makes the maps of one run, a `Refresh`. Draws from streams of its own: training is the same with and without it.
+    """Makes the maps of one run. Draws from streams of its own: training is the same with and without it.
 
     Args:
         recipe: which map, of how many images.
@@ -77,11 +77,11 @@ class Guide:
         self.seed, self.dtype, self.horizontal_flip, self.other = seed, dtype, horizontal_flip, other
         self.size, self.codec, self.captions = reals.shape[1], codec, captions
 
-    def __call__(self, network: nn.Module, mfams: list[Tensor]) -> Maps:
-        """The maps of refresh number len(mfams), from 0."""
-        images, streams = self.generated(network, len(mfams))
+    def __call__(self, network: nn.Module, refresh: int, first: Tensor | None = None) -> Maps:
+        """The maps of refresh number `refresh`, from 0; `first` is the mFAM of the first one, None for that itself."""
+        images, streams = self.generated(network, refresh)
         mfam = self.mean_map(self.highlighter, images, streams)
-        used = self._map(mfam, mfams[0] if mfams else mfam, images, len(mfams))
+        used = self._map(mfam, mfam if first is None else first, images, refresh)
         return Maps(mfam, control_maps.matched(used, mfam) if self.recipe.match else used)
 
     def generated(self, network: nn.Module, refresh: int) -> tuple[Tensor, list[torch.Generator]]:

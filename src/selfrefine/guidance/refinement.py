@@ -1,9 +1,10 @@
 """How a variant uses its map, whatever the map is made of, and when the map is due for a refresh."""
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from selfrefine.diffusion.forward_process import ForwardProcess
@@ -53,5 +54,22 @@ class Maps(NamedTuple):
     used: Tensor
 
 
-# What makes the maps of a refresh: from the network with its EMA weights and the mFAMs of the refreshes before.
-Refresh = Callable[[nn.Module, list[Tensor]], Maps]
+class Refresh(Protocol):
+    """What makes the maps of a phase and keeps what is needed of them afterwards: `guidance.map_history`."""
+
+    @property
+    def current(self) -> Tensor | None:
+        """The map in use, (H, H) float32 on the device; None before the first refresh."""
+
+    @property
+    def rows(self) -> Sequence[Sequence[float]]:
+        """Numbers about each refresh."""
+
+    def __call__(self, network: nn.Module, step: int) -> None:
+        """Makes the map that is in use from this step on, with the network, which has its EMA weights."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that the next refresh and the result depend on beside `rows`, by name."""
+
+    def restore(self, tensors: Mapping[str, Tensor], rows: Any, device: torch.device) -> None:
+        """Takes over what `tensors` and `rows` were."""

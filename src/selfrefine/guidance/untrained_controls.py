@@ -40,7 +40,7 @@ class TimeShift(nn.Module):
     def __init__(self, network: Any, schedule: Schedule, factor: float) -> None:
         super().__init__()
         self.network, self.factor, self.continuous = network, factor, schedule.continuous
-        self.times, self.scales = shifted_times(schedule.alphas_cumprod.double().cpu().numpy(), factor)
+        self.times, self.scales = shifted_times(schedule.alphas_cumprod.cpu().double().numpy(), factor)
 
     @property
     def device(self) -> torch.device:
@@ -102,7 +102,7 @@ def corrected(
         network: a diffusers network that predicts noise.
         schedule: of its pipeline.
         correction: which.
-        source: maps.npy and config.json of the refinement `map_of`; nothing for no correction.
+        source: maps.npy, mean_map.npy and config.json of the refinement `map_of`; nothing for no correction.
         row: of samplings in params.yaml, for errors.
 
     Raises:
@@ -111,25 +111,26 @@ def corrected(
     if correction == "none":
         yield network
         return
-    maps, config = _refinement(correction, source, f"params.yaml: samplings.{row}.map_of")
-    mean = float(maps.mean(dtype=np.float64))
+    last, mean, config = _refinement(correction, source, f"params.yaml: samplings.{row}.map_of")
     if correction == "time_shift":
         yield TimeShift(network, schedule, 1.0 + config["forward_weight"] * mean)
         return
-    weight, kept = config["reverse_weight"], torch.from_numpy(np.array(maps[-1])).to(network.device)
+    weight, kept = config["reverse_weight"], torch.from_numpy(last).to(network.device)
     if correction == "kv_gain":
         kept = torch.full_like(kept, -mean / (1.0 + weight * mean))  # 1 + lr of this is 1 / (1 + lr mean)
     with modulated(network, kept, weight, config["reverse"], config["layers"]):
         yield network
 
 
-def _refinement(correction: Correction, source: tuple[Path, ...], place: str) -> tuple[np.ndarray, Mapping[str, Any]]:
-    """Maps (K, H, W) float32 and config of a refinement, if the correction can be made of them."""
+def _refinement(
+    correction: Correction, source: tuple[Path, ...], place: str
+) -> tuple[np.ndarray, float, Mapping[str, Any]]:
+    """Last map, (H, W) float32, mean of all maps and config of a refinement, if the correction can be made of them."""
     if not source:
         raise InputError(
             f"{place}: missing, but generate_samples.correction is {correction}; name a variant with a map"
         )
-    maps, config = arrays.read_array(source[0]), files.read_config(source[1])
+    (maps, mean), config = map(arrays.read_array, source[:2]), files.read_config(source[2])
     forward, reverse, projection = (config[leaf] for leaf in ("forward", "reverse", "projection"))
     if not len(maps):
         raise InputError(f"{place}: names a variant without a map ({source[0]} is empty); name one with a map")
@@ -140,4 +141,4 @@ def _refinement(correction: Correction, source: tuple[Path, ...], place: str) ->
             f"{place}: its reverse process is {reverse}, projection {projection}; {correction} is that of a variant "
             "with k, v or kv and identity"
         )
-    return maps, config
+    return np.array(maps[-1]), float(mean.mean(dtype=np.float64)), config

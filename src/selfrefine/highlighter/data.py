@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from selfrefine.core.errors import InputError
+from selfrefine.core.mirrored import Packed
 from selfrefine.core.random_streams import stream, stream_seed
 from selfrefine.highlighter.model import FAKE, REAL
 
@@ -68,7 +69,7 @@ class RealsAndFakes:
     """Equally many real and generated images of a seed, each split 80 : 10 : 10 into train, validation and test.
 
     Args:
-        real: images that the diffusion model was trained on, (N, H, W, 3) uint8, may be memory-mapped.
+        real: images that the diffusion model was trained on, (N, H, W, 3) uint8, may be memory-mapped; as it saw them.
         fake: images of that model, the same height and width; of another draw others.
         seed: of the run.
         draw: of several highlighters of the run; each has its own split, batches and dither.
@@ -79,9 +80,7 @@ class RealsAndFakes:
         InputError: images of two sizes, or fewer than ten of a class.
     """
 
-    def __init__(
-        self, real: np.ndarray, fake: np.ndarray, seed: int, draw: int = 0, shuffle_labels: bool = False
-    ) -> None:
+    def __init__(self, real: Packed, fake: np.ndarray, seed: int, draw: int = 0, shuffle_labels: bool = False) -> None:
         if real.shape[1:] != fake.shape[1:]:
             raise InputError(
                 f"highlighter: real images are {real.shape[1:]}, generated ones {fake.shape[1:]}: equal sizes needed; "

@@ -104,7 +104,7 @@ class HighlighterTrainer:
         """Trains from wherever a checkpoint in `scratch` stands to the last step; ends with the best weights.
 
         Raises:
-            InputError: a loss that is not finite.
+            InputError: a loss or, before they are kept, weights that are not finite.
         """
         settings = self.settings
         self._resume(scratch)
@@ -118,6 +118,7 @@ class HighlighterTrainer:
                 if accuracy is not None and self.step < settings.steps:
                     self._checkpoint(scratch)
                 progress.update(self.step, loss=loss)
+        training_state.check_finite(self.best.weights, self.step, self._remedy)
         self.model.load_state_dict(self.best.weights)
 
     def update(self) -> float:
@@ -157,9 +158,16 @@ class HighlighterTrainer:
             return loss
         kept = (self.step - 1) // self.settings.validate_every * self.settings.validate_every
         raise InputError(
-            f"{name} is {loss} at step {self.step}; the last good checkpoint is that of step {kept}; lower "
-            f"train_highlighter.learning_rate ({self.settings.learning_rate}) in params.yaml, or set shared.precision "
-            "to float32, and run the same command"
+            f"{name} is {loss} at step {self.step}; the last good checkpoint is that of step {kept}; {self._remedy}"
+        )
+
+    @property
+    def _remedy(self) -> str:
+        """What to do about numbers that are not finite."""
+        rate = self.settings.learning_rate
+        return (
+            f"lower train_highlighter.learning_rate ({rate}) in params.yaml, or set shared.precision to float32, and "
+            "run the same command"
         )
 
     def _checkpoint(self, scratch: Path) -> None:
@@ -167,6 +175,7 @@ class HighlighterTrainer:
         tensors = training_state.grouped("weights", self.model.state_dict())
         tensors |= training_state.grouped("best", self.best.weights)
         tensors |= training_state.moments(self.model.named_parameters(), self.optimiser)
+        training_state.check_finite(tensors, self.step, self._remedy)
         best = {"accuracy": self.best.accuracy, "loss": self.best.loss}
         training_state.write(scratch, tensors, self.step, log=self.log, best=best)
 

@@ -12,8 +12,10 @@ import torch
 from matplotlib.figure import Figure
 
 from selfrefine.core import arrays, devices, files, random_streams
+from selfrefine.core.mirrored import as_trained
 from selfrefine.data import folder_splits, image_folder
 from selfrefine.diffusion import noise_schedule, sampling
+from selfrefine.guidance.map_history import MapHistory
 from selfrefine.guidance.map_refresh import CHUNK, Guide, MapRecipe
 from selfrefine.guidance.refinement import Refinement
 from selfrefine.highlighter.data import RealsAndFakes
@@ -62,6 +64,7 @@ def train_highlighter(
     batch_size: int = 32,
     learning_rate: float = 0.00005,  # Not in paper: its 0.00001 over 20 epochs is slow for a few hundred steps
     map_steps: int = MAP_STEPS,
+    horizontal_flip: bool = False,
     seed: int = 0,
 ) -> Highlighter:
     """Trains VGG16 to tell these images from the pipeline's: where it looks on the latter are flaws. Method 4.
@@ -75,6 +78,7 @@ def train_highlighter(
         n_fakes: images of the pipeline, at most N.
         batch_size, learning_rate: images of each class per update; of AdamW, peak of one cycle.
         map_steps, seed: DDIM steps of the pipeline's images, the same in all functions; of everything random.
+        horizontal_flip: whether half of the images are mirrored in training, of the pipeline before and in `refine`.
     """
     checks.check_pipeline(pipeline, map_steps)
     checks.check_images(pipeline, images, FEWEST_IMAGES)
@@ -87,7 +91,8 @@ def train_highlighter(
     model = initial_highlighter(size, True, start, seed).to(pipeline.unet.device)
     # Not in paper: five looks at the validation part, because the best state is rarely the last one.
     settings = Settings(steps, batch_size, learning_rate, 0.01, validate_every=max(1, steps // 5))
-    trainer = HighlighterTrainer(model, RealsAndFakes(images, fakes, seed), settings, _precision(pipeline))
+    data = RealsAndFakes(as_trained(images, horizontal_flip), fakes, seed)
+    trainer = HighlighterTrainer(model, data, settings, _precision(pipeline))
     with TemporaryDirectory() as scratch:
         trainer.run(Path(scratch), "train_highlighter")
     return model.eval()
@@ -132,14 +137,13 @@ def refine(
     """A copy of the pipeline, trained on under the guidance of its own flaw maps: as plain as it was. Method 1 to 3.
 
     Args:
-        pipeline, images, map_steps, seed: as in `train_highlighter`.
+        pipeline, images, map_steps, horizontal_flip, seed: as in `train_highlighter`.
         highlighter: what it returned.
         steps: updates; with both weights 0 of plain training, the baseline to compare with.
         forward_weight: lf >= 0, of the amplified noise.
         reverse_weight: lr >= 0, of the modulated keys and values; 0 for a network without self-attention.
         cycle: steps between two refreshes of the map, of which each is the mean over `map_images`.
         batch_size, learning_rate, ema_decay: of AdamW; of the average of weights that is returned, per step.
-        horizontal_flip: whether half of the images are mirrored.
     """
     checks.check_pipeline(pipeline, map_steps)
     checks.check_images(pipeline, images, 1)
@@ -179,10 +183,9 @@ def _trained_on(
             checkpoint_every=settings.base_steps,  # none: who stops a call begins again
             log_every=LOG_EVERY,
             refinement=refinement,
-            refresh=guide,
+            refresh=MapHistory(guide),
         )
-    refined.unet.load_state_dict(trainer.ema, strict=False)  # buffers have no average
-    refined.unet.eval()
+    refined.unet.eval().load_state_dict(trainer.ema, strict=False)  # buffers have no average
     return refined
 
 
@@ -240,9 +243,8 @@ def _imagenet_weights(given: Path | str | None) -> Path:
     if given is not None:
         require(Path(given).is_file(), f"weights: {given} is no file; leave it out, or name safetensors of VGG16")
         return Path(given)
-    cache = Path(torch.hub.get_dir(), "checkpoints")
-    path = cache / "vgg16.safetensors"
+    path = Path(torch.hub.get_dir(), "checkpoints", "vgg16.safetensors")
     if not path.is_file():
         with TemporaryDirectory() as scratch:
-            arrays.write_tensors(path, imagenet_weights.fetch("vgg16", PROVIDERS, cache, Path(scratch)))
+            arrays.write_tensors(path, imagenet_weights.fetch("vgg16", PROVIDERS, path.parent, Path(scratch)))
     return path

@@ -16,6 +16,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 
 from selfrefine.core import arrays
 from selfrefine.core.errors import InputError
+from selfrefine.core.mirrored import Packed
 from selfrefine.core.names import FEATURE_WEIGHTS
 from selfrefine.core.progress import Progress
 from selfrefine.pretrained.imagenet_backbones import ALEXNET_CONV5, VGG16_CONV5_3, alexnet_features, vgg16_features
@@ -189,7 +190,7 @@ def extractor(name: str, weights: dict[str, Path]) -> Extractor:
     return kind(name, [GAP], weights[needed])
 
 
-def extract(model: Extractor, images: np.ndarray, *, batch_size: int, device: torch.device, label: str) -> np.ndarray:
+def extract(model: Extractor, images: Packed, *, batch_size: int, device: torch.device, label: str) -> np.ndarray:
     """Features of stored images.
 
     Args:

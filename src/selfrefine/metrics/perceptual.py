@@ -84,7 +84,7 @@ class Perceptual:
             pair = [pixels.to_float(part[start : start + batch_size]) for part in (images, others)]
             found["lpips"].append(self._distance(*pair))
             found["lpips_unit"].append(self._distance(*((part + 1.0) / 2.0 for part in pair)))
-        return {name: torch.cat(parts).double().numpy() for name, parts in found.items()}
+        return {name: torch.cat(parts).cpu().double().numpy() for name, parts in found.items()}
 
     @torch.inference_mode()
     def _distance(self, images: Tensor, others: Tensor) -> Tensor:

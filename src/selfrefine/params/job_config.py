@@ -44,6 +44,9 @@ SHARED = {
     "reference": ("evaluate_generation", "evaluate_readouts", *MEASURED_PAIRS, "make_tables", "make_figures"),
     "map_of": ("evaluate_readouts", "make_tables"),
 }
+# Leaves of another stage's section: what training does to images is done to real ones that generated ones are held
+# against, too (method 11.1). Leaf -> whose it is, and who reads it.
+BORROWED = {"horizontal_flip": ("train_base", (*HIGHLIGHTER, "extract_features", "evaluate_readouts"))}
 # Stages that measure all selected rows of a data set at once.
 READERS = {
     "highlighters": ("evaluate_highlighter", "evaluate_maps"),
@@ -76,14 +79,17 @@ def job(params: Mapping[str, Any], stage: str, wildcards: Mapping[str, str]) -> 
         wildcards: those of the job, without `experiment`.
 
     Returns:
-        shared leaves of the stage < params[stage] < rows named by the wildcards, in the order of ROWS; the wildcards
-        themselves are its `names`. The fork has no row of its own.
+        shared leaves of the stage < params[stage] < rows named by the wildcards, in the order of ROWS; leaves that it
+        borrows as their owner has them; the wildcards themselves are its `names`. The fork has no row of its own.
     """
     config = {leaf: params["shared"][leaf] for leaf, stages in SHARED.items() if stage in stages}
     config = merge(config, params.get(stage, {}))
     for section, wildcard in ROWS.items():
         row = params.get(section, {}).get(wildcards.get(wildcard), {})
         config = merge(config, row.get(stage, {}))
+    for leaf, (owner, stages) in BORROWED.items():
+        lent = job(params, owner, wildcards) if stage in stages else {}
+        config |= {leaf: lent[leaf]} if leaf in lent else {}
     config["names"] = dict(wildcards)
     for section, readers in READERS.items():
         if stage in readers:
@@ -94,6 +100,12 @@ def job(params: Mapping[str, Any], stage: str, wildcards: Mapping[str, str]) -> 
         select = copy.deepcopy(params["select"]) | {"datasets": selected(params, "datasets")}
         config |= {"experiment": params["experiment"], "select": select, "rows": _rows(params)}
     return config
+
+
+def section_of(stage: str, leaf: str) -> str:
+    """The section of params.yaml where a leaf of a stage's config stands, if no row holds it."""
+    owner, readers = BORROWED.get(leaf, ("", ()))
+    return owner if stage in readers else "shared" if stage in SHARED.get(leaf, ()) else stage
 
 
 def selected(

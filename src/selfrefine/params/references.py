@@ -73,7 +73,7 @@ class Run:
                 value = value.get(part) if isinstance(value, Mapping) else None
             if value is not None:
                 return (section, name, stage, *leaf)
-        return ("shared" if stage in job_config.SHARED.get(leaf[0], ()) else stage, *leaf)
+        return (job_config.section_of(stage, leaf[0]), *leaf)
 
     @property
     def has_critic(self) -> bool:

@@ -11,6 +11,7 @@ import torch
 from selfrefine.core import arrays, devices, files, pixels
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
+from selfrefine.core.mirrored import as_trained
 from selfrefine.core.names import FAKE_SPLICE, FLAW, KINDS
 from selfrefine.evidence import planted_flaws, pointing_game, shortcut_baseline
 from selfrefine.evidence.planted_flaws import Patch
@@ -34,6 +35,7 @@ class Config:
     precision: str
     highlighters: tuple[str, ...]
     n_fakes: int
+    horizontal_flip: bool
     n_examples: int
     n_planted: int
     patch_share: float
@@ -67,7 +69,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     paths = dict(zip(config.highlighters, job.inputs.highlighters, strict=True))
     if FLAW not in paths:
         raise InputError(f"params.yaml: select.highlighters has {', '.join(paths) or 'none'}; {FLAW} needed")
-    real, fake = arrays.read_images(job.inputs.real), arrays.read_images(job.inputs.fake)
+    real = as_trained(arrays.read_images(job.inputs.real), config.horizontal_flip)
+    fake = arrays.read_images(job.inputs.fake)
     rows = []
     with devices.device(config.device) as device:
         dtype = devices.precision(config.precision, device)
@@ -91,7 +94,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
 def scores(model: Highlighter, test: Batch, dtype: torch.dtype, seed: int) -> Found:
     """How well it tells the images of its test part."""
     logits = highlighter_model.classify(model, test.images, test.streams, dtype)
-    p_real, is_real = logits.double().softmax(dim=1)[:, REAL].numpy(), test.labels.numpy() == REAL
+    p_real, is_real = logits.cpu().double().softmax(dim=1)[:, REAL].numpy(), test.labels.numpy() == REAL
     return classification.measure(p_real[is_real], p_real[~is_real], seed), len(p_real)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from selfrefine.core import arrays, devices, files, pixels
 from selfrefine.core.job import Job, main
+from selfrefine.core.mirrored import as_trained
 from selfrefine.core.names import FLAW, REAL_MAP
 from selfrefine.evidence import compared_maps, map_correlation
 from selfrefine.evidence.compared_maps import FAKES, REALS
@@ -27,6 +28,7 @@ class Config:
     precision: str
     highlighters: tuple[str, ...]
     n_fakes: int
+    horizontal_flip: bool
     n_images: int
     map_images: int
     n_examples: int
@@ -80,7 +82,8 @@ def _evidence(
 ) -> tuple[dict[str, Evidence], dict[str, Path]]:
     """All maps in the order of the tables; and those that a highlighter made, with its file."""
     config, seed = job.config, int(job.config.names["seed"])
-    images = {FAKES: fakes, REALS: compared_maps.some_reals(real, config.n_images, seed)}
+    shown = as_trained(real, config.horizontal_flip)
+    images = {FAKES: fakes, REALS: compared_maps.some_reals(shown, config.n_images, seed)}
     cams: dict[str, MeanMap] = {}
     paths = dict(zip(config.highlighters, job.inputs.highlighters, strict=True))
     with devices.device(config.device) as device:
@@ -92,7 +95,7 @@ def _evidence(
                     model, images[source], source, seed=seed, dtype=dtype, label=f"{job.label} {row}"
                 )
             size = model.input_size
-    moments = pixels.moments(real, horizontal_flip=False)  # real images as the highlighter learned them: as stored
+    moments = pixels.moments(real, config.horizontal_flip)
     evidence = compared_maps.in_order(cams, compared_maps.without_highlighter(fakes, moments, size))
     return evidence, {name: paths.get(name, paths[FLAW]) for name in evidence if name in cams}
 

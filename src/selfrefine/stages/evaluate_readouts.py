@@ -12,6 +12,7 @@ from selfrefine import networks
 from selfrefine.core import arrays, devices, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
+from selfrefine.core.mirrored import as_trained
 from selfrefine.core.names import CRITIC
 from selfrefine.core.progress import Progress
 from selfrefine.diffusion import autoencoder, noise_schedule
@@ -39,15 +40,16 @@ class Config:
     mechanism_images: int
     input_size: int
     n_images: int
+    horizontal_flip: bool
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Diffusers folder, maps and samples of each variant; real test images; VGG16's weights; the critic: a highlighter
-    that no refinement has used."""
+    """Diffusers folder, mean map and samples of each variant; real test images; VGG16's weights; the critic: a
+    highlighter that no refinement has used."""
 
     pipelines: tuple[Path, ...]
-    maps: tuple[Path, ...]
+    mean_maps: tuple[Path, ...]
     samples: tuple[Path, ...]
     test: Path
     weights: Path
@@ -67,7 +69,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     for name, value in (("shared.reference", config.reference), ("shared.map_of", config.map_of)):
         if value not in config.variants:
             raise InputError(f"params.yaml: {name} is {value!r}, but select.variants has {', '.join(config.variants)}")
-    guidance_map = mean_map(job.inputs.maps[config.variants.index(config.map_of)])
+    guidance_map = mean_map(job.inputs.mean_maps[config.variants.index(config.map_of)])
     names = {"dataset": config.names["dataset"], "model": config.names["model"]}
     with devices.device(config.device) as device:
         found = [
@@ -97,10 +99,10 @@ def mean_map(path: Path) -> np.ndarray:
     Raises:
         InputError: the variant has no map.
     """
-    maps = arrays.read_array(path)
-    if not len(maps):
+    found = arrays.read_array(path)
+    if not len(found):
         raise InputError(f"params.yaml: shared.map_of names a variant without a map ({path} is empty)")
-    mean: np.ndarray = maps.mean(axis=0)
+    mean: np.ndarray = found[0]
     return mean
 
 
@@ -150,10 +152,11 @@ def places(job: Job[Config, Inputs, Outputs], guidance_map: np.ndarray, device: 
         return
     network = probes.load_vgg16(job.inputs.weights, device)
 
-    def features(path: Path) -> probes.Places:
-        return probes.features_at(network, first_images(path, config.n_images, "n_images"), chosen, size)
+    def features(path: Path, horizontal_flip: bool = False) -> probes.Places:
+        images = as_trained(first_images(path, config.n_images, "n_images"), horizontal_flip)
+        return probes.features_at(network, images, chosen, size)
 
-    real, base = features(job.inputs.test), features(reference)
+    real, base = features(job.inputs.test, config.horizontal_flip), features(reference)
     with Progress(f"{job.label} place", len(samples), unit="variant", items=config.n_images) as progress:
         for done, (variant, path) in enumerate(samples.items(), 1):
             yield variant, PLACE, probes.place(features(path), base, real), path

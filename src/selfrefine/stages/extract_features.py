@@ -9,6 +9,7 @@ from selfrefine.core import arrays as core_arrays
 from selfrefine.core import devices
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
+from selfrefine.core.mirrored import Packed, as_trained
 from selfrefine.core.names import FORK
 from selfrefine.metrics import feature_sets, features
 
@@ -25,6 +26,7 @@ class Config:
     n_images: int
     n_reference: int
     batch_size: int
+    horizontal_flip: bool
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,12 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     config, inputs = job.config, job.inputs
     rows = (*config.variants, *config.samplings, FORK, feature_sets.TRAIN, feature_sets.TEST)
     paths = zip(rows, (*inputs.samples, inputs.train, inputs.test), strict=True)
-    images = {
-        row: core_arrays.read_images(path)[: config.n_reference]
-        if config.n_reference and row in feature_sets.REAL
-        else first_images(path, config.n_images)
-        for row, path in paths
-    }
+    images: dict[str, Packed] = {}
+    for row, path in paths:
+        is_real = row in feature_sets.REAL
+        whole = config.n_reference and is_real
+        stored = core_arrays.read_images(path)[: config.n_reference] if whole else first_images(path, config.n_images)
+        images[row] = as_trained(stored, config.horizontal_flip and is_real)
     weights = {path.parent.name: path for path in inputs.weights}
     models = {name: features.extractor(name, weights) for name in config.networks}
     arrays = {}

@@ -27,8 +27,8 @@ class Config:
 
 @dataclass(frozen=True)
 class Inputs:
-    """A diffusers folder; for a correction, maps and config of the refinement that it is taken from; of text-to-image
-    the embedded captions and the row of each test image.
+    """A diffusers folder; for a correction, maps, mean map and config of the refinement that it is taken from; of
+    text-to-image the embedded captions and the row of each test image.
     """
 
     pipeline: Path

@@ -7,6 +7,7 @@ import pandas as pd
 
 from selfrefine.core import arrays, devices, files
 from selfrefine.core.job import Job, main
+from selfrefine.core.mirrored import as_trained
 from selfrefine.highlighter.data import RealsAndFakes, fakes_of_draw
 from selfrefine.highlighter.training import HighlighterTrainer, Settings, initial_highlighter
 
@@ -23,6 +24,7 @@ class Config(Settings):
     shuffle_labels: bool
     draw: int
     n_fakes: int
+    horizontal_flip: bool
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Trains `steps` updates and keeps the best state."""
     config, seed = job.config, int(job.config.names["seed"])
     fakes = fakes_of_draw(arrays.read_images(job.inputs.fake), config.draw, config.n_fakes)
-    data = RealsAndFakes(arrays.read_images(job.inputs.real), fakes, seed, config.draw, config.shuffle_labels)
+    reals = as_trained(arrays.read_images(job.inputs.real), config.horizontal_flip)
+    data = RealsAndFakes(reals, fakes, seed, config.draw, config.shuffle_labels)
     with job.scratch() as scratch, devices.device(config.device) as device:
         model = initial_highlighter(config.input_size, config.shortcut_guard, job.inputs.weights, seed, config.draw)
         trainer = HighlighterTrainer(model.to(device), data, config, devices.precision(config.precision, device))

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import torch
 from torch import Tensor
 
 from selfrefine import networks
@@ -15,12 +13,12 @@ from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder, noise_schedule, prompts
 from selfrefine.diffusion.forward_process import ForwardProcess
 from selfrefine.guidance import attention_modulation, control_maps
+from selfrefine.guidance.map_history import MapHistory, Row
 from selfrefine.guidance.map_refresh import Guide, MapRecipe
 from selfrefine.guidance.refinement import Refinement
 from selfrefine.highlighter import model
 from selfrefine.highlighter.gradcam import Cam, CamPreparation, CamTap, CamTarget
 from selfrefine.training import loop
-from selfrefine.training.loop import Phase
 from selfrefine.training.settings import Settings
 from selfrefine.training.trainer import Trainer
 
@@ -88,12 +86,15 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Diffusers folder of the EMA weights, loss curve; maps used and mFAMs, (K, H, W) float32, and a row about each."""
+    """Diffusers folder of the EMA weights, loss curve; of the refreshes that are kept the maps used and the mFAMs,
+    (k, H, W) float32; the mean of the maps used over all refreshes, (1, H, W); a row about each.
+    """
 
     pipeline: Path
     loss: Path
     maps: Path
     mfams: Path
+    mean_map: Path
     refreshes: Path
 
 
@@ -128,7 +129,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             codec=stage,
             captions=captions,
         )
-        phase = loop.run_phase(
+        history = MapHistory(guide)
+        loop.run_phase(
             trainer,
             scratch,
             label=job.label,
@@ -138,10 +140,10 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             checkpoint_every=config.checkpoint_every,
             log_every=config.log_every,
             refinement=refinement,
-            refresh=guide,
+            refresh=history,
         )
         files.write_table(job.outputs.loss, pd.DataFrame(loop.log_columns(trainer)))
-        write_maps(job.outputs, phase, images.shape[1])
+        write_maps(job.outputs, history, images.shape[1])
         with trainer.ema_weights():
             networks.save(pipeline, job.outputs.pipeline)
 
@@ -159,28 +161,13 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], Settings, int]:
     return tensors, Settings(**settings), metadata["step"]
 
 
-def write_maps(outputs: Outputs, phase: loop.Phase, size: int) -> None:
-    """Writes the maps used and the mFAMs, and for each refresh the step that followed it, and both in numbers.
-
-    A map that is constant has no correlation: its cells are empty.
-    """
-    for path, stack in ((outputs.maps, phase.maps), (outputs.mfams, phase.mfams)):
-        arrays.write_array(path, torch.stack(stack).cpu().numpy() if stack else np.zeros((0, size, size), np.float32))
-    files.write_table(outputs.refreshes, pd.DataFrame(refresh_columns(phase)))
-
-
-def refresh_columns(phase: Phase) -> dict[str, list[float]]:
-    """Columns of refreshes.csv: mean and std of the map used and of the mFAM M_k; r of the former with M_k and M_0."""
-    pairs = list(zip(phase.maps, phase.mfams, strict=True))
-    return {
-        "step": list(phase.refreshed_at),
-        "mean": [float(used.mean()) for used, _ in pairs],
-        "std": [float(used.std(correction=0)) for used, _ in pairs],
-        "mfam_mean": [float(mfam.mean()) for _, mfam in pairs],
-        "mfam_std": [float(mfam.std(correction=0)) for _, mfam in pairs],
-        "r_mfam": [control_maps.correlation(used, mfam) for used, mfam in pairs],
-        "r_first": [control_maps.correlation(used, phase.mfams[0]) for used, _ in pairs],
-    }
+def write_maps(outputs: Outputs, history: MapHistory, size: int) -> None:
+    """Writes what is kept of the maps; in the table `kept` says whose maps those are."""
+    mfams, used = history.stack(size)
+    for path, maps in ((outputs.maps, used), (outputs.mfams, mfams), (outputs.mean_map, history.mean(size))):
+        arrays.write_array(path, maps.numpy())
+    table = pd.DataFrame(history.rows, columns=Row._fields)
+    files.write_table(outputs.refreshes, table.assign(kept=table.index.isin(history.kept).astype(int)))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,10 @@ from selfrefine.core import devices, pixels, random_streams, training_state
 from selfrefine.core.errors import InputError
 from selfrefine.core.progress import Progress
 
+REMEDY = (
+    "lower train_autoencoder.learning_rate in params.yaml, or set shared.precision to float32, and run the same command"
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -75,7 +79,7 @@ class AutoencoderTrainer:
         """Trains from wherever a checkpoint in `scratch` stands to the last step; ends in evaluation mode.
 
         Raises:
-            InputError: a loss that is not finite.
+            InputError: a loss or, before they are kept, weights that are not finite.
         """
         settings, losses = self.settings, list[Tensor]()
         if not self._resume(scratch) and hasattr(self.autoencoder, "quantize"):
@@ -90,6 +94,7 @@ class AutoencoderTrainer:
                     progress.update(self.step, loss=self.log[-1][1])
                 if checkpoint and self.step < settings.steps:
                     self._checkpoint(scratch)
+        training_state.check_finite(self.autoencoder.state_dict(), self.step, REMEDY)
         self.autoencoder.eval()
 
     def batch(self, step: int) -> tuple[Tensor, torch.Generator]:
@@ -148,16 +153,14 @@ class AutoencoderTrainer:
     def _log(self, losses: list[Tensor]) -> None:
         distance, latent_term = torch.stack(losses).mean(dim=0).tolist()
         if not math.isfinite(distance + latent_term):
-            raise InputError(
-                f"loss is {distance} + {latent_term} at step {self.step}; lower train_autoencoder.learning_rate in "
-                "params.yaml, or set shared.precision to float32, and run the same command"
-            )
+            raise InputError(f"loss is {distance} + {latent_term} at step {self.step}; {REMEDY}")
         self.log.append((self.step, distance, latent_term, self.settings.rate(self.step - 1)))
 
     def _checkpoint(self, scratch: Path) -> None:
         """Keeps all that the next update and the result depend on."""
         tensors = training_state.grouped("weights", self.autoencoder.state_dict())
         tensors |= training_state.moments(self.autoencoder.named_parameters(), self.optimiser)
+        training_state.check_finite(tensors, self.step, REMEDY)
         training_state.write(scratch, tensors, self.step, log=self.log)
 
     def _resume(self, scratch: Path) -> bool:

@@ -83,7 +83,7 @@ class ClassifierTrainer:
         """Trains from wherever a checkpoint in `scratch` stands to the last step.
 
         Raises:
-            InputError: a loss that is not finite.
+            InputError: a loss or, before they are kept, weights that are not finite.
         """
         settings = self.settings
         self._resume(scratch)
@@ -94,6 +94,7 @@ class ClassifierTrainer:
                 if self.step % settings.checkpoint_every == 0 and self.step < settings.steps:
                     self._checkpoint(scratch)
                 progress.update(self.step, loss=loss)
+        training_state.check_finite(self.model.state_dict(), self.step, self._remedy)
         self.model.eval()
 
     def update(self) -> float:
@@ -112,16 +113,20 @@ class ClassifierTrainer:
         self.step += 1
         found = float(loss.detach())
         if not math.isfinite(found):
-            raise InputError(
-                f"classifier: loss is {found} at step {self.step}; lower train_classifier.learning_rate "
-                f"({self.settings.learning_rate}) in params.yaml and run the same command"
-            )
+            raise InputError(f"classifier: loss is {found} at step {self.step}; {self._remedy}")
         return found
+
+    @property
+    def _remedy(self) -> str:
+        """What to do about numbers that are not finite."""
+        rate = self.settings.learning_rate
+        return f"lower train_classifier.learning_rate ({rate}) in params.yaml and run the same command"
 
     def _checkpoint(self, scratch: Path) -> None:
         """Keeps all that the next update depends on."""
         tensors = training_state.grouped("weights", self.model.state_dict())
         tensors |= training_state.moments(self.model.named_parameters(), self.optimiser)
+        training_state.check_finite(tensors, self.step, self._remedy)
         training_state.write(scratch, tensors, self.step)
 
     def _resume(self, scratch: Path) -> None:

@@ -1,6 +1,5 @@
 """The loop of both phases: updates, refreshes of the map, log, checkpoints, resume."""
 
-import dataclasses
 import math
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,7 @@ from selfrefine.core.progress import Progress
 from selfrefine.guidance.refinement import Refinement, Refresh
 from selfrefine.training.trainer import Trainer
 
-
-@dataclasses.dataclass
-class Phase:
-    """The maps that a phase used, the mFAMs of the same refreshes, and the steps before which they were made."""
-
-    mfams: list[Tensor] = dataclasses.field(default_factory=list)
-    maps: list[Tensor] = dataclasses.field(default_factory=list)
-    refreshed_at: list[int] = dataclasses.field(default_factory=list)
+REMEDY = "lower train_base.learning_rate in params.yaml, or set shared.precision to float32, and run the same command"
 
 
 def run_phase(
@@ -35,7 +27,7 @@ def run_phase(
     log_every: int,
     refinement: Refinement | None = None,
     refresh: Refresh | None = None,
-) -> Phase:
+) -> None:
     """Trains from wherever a checkpoint in `scratch` stands, or from `first_step`, up to `last_step`.
 
     Args:
@@ -47,31 +39,29 @@ def run_phase(
         checkpoint_every: steps between checkpoints.
         log_every: steps whose mean loss is one row of the log.
         refinement: how the map is used; None for the base phase.
-        refresh: makes the maps of the next refresh with the network that it is given.
+        refresh: makes the maps and keeps what is needed of them; new at the start of the phase.
 
     Raises:
-        InputError: a loss that is not finite.
+        InputError: a loss or, before they are kept, weights that are not finite.
     """
-    phase = _resume(trainer, scratch)
+    _resume(trainer, refresh, scratch)
     losses: list[Tensor] = []
     total = last_step - first_step
     with Progress(label, total, start=trainer.step - first_step, items=trainer.settings.batch_size) as progress:
         while trainer.step < last_step:
             if refinement is not None and refresh is not None and refinement.due(trainer.step, first_step):
                 with trainer.ema_weights() as network:
-                    made = refresh(network, phase.mfams)
-                phase.mfams.append(made.mfam)
-                phase.maps.append(made.used.clone())  # may be the mFAM itself; a checkpoint takes no tensor twice
-                phase.refreshed_at.append(trainer.step)
-            losses.append(trainer.update(phase.maps[-1] if phase.maps else None, refinement))
+                    refresh(network, trainer.step)
+            losses.append(trainer.update(None if refresh is None else refresh.current, refinement))
             ended = trainer.step == last_step
             if trainer.step % log_every == 0 or trainer.step % checkpoint_every == 0 or ended:
                 _log(trainer, losses, scratch)
                 losses = []
                 progress.update(trainer.step - first_step, loss=trainer.log[-1][1])
+            if trainer.step % checkpoint_every == 0 or ended:
+                training_state.check_finite(trainer.tensors(), trainer.step, REMEDY)
             if trainer.step % checkpoint_every == 0 and not ended:
-                _checkpoint(trainer, phase, scratch)
-    return phase
+                _checkpoint(trainer, refresh, scratch)
 
 
 def _log(trainer: Trainer, losses: list[Tensor], scratch: Path) -> None:
@@ -80,32 +70,24 @@ def _log(trainer: Trainer, losses: list[Tensor], scratch: Path) -> None:
     if not math.isfinite(loss):
         held = training_state.kept_step(scratch)
         kept = f"the checkpoint of step {held} is kept" if held else "there was no checkpoint yet"
-        raise InputError(
-            f"loss is {loss} at step {trainer.step}; {kept}; lower train_base.learning_rate in params.yaml, "
-            "or set shared.precision to float32, and run the same command"
-        )
+        raise InputError(f"loss is {loss} at step {trainer.step}; {kept}; {REMEDY}")
     trainer.log.append((trainer.step, loss, trainer.settings.rate(trainer.step - 1)))
 
 
-def _checkpoint(trainer: Trainer, phase: Phase, scratch: Path) -> None:
-    tensors = trainer.tensors()
-    for name, stack in (("mfams", phase.mfams), ("maps", phase.maps)):
-        tensors |= {f"{name}/{number}": value for number, value in enumerate(stack)}
-    training_state.write(scratch, tensors, trainer.step, log=trainer.log, refreshed_at=phase.refreshed_at)
+def _checkpoint(trainer: Trainer, refresh: Refresh | None, scratch: Path) -> None:
+    tensors, rows = trainer.tensors(), refresh.rows if refresh else []
+    tensors |= training_state.grouped("maps", refresh.tensors()) if refresh else {}
+    training_state.write(scratch, tensors, trainer.step, log=trainer.log, refreshes=rows)
 
 
-def _resume(trainer: Trainer, scratch: Path) -> Phase:
+def _resume(trainer: Trainer, refresh: Refresh | None, scratch: Path) -> None:
     if (kept := training_state.read(scratch)) is None:
-        return Phase()
+        return
     tensors, metadata = kept
     trainer.restore(tensors, metadata["step"])
     trainer.log = [(step, loss, rate) for step, loss, rate in metadata["log"]]
-    refreshed_at: list[int] = metadata["refreshed_at"]
-    mfams, used = (
-        [tensors[f"{name}/{number}"].to(trainer.device) for number in range(len(refreshed_at))]
-        for name in ("mfams", "maps")
-    )
-    return Phase(mfams, used, refreshed_at)
+    if refresh is not None:
+        refresh.restore(training_state.of_group("maps", tensors), metadata["refreshes"], trainer.device)
 
 
 def log_columns(trainer: Trainer) -> dict[str, list[Any]]:

@@ -21,7 +21,7 @@ class Settings:
         decay_at: share of the base phase after which the rate is multiplied by decay_factor; constant from there on.
         decay_factor: that factor.
         max_gradient_norm: gradients are clipped to this norm.
-        ema_decay: per step.
+        ema_decay: of the average of the weights per step, once it has warmed up (`ema_decay_at`).
         horizontal_flip: whether half of the images are mirrored.
         caption_dropout: probability with which a caption is left empty, where there are captions.
         base_steps: length of the base phase.
@@ -56,3 +56,10 @@ class Settings:
         """The learning rate of the update with this number, from 0."""
         warm = min(1.0, (step + 1) / max(self.warmup_steps, 1))
         return self.learning_rate * warm * (self.decay_factor if step >= self.decay_at * self.base_steps else 1.0)
+
+    def ema_decay_at(self, step: int) -> float:
+        """The decay of the average in the update with this number, from 0: min(ema_decay, (1 + step) / (10 + step)).
+
+        # Not in paper: it warms up, because at a constant decay a short training's average is partly its random start.
+        """
+        return min(self.ema_decay, (1 + step) / (10 + step))

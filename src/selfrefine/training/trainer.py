@@ -142,7 +142,8 @@ class Trainer:
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.ema.values()), list(self.parameters.values()), 1.0 - settings.ema_decay)
+            weight = 1.0 - settings.ema_decay_at(step)
+            torch._foreach_lerp_(list(self.ema.values()), list(self.parameters.values()), weight)
         self.step += 1
         return torch.stack(losses).detach().sum()
 

@@ -10,7 +10,8 @@ from tests.support.tiny_figures import CAPTION, caption_of, column_labels, maps,
 
 
 def refreshes(steps, values):
-    return pd.DataFrame({"step": list(steps), "mean": values.mean(axis=(1, 2)), "std": values.std(axis=(1, 2))})
+    moments = {"mean": values.mean(axis=(1, 2)), "std": values.std(axis=(1, 2))}
+    return pd.DataFrame({"step": list(steps)} | moments).assign(kept=1)
 
 
 def loss(steps, values):
@@ -40,6 +41,13 @@ class TestRefreshes:
         assert row.get_ylabel() == "Forward"
         assert column_labels(row) == ["step 600", "620", "640", "660", "685", "705", "725", "745"]
         assert np.allclose(strip(row)[:, -16:], mpl.colormaps["magma"](values[29] / values.max())[..., :3])
+
+    def test_the_steps_are_those_of_the_maps_that_are_kept(self):
+        values, table = maps(3), refreshes(range(600, 850, 50), maps(5))
+        table["kept"] = [1, 0, 1, 0, 1]
+        figure = refinement_curves.refreshes_figure({"Forward": values}, {"Forward": table}, CAPTION)
+        assert column_labels(map_rows(figure)[0]) == ["step 600", "700", "800"]
+        assert len(curves(figure, "mean")["Forward"].get_ydata()) == 5
 
     def test_few_are_all_shown(self):
         assert column_labels(map_rows(drawn({"Both": maps(2)}))[0]) == ["step 600", "625"]

@@ -33,9 +33,9 @@ def refreshes_figure(
     """The map of each variant over its refreshes, and its mean and standard deviation.
 
     Args:
-        maps: title of a variant to its maps, (K, S, S), in [0, 1] but for the centred ones; those with K = 0 use none
-            and are left out.
-        refreshes: title of a variant to its steps, means and standard deviations, K rows.
+        maps: title of a variant to its kept maps, (k, S, S), in [0, 1] but for the centred ones; those with k = 0 use
+            none and are left out.
+        refreshes: title of a variant to steps, means and standard deviations of all its maps, k of them `kept`.
         caption: scale and seed.
         controls: titles of the variants that are controls: dashed.
     """
@@ -78,7 +78,8 @@ def _draw_maps(
         chosen = np.unique(np.linspace(0, len(values) - 1, min(count, len(values))).round().astype(int))
         shown = mpl.colormaps[MAP_COLOURS]((values[chosen] - lowest) / spread)[..., :3]
         style.draw_strip(ax, shown, title, looks[title]["color"])
-        first, *later = refreshes[title]["step"].iloc[chosen]
+        table = refreshes[title]
+        first, *later = table.loc[table["kept"] == 1, "step"].iloc[chosen]
         steps = [f"step {first}", *map(str, later)]
         if steps != last:
             style.number_columns(ax, steps, values.shape[1])
