@@ -89,7 +89,7 @@ def changes(made: Made, params: Params) -> Iterator[str]:
     if gone := [f"{key} {name}" for key, name in names.items() if not _is_known(params, key, name)]:
         yield f"params: there is no {' and no '.join(gone)} any more"
         return
-    config = image_folder.watched(made.stage, job_config.job(params, made.stage, names))
+    config = image_folder.watched(made.stage, job_config.job(params, made.stage, names), made.record)
     before, after = _leaves(made.config), _leaves(json.loads(config_json.to_json(config)))
     for leaf in sorted(leaf for leaf in before | after if _text(before, leaf) != _text(after, leaf)):
         if leaf == image_folder.CONTENTS:
