@@ -6,7 +6,7 @@ torchvision's or of FID's does so. Whatever has no fixed black and white is refu
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -164,28 +164,36 @@ def own_limits() -> Iterator[None]:
 @contextmanager
 def _decoded(path: Path) -> Iterator[_Decoded]:
     """The first frame; it counts as in flight while it is held."""
-    formats, taken = (*FORMATS, *(BY_ENDING[s] for s in [path.suffix.lower()] if s in BY_ENDING)), 0
-    try:
+    ending = path.suffix.lower()
+    formats = (*FORMATS, BY_ENDING[ending]) if ending in BY_ENDING else FORMATS
+    with ExitStack() as held, _told():
         with IN_FLIGHT.turn:  # one at a time: some decoders take memory when they open a file
             image: Image.Image = Image.open(path, formats=formats)
+            held.callback(image.close)
             pixels = image.width * image.height
             if pixels > MOST_PIXELS:
                 reason = f"{pixels} pixels; {MOST_PIXELS} at most are read: make it smaller"  # kept in notes.csv
                 raise InputError(reason)
             taken = IN_FLIGHT.take(pixels * COPIES.get(str(image.format), 1))
-        with image:
-            white, inverted, clear = _meaning(image)
-            image.load()
-            yield _Decoded(image, image.getexif().get(ORIENTATION, 1), white, inverted, clear)
+            held.callback(IN_FLIGHT.give, taken)
+            held.callback(image.close)  # the last is called first: it frees the pixels, then others may take as many
+        white, inverted, clear = _meaning(image)
+        image.load()
+        yield _Decoded(image, image.getexif().get(ORIENTATION, 1), white, inverted, clear)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Makes one line of whatever a decoder that meets arbitrary bytes fails with."""
+    try:
+        yield
     except (InputError, MemoryError):
         raise
     except UnidentifiedImageError as error:
         reason = f"no image of a known format ({', '.join(FORMATS)})"  # kept as above: a text that counts
         raise InputError(reason) from error
-    except Exception as error:  # a decoder that meets arbitrary bytes fails in ways of its own
+    except Exception as error:
         raise InputError(" ".join(str(error).split()) or type(error).__name__) from error
-    finally:
-        IN_FLIGHT.give(taken)
 
 
 def _meaning(image: Image.Image) -> tuple[int, bool, int | None]:
