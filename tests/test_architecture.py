@@ -34,7 +34,7 @@ LIGHT = [
     "selfrefine",
     *(name for name in MODULES if name.startswith("selfrefine.params")),
     *(f"selfrefine.{name}" for name in ("core", "core.config_json", "core.contents", "core.errors", "core.names")),
-    *(f"selfrefine.{name}" for name in ("data", "data.image_folder")),
+    *(f"selfrefine.{name}" for name in ("data", "data.image_folder", "data.user_files")),
 ]
 HEAVY = {"torch", "numpy", "pandas", "diffusers", "matplotlib", "torch_fidelity", "torchvision", "scipy", "sklearn"}
 # Ways to open a file, as they are written.
@@ -51,7 +51,8 @@ NOT_DATA = {
         "read_text",
         "write_text",
     },  # bytes of the user's files, and a cache of digests
-    "selfrefine.data.image_folder": {"open", "read_text"},  # how files begin, and the record of what is prepared
+    "selfrefine.data.image_folder": {"open"},  # how files begin
+    "selfrefine.data.user_files": {"read_text"},  # the record of a job
     "selfrefine.core.locks": {"read_text", "write_text"},  # who holds a lock
     "selfrefine.data.package_archives": {"open"},  # archives of package indices
     "selfrefine.data.image_decoding": {"open", "Image.open"},  # photographs of the user

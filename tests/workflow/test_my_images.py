@@ -1,5 +1,6 @@
 """A user's own folder, through the real command: changed images are made anew, a missing folder is told at once."""
 
+import re
 import shutil
 
 import pytest
@@ -39,7 +40,7 @@ def test_changed_images_are_noticed_and_a_missing_folder_is_told_before_anything
 
 
 def test_what_was_prepared_is_used_where_the_folder_is_gone_and_never_deleted(fresh: Project) -> None:
-    """Dry runs, real ones and `make pull`'s command work; what would need the folder is refused before data are lost."""
+    """Dry runs, real ones and `make pull`'s command work; what would need the folder is refused and nothing is lost."""
     folder, prepared = fresh.root / "downloads" / "my_images", fresh.root / "data/prepare_data/embedded/my_images"
     folder.mkdir(parents=True)
     for index in range(40):
@@ -64,3 +65,26 @@ def test_what_was_prepared_is_used_where_the_folder_is_gone_and_never_deleted(fr
     assert why.splitlines() == ["params: prepare_data.size was 64, is 32"]
     fresh.set(f"{ROW}.size", 64)
     assert NOTHING in fresh.run("snakemake --cores 1 all_prepare_data")
+
+
+def test_the_content_of_a_network_that_is_named_counts_and_not_its_date(fresh: Project) -> None:
+    """Of weights that are too large for Snakemake to look into."""
+    given = fresh.root / "downloads" / "given"
+    given.mkdir(parents=True)
+    (given / "config.json").write_text("{}")
+    (given / "diffusion_pytorch_model.safetensors").write_bytes(bytes(2 * 10**6))
+    fresh.set("experiment", "smoke")
+    fresh.set("models.ddpm.train_base.pretrained", "downloads/given")
+    target = "models/train_base/smoke/fashion_mnist/ddpm/seed0/loss.csv"
+    told = fresh.run(f"snakemake -n {target}")
+    assert "downloads/given/diffusion_pytorch_model.safetensors" in told
+    for line in re.findall(r"^    output: (.*)$", told, re.MULTILINE):
+        for path in (fresh.root / name for name in line.split(", ")):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch() if path.suffix or path.name.endswith("ubyte") else path.mkdir(exist_ok=True)
+    fresh.run(f"snakemake --cores 1 --touch --forceall {target}")
+    fresh.run("touch downloads/given/*")
+    assert NOTHING in fresh.run(f"snakemake -n {target}")
+    (given / "diffusion_pytorch_model.safetensors").write_bytes(b"other" + bytes(2 * 10**6 - 5))
+    found = jobs(fresh.run(f"snakemake -n {target}"))
+    assert [job.split()[0] for job in found] == ["train_base"]

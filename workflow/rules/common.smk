@@ -7,7 +7,7 @@ from pathlib import Path
 from selfrefine.core.config_json import to_json
 from selfrefine.core.errors import InputError
 from selfrefine.core.names import FLAW, FORK
-from selfrefine.data import image_folder
+from selfrefine.data import user_files
 from selfrefine.params import check as params_check
 from selfrefine.params import code_digest, job_config, required_folders, strict_yaml
 
@@ -100,8 +100,8 @@ def config_of(stage):
 
     def config_json(wildcards):
         names = {name: value for name, value in wildcards.items() if name != "experiment"}
-        place = Path("data", stage, *(wildcards.get(name, "") for name in ("experiment", "dataset")))
-        return to_json(image_folder.watched(stage, job_config.job(config, stage, names), place / "config.json"))
+        record = Path(str(getattr(rules, stage).output.config).format(**dict(wildcards.items())))
+        return to_json(user_files.watched(stage, job_config.job(config, stage, names), record))
 
     return config_json
 

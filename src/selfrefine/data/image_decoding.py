@@ -16,18 +16,8 @@ from PIL import Image, UnidentifiedImageError
 from selfrefine.core.errors import InputError
 from selfrefine.data import idx_images
 
-FORMATS = (
-    "PNG",
-    "JPEG",
-    "WEBP",
-    "GIF",
-    "BMP",
-    "TIFF",
-    "AVIF",
-    "JPEG2000",
-    "PPM",
-    "ICO",
-)  # PIL starts programs for some
+# No others: PIL starts programs for some.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO")
 BY_ENDING = {".tga": "TGA"}  # its files begin with nothing of their own, so that others would be taken for it
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")  # modes of 12- and 16-bit grey
 BACKGROUNDS = {"white": 255.0, "black": 0.0}

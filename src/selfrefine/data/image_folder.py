@@ -3,18 +3,16 @@
 Imports only the standard library, so that the Snakefile may use it.
 """
 
-import json
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from selfrefine.core import contents
 from selfrefine.core.errors import InputError
 
 CAPTIONS = "captions.csv"  # of the images, if the folder holds it: see data/captions.py
-CONTENTS = "contents"  # the key of a job's config that tells of a change of the images
 SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif"),
     *(".jp2", ".j2k", ".j2c", ".jpx", ".jpc", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico"),
@@ -113,35 +111,11 @@ def _no_image(path: Path) -> str:
 
 
 def digest(folder: Path) -> str:
-    """Digest of the names and contents of images and captions. No folder: of none."""
-    found = image_files(folder) if folder.is_dir() else {}
+    """Digest of the names and contents of images and captions."""
+    found = image_files(folder)
     if (folder / CAPTIONS).is_file():
         found[CAPTIONS] = folder / CAPTIONS
     return contents.digest(found)
-
-
-def watched(stage: str, config: dict[str, Any], record: Path) -> dict[str, Any]:
-    """The config of a job; that of `prepare_data` with the digest of its folder, if it has one, as CONTENTS.
-
-    Nobody declares these files to Snakemake: the digest tells it of a change. Of a folder that is not there it is the
-    one that the data were prepared from, if they were: results that are there can be used without it.
-
-    Args:
-        record: the config.json that the job writes.
-    """
-    if stage != "prepare_data" or "folder" not in config:
-        return config
-    folder = Path(config["folder"])
-    known = "" if folder.is_dir() else prepared_contents(record)
-    return config | {CONTENTS: known or digest(folder)}
-
-
-def prepared_contents(record: Path) -> str:
-    """CONTENTS in the record of prepared data; "" where there is none."""
-    try:
-        return str(json.loads(record.read_text(encoding="utf-8"))[CONTENTS])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
 
 
 def skipped(names: dict[str, str]) -> Iterator[str]:
