@@ -12,6 +12,7 @@ configfile: overlay_of_experiment()
 
 
 stop_at_bad_params()
+tell_missing_photographs()
 
 
 wildcard_constraints:
@@ -56,6 +57,7 @@ include: "workflow/rules/make_figures.smk"
 
 
 onstart:
+    stop_at_missing_photographs(workflow.dag.needrun_jobs())
     stop_at_read_only_folders(workflow.dag.needrun_jobs())
 
 

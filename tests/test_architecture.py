@@ -33,8 +33,8 @@ LIBRARY = [name for name in MODULES if not name.startswith(("selfrefine.stages",
 LIGHT = [
     "selfrefine",
     *(name for name in MODULES if name.startswith("selfrefine.params")),
-    *(f"selfrefine.{name}" for name in ("core", "core.config_json", "core.errors", "core.names")),
-    *(f"selfrefine.{name}" for name in ("data", "data.image_folder")),
+    *(f"selfrefine.{name}" for name in ("core", "core.config_json", "core.contents", "core.errors", "core.names")),
+    *(f"selfrefine.{name}" for name in ("data", "data.image_folder", "data.user_files")),
 ]
 HEAVY = {"torch", "numpy", "pandas", "diffusers", "matplotlib", "torch_fidelity", "torchvision", "scipy", "sklearn"}
 # Ways to open a file, as they are written.
@@ -46,9 +46,16 @@ NOT_DATA = {
     "selfrefine.params.strict_yaml": {"read_text"},  # params
     "selfrefine.params.code_digest": {"read_text"},  # source code
     "selfrefine.data.hub_images": {"write_bytes", "open"},  # images of a folder that only appears when it is whole
+    "selfrefine.core.contents": {
+        "open",
+        "read_text",
+        "write_text",
+    },  # bytes of the user's files, and a cache of digests
+    "selfrefine.data.image_folder": {"open"},  # how files begin
+    "selfrefine.data.user_files": {"read_text"},  # the record of a job
     "selfrefine.core.locks": {"read_text", "write_text"},  # who holds a lock
     "selfrefine.data.package_archives": {"open"},  # archives of package indices
-    "selfrefine.data.image_decoding": {"open", "Image.open"},  # decodes bytes that `files` read
+    "selfrefine.data.image_decoding": {"open", "Image.open"},  # photographs of the user
     "selfrefine.pretrained.imagenet_weights": {"torch.load"},  # torchvision's own format
     "selfrefine.metrics.clip_score": {"from_pretrained"},  # transformers folders
     "selfrefine.metrics.features": {"torch.save"},  # an empty file in memory, for torch-fidelity to read

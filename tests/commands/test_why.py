@@ -17,7 +17,7 @@ from selfrefine.core import config_json, files
 from selfrefine.core import job as core_job
 from selfrefine.core.errors import InputError
 from selfrefine.core.names import PROVENANCE
-from selfrefine.data import image_folder
+from selfrefine.data import user_files
 from selfrefine.params import code_digest, experiment, job_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,12 +54,12 @@ def project(finished, tmp_path, monkeypatch):
 def run_job(name, names, inputs, outputs):
     """Runs a stage's command, which writes one output instead of computing; inputs that are not given are `nothing`."""
     stage, params = importlib.import_module(f"selfrefine.stages.{name}"), experiment.read_params(Path(), "smoke")[0]
-    config = image_folder.watched(name, job_config.job(params, name, names))
-    modules = code_digest.modules(name, job_config.family(params, names))
     (path,) = outputs.values()
-    folder = path.parents[1] if name == "prepare_data" else path.parent
+    record = (path.parents[1] if name == "prepare_data" else path.parent) / "config.json"
+    config = user_files.watched(name, job_config.job(params, name, names), record)
+    modules = code_digest.modules(name, job_config.family(params, names))
     line = ["--config", config_json.to_json(config), "--modules", json.dumps(modules)]
-    line += ["--record", f"{folder}/config.json"]
+    line += ["--record", str(record)]
     Path("nothing").touch()
     for field, kind in stage.Inputs.__annotations__.items():
         given = inputs.get(field, "nothing" if kind is Path else None)
@@ -173,7 +173,7 @@ def test_images_of_a_folder_are_inputs(project, capsys):
     run_job("prepare_data", {"dataset": "my_images"}, {}, {"train_images": made})
     assert "nothing changed" in said(capsys, made)[0]
     files.write_bytes(images, b"other")
-    assert said(capsys, made) == ["input: the images in downloads/my_images changed"]
+    assert said(capsys, made) == ["input: the files in downloads/my_images changed"]
 
 
 def test_a_record_of_an_older_version(project, capsys):

@@ -10,6 +10,7 @@ from selfrefine.core import arrays
 from selfrefine.cost import planned_jobs, work
 from selfrefine.cost.flops import count
 from selfrefine.cost.planned_jobs import Planned
+from selfrefine.data import image_decoding
 from selfrefine.guidance.refinement import Refinement
 from selfrefine.params import job_config
 from selfrefine.params.experiment import read_params
@@ -53,6 +54,20 @@ def test_checkpointed_gradients_take_a_part_of_a_fourth_pass():
     (whole,) = loads("train_base")
     assert 1.1 * whole.flops < load.flops < 4 / 3 * whole.flops
     assert load.memory(torch.float32) < whole.memory(torch.float32)
+
+
+def test_preparing_holds_what_is_decoded_of_a_folder_and_all_images_of_a_source():
+    """However many photographs there are; those of a source in three channels, and once more as grey ones."""
+
+    params, _ = read_params(ROOT, "embedded")
+    params["datasets"]["my_images"]["prepare_data"] |= {"max_images": 118287, "size": 256}
+
+    def held(**names):
+        return work.of_job(params, Planned("prepare_data", tuple(names.items()))).held
+
+    assert held(dataset="my_images") == 4 * image_decoding.MOST_PIXELS < 2**30
+    values = params["datasets"]["fashion_mnist"]["prepare_data"]
+    assert held(dataset="fashion_mnist") == 2 * values["max_images"] * values["size"] ** 2 * 4
 
 
 def test_sampling_is_whole_chunks_times_steps():
@@ -178,7 +193,8 @@ def test_images_take_three_bytes_a_pixel(tmp_path):
 
 
 def test_a_base_model_is_its_weights_and_its_training_state(tmp_path):
-    trainer = tiny.tiny_trainer(network={"channels": 1})
+    grey = tiny.tiny_images()[..., :1].repeat(3, axis=-1)
+    trainer = tiny.tiny_trainer(grey, network={"channels": 1})
     trainer.update()
     arrays.write_tensors(tmp_path / "state.safetensors", trainer.tensors(), {})
     weights = sum(parameter.numel() * 4 for parameter in trainer.network.parameters())

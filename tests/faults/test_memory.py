@@ -4,6 +4,7 @@ The limit is on a process's own memory (RLIMIT_DATA), not on its addresses: a me
 behind it belong to the system, which takes them back when it needs them.
 """
 
+import math
 import os
 import resource
 import sys
@@ -11,14 +12,15 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from selfrefine.core import arrays, pixels
-from selfrefine.data import folder_splits
+from selfrefine.data import folder_splits, image_decoding, image_folder
 from selfrefine.data.folder_splits import Photographs
 from selfrefine.diffusion import noise_schedule
 from selfrefine.evidence import compared_maps
@@ -65,9 +67,7 @@ def limit(mebibytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (own_memory() + mebibytes * MIB, hard))
 
 
-def limited(
-    use: Callable[[np.ndarray], object], read: Callable[[Path], np.ndarray], path: Path, mebibytes: int
-) -> Ended:
+def limited(use: Callable[[Any], object], read: Callable[[Path], Any], path: Path, mebibytes: int) -> Ended:
     """Uses the images of a file in a child that may hold so much more than before it read them."""
     log = path.with_suffix(".log")
     process = FORKS.Process(target=_live, args=(use, read, path, mebibytes, log))
@@ -80,9 +80,7 @@ def limited(
     return Ended(process.exitcode, log.read_text())
 
 
-def _live(
-    use: Callable[[np.ndarray], object], read: Callable[[Path], np.ndarray], path: Path, mebibytes: int, log: Path
-) -> None:
+def _live(use: Callable[[Any], object], read: Callable[[Path], Any], path: Path, mebibytes: int, log: Path) -> None:
     torch.set_num_threads(1)
     log.write_text("")
     use(tiny_images(64))  # what is loaded and built at the first time belongs to no data set
@@ -208,6 +206,59 @@ def test_a_data_set_is_held_once_while_it_is_prepared(use, code, tmp_path):
     ended = limited(use, arrays.read_images, path, 256 + 96)
     assert ended.code == code
     assert ("MemoryError" in ended.told) == bool(code)
+
+
+# -- photographs -------------------------------------------------------------------------------------------------------
+
+LARGE_PHOTOGRAPH = (4000, 3000)  # px: 48 MB as PIL holds colours
+
+
+def six_photographs(room: int, paths: Any) -> None:
+    """Reads six large photographs, of which so many may be decoded at a time."""
+    if isinstance(paths, dict):
+        image_decoding.IN_FLIGHT = image_decoding._InFlight(room * math.prod(LARGE_PHOTOGRAPH))
+        photographs, notes = folder_splits.read_all(paths, 16, "white", "test")
+        assert (len(photographs.images), notes) == (6, [])
+
+
+@pytest.mark.parametrize(("room", "code"), [(1, 0), (6, 1)], ids=["one_at_a_time", "all_at_once"])
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_large_photographs_are_decoded_as_far_as_there_is_room(room, code, suffix, tmp_path):
+    """What one takes, strips and the stacks of the threads fit in the limit; six of them do not."""
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", LARGE_PHOTOGRAPH, "red").save(tmp_path / "photos" / f"0.{suffix}")
+    for index in range(1, 6):
+        (tmp_path / "photos" / f"{index}.{suffix}").hardlink_to(tmp_path / "photos" / f"0.{suffix}")
+    ended = limited(partial(six_photographs, room), image_folder.image_files, tmp_path / "photos", 176)
+    assert ended.code == code, ended
+    assert ("MemoryError" in ended.told) == bool(code)
+
+
+MANY = 900  # images of 256 px: 169 MiB
+
+
+def prepare_many(folder: Path | None, path: Any) -> None:
+    """Prepares many photographs; their images are on the disk, or in memory."""
+    if isinstance(path, Path):
+        names = {f"{index}.png": path for index in range(MANY)}
+        told: dict[str, Any] = {"test_share": 0.1, "seed": 0, "max_images": MANY, "label": "test"}
+        told["room"] = partial(arrays.mapped_array, folder) if folder else folder_splits.IN_MEMORY
+        train, _, _ = folder_splits.read_folder(names, LARGE, "white", **told)
+        assert len(train.images) == MANY, "those of test are the same and belong here"
+        assert train.images[-1].min() == 200
+        arrays.write_array(path.with_name("images.npy"), train.images)
+
+
+@pytest.mark.parametrize(("on_disk", "code"), [(True, 0), (False, 1)], ids=["on_disk", "in_memory"])
+def test_photographs_that_do_not_fit_in_memory_are_prepared(on_disk, code, tmp_path):
+    Image.new("RGB", (256, 256), (200, 200, 200)).save(tmp_path / "photo.png")
+    use = partial(prepare_many, tmp_path if on_disk else None)
+    ended = limited(use, Path, tmp_path / "photo.png", 128)
+    assert ended.code == code, ended
+    assert ("MemoryError" in ended.told) == bool(code)
+    if on_disk:
+        assert arrays.read_images(tmp_path / "images.npy").shape == (MANY, LARGE, LARGE, 3)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["images.npy", "photo.log", "photo.png"]
 
 
 # -- a whole stage -----------------------------------------------------------------------------------------------------

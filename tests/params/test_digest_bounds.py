@@ -64,6 +64,7 @@ BOUNDS = {
 # Modules that keep the words of an error, and where these words go. All others only raise or print them again.
 KEPT = {
     "core/job.py": "the line that a job ends with",
+    "data/image_folder.py": "notes.csv: what the system says of a file",
     "data/folder_splits.py": "notes.csv; image_decoding builds what goes there in variables, where it counts",
     **dict.fromkeys(
         ("diffusion/autoencoder.py", "evidence/probes.py", "highlighter/model.py", "networks/__init__.py"),

@@ -3,7 +3,7 @@
 import pytest
 
 from selfrefine.core import names
-from selfrefine.params import job_config
+from selfrefine.params import job_config, required_folders
 from tests.support.wrong_params import HIGHLIGHTER_STEPS, NETWORK, SAMPLES, at, line_about, project_params
 
 DATASETS = ", ".join(project_params()["datasets"])
@@ -176,6 +176,34 @@ MINE = "datasets.my_images.prepare_data"
 )
 def test_a_folder_of_images_has_its_own_leaves_and_must_be_there_if_it_is_selected(changed, told):
     assert line_about(changed) == f"params.yaml: {MINE}.{told}"
+
+
+def test_photographs_are_as_grey_as_the_network_that_learns_from_them(tmp_path):
+    mine = {"select": {"datasets": ["my_images"]}, **at(f"{MINE}.folder", str(tmp_path))}
+    assert line_about(mine) is None
+    place = "datasets.my_images.train_base.network.channels"
+    grey = job_config.merge(mine, at(f"{MINE}.channels", 1))
+    assert line_about(grey) == f"params.yaml: {MINE}.channels differs from {place}, which is 3"
+    both = job_config.merge(grey, at(place, 1))
+    assert line_about(both) is None
+    colours = job_config.merge(mine, at(place, 1))
+    assert line_about(colours) == f"params.yaml: {MINE}.channels differs from {place}, which is 1"
+
+
+def test_a_folder_whose_images_are_prepared_may_be_gone(tmp_path):
+    """Of the very experiment and data set; else its absence is told."""
+    params = job_config.merge(project_params(), {"select": {"datasets": ["my_images"]}})
+    assert len(list(required_folders.missing(params, tmp_path))) == 1
+    assert list(required_folders.replaced(params, tmp_path)) == []
+    for elsewhere in ("smoke/my_images", "embedded/yours", "embedded/my_images"):
+        record = tmp_path / "data" / "prepare_data" / elsewhere / "config.json"
+        assert len(list(required_folders.missing(params, tmp_path))) == 1
+        record.parent.mkdir(parents=True)
+        record.touch()
+    assert list(required_folders.missing(params, tmp_path)) == []
+    assert list(required_folders.replaced(params, tmp_path)) == [("my_images", "downloads/my_images")]
+    (tmp_path / "downloads" / "my_images").mkdir(parents=True)
+    assert list(required_folders.replaced(params, tmp_path)) == []
 
 
 def test_a_data_set_has_one_origin():

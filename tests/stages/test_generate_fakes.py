@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from selfrefine.core import arrays
 from selfrefine.stages import generate_fakes, generate_samples, train_base
 from tests.support import tiny
 
@@ -41,7 +42,8 @@ def test_the_same_job_gives_the_same_bytes(pipeline, tmp_path):
 
 
 def test_a_grey_network_gives_grey_images_of_three_channels(tmp_path):
-    images = tiny.write_images(tmp_path / "images.npy")
+    images = tmp_path / "images.npy"
+    arrays.write_array(images, tiny.tiny_images()[..., :1].repeat(3, axis=-1))
     train_base.run(tiny.base_job(images, tmp_path / "base", network=tiny.NETWORK | {"channels": 1}, steps=2))
     grey = fakes(tmp_path / "base" / "pipeline", tmp_path / "fakes")
     assert grey.shape == (10, tiny.SIZE, tiny.SIZE, 3)

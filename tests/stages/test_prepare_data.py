@@ -1,6 +1,7 @@
 """The real command on small IDX files and on a folder of everything, and every way in which a split can be wrong."""
 
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from selfrefine.core import arrays, files
+from selfrefine.core import arrays, files, pixels
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
 from selfrefine.data import captions, idx_images
@@ -151,7 +152,14 @@ def test_photographs_that_are_not_square_are_refused(photographs: np.ndarray):
 
 
 def of_folder(**changed) -> OfFolder:
-    values = {"folder": "photos", "contents": "digest", "size": 8, "background": "white", "own_splits": False}
+    values = {
+        "folder": "photos",
+        "contents": "digest",
+        "size": 8,
+        "channels": 3,
+        "background": "white",
+        "own_splits": False,
+    }
     values |= {
         "test_share": 0.3,
         "split_seed": 0,
@@ -210,15 +218,54 @@ def test_the_command_prepares_a_folder_of_everything(photos: Path):
     (page,) = (line for line in told if "page.png" in line)
     assert cut.startswith("prepare_data mine: photos/cats/cut.jpg: ")
     assert "truncated" in cut.lower()
-    assert (
-        page
-        == "prepare_data mine: photos/page.png: no image of a known format (PNG, JPEG, WEBP, GIF, BMP, TIFF); skipped"
-    )
+    formats = "PNG, JPEG, WEBP, GIF, BMP, TIFF, AVIF, JPEG2000, PPM, ICO"
+    assert page == f"prepare_data mine: photos/page.png: no image of a known format ({formats}); skipped"
     counts = f"{len(both[0][0])} images in train, {len(both[1][0])} in test, 2 skipped"
     assert told[-2:-1] == [f"prepare_data mine: photos: {counts}"]  # after it the memory that was used
     notes = files.read_table(OUTPUTS.notes)
     assert sorted(notes["source"]) == ["cats/cut.jpg", "page.png"]
     assert set(notes["note"]) == {"skipped"}
+
+
+def test_all_that_is_no_image_is_counted_by_reason(photos: Path, capsys: pytest.CaptureFixture[str]):
+    for index in range(30):
+        (photos / "cats" / f"{index}.txt").write_text("a cat")
+    (photos / "phone.heic").write_bytes(b"....ftypheic")
+    (photos / "gone.jpg").symlink_to(photos / "nothing")
+    os.mkfifo(photos / "cats" / "pipe.png")
+    prepare_data.run(job(of_folder(), NOTHING))
+    told = [line for line in capsys.readouterr().out.splitlines() if line.endswith("skipped")]
+    assert told[:4] == [
+        "prepare_data mine: photos/cats/0.txt and 29 more: not an image (.txt); skipped",
+        "prepare_data mine: photos/cats/pipe.png: a pipe, not a file; skipped",
+        "prepare_data mine: photos/gone.jpg: a link to nothing; skipped",
+        "prepare_data mine: photos/phone.heic: .heic is not read; convert it to JPEG or PNG; skipped",
+    ]
+    assert len(told) == 7, "and the two of the other tests, and the line that counts them"
+    everything = [path.relative_to(photos).as_posix() for path in photos.rglob("*") if not path.is_dir()]
+    seen = [*items("train")["source"], *items("test")["source"], *files.read_table(OUTPUTS.notes)["source"]]
+    assert sorted(seen) == sorted(everything)
+
+
+def test_colours_become_grey_and_are_counted(photos: Path, capsys: pytest.CaptureFixture[str]):
+    """The luminance of each photograph, as the colours would be prepared, not its red channel; the network takes it."""
+    prepare_data.run(job(of_folder(), NOTHING))
+    colours = {split: np.array(arrays.read_images(getattr(OUTPUTS, f"{split}_images"))) for split in ("train", "test")}
+    capsys.readouterr()
+    prepare_data.run(job(of_folder(channels=1), NOTHING))
+    for split, before in colours.items():
+        found = arrays.read_images(getattr(OUTPUTS, f"{split}_images"))
+        assert np.abs(found - (before @ np.array([0.299, 0.587, 0.114]))[..., None]).max() <= 1.0
+        assert np.abs(found.astype(int) - before[..., :1]).max() > 20
+        assert pixels.to_float(found, channels=1).shape == (len(found), 1, 8, 8)
+        with pytest.raises(InputError, match="images in colour given, but the network has 1 channel; make them grey"):
+            pixels.to_float(before, channels=1)
+    notes = files.read_table(OUTPUTS.notes)
+    greyed = set(notes["source"][notes["note"] == "made grey"])
+    kinds = {Path(name).suffix for name in greyed}
+    assert kinds == {".png", ".jpg", ".webp", ".gif"}
+    assert len(greyed) == 24
+    assert capsys.readouterr().out.splitlines()[-1].endswith(", 2 skipped, 24 made grey")
 
 
 def test_twice_gives_equal_bytes_and_new_files_move_no_others(photos: Path):

@@ -1,5 +1,8 @@
 """A user's own folder, through the real command: changed images are made anew, a missing folder is told at once."""
 
+import re
+import shutil
+
 import pytest
 from PIL import Image
 
@@ -9,6 +12,7 @@ pytestmark = pytest.mark.slow
 
 ROW = "datasets.my_images.prepare_data"
 JOBS = {"prepare_data experiment=embedded, dataset=my_images": 1}
+NOTHING = "Nothing to be done"
 
 
 def test_changed_images_are_noticed_and_a_missing_folder_is_told_before_anything_runs(fresh: Project) -> None:
@@ -22,6 +26,65 @@ def test_changed_images_are_noticed_and_a_missing_folder_is_told_before_anything
     fresh.set(f"{ROW}.minimum_images", 40)
     told = fresh.run("snakemake --cores 1 all_prepare_data")
     assert jobs(told) == JOBS
-    assert "Nothing to be done" in fresh.run("snakemake -n all_prepare_data")
+    for unchanged in (
+        "true",
+        "touch downloads/my_images/*.png",
+        "cp -r downloads d && rm -r downloads && mv d downloads",
+    ):
+        assert NOTHING in fresh.run(f"{unchanged}; snakemake -n all_prepare_data")
+    before = (folder / "7.png").read_bytes()
     Image.new("RGB", (70, 80), (0, 99, 0)).save(folder / "7.png")
     assert jobs(fresh.run("snakemake -n all_prepare_data")) == JOBS
+    (folder / "7.png").write_bytes(before)
+    assert NOTHING in fresh.run("snakemake -n all_prepare_data")
+
+
+def test_what_was_prepared_is_used_where_the_folder_is_gone_and_never_deleted(fresh: Project) -> None:
+    """Dry runs, real ones and `make pull`'s command work; what would need the folder is refused and nothing is lost."""
+    folder, prepared = fresh.root / "downloads" / "my_images", fresh.root / "data/prepare_data/embedded/my_images"
+    folder.mkdir(parents=True)
+    for index in range(40):
+        Image.new("RGB", (70, 80), (index, 0, 0)).save(folder / f"{index}.png")
+    fresh.set("select.datasets", ["my_images"])
+    fresh.set(f"{ROW}.minimum_images", 40)
+    fresh.run("snakemake --cores 1 all_prepare_data")
+    shutil.rmtree(folder)
+    line = "downloads/my_images: no such folder; my_images is used as it was prepared from it before"
+    for command in ("snakemake -n", "snakemake --cores 1", "snakemake --cores 1 --touch --forceall"):
+        told = fresh.run(f"{command} all_prepare_data")
+        assert told.splitlines().count(line) == 1
+        assert NOTHING in told or "--touch" in command
+    images = (prepared / "train" / "images.npy").read_bytes()
+    fresh.set(f"{ROW}.size", 32)
+    assert jobs(fresh.run("snakemake -n all_prepare_data")) == JOBS
+    told_lines = fresh.refuse("snakemake --cores 1 all_prepare_data")
+    (refusal,) = (told for told in told_lines if "would be made of it anew" in told)
+    assert refusal.startswith("downloads/my_images: no such folder, and data/prepare_data/embedded/my_images/train/")
+    assert (prepared / "train" / "images.npy").read_bytes() == images
+    why = fresh.run("selfrefine why data/prepare_data/embedded/my_images/train/images.npy")
+    assert why.splitlines() == ["params: prepare_data.size was 64, is 32"]
+    fresh.set(f"{ROW}.size", 64)
+    assert NOTHING in fresh.run("snakemake --cores 1 all_prepare_data")
+
+
+def test_the_content_of_a_network_that_is_named_counts_and_not_its_date(fresh: Project) -> None:
+    """Of weights that are too large for Snakemake to look into."""
+    given = fresh.root / "downloads" / "given"
+    given.mkdir(parents=True)
+    (given / "config.json").write_text("{}")
+    (given / "diffusion_pytorch_model.safetensors").write_bytes(bytes(2 * 10**6))
+    fresh.set("experiment", "smoke")
+    fresh.set("models.ddpm.train_base.pretrained", "downloads/given")
+    target = "models/train_base/smoke/fashion_mnist/ddpm/seed0/loss.csv"
+    told = fresh.run(f"snakemake -n {target}")
+    assert "downloads/given/diffusion_pytorch_model.safetensors" in told
+    for line in re.findall(r"^    output: (.*)$", told, re.MULTILINE):
+        for path in (fresh.root / name for name in line.split(", ")):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch() if path.suffix or path.name.endswith("ubyte") else path.mkdir(exist_ok=True)
+    fresh.run(f"snakemake --cores 1 --touch --forceall {target}")
+    fresh.run("touch downloads/given/*")
+    assert NOTHING in fresh.run(f"snakemake -n {target}")
+    (given / "diffusion_pytorch_model.safetensors").write_bytes(b"other" + bytes(2 * 10**6 - 5))
+    found = jobs(fresh.run(f"snakemake -n {target}"))
+    assert [job.split()[0] for job in found] == ["train_base"]

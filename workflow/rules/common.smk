@@ -7,9 +7,9 @@ from pathlib import Path
 from selfrefine.core.config_json import to_json
 from selfrefine.core.errors import InputError
 from selfrefine.core.names import FLAW, FORK
-from selfrefine.data import image_folder
+from selfrefine.data import user_files
 from selfrefine.params import check as params_check
-from selfrefine.params import code_digest, job_config, strict_yaml
+from selfrefine.params import code_digest, job_config, required_folders, strict_yaml
 
 
 def readable(path):
@@ -36,6 +36,25 @@ def stop_at_bad_params():
     """Ends with one line if a value is missing, unknown, out of range or refers to nothing."""
     if line := params_check.check(config):
         sys.exit(line)
+
+
+def tell_missing_photographs():
+    """Says in one line of each folder of photographs that is not there what is used in its place."""
+    for dataset, folder in required_folders.replaced(config):
+        print(f"{folder}: no such folder; {dataset} is used as it was prepared from it before", file=sys.stderr)
+
+
+def stop_at_missing_photographs(jobs):
+    """Ends with one line if data were to be prepared anew from a folder that is not there: Snakemake would delete them first."""
+    if workflow.touch:
+        return
+    for job in jobs:
+        folder = preparation(job.wildcards.dataset).get("folder") if job.rule.name == "prepare_data" else None
+        if folder is not None and not Path(folder).is_dir():
+            sys.exit(
+                f"{folder}: no such folder, and {job.output.train_images} would be made of it anew; put the images there, "
+                f"or undo what changed: selfrefine why {job.output.train_images}"
+            )
 
 
 def stop_at_read_only_folders(jobs):
@@ -81,7 +100,8 @@ def config_of(stage):
 
     def config_json(wildcards):
         names = {name: value for name, value in wildcards.items() if name != "experiment"}
-        return to_json(image_folder.watched(stage, job_config.job(config, stage, names)))
+        record = Path(str(getattr(rules, stage).output.config).format(**dict(wildcards.items())))
+        return to_json(user_files.watched(stage, job_config.job(config, stage, names), record))
 
     return config_json
 

@@ -48,7 +48,7 @@ def read(path: Path, size: int, what: str) -> np.ndarray:
     if not path.is_file():
         raise InputError(f"{path}: no such file; name the {what}")
     try:
-        levels = image_decoding.pixels(image_decoding.decode(path), "white")
+        levels = image_decoding.whole(path, "white")
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     if levels.shape[:2] != (size, size):

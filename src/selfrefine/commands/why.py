@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from selfrefine.core import config_json, files
 from selfrefine.core.errors import InputError
-from selfrefine.core.names import FORK, PROVENANCE
-from selfrefine.data import image_folder
+from selfrefine.core.names import CONTENTS, FORK, PROVENANCE
+from selfrefine.data import user_files
 from selfrefine.params import check, code_digest, experiment, job_config, strict_yaml
 
 HELP = """
@@ -89,11 +89,12 @@ def changes(made: Made, params: Params) -> Iterator[str]:
     if gone := [f"{key} {name}" for key, name in names.items() if not _is_known(params, key, name)]:
         yield f"params: there is no {' and no '.join(gone)} any more"
         return
-    config = image_folder.watched(made.stage, job_config.job(params, made.stage, names))
+    config = user_files.watched(made.stage, job_config.job(params, made.stage, names), made.record)
+    given = user_files.folder_of(made.stage, config)
     before, after = _leaves(made.config), _leaves(json.loads(config_json.to_json(config)))
     for leaf in sorted(leaf for leaf in before | after if _text(before, leaf) != _text(after, leaf)):
-        if leaf == image_folder.CONTENTS:
-            yield f"input: the images in {config['folder']} changed"
+        if leaf == CONTENTS:
+            yield f"input: the files in {given} changed"
             continue
         was, now = (textwrap.shorten(_text(leaves, leaf), LONGEST, placeholder="...") for leaves in (before, after))
         yield f"params: {_full_name(made.stage, leaf)} was {was}, is {now}"
@@ -104,6 +105,8 @@ def changes(made: Made, params: Params) -> Iterator[str]:
     for module in sorted(module for module in old | new if old.get(module) != new.get(module)):
         yield f"code: {module} {'is gone' if module not in new else 'changed' if module in old else 'was added'}"
     for path, digest in made.provenance["inputs"].items():
+        if given is not None and Path(path).is_relative_to(given):
+            continue  # told above: their dates do not count
         if change := _change(Path(path), digest, made.record):
             yield f"input: {path} {change}"
 

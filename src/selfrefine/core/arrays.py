@@ -1,6 +1,9 @@
 """Arrays and tensors on disk: .npy, .npz and safetensors, written whole or not at all."""
 
 import json
+import math
+import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +26,21 @@ def write_array(path: Path, array: np.ndarray) -> None:
     with atomic_file(path) as temporary, open(temporary, "wb") as stream:
         # Only `write` is shown to numpy: into a real file it writes by itself and drops the system's reason on failure.
         np.save(SimpleNamespace(write=stream.write), array, allow_pickle=False)
+
+
+def mapped_array(folder: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """A uint8 array to write into that lies on the disk, not in memory: in a file without a name, which goes with it.
+
+    Raises:
+        OSError: the disk has no room for it; told now, since later the system could only end the process.
+    """
+    if not math.prod(shape):
+        return np.empty(shape, np.uint8)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as stream:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(stream.fileno(), 0, math.prod(shape))
+        return np.memmap(stream, np.uint8, "w+", shape=shape)
 
 
 def read_array(path: Path) -> np.ndarray:

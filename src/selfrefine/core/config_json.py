@@ -7,6 +7,7 @@ from types import UnionType
 from typing import Any, TypeVar
 
 from selfrefine.core.errors import InputError
+from selfrefine.core.names import CONTENTS
 
 ConfigT = TypeVar("ConfigT")
 
@@ -25,6 +26,8 @@ def from_json(config_type: type[ConfigT] | UnionType, text: str) -> ConfigT:
     """
     values = json.loads(text)
     kinds = {kind: typing.get_type_hints(kind) for kind in typing.get_args(config_type) or (config_type,)}
+    if not any(CONTENTS in hints for hints in kinds.values()):
+        values.pop(CONTENTS, None)  # tells Snakemake of other files; the stage reads the files
     kind, hints = min(kinds.items(), key=lambda item: len(values.keys() ^ item[1].keys()))
     for name in sorted(values.keys() ^ hints.keys()):
         message = "is not read by this stage" if name in values else "is missing"

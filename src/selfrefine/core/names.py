@@ -13,6 +13,7 @@ FEATURE_WEIGHTS = {"vgg16_conv5_gap": "vgg16", "alexnet_conv5_gap": "alexnet", "
 
 # -- records -----------------------------------------------------------------------------------------------------------
 
+CONTENTS = "contents"  # the key of a job's config that tells of a change in a folder of the user, if it reads one
 PROVENANCE = "provenance"  # the key of a job's config.json that is none of its config: digests of its code and inputs
 
 # -- metrics -----------------------------------------------------------------------------------------------------------

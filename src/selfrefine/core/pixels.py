@@ -9,11 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from selfrefine.core.errors import InputError
+
 MOMENTS_CHUNK = 3 * 2**20  # bytes of images read together: 4,096 of 16 px, 16 of 256 px
 
 
 def to_float(images: np.ndarray, channels: int = 3) -> Tensor:
-    """(N, H, W, 3) uint8 to (N, channels, H, W) float32 in [-1, 1]; one channel is the first of three."""
+    """(N, H, W, 3) uint8 to (N, channels, H, W) float32 in [-1, 1]; one channel is that of three equal ones.
+
+    Raises:
+        InputError: one channel of colours, which would be the red one.
+    """
+    if channels == 1 and (images != images[..., :1]).any():
+        raise InputError(
+            "images in colour given, but the network has 1 channel; make them grey first (a folder's: prepare_data."
+            "channels: 1 in params.yaml), or take a network of 3"
+        )
     packed = torch.from_numpy(np.array(images[..., :channels]))  # a copy: torch warns of memory it may not write to
     return packed.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1.0
 

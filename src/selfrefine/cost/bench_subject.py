@@ -85,7 +85,9 @@ def of_params(params: Mapping[str, Any], device: torch.device) -> Subject:
         settings=Settings(**settings, base_steps=base["steps"]),
         refinement=Refinement(**{name: refined[name] for name in same}),
         highlighter=Highlighter(input_size, shortcut_guard=True).eval().to(device),
-        images=np.random.default_rng(SEED).integers(0, 256, (N_IMAGES, size, size, 3), dtype=np.uint8),
+        images=np.random.default_rng(SEED)
+        .integers(0, 256, (N_IMAGES, size, size, 1), dtype=np.uint8)
+        .repeat(3, axis=-1),
         device=device,
         dtype=devices.precision(base["precision"], device),
     )

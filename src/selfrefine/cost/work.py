@@ -12,20 +12,28 @@ from selfrefine.core.names import KINDS
 from selfrefine.cost.flops import Network, count
 from selfrefine.cost.loads import FLOAT, STATE, Load, Run, feature_space, places
 from selfrefine.cost.planned_jobs import Planned
+from selfrefine.data.image_decoding import MOST_PIXELS
 from selfrefine.diffusion.repaint import Resampling
 from selfrefine.evidence.probes import CHUNK
 from selfrefine.guidance import map_history, map_refresh
 from selfrefine.metrics.features import NETWORKS
 
 EXPLAINED = 64  # images that the highlighter sees together
-Work = Iterator[Load | int]
+Work = Iterator["Load | Held | int"]
+
+
+class Held(NamedTuple):
+    """Bytes that a job holds in memory beside its process and networks."""
+
+    size: int
 
 
 class Asked(NamedTuple):
-    """What a job asks: loads of networks, and bytes that stay on the disk."""
+    """What a job asks: loads of networks, bytes that stay on the disk, bytes that it holds beside networks."""
 
     loads: list[Load]
     disk: int
+    held: int = 0
 
 
 def of_job(params: Mapping[str, Any], job: Planned) -> Asked:
@@ -33,7 +41,11 @@ def of_job(params: Mapping[str, Any], job: Planned) -> Asked:
     run = Run(params, dict(job.names))
     values = run.of(job.stage)
     asked = [one for kind in (_trains, _makes, _evaluates) for one in kind(job.stage, run, values)]
-    return Asked([one for one in asked if isinstance(one, Load)], sum(one for one in asked if isinstance(one, int)))
+    return Asked(
+        [one for one in asked if isinstance(one, Load)],
+        sum(one for one in asked if isinstance(one, int)),
+        sum(one.size for one in asked if isinstance(one, Held)),
+    )
 
 
 def refreshes(first: int, steps: int, cycle: int) -> int:
@@ -82,7 +94,11 @@ def _makes(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
     """Of photographs at most: how many there are is only known when they are."""
     match stage:
         case "prepare_data":
-            yield 2 * _images(run, values["max_images"])
+            made = 2 * _images(run, values["max_images"])
+            yield made
+            # A folder's images go to the disk; photographs are decoded in four bytes a pixel. A source's are held, grey
+            # beside their three channels.
+            yield Held(FLOAT * MOST_PIXELS if "folder" in values else made + made // 3)
         case "encode_data":
             chunk, images = values["chunk_size"], run.of("prepare_data")["max_images"]
             yield Load("measure", run.autoencoder("encoder"), chunk, ceil(images / chunk) * chunk)

@@ -6,8 +6,10 @@ Or the folder comes split, as its sub-folders `train` and `test`.
 import hashlib
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,12 +21,16 @@ from selfrefine.data import image_decoding
 from selfrefine.data.idx_images import Split
 from selfrefine.data.image_folder import shown
 
-SKIPPED, ENLARGED, MOVED = "skipped", "enlarged", "moved to train"
+SKIPPED, ENLARGED, GREYED, MOVED = "skipped", "enlarged", "made grey", "moved to train"
 SPLITS = ("train", "test")  # names of the folders of a set that comes split
+TOGETHER = 256  # files that are read before their images are put away
+
+Room = Callable[[tuple[int, ...]], np.ndarray]  # makes an array of a shape, uint8
+IN_MEMORY: Room = partial(np.empty, dtype=np.uint8)
 
 
 class Note(NamedTuple):
-    """What was done to a file, SKIPPED, ENLARGED or MOVED, and why."""
+    """What was done to a file, SKIPPED, ENLARGED, GREYED or MOVED, and why."""
 
     source: str
     note: str
@@ -74,40 +80,54 @@ def split_names(names: Iterable[str], test_share: float | None, seed: int) -> tu
 
 
 def read_all(
-    paths: Mapping[str, Path], size: int, background: str, label: str, room: int = 0
+    paths: Mapping[str, Path],
+    size: int,
+    background: str,
+    label: str,
+    *,
+    channels: int = 3,
+    further: int = 0,
+    room: Room = IN_MEMORY,
 ) -> tuple[Photographs, list[Note]]:
     """The photographs that can be read.
 
     Args:
         paths: file by name.
         size: side of the images, px.
-        background: what transparent pixels lie on, see `image_decoding.read`.
+        background, channels: what transparent pixels lie on, whether images are grey; see `image_decoding.read`.
         label: what the progress lines begin with.
-        room: for how many further images; it takes no memory before it is used.
+        further: for how many images more there is room; it takes no memory before it is used.
+        room: where the images are; in a file they may be more than memory holds.
 
     Returns:
-        them in the order of `paths`, and notes on files that were skipped or enlarged.
+        them in the order of `paths`, and notes on files that were skipped, enlarged or made grey.
     """
-    images = np.empty((len(paths) + room, size, size, 3), np.uint8)
+    images = room((len(paths) + further, size, size, 3))
     names: list[str] = []
     notes: list[Note] = []
 
-    def attempt(path: Path) -> tuple[np.ndarray, int] | InputError:
+    def attempt(name: str) -> image_decoding.Photograph | InputError:
         try:
-            return image_decoding.read(path, size, background)
+            return image_decoding.read(paths[name], size, background, channels)
         except InputError as fault:
             return fault
 
-    with ThreadPoolExecutor() as pool, Progress(label, len(paths), unit="file") as progress:
-        for done, (name, found) in enumerate(zip(paths, pool.map(attempt, paths.values()), strict=True), 1):
-            if isinstance(found, InputError):
-                notes.append(Note(name, SKIPPED, str(found)))
-            else:
-                images[len(names)], side = found
-                names.append(name)
-                if side < size:
-                    notes.append(Note(name, ENLARGED, f"from {side} to {size} px"))
-            progress.update(done)
+    waiting, done = iter(paths), 0
+    with (
+        image_decoding.own_limits(),
+        ThreadPoolExecutor() as pool,
+        Progress(label, len(paths), unit="file") as progress,
+    ):
+        while some := list(islice(waiting, TOGETHER)):
+            for name, found in zip(some, pool.map(attempt, some), strict=True):
+                if isinstance(found, InputError):
+                    notes.append(Note(name, SKIPPED, str(found)))
+                else:
+                    images[len(names)] = found.image
+                    names.append(name)
+                    notes += [Note(name, ENLARGED, f"from {found.side} to {size} px")] if found.side < size else []
+                    notes += [Note(name, GREYED, "luminance of its colours")] if found.greyed else []
+                progress.update(done := done + 1)
     return Photographs(names, images), notes
 
 
@@ -124,7 +144,8 @@ def move_duplicates(train: Photographs, test: Photographs) -> tuple[Photographs,
         return train, test, []
     names = zip(test.names, twins, strict=True)
     notes = [Note(name, MOVED, f"same pixels as {twin}") for name, twin in names if twin is not None]
-    train.buffer[len(train.names) :][: len(notes)] = test.images[moved]
+    for place, row in enumerate(np.flatnonzero(moved), len(train.names)):
+        train.buffer[place] = test.buffer[row]
     train = Photographs(train.names + [note.source for note in notes], train.buffer)
     for place, row in enumerate(np.flatnonzero(~moved)):
         test.buffer[place] = test.buffer[row]
@@ -159,24 +180,34 @@ def read_folder(
     max_images: int,
     label: str,
     captions: Mapping[str, str] | None = None,
+    channels: int = 3,
+    room: Room = IN_MEMORY,
 ) -> tuple[Split, Split, list[Note]]:
     """Train and test of a folder's files, and notes on those that are not as their name says.
 
     Args:
         paths: all files by name.
-        size: side of the images, px.
-        background: what transparent pixels lie on, see `image_decoding.read`.
+        size, background, channels: of the images, see `read_all`.
         test_share: expected share of test; None: the sub-folders `train` and `test` are the splits, and those in them
             the classes.
         seed: of the split.
         max_images: files read per split, the first ones of its order.
         label: what the progress lines begin with.
         captions: of all files, by name; without them the names of their sub-folders.
+        room: where the images are.
     """
     learnt, kept = (names[:max_images] for names in split_names(paths, test_share, seed))
     (train, faults), (test, more) = (
-        read_all({name: paths[name] for name in names}, size, background, label, room)
-        for names, room in ((learnt, len(kept)), (kept, 0))
+        read_all(
+            {name: paths[name] for name in names},
+            size,
+            background,
+            label,
+            channels=channels,
+            further=further,
+            room=room,
+        )
+        for names, further in ((learnt, len(kept)), (kept, 0))
     )
     train, test, moved = move_duplicates(train, test)
     within = {name: name if test_share is not None else name.partition("/")[2] for name in paths}
@@ -189,5 +220,5 @@ def read_folder(
 def summary(train: Split, test: Split, notes: Sequence[Note]) -> str:
     """How many images are in each split, and how many files have notes."""
     counts = Counter(note.note for note in notes)
-    noted = "".join(f", {number} {note}" for note, number in counts.items())
+    noted = "".join(f", {counts[note]} {note}" for note in (SKIPPED, ENLARGED, GREYED, MOVED) if counts[note])
     return f"{len(train.images)} images in train, {len(test.images)} in test{noted}"

@@ -44,11 +44,11 @@ def load_images(folder: Path | str, size: int) -> np.ndarray:
 
     A file that cannot be read is told and skipped; transparent pixels lie on white.
     """
-    paths = image_folder.image_files(Path(folder)) if Path(folder).is_dir() else {}
-    found, notes = folder_splits.read_all(paths, size, "white", f"load_images {folder}")
-    for note in notes:
-        if note.note == folder_splits.SKIPPED:
-            print(f"{folder}/{image_folder.shown(note.source)}: {note.detail}; skipped", flush=True)
+    held = image_folder.scan(Path(folder)) if Path(folder).is_dir() else image_folder.Found({}, {})
+    found, notes = folder_splits.read_all(held.images, size, "white", f"load_images {folder}")
+    unread = {note.source: note.detail for note in notes if note.note == folder_splits.SKIPPED}
+    for line in image_folder.skipped(held.others | unread):
+        print(f"{folder}/{line}", flush=True)
     require(len(found.images) > 0, f"{folder}: no image that can be read; name a folder of images")
     return found.images
 

@@ -13,6 +13,7 @@ def relations(params: Params) -> Iterator[Problem]:
     for run in references.runs(params):
         yield from family_constraints.family(run)
         yield from _schedule(run)
+        yield from _colours(run)
         yield from _numbers(run)
         for variant in run.selected("variants"):
             yield from _refinement(Run(params, {**run.names, "variant": variant}))
@@ -39,6 +40,14 @@ def _schedule(run: Run) -> Iterator[Problem]:
     if run.value(*last) >= run.value(*timesteps):
         limit = f"{'.'.join(map(str, run.place(*timesteps)))}, which is {run.value(*timesteps)}"
         yield run.place(*last), f"is {run.value(*last)}; allowed: less than {limit}"
+
+
+def _colours(run: Run) -> Iterator[Problem]:
+    """Photographs of a folder as grey as the network that learns from them."""
+    prepared, network = run.value("prepare_data"), ("train_base", "network", "channels")
+    if "folder" in prepared and prepared["channels"] != (channels := run.value(*network[:2])["channels"]):
+        place = ".".join(map(str, run.place(*network)))
+        yield run.place("prepare_data", "channels"), f"differs from {place}, which is {channels}"
 
 
 def _numbers(run: Run) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ from selfrefine.core import arrays, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
 from selfrefine.data import captions, folder_splits, idx_images, image_folder
-from selfrefine.data.folder_splits import Note
+from selfrefine.data.folder_splits import SKIPPED, Note
 from selfrefine.data.idx_images import Split
 from selfrefine.data.idx_sets import SOURCES
 
@@ -30,11 +31,12 @@ class OfSource:
 
 @dataclass(frozen=True)
 class OfFolder:
-    """datasets.<name>.prepare_data of a folder of images; contents: digest of names, sizes, times."""
+    """datasets.<name>.prepare_data of a folder of images; contents: digest of their names and contents."""
 
     folder: str
     contents: str
     size: int
+    channels: int
     background: str
     own_splits: bool
     test_share: float
@@ -68,11 +70,11 @@ class Outputs:
 
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Reads, checks, prepares and writes both splits."""
-    out = job.outputs
     if isinstance(job.config, OfSource):
         (train, test), notes = of_source(job.config, job.inputs), list[Note]()
     else:
-        train, test, notes = of_folder(job.config, job.label)
+        train, test, notes = of_folder(job.config, job.label, job.outputs.train_images.parent)
+    out = job.outputs
     for split, images, items in ((train, out.train_images, out.train_items), (test, out.test_images, out.test_items)):
         arrays.write_array(images, split.images)
         table = {"label": split.labels, "caption": split.captions, "source": split.sources}
@@ -95,23 +97,31 @@ def of_source(config: OfSource, inputs: Inputs) -> Iterator[Split]:
         )
 
 
-def of_folder(config: OfFolder, label: str) -> tuple[Split, Split, list[Note]]:
-    """Train, test and notes; prints a line for each file that gives no image, and one that counts them all."""
+def of_folder(config: OfFolder, label: str, room: Path) -> tuple[Split, Split, list[Note]]:
+    """Train, test and notes on all else; prints a line for each reason to skip files, and one that counts them all.
+
+    Args:
+        label: what lines begin with.
+        room: folder on a disk that has room for the images, which may be more than memory holds.
+    """
     folder = Path(config.folder)
-    paths = image_folder.image_files(folder)
+    found = image_folder.scan(folder)
     train, test, notes = folder_splits.read_folder(
-        paths,
+        found.images,
         config.size,
         config.background,
         test_share=None if config.own_splits else config.test_share,
         seed=config.split_seed,
         max_images=config.max_images,
         label=label,
-        captions=captions.of_folder(folder, paths, label),
+        captions=captions.of_folder(folder, found.images, label),
+        channels=config.channels,
+        room=partial(arrays.mapped_array, room),
     )
-    for note in notes:
-        if note.note == folder_splits.SKIPPED:
-            print(f"{label}: {config.folder}/{note.source}: {note.detail}; {note.note}", flush=True)
+    others = [Note(image_folder.shown(name), SKIPPED, reason) for name, reason in found.others.items()]
+    notes = [*others, *notes]
+    for line in image_folder.skipped({note.source: note.detail for note in notes if note.note == SKIPPED}):
+        print(f"{label}: {config.folder}/{line}", flush=True)
     message = folder_splits.summary(train, test, notes)
     print(f"{label}: {config.folder}: {message}", flush=True)
     if len(train.images) + len(test.images) < config.minimum_images or not (len(train.images) and len(test.images)):
