@@ -53,11 +53,12 @@ def measure(sample: ImageSet, real: RealImages) -> dict[str, Estimate]:
     The nearest neighbour is looked for among the first images of both splits, equally many.
     """
     pool = min(len(real.train.features), len(real.test.features))
-    share = neighbours.nearest_in_train(sample.features, real.train.features[:pool], real.test.features[:pool])
     return {
         **compare(sample, real.test),
         "fd_train": distance(sample, real.train),
-        "nearest_in_train": intervals.share_interval(share, len(sample.features)),
+        "nearest_in_train": neighbours.nearest_in_train(
+            sample.features, real.train.features[:pool], real.test.features[:pool]
+        ),
     }
 
 

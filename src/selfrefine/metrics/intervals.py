@@ -73,8 +73,8 @@ def log_ratio_interval(
     return normal(math.log(distance / reference_distance), _standard_error(paired))
 
 
-def share_interval(share: float, n_images: int) -> Estimate:
-    """A share of n images with its Wilson interval, which also holds for shares near 0 and 1."""
+def share_interval(share: float, n_images: float) -> Estimate:
+    """A share of n independent images, or as good as n, with its Wilson interval, which also holds near 0 and 1."""
     shrink = Z**2 / n_images
     centre = (share + shrink / 2.0) / (1.0 + shrink)
     half = math.sqrt(share * (1.0 - share) * shrink + shrink**2 / 4.0) / (1.0 + shrink)
