@@ -18,7 +18,8 @@ from selfrefine.metrics.intervals import BETTER, EQUIVALENT, WORSE
 SAMPLER_DEPENDENT = "sampler-dependent"
 CONFIRMATORY: Literal["confirmatory"] = "confirmatory"
 EXPLORATORY: Literal["exploratory"] = "exploratory"
-# Direct contrasts that "the flaw map helps" needs: strength without place, place without flaws, maps of real images.
+# Direct contrasts that "the flaw map helps" needs: strength without place, place without flaws, maps of real images;
+# all as strong as the flaw map, else they would judge strength.
 CONTROLS = ("uniform", "cells", "real_map")
 
 Pair = tuple[str, ...]  # (variant, reference), as in make_tables.confirmatory

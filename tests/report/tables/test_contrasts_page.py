@@ -75,10 +75,10 @@ def test_the_papers_rows_alone_have_no_control_and_the_page_says_so():
 
 def test_maps_and_readouts_stand_once_for_each_row():
     text = page(CONTROLS).partition("### Maps and read-outs")[2]
-    (cells,) = table_cells(text, "Real_map")
+    (cells,) = table_cells(text, "Real_map_matched")
     assert cells == [
-        *("Real_map", "0.600", "0.100", "0.800", "0.800", "not a control"),
-        *("-0.0090 [-0.0110, -0.0070]", "-0.0040", "+0.030 [+0.028, +0.032]"),
+        *("Real_map_matched", "0.400", "0.200", "0.800", "0.800", "not a control"),
+        *("-0.0090 [-0.0110, -0.0070]", "-0.0080", "+0.030 [+0.028, +0.032]"),
         "-0.050 [-0.052, -0.048]",
     ]
 

@@ -68,7 +68,7 @@ def _findings(
             unfit = [kind for kind, row in rows.items() if row in alike]
             note = f" But {NOT_A_CONTROL}, since it is like the flaw map: {', '.join(unfit)}." if unfit else ""
             findings.append(f"- {titles[arm]}: {verb} that the flaw map helps ({finding.reason}).{note}\n")
-    needed = f"That needs a direct contrast to each of {', '.join(CONTROLS)}, all better.\n"
+    needed = f"That needs a direct contrast to each of {', '.join(CONTROLS)}, as strong as the flaw map; all better.\n"
     return f"{needed}\n{''.join(findings)}" if findings else NO_CONTROL
 
 
