@@ -91,7 +91,7 @@ def readouts(variants, seeds=1):
         if variant != "baseline"
         for metric, value, network in (
             ("mechanism_slope", -0.009, "diffusion"),
-            ("place_log_ratio", 0.03, "vgg16_conv4_3"),
+            ("place_log_ratio", 0.03, "vgg16_conv2_2"),
             ("critic_logit", -0.05, "highlighter"),
         )
     ]

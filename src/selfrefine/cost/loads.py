@@ -11,7 +11,7 @@ from selfrefine.core import config_json
 from selfrefine.core.names import FLAW
 from selfrefine.cost.flops import Kind, Network, count
 from selfrefine.diffusion import autoencoder
-from selfrefine.evidence.probes import VGG16_CONV4_3
+from selfrefine.evidence.probes import VGG16_CONV2_2
 from selfrefine.highlighter.model import Highlighter
 from selfrefine.metrics import features, prompt_classifier
 from selfrefine.metrics.frechet import FID_NETWORK
@@ -135,5 +135,5 @@ def feature_space(name: str, size: int = 0) -> Network:
 
 
 def places(size: int) -> Network:
-    """VGG16 up to conv4_3, which evaluate_readouts compares places with."""
-    return _classifier("vgg16_conv4_3", size, lambda: vgg16_features()[: VGG16_CONV4_3 + 2])
+    """VGG16 up to conv2_2, which evaluate_readouts compares places with."""
+    return _classifier("vgg16_conv2_2", size, lambda: vgg16_features()[: VGG16_CONV2_2 + 2])
