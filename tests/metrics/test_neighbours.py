@@ -36,8 +36,11 @@ def test_blocks_of_rows_change_nothing(monkeypatch):
     draws = np.random.default_rng(1)
     x, y = draws.normal(size=(50, 4)), draws.normal(0.5, size=(50, 4))
     whole = coverage(x, y, radii(y, 3)), nearest_in_train(x, y, x[::-1] + 0.1)
-    monkeypatch.setattr(pairwise_blocks, "ROWS", 7)
-    assert (coverage(x, y, radii(y, 3)), nearest_in_train(x, y, x[::-1] + 0.1)) == whole
+    balls = radii(y, 3)
+    for side in (7, 2):  # of two rows: fewer than the neighbours that are looked for
+        monkeypatch.setattr(pairwise_blocks, "SIDE", side)
+        np.testing.assert_allclose(radii(y, 3), balls)
+        assert (coverage(x, y, balls), nearest_in_train(x, y, x[::-1] + 0.1)) == whole
 
 
 def test_memorised_images_are_found():

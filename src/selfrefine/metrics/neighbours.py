@@ -6,16 +6,23 @@ import numpy as np
 
 from selfrefine.metrics import intervals
 from selfrefine.metrics.intervals import Estimate
-from selfrefine.metrics.pairwise_blocks import squared_distances
+from selfrefine.metrics.pairwise_blocks import Block, squared_distances
 
 
 def radii(features: np.ndarray, neighbours: int) -> np.ndarray:
     """(N,): squared distance of each image to its `neighbours`-th nearest other one; features are (N, D)."""
-    # Position 0 of a sorted row is the image itself.
-    parts = [
-        np.partition(block, neighbours, axis=1)[:, neighbours] for _, block in squared_distances(features, features)
-    ]
-    return np.concatenate(parts)
+    nearest = np.full((len(features), neighbours + 1), np.inf)  # of each image, itself among them
+
+    def least(block: Block) -> np.ndarray:
+        last = min(neighbours, block.values.shape[1] - 1)
+        found: np.ndarray = np.partition(block.values, last, axis=1)[:, : last + 1]
+        return found
+
+    for rows, _, found in squared_distances(features, features, least):
+        both = np.concatenate([nearest[rows], found], axis=1)
+        nearest[rows] = np.partition(both, neighbours, axis=1)[:, : neighbours + 1]
+    furthest: np.ndarray = nearest.max(axis=1)
+    return furthest
 
 
 def coverage(points: np.ndarray, centres: np.ndarray, squared_radii: np.ndarray) -> float:
@@ -28,8 +35,15 @@ def coverage(points: np.ndarray, centres: np.ndarray, squared_radii: np.ndarray)
         centres: (M, D).
         squared_radii: (M,), `radii` of the centres.
     """
-    inside = [(block <= squared_radii).any(axis=1) for _, block in squared_distances(points, centres)]
-    return float(np.concatenate(inside).mean())
+    inside = np.zeros(len(points), bool)
+
+    def any_ball(block: Block) -> np.ndarray:
+        found: np.ndarray = (block.values <= squared_radii[block.columns]).any(axis=1)
+        return found
+
+    for rows, _, found in squared_distances(points, centres, any_ball):
+        inside[rows] |= found
+    return float(inside.mean())
 
 
 def nearest_in_train(sample: np.ndarray, train: np.ndarray, test: np.ndarray) -> Estimate:
@@ -70,6 +84,12 @@ def effective_images(served: np.ndarray) -> float:
 
 def _nearest(sample: np.ndarray, pool: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each image of the sample the squared distance to the nearest one of the pool, and its index; (N,) each."""
-    blocks = [(block.min(axis=1), block.argmin(axis=1)) for _, block in squared_distances(sample, pool)]
-    distances, indices = map(np.concatenate, zip(*blocks, strict=True))
+    distances, indices = np.full(len(sample), np.inf), np.zeros(len(sample), int)
+
+    def nearest(block: Block) -> tuple[np.ndarray, np.ndarray]:
+        return block.values.min(axis=1), block.values.argmin(axis=1) + block.columns.start
+
+    for rows, _, (distance, index) in squared_distances(sample, pool, nearest):
+        nearer = distance < distances[rows]
+        distances[rows][nearer], indices[rows][nearer] = distance[nearer], index[nearer]
     return distances, indices
