@@ -83,7 +83,7 @@ def hubs(draws, size):
     ],
 )
 def test_interval_of_a_model_that_memorises_nothing_holds_one_half(features, n, pool, d):
-    draws, repeats = np.random.default_rng(4), 400
+    draws, repeats = np.random.default_rng(4), 250
     found = [nearest_in_train(*(features(draws, (count, d)) for count in (n, pool, pool))) for _ in range(repeats)]
     held = np.mean([estimate.low <= 0.5 <= estimate.high for estimate in found])
     assert held == pytest.approx(0.95, abs=4.0 * np.sqrt(0.95 * 0.05 / repeats))

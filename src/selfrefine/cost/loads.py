@@ -13,7 +13,7 @@ from selfrefine.cost.flops import Kind, Network, count
 from selfrefine.diffusion import autoencoder
 from selfrefine.evidence.probes import VGG16_CONV2_2
 from selfrefine.highlighter.model import Highlighter
-from selfrefine.metrics import features, prompt_classifier
+from selfrefine.metrics import features, pairwise_blocks, prompt_classifier
 from selfrefine.metrics.frechet import FID_NETWORK
 from selfrefine.networks import stable_diffusion
 from selfrefine.params import job_config
@@ -132,6 +132,17 @@ def feature_space(name: str, size: int = 0) -> Network:
     kind = features.NETWORKS[name]
     dtype = torch.uint8 if name == FID_NETWORK else torch.float32
     return _classifier(name, size or kind.INPUT_IMAGE_SIZE, kind.build, dtype)
+
+
+def pairs(width: int) -> Network:
+    """A block of pairs of images, which evaluate_generation compares by their features: the products of an image with
+    SIDE others, the time of nearly all that it does.
+    """
+
+    def build() -> nn.Module:
+        return nn.Linear(width, pairwise_blocks.SIDE, bias=False, dtype=torch.float64)
+
+    return Network(f"pairs of {width} features", build, ((width,),), torch.float64, on_processors=True)
 
 
 def places(size: int) -> Network:

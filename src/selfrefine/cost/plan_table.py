@@ -43,11 +43,11 @@ def lines(
         line["stage"]: line["seconds"] / line["jobs"] for line in recorded_time.stages(root, params["experiment"])
     }
     jobs = [
-        {"stage": job.stage, "jobs": 1, "start_seconds": start[0], "process_bytes": start[1]}
+        {"stage": job.stage, "jobs": 1, "start_seconds": start[0], "process_bytes": start[1] + held}
         | {"flops": sum(load.flops for load in loads), "work_seconds": seconds(loads), "disk_bytes": disk}
         | {"network_bytes": max((load.memory(dtype) for load in loads), default=0)}
         | {"recorded_seconds": recorded.get(job.stage, float("nan"))}
-        for job, (loads, disk) in asked.items()
+        for job, (loads, disk, held) in asked.items()
     ]
     return _together(pd.DataFrame(jobs), "stage")
 
