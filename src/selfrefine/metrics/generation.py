@@ -1,7 +1,6 @@
 """All figures of generated images in one feature space."""
 
 import functools
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,7 +85,7 @@ def log_difference(sample: ImageSet, reference: ImageSet, test: ImageSet) -> Est
     own = frechet.frechet_distance(sample.gaussian, test.gaussian)
     other = frechet.frechet_distance(reference.gaussian, test.gaussian)
     if not intervals.enough_images(*sample.features.shape):
-        return Estimate(math.log(own / other))
+        return Estimate(intervals.log_ratio(own, other))
     return intervals.log_ratio_interval(own, other, _influence(sample, test), _influence(reference, test))
 
 

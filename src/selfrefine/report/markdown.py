@@ -9,18 +9,21 @@ import pandas as pd
 from selfrefine.core.names import HEADLINE
 from selfrefine.metrics.contrasts import SAMPLER_DEPENDENT
 from selfrefine.metrics.frechet import FID_NETWORK, distance_name
-from selfrefine.metrics.intervals import NOT_ASSESSED
+from selfrefine.metrics.intervals import BETTER, EQUIVALENT, INCONCLUSIVE, NOT_ASSESSED, UNDEFINED, WORSE
 from selfrefine.report.seed_statistics import FIGURE, Judgement, Line, places, records
 
 Columns = Mapping[str, Iterable[str]]  # heading -> texts
 
 EMPTY = "-"
+HOLM = ", of contrasts that were listed before the run after Holm's correction for their number"
 VERDICTS = {
-    "better": "lower FD than the {reference}: the 95 % interval over seeds lies below 0",
-    "worse": "higher FD than the {reference}: the 95 % interval over seeds lies above 0",
-    "equivalent": "no change that matters: the 90 % interval over seeds lies inside +-{margin:.1f} %",
-    "inconclusive": "the seeds do not tell",
-    SAMPLER_DEPENDENT: "a second sampler of the same models contradicts it",
+    BETTER: "lower FD than the {reference}: p, {decides}, is at most 0.05",
+    WORSE: "higher FD than the {reference}: p, {decides}, is at most 0.05",
+    EQUIVALENT: "no change that matters: the 90 % interval over seeds lies inside +-{margin:.1f} %",
+    INCONCLUSIVE: "p, {decides}, is above 0.05, and the 90 % interval over seeds is not inside +-{margin:.1f} %",
+    SAMPLER_DEPENDENT: "a second sampler of the same models contradicts it: there the seeds support another one of "
+    "better, worse and equivalent; an opposite sign that they do not support is no contradiction",
+    UNDEFINED: "none: the change of a seed is no number, since an FD is 0 or none",
     NOT_ASSESSED: "fewer than {minimum} seeds. One seed is one training run of each row: what differs between them may "
     "be chance, however narrow the interval over images",
 }
@@ -61,6 +64,7 @@ def verdict_words(table: pd.DataFrame, judgement: Judgement, reference: str) -> 
     """What the verdicts that occur mean; `reference` in words."""
     values = {
         "reference": reference,
+        "decides": "of a t test over seeds" + (HOLM if judgement.confirmatory else ""),
         "margin": 100.0 * judgement.equivalence_margin,
         "minimum": judgement.minimum_seeds,
     }

@@ -92,7 +92,8 @@ def by_seed(metrics: pd.DataFrame, reference: str) -> pd.DataFrame:
     pairs = metrics.merge(base, on=place, suffixes=("", "_of_reference"))
     one, other = pairs["value"], pairs["value_of_reference"]
     distances = pairs["metric"].str.startswith("fd_")
-    pairs["difference"] = (one - other).mask(distances, np.log((one / other).where(distances)))
+    positive = distances & (one > 0.0) & (other > 0.0)  # a distance of 0 has no logarithm
+    pairs["difference"] = (one - other).mask(distances, np.log((one / other).where(positive)))
     return pairs.sort_values("seed", kind="stable")
 
 

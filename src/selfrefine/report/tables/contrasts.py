@@ -24,10 +24,11 @@ READOUTS = {  # metric of evaluate_readouts -> column
     "critic_logit": "critic",
 }
 ROW = ["dataset", "model", "row"]
+SECOND = ("second_difference", "second_low", "second_high")
 IMAGES = ["image_low", "image_high"]
 MAP = [f"map_{column}" for column in STATISTICS]
 COLUMNS = [  # of controls.csv
-    *(*SPACE, "row", "reference", "difference", "low", "high", "second_difference", *IMAGES),
+    *(*SPACE, "row", "reference", "difference", "low", "high", *SECOND, *IMAGES),
     *("p", "p_holm", "kind", "verdict", "n_seeds", "by_seed", *MAP, "map_note"),
     *("slope", "slope_low", "slope_high", "slope_predicted", "place", "place_low", "place_high"),
     *("critic", "critic_low", "critic_high", "scale"),
@@ -110,7 +111,7 @@ def _line(contrast: Contrast) -> dict[str, Any]:
         "difference",
         "low",
         "high",
-        "second_difference",
+        *SECOND,
         "p",
         "p_holm",
         "kind",

@@ -64,7 +64,7 @@ def _how_to_read(table: pd.DataFrame, results: Results) -> str:
     again = [results.titles[row] for row in results.judgement.second_sampler.values() if row in rows]
     second = (
         f"- {'; '.join(again)}: the same networks under a second sampler. They compare with "
-        "each other alone: better and worse need the same sign there. Their changes stand in controls.md.\n"
+        "each other alone: better and worse must not be contradicted there. Their changes stand in controls.md.\n"
     )
     return (
         "FD is the Fréchet distance to real test images in the feature space that the heading names; lower is better. "
