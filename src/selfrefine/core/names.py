@@ -18,6 +18,7 @@ PROVENANCE = "provenance"  # the key of a job's config.json that is none of its 
 # -- metrics -----------------------------------------------------------------------------------------------------------
 
 HEADLINE = "fd_test"
+TO_TRAIN = "fd_train"  # to images that were learned from, as the paper's FID
 LOG_DIFFERENCE = "fd_test_log_difference"  # of one seed, with its interval over images
 
 # -- maps and planted flaws --------------------------------------------------------------------------------------------
