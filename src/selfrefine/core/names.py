@@ -13,7 +13,7 @@ FEATURE_WEIGHTS = {"vgg16_conv5_gap": "vgg16", "alexnet_conv5_gap": "alexnet", "
 
 # -- records -----------------------------------------------------------------------------------------------------------
 
-PROVENANCE = "provenance"  # the key of a job's config.json that is none of its config: digests of its code and inputs
+PROVENANCE = "provenance"  # the key of a job's config.json that is none of its config: its code, inputs and machine
 
 # -- metrics -----------------------------------------------------------------------------------------------------------
 
