@@ -121,8 +121,9 @@ class RealsAndFakes:
 
     def pieces(self, name: Part, label: int, size: int) -> Iterator[Batch]:
         """The images of one label of a part, at most `size` at a time: a whole part need not fit in memory."""
-        for places in torch.arange(len(self._rows[0][name])).split(size):
-            nothing = torch.arange(0)
+        count, nothing = len(self._rows[0][name]), torch.arange(0)
+        for start in range(0, count, size):
+            places = torch.arange(start, min(start + size, count))
             yield self._at(name, [places, nothing] if label == REAL else [nothing, places])
 
     def _at(self, name: Part, places: list[Tensor]) -> Batch:

@@ -22,7 +22,7 @@ class Pool:
     def sums(self) -> np.ndarray:
         """(N,): for each image the sum of the kernel with all others of the pool."""
         own = (self.features**2).sum(axis=1) / self.features.shape[1] + 1.0
-        sums = -(own**3)
+        sums: np.ndarray = -(own**3)
         for rows, columns, (across, back) in products(self.features, self.features, _sums(self.features), upper=True):
             sums[rows] += across
             if rows != columns:  # the block below the diagonal is this one, mirrored

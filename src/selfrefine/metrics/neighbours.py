@@ -42,7 +42,7 @@ def coverage(points: np.ndarray, centres: np.ndarray, squared_radii: np.ndarray)
         return found
 
     for rows, _, found in squared_distances(points, centres, any_ball):
-        inside[rows] |= found
+        inside[rows] = inside[rows] | found
     return float(inside.mean())
 
 

@@ -54,6 +54,6 @@ def mixed_words(mixed: Machines) -> str:
         lines.append(f"- {WORDS[name]}: {', '.join(told)}.\n")
     return (
         "\n## Unlike machines\n\nThe jobs behind these figures did not all run alike. Another instruction set or "
-        "version changes last bits, from which a training run departs; another precision changes more. Rows that differ in "
-        f"this, too, are no fair comparison.\n\n{''.join(lines)}"
+        "version changes last bits, from which a training run departs; another precision changes more. Rows that "
+        f"differ in this, too, are no fair comparison.\n\n{''.join(lines)}"
     )
