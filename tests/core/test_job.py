@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from selfrefine.core import devices, files
+from selfrefine.core import devices, files, machine
 from selfrefine.core import job as core_job
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
@@ -112,9 +112,19 @@ def test_a_record_also_holds_the_digests_of_the_modules_that_are_given_and_of_ev
     assert call(monkeypatch, lambda _: None, more=("--modules", json.dumps(modules))) is None
     record = json.loads(Path("out/config.json").read_text())
     inputs = {name: files.fingerprint(Path(name)) for name in ("text", "part1", "part2")}
-    assert record.pop(PROVENANCE) == {"code": modules, "inputs": inputs}
+    assert record.pop(PROVENANCE) == {"code": modules, "inputs": inputs, "machine": machine.facts()}
     assert record == CONFIG
     assert len(set(inputs.values())) == 3
+
+
+def test_the_machine_is_recorded_and_enters_neither_the_config_nor_the_key(room, monkeypatch):
+    keys = []
+    for version in ("1.0", "2.0"):
+        monkeypatch.setattr(machine, "facts", lambda version=version: {"torch": version, "device": "cpu"})
+        assert call(monkeypatch, lambda job: keys.append(job.key), more=("--modules", "{}")) is None
+        assert json.loads(Path("out/config.json").read_text())[PROVENANCE]["machine"]["torch"] == version
+        assert files.read_config(Path("out/config.json")) == CONFIG
+    assert keys[0] == keys[1]
 
 
 def test_no_record_is_written_when_the_stage_fails(room, monkeypatch):

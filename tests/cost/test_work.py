@@ -12,6 +12,8 @@ from selfrefine.cost.flops import count
 from selfrefine.cost.planned_jobs import Planned
 from selfrefine.data import image_decoding
 from selfrefine.guidance.refinement import Refinement
+from selfrefine.metrics import generation, kernel, pairwise_blocks
+from selfrefine.metrics.generation import ImageSet, RealImages
 from selfrefine.params import job_config
 from selfrefine.params.experiment import read_params
 from tests.support import tiny, tiny_latent
@@ -169,7 +171,42 @@ def test_a_classifier_sees_its_batches_then_every_row_and_photographs():
 def test_every_stage_that_computes_on_a_device_is_counted_and_no_other():
     planned = planned_jobs.of_params(SMOKE, ROOT)
     counted = {job.stage for job in planned if sum(load.flops for load in work.of_job(SMOKE, job).loads) > 0}
-    assert counted == set(job_config.SHARED["device"]) - {"encode_captions"}
+    assert counted == set(job_config.SHARED["device"]) - {"encode_captions"} | {"evaluate_generation"}
+
+
+def test_pairs_that_are_compared_are_those_of_the_stage(monkeypatch):
+    """Against the pairs that generation.measure and compare make, in blocks of one pair."""
+    asked = loads("evaluate_generation")
+    pairs = []
+    products = pairwise_blocks.products
+
+    def counted(x, y, work, *, upper=False):
+        pairs.append(len(x) * (len(x) + 1) // 2 if upper else len(x) * len(y))
+        return products(x, y, work, upper=upper)
+
+    monkeypatch.setattr(pairwise_blocks, "products", counted)
+    monkeypatch.setattr(kernel, "products", counted)
+    sets = [ImageSet(np.random.default_rng(seed).normal(size=(64, 5)), 3) for seed in range(6)]
+    real = RealImages(sets[0], sets[1])
+    for row in sets[2:6]:  # two variants, a sampling, the base model
+        generation.measure(row, real)
+    generation.compare(ImageSet(sets[0].features, 3), real.test)
+    for load in asked:
+        assert load.images * load.batch == pytest.approx(sum(pairs), rel=0.05)
+    assert [load.network.inputs for load in asked] == [((512,),), ((256,),)]
+    assert asked[0].flops == pytest.approx(2 * 512 * asked[0].images * load.batch)
+
+
+def test_what_a_job_holds_grows_with_its_features_and_not_with_a_highlighters_images():
+    def held(stage, changes):
+        params = job_config.merge(SMOKE, changes)
+        return work.of_job(params, Planned(stage, tuple(NAMES.items()))).held
+
+    few, many = (held("evaluate_generation", {"extract_features": {"n_images": n}}) for n in (64, 128))
+    assert few > 4 * (512 + 256) * 6 * 64
+    assert many == 2 * few
+    few, many = (held("evaluate_highlighter", {"shared": {"n_fakes": n}}) for n in (30_000, 60_000))
+    assert many - few < 2**10 * 64 * 3_000
 
 
 # -- the disk ----------------------------------------------------------------------------------------------------------

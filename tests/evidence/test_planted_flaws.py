@@ -119,7 +119,7 @@ def test_another_patch_does_not_move_it_and_another_image_number_does_not_matter
 
 
 def test_the_dither_is_fresh_and_no_stream_of_a_place():
-    first, again = (planted_flaws.dither_streams(3, seed=0) for _ in range(2))
+    first, again = (planted_flaws.dither_streams(np.arange(3), seed=0) for _ in range(2))
     drawn = [[torch.randn(4, generator=each).tolist() for each in streams] for streams in (first, again)]
     assert drawn[0] == drawn[1]
     places = [planted_flaws.stream(0, "planted_flaws", 2 * image) for image in range(3)]
@@ -131,3 +131,11 @@ def test_what_cannot_be_planted_is_told(count, share, ground, fakes):
     with pytest.raises(InputError, match=r"evaluate_highlighter\.n_planted") as caught:
         plant(ground[:count], fakes, Patch(share, 0.25, 0.2, 20.0, 90.0), seed=0)
     assert "\n" not in str(caught.value)
+
+
+def test_a_few_images_at_a_time_get_the_same_patches(ground, fakes):
+    whole = plant(ground, fakes, PATCH, seed=0)
+    for rows in (np.array([0]), np.array([5, 2, 3])):
+        found = plant(ground, fakes, PATCH, 0, rows)
+        assert np.array_equal(found.masks, whole.masks[rows])
+        assert all(np.array_equal(found.images[kind], whole.images[kind][rows]) for kind in KINDS)

@@ -126,6 +126,18 @@ def test_empty_maps_are_counted():
     assert found["evidence_real_splice"].value == 1.0
 
 
+def test_places_that_all_look_real_are_ranked_all_the_same():
+    """Evidence against "generated" everywhere, least of all in the patch: after a ReLU nothing of it would be left."""
+    masks = random_patches(50)
+    evidence = {FAKE_SPLICE: masks - 2.0, REAL_SPLICE: np.full_like(masks, -2.0)}
+    found = pointing_game.measure(evidence, masks, 4)
+    assert found["hit_any_fake_splice"].value == 1.0
+    assert found["hit_cell_real_splice"].value == pytest.approx(found["chance_cell"].value)  # ties are chance
+    assert (found["evidence_fake_splice"].value, found["evidence_real_splice"].value) == (0.0, 0.0)
+    cut = pointing_game.measure({kind: own.clip(min=0.0) for kind, own in evidence.items()}, masks, 4)
+    assert cut["hit_any_fake_splice"].value == pytest.approx(cut["chance_any"].value)
+
+
 def test_a_highlighter_of_bright_places_finds_a_planted_bright_patch_and_no_dark_one():
     """Real images are dark, generated ones bright, and the highlighter's fake logit is the sum of bright parts."""
     model = tiny_highlighter.brightness_highlighter(64, sign=1.0)
@@ -133,7 +145,8 @@ def test_a_highlighter_of_bright_places_finds_a_planted_bright_patch_and_no_dark
     bright = np.full((5, 16, 16, 3), 255, np.uint8)
     planted = planted_flaws.plant(dark, bright, Patch(0.375, 0.5, 0.2, 40.0, 90.0), seed=0)
     maps = {
-        kind: gradcam.explain(model, planted.images[kind], [], torch.float32) for kind in (FAKE_SPLICE, REAL_SPLICE)
+        kind: gradcam.cell_evidence(model, planted.images[kind], [], torch.float32)
+        for kind in (FAKE_SPLICE, REAL_SPLICE)
     }
     found = pointing_game.measure(maps, planted.masks, 64 // gradcam.CELL)
     best = np.minimum(covered_cells(planted.masks, 4).sum(axis=1), 3).mean() / 3

@@ -24,6 +24,7 @@ from selfrefine.evidence.probes import (
     slope,
 )
 from tests.support import tiny_highlighter
+from tests.support.wrong_params import project_params
 
 SIZE, TIMES = 8, (60, 90)
 LEVELS = torch.linspace(0.999, 0.001, 100)
@@ -148,7 +149,7 @@ def texture(n, contrast, seed):
 def test_place_finds_where_the_images_changed(vgg16):
     """The top quarter is the right column, the bottom one the left; a reference with too little contrast everywhere."""
     guidance_map = np.tile(np.linspace(0.0, 1.0, 8, dtype=np.float32), (8, 1))
-    chosen = quarters(guidance_map, 4)
+    chosen = quarters(guidance_map, 16)
     low = np.full((32, 32), 0.6)
     mended_top, mended_bottom = low.copy(), low.copy()
     mended_top[:, 24:], mended_bottom[:, :8] = 0.9, 0.9
@@ -166,17 +167,53 @@ def test_place_finds_where_the_images_changed(vgg16):
     assert told["reference"] == 0.0
 
 
-def test_features_are_those_of_the_chosen_cells_of_conv4_3(vgg16):
+def test_features_are_those_of_the_chosen_cells_of_conv2_2(vgg16):
     batch = texture(3, np.ones((32, 32)), 0)
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (probes.IMAGENET_MEAN, probes.IMAGENET_STD))
     pixels = torch.tensor(batch).permute(0, 3, 1, 2) / 255.0
     with torch.no_grad():
         cells = vgg16((pixels - mean) / std)
-    assert cells.shape == (3, 512, 4, 4)
+    assert cells.shape == (3, 128, 16, 16)
     assert (cells >= 0.0).all()
-    found = features_at(vgg16, batch, (np.array([3, 7]), np.array([0])), 32)
+    found = features_at(vgg16, batch, (np.array([3, 19]), np.array([0])), 32)
     assert np.allclose(found.top, (cells[:, :, 0, 3] + cells[:, :, 1, 3]) / 2.0, rtol=1e-4, atol=1e-5)
     assert np.allclose(found.bottom, cells[:, :, 0, 0], rtol=1e-4, atol=1e-5)
+
+
+def sizes_in_use():
+    """(px of the images, px that VGG16 gets) of every data set of every experiment."""
+    found = set()
+    for experiment in ("embedded", "small", "sweep", "paper"):
+        params = project_params(experiment)
+        for dataset in params["select"]["datasets"]:
+            rows = params["datasets"][dataset], params
+            found.add(
+                tuple(
+                    next(row[stage][leaf] for row in rows if leaf in row.get(stage, {}))
+                    for stage, leaf in (("prepare_data", "size"), ("evaluate_readouts", "input_size"))
+                )
+            )
+    return sorted(found)
+
+
+@pytest.mark.parametrize("turns", [0, 3])
+@pytest.mark.parametrize(("size", "input_size"), [(32, 32), *sizes_in_use()])
+def test_noise_that_is_planted_in_a_quarter_stays_there(vgg16, size, input_size, turns):
+    """The map is highest where the noise is, at the top or the right, and lowest at the other end."""
+    draws = np.random.default_rng(size)
+    clean, real = draws.integers(60, 200, (2, 5, size, size, 3), dtype=np.uint8)
+    noisy, there = clean.astype(int), np.rot90(np.arange(size)[:, None] < size // 4 + np.zeros((1, size)), turns)
+    noisy[:, there] += draws.normal(0.0, 60.0, (5, int(there.sum()), 3)).astype(int)
+    fall = np.rot90(np.tile(np.linspace(1.0, 0.0, size, dtype=np.float32)[:, None], (1, size)), turns)
+    chosen = quarters(np.ascontiguousarray(fall), input_size // probes.POOLING)
+    found, base, target = (
+        features_at(vgg16, images.clip(0, 255).astype(np.uint8), chosen, input_size) for images in (noisy, clean, real)
+    )
+    assert np.allclose(found.bottom, base.bottom, rtol=1e-4, atol=1e-6)
+    risen = np.log(probes._distances(found, target)) - np.log(probes._distances(base, target))
+    assert risen[0] > 0.1
+    assert risen[1] == pytest.approx(0.0, abs=1e-3)
+    assert place(found, base, target).value == pytest.approx(risen[0], abs=1e-3)
 
 
 def drawn(draws, n, top=0.0, bottom=0.0):

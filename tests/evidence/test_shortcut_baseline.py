@@ -71,7 +71,7 @@ def classes(size, seed, background):
     black = draws.random((2 * size, 8, 8)) < 0.5
     labels = np.repeat([1, 0], size)
     grey[black] = np.broadcast_to(np.where(labels, 0.0, background)[:, None, None], grey.shape)[black]
-    return Images(levels(grey), labels)
+    return Images(features(levels(grey)), labels)
 
 
 def test_a_background_that_is_not_quite_black_gives_fakes_away():
@@ -83,8 +83,16 @@ def test_equal_backgrounds_give_nothing_away():
     train, test = classes(200, 0, 0.0), classes(100, 1, 0.0)
     found = shortcut_baseline.roc_auc(train, test, seed=0)
     assert found.low < 0.5 < found.high
-    p_real = probability(features(test.levels), logistic(features(train.levels), train.labels))
+    p_real = probability(test.numbers, logistic(train.numbers, train.labels))
     assert found.value == pytest.approx(roc_auc_score(test.labels, p_real))
+
+
+def background(maps, images):
+    return shortcut_baseline.background(shortcut_baseline.on_background(maps, images))
+
+
+def agreement(maps, others):
+    return shortcut_baseline.agreement(shortcut_baseline.correlations(maps, others))
 
 
 class TestBackground:
@@ -94,7 +102,7 @@ class TestBackground:
     images[1, 2, 0] = (9, 0, 0)  # not background
 
     def test_a_map_without_preference_has_the_share_of_the_pixels(self):
-        found = shortcut_baseline.background(np.ones((2, 16, 16), np.float32), self.images)
+        found = background(np.ones((2, 16, 16), np.float32), self.images)
         assert found["background_mass"].value == pytest.approx(0.5)
         assert found["background_share"].value == 0.5
 
@@ -103,16 +111,16 @@ class TestBackground:
         maps[0, 4:] = 1.0  # all of it on the background
         maps[1, :2, :2] = 1.0  # the pixel of level 8
         maps[1, 0, 4:] = 1.0  # as much on the object
-        found = shortcut_baseline.background(maps, self.images)
+        found = background(maps, self.images)
         assert found["background_mass"].value == pytest.approx((1.0 + 0.5) / 2)
 
     def test_empty_maps_have_no_place(self):
         maps = np.zeros((2, 8, 8), np.float32)
         maps[0, 7] = 0.5
-        found = shortcut_baseline.background(maps, self.images)
+        found = background(maps, self.images)
         assert found["background_mass"].value == 1.0
         assert found["evidence_generated"].value == 0.5
-        assert math.isnan(shortcut_baseline.background(np.zeros_like(maps), self.images)["background_mass"].value)
+        assert math.isnan(background(np.zeros_like(maps), self.images)["background_mass"].value)
 
 
 def test_agreement_is_the_mean_correlation_of_maps_that_vary():
@@ -120,7 +128,7 @@ def test_agreement_is_the_mean_correlation_of_maps_that_vary():
     maps = draws.random((4, 8, 8))
     others = np.stack([maps[0], -maps[1], draws.random((8, 8)), np.zeros((8, 8))])
     expected = np.mean([1.0, -1.0, np.corrcoef(maps[2].ravel(), others[2].ravel())[0, 1]])
-    found = shortcut_baseline.agreement(maps, others)
+    found = agreement(maps, others)
     assert found.value == pytest.approx(expected)
     assert found.low < found.value < found.high
-    assert math.isnan(shortcut_baseline.agreement(np.zeros((2, 8, 8)), others[:2]).value)
+    assert math.isnan(agreement(np.zeros((2, 8, 8)), others[:2]).value)

@@ -12,6 +12,8 @@ from selfrefine.diffusion import noise_schedule, sampling
 from selfrefine.guidance import canny, control_maps, map_refresh
 from selfrefine.guidance.map_refresh import Guide, MapRecipe
 from selfrefine.highlighter import gradcam
+from selfrefine.metrics import contrasts
+from selfrefine.report.tables.contrasts import AS_STRONG, control_kind
 from tests.support import tiny_highlighter
 from tests.support.tiny import tiny_images, tiny_pipeline
 
@@ -108,6 +110,15 @@ def test_a_matched_map_has_mean_and_standard_deviation_of_the_mfam(kind):
     made = make(refresh=1, map=kind, match=True)
     assert float(made.used.mean()) == pytest.approx(float(made.mfam.mean()), abs=1e-6)
     assert float(made.used.std(correction=0)) == pytest.approx(float(made.mfam.std(correction=0)), abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", contrasts.CONTROLS)
+def test_controls_that_judge_place_have_the_strength_of_the_mfam(kind):
+    """As the rows of params.yaml ask for them; a map of real images is weaker by itself."""
+    leaves = {"map": kind, "match": kind not in AS_STRONG}
+    assert control_kind(leaves) == kind
+    made = make(refresh=1, **leaves)
+    assert float(made.used.mean()) == pytest.approx(float(made.mfam.mean()), rel=1e-5)
 
 
 def test_a_frozen_map_is_the_first_mfam():

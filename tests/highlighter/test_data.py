@@ -24,6 +24,18 @@ def data():
     return RealsAndFakes(numbered(200), numbered(50), seed=3)
 
 
+@pytest.mark.parametrize("size", [1, 4, 100])
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_pieces_are_the_images_labels_and_dither_of_the_part(data, part, size):
+    for label in (REAL, FAKE):
+        whole, pieces = data.part(part).of(label), list(data.pieces(part, label, size))
+        assert all(len(piece.images) <= size for piece in pieces)
+        assert np.array_equal(np.concatenate([piece.images for piece in pieces]), whole.images)
+        assert torch.equal(torch.cat([piece.labels for piece in pieces]), whole.labels)
+        drawn = [stream.initial_seed() for piece in pieces for stream in piece.streams]
+        assert drawn == [stream.initial_seed() for stream in whole.streams]
+
+
 def test_real_is_one_and_fake_is_zero():
     assert (FAKE, REAL) == (0, 1)
 

@@ -172,6 +172,21 @@ def test_packed_images_are_explained_a_chunk_at_a_time(model):
     assert tap.shape[2:] == (model.input_size // gradcam.CELL,) * 2
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_map_is_the_part_of_the_evidence_above_zero(sign):
+    packed, model = tiny_highlighter.images(6, 16, striped=True), tiny_highlighter.highlighter(64)
+    with torch.no_grad():
+        model.head[3].weight.mul_(sign)
+    found = gradcam.cell_evidence(model, packed, streams(6), torch.float32)
+    with torch.no_grad():
+        tap = model.features[: VGG16_CONV5_3 + 1](model.prepare(pixels.to_float(packed), streams(6)))
+    np.testing.assert_allclose(found.clip(min=0.0), gradcam.class_activation(model, tap).numpy(), atol=1e-6)
+    assert (found < 0.0).any() == (sign < 0.0)
+    assert len(np.unique(found)) == found.size  # every place has its rank, also where the map is empty
+    maps = gradcam.explain(model, packed, streams(6), torch.float32)
+    assert np.array_equal((found > 0.0).any(axis=(1, 2)), maps.any(axis=(1, 2)))
+
+
 class TestMeanMap:
     def test_it_averages_images_then_areas(self):
         maps = torch.zeros(2, 4, 4)

@@ -1,5 +1,6 @@
 """Contrasts over seeds on figures whose truth is known, and what the naive ways would have claimed."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ from selfrefine.core.errors import InputError
 from selfrefine.metrics import contrasts, intervals
 from selfrefine.metrics.contrasts import Contrast, Rules, Space, flaw_map_helps, judge
 from selfrefine.metrics.frechet import Gaussian, frechet_distance, gaussian, influence
-from selfrefine.metrics.intervals import BETTER, EQUIVALENT, INCONCLUSIVE, NOT_ASSESSED, WORSE
+from selfrefine.metrics.intervals import BETTER, EQUIVALENT, INCONCLUSIVE, NOT_ASSESSED, UNDEFINED, WORSE
 
 SPACE = Space("shapes", "tiny", "vgg")
 CONTROLS = {name: name for name in contrasts.CONTROLS}
@@ -112,6 +113,7 @@ def test_correction_decides_the_verdict_of_confirmatory_contrasts_only():
         (0.05, -0.05, "sampler-dependent"),
         (0.0001, -0.0001, EQUIVALENT),  # claims no direction: two signs of noise are no contradiction
         (0.0001, 0.05, "sampler-dependent"),
+        (-0.05, 0.0, "sampler-dependent"),  # no sign at all: the second sampler does not show it, and differs
     ],
 )
 def test_a_direction_must_hold_under_both_samplers(first, second, told):
@@ -121,6 +123,47 @@ def test_a_direction_must_hold_under_both_samplers(first, second, told):
     (line,) = judge(lines(figures), rules([("both", "baseline")], second_sampler=second_sampler))
     assert line.verdict == told
     assert line.second_difference == pytest.approx(second)
+
+
+@pytest.mark.parametrize(("first", "second", "spread"), [(-0.02, 0.001, 0.03), (0.02, -0.001, 0.03)])
+def test_an_opposite_sign_by_chance_is_no_contradiction(first, second, spread):
+    again = rows_with(second, "baseline_ancestral", "both_ancestral", spread)
+    figures = rows_with(first, spread=0.002) | again
+    second_sampler = {"baseline": "baseline_ancestral", "both": "both_ancestral"}
+    (line,) = judge(lines(figures), rules([("both", "baseline")], second_sampler=second_sampler))
+    assert first * line.second_difference < 0.0
+    assert line.second_low < 0.0 < line.second_high
+    assert line.verdict == (BETTER if first < 0.0 else WORSE)
+
+
+def test_equal_samplers_seldom_contradict_each_other_where_signs_do_often():
+    """One true change of both, so small against the spread that a sign is often chance."""
+    draws, signs, ours = np.random.default_rng(7), [], []
+    second_sampler = {"baseline": "baseline_ancestral", "both": "both_ancestral"}
+    for _ in range(400):
+        base = np.ones(6)
+        figures = {"baseline": base, "baseline_ancestral": base}
+        figures |= {row: np.exp(draws.normal(-0.02, 0.04, 6)) for row in ("both", "both_ancestral")}
+        line, plain = (
+            judge(lines(figures), rules([("both", "baseline")], second_sampler=second))[0]
+            for second in (second_sampler, {})
+        )
+        if plain.verdict == BETTER:
+            signs.append(line.second_difference > 0.0)
+            ours.append(line.verdict == "sampler-dependent")
+    assert np.mean(signs) > 0.05
+    assert np.mean(ours) < 0.03
+
+
+@pytest.mark.parametrize("wrong", [0.0, math.nan, math.inf])
+@pytest.mark.parametrize("row", ["baseline", "both"])
+def test_a_change_that_is_no_number_has_no_verdict(row, wrong):
+    figures = rows_with(0.05, spread=0.01)
+    figures[row] = np.append(figures[row][:5], wrong)
+    (line,) = judge(lines(figures), rules([("both", "baseline")]))
+    assert line.verdict == UNDEFINED
+    assert math.isnan(line.difference)
+    assert not flaw_map_helps([dataclasses.replace(line, reference="uniform")], "both", CONTROLS).helps
 
 
 def test_rows_of_another_sampler_are_told_from_untrained_controls():
@@ -150,8 +193,9 @@ def test_the_second_sampler_needs_both_rows():
 
 def against(verdicts, kind="confirmatory"):
     shared = {"difference": 0.0, "low": 0.0, "high": 0.0, "p": 0.0, "p_holm": 0.0}
+    shared |= dict.fromkeys(("second_difference", "second_low", "second_high"), math.nan)
     return [
-        Contrast(SPACE, "both", row, **shared, kind=kind, verdict=verdict, by_seed={}, second_difference=math.nan)
+        Contrast(SPACE, "both", row, **shared, kind=kind, verdict=verdict, by_seed={})
         for row, verdict in verdicts.items()
     ]
 

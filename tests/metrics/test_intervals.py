@@ -119,11 +119,26 @@ STEADY = np.array([-0.002, -0.001, 0.0, 0.0, 0.001, 0.002])
         (STEADY - 0.01, "equivalent"),  # surely below 0, but by less than the margin: too small to matter
         (20.0 * STEADY, "inconclusive"),
         (STEADY[:5] - 0.10, "not assessed"),
+        (np.append(STEADY + 0.10, math.nan), "undefined"),
+        (np.append(STEADY - 0.10, -math.inf), "undefined"),
+        (np.full(6, math.nan), "undefined"),
+        ([math.nan], "undefined"),
         ([], "not assessed"),
     ],
 )
 def test_verdict(differences, told):
     assert verdict(list(differences), margin=0.017, minimum_seeds=6) == told
+
+
+def test_one_seed_that_is_enough_by_the_rules_tells_nothing_all_the_same():
+    assert verdict([0.3], margin=0.017, minimum_seeds=1) == "inconclusive"  # its p is no number
+
+
+@pytest.mark.parametrize("pair", [(0.0, 1.0), (1.0, 0.0), (math.nan, 1.0), (1.0, math.inf), (-1.0, -1.0)])
+def test_a_distance_without_logarithm_has_no_ratio(pair):
+    assert math.isnan(intervals.log_ratio(*pair))
+    found = intervals.log_ratio_interval(*pair, np.zeros(3), np.zeros(3))
+    assert all(map(math.isnan, vars(found).values()))
 
 
 def test_adjusted_p_decides_better_and_worse_but_not_equivalence():

@@ -40,7 +40,7 @@ def test_blocks_of_rows_change_nothing(monkeypatch):
     draws = np.random.default_rng(1)
     x, y = draws.normal(size=(50, 6)), draws.normal(size=(41, 6))
     whole = kernel_distance(Pool(x), Pool(y))
-    monkeypatch.setattr(pairwise_blocks, "ROWS", 16)
+    monkeypatch.setattr(pairwise_blocks, "SIDE", 16)
     assert kernel_distance(Pool(x), Pool(y)) == pytest.approx(whole, rel=1e-12)
 
 

@@ -52,7 +52,8 @@ def test_every_set_is_measured_in_every_space(job):
     run(job)
     table = files.read_table(job.outputs.metrics)
     assert list(table.columns) == [
-        *("dataset", "model", "variant", "seed", "metric", "value", "low", "high", "n_images", "network", "sha256")
+        *("dataset", "model", "variant", "seed", "metric", "value", "low", "high"),
+        *("n_images", "n_reference", "n_features", "network", "sha256"),
     ]
     for space in SPACES:
         rows = table[table["network"] == space].groupby("variant", sort=False)["metric"].agg(set).to_dict()
@@ -96,6 +97,10 @@ def test_photographs_of_other_numbers(job):
     run(job)
     table = files.read_table(job.outputs.metrics)
     assert set(table["n_images"]) == {N}
+    numbers = table.groupby("metric")["n_reference"].agg(set).to_dict()
+    to_test = {name: {30} for name in (*COMPARED, "fd_test_log_difference")}
+    assert numbers == to_test | {"fd_train": {len(more["alexnet"])}, "nearest_in_train": {60}}
+    assert {*table.groupby("network")["n_features"].agg(set).map(tuple)} == {(a.shape[1],) for a in fewer.values()}
     table = table[table["network"] == "alexnet"].set_index(["variant", "metric"])["value"]
     train, test, both = (gaussian(array["alexnet"]) for array in (more, fewer, features("both")))
     assert table["both", "fd_train"] == pytest.approx(frechet_distance(both, train), rel=1e-6)

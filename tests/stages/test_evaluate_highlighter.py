@@ -133,7 +133,7 @@ def test_shortcuts_are_those_of_the_pixels_as_stored_and_as_seen(job):
         batch = parts.part(part)
         stored = torch.from_numpy(batch.images).permute(0, 3, 1, 2).float()
         levels = model.levels(stored / 127.5 - 1, batch.streams) if seen else stored
-        return shortcut_baseline.Images(levels.numpy(), batch.labels.numpy())
+        return shortcut_baseline.Images(shortcut_baseline.features(levels.numpy()), batch.labels.numpy())
 
     for name, seen in (("stored", False), ("seen", True)):
         expected = shortcut_baseline.roc_auc(images("train", seen), images("test", seen), 0)
@@ -145,9 +145,11 @@ def test_the_guards_effect_is_measured_on_fakes_that_neither_has_seen(job):
     maps = gradcam.explain(load(job, "flaw"), fakes.images, fakes.streams, torch.float32)
     others = gradcam.explain(load(job, "unguarded"), fakes.images, [], torch.float32)
     found = values(job, "flaw")
-    assert found["guard_correlation"] == pytest.approx(shortcut_baseline.agreement(maps, others).value)
+    assert found["guard_correlation"] == pytest.approx(
+        shortcut_baseline.agreement(shortcut_baseline.correlations(maps, others)).value
+    )
     assert 0.0 < found["guard_correlation"] < 1.0
-    background = shortcut_baseline.background(maps, fakes.images)
+    background = shortcut_baseline.background(shortcut_baseline.on_background(maps, fakes.images))
     assert found["background_mass"] == pytest.approx(background["background_mass"].value)
 
 
@@ -167,14 +169,27 @@ def test_examples_are_the_first_fakes_of_the_test_part_and_the_first_fake_splice
     examples, model = arrays.read_arrays(job.outputs.examples), load(job, "flaw")
     fakes = data(job.inputs.real.parent).part("test").of(FAKE)
     assert np.array_equal(examples["images"], fakes.images[:3])
-    assert np.array_equal(examples["maps"], gradcam.explain(model, fakes.images, fakes.streams, torch.float32)[:3])
+    expected = gradcam.explain(model, fakes.images[:3], fakes.streams[:3], torch.float32)
+    assert np.array_equal(examples["maps"], expected)
     patch = planted_flaws.Patch(0.5, 0.2, 0.2, 40.0, 90.0)
     planted = planted_flaws.plant(arrays.read_images(job.inputs.test)[:6], fakes.images, patch, 0)
     assert np.array_equal(examples["planted_images"], planted.images[FAKE_SPLICE][:3])
     assert np.array_equal(examples["planted_masks"], planted.masks[:3])
-    streams = planted_flaws.dither_streams(6, 0)
-    maps = gradcam.explain(model, planted.images[FAKE_SPLICE], streams, torch.float32)
-    assert np.array_equal(examples["planted_maps"], maps[:3])
+    streams = planted_flaws.dither_streams(np.arange(6), 0)
+    maps = gradcam.explain(model, planted.images[FAKE_SPLICE][:3], streams[:3], torch.float32)
+    assert np.array_equal(examples["planted_maps"], maps)
+
+
+def test_pieces_of_any_size_measure_the_same(job, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluate_highlighter, "CHUNK", 4)
+    again = Job(job.name, job.config, job.inputs, Outputs(tmp_path / "metrics.csv", tmp_path / "examples.npz"))
+    evaluate_highlighter.run(again)
+    for row in ROWS:
+        one, other = (
+            {name: value for name, value in values(each, row).items() if name not in ("accuracy", "f1")}
+            for each in (again, job)
+        )
+        assert one == pytest.approx(other, rel=1e-4, nan_ok=True)  # an image lies on the border of the two classes
 
 
 def test_the_interval_of_each_score_is_of_its_own_images(job):

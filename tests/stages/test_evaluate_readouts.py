@@ -33,7 +33,7 @@ CONFIG = Config(
     first_timestep=8,
     last_timestep=16,
     mechanism_images=12,
-    input_size=16,
+    input_size=32,
     n_images=10,
     horizontal_flip=False,
 )
@@ -94,10 +94,10 @@ def test_values_are_those_of_the_library(inputs: Inputs, tmp_path: Path) -> None
         products.append(probes.agreement(pipeline.unet.eval(), levels, images, timesteps=(8, 16), seed=0))
     expected = probes.slope(products[0], products[1], guidance_map).value
     assert found["mechanism_slope", "both"] == pytest.approx(expected, rel=1e-4)
-    network, chosen = probes.load_vgg16(inputs.weights, torch.device("cpu")), probes.quarters(guidance_map, 2)
+    network, chosen = probes.load_vgg16(inputs.weights, torch.device("cpu")), probes.quarters(guidance_map, 16)
     assert chosen is not None
     paths = (inputs.samples[1], inputs.samples[0], inputs.test)
-    sets = [probes.features_at(network, arrays.read_images(path)[:10], chosen, 16) for path in paths]
+    sets = [probes.features_at(network, arrays.read_images(path)[:10], chosen, 32) for path in paths]
     assert found["place_log_ratio", "both"] == pytest.approx(probes.place(*sets).value, rel=1e-4)
     critic = model.load(inputs.critic, torch.device("cpu"))
     logits = [

@@ -8,6 +8,7 @@ import pytest
 from selfrefine.core import files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
+from selfrefine.core.names import PROVENANCE
 from selfrefine.report.tables import sweep
 from selfrefine.stages.make_tables import Config, Inputs, Outputs, run
 from tests.support import tiny_maps
@@ -253,3 +254,18 @@ def test_metrics_that_do_not_fit_are_one_line(job, extra, changes, message):
         run(job(extra, **changes))
     assert "\n" not in str(error.value)
     assert not job().outputs.table2_csv.exists()
+
+
+def test_tables_of_unlike_machines_say_so(job):
+    built = job()
+    folder = built.inputs.paper.parent
+    (folder / "base").mkdir()
+    one = {"torch": "2.9.1", "precision": "float32"}
+    files.write_json(folder / "base" / "config.json", {PROVENANCE: {"machine": one | {"precision": "bfloat16"}}})
+    before = {"machine": one, "inputs": {str(folder / "base" / "state.safetensors"): "0"}}
+    files.write_json(folder / "config.json", {PROVENANCE: before})  # beside the metrics
+    run(built)
+    pages = [path for path in vars(built.outputs).values() if path.suffix == ".md"]
+    assert len(pages) == 10
+    assert all("- precision: bfloat16 (1 job), float32 (1 job)." in page.read_text() for page in pages)
+    assert files.read_json(built.outputs.summary)["unlike machines"] == {"precision": 2}

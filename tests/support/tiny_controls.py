@@ -6,8 +6,8 @@ from tests.support.tiny_metrics import AGAIN, FD, ROWS, SAMPLINGS, generation
 from tests.support.tiny_refined import readouts, refined
 from tests.support.tiny_results import JUDGEMENT, tiny_results, titled
 
-CONTROLS = ["baseline", "forward", "both", "uniform", "cells", "real_map", "ddpm_ip"]
-FIGURES = FD | {"forward": 9.8, "uniform": 9.5, "cells": 9.6, "real_map": 9.7, "ddpm_ip": 10.1}
+CONTROLS = ["baseline", "forward", "both", "uniform", "cells", "real_map_matched", "ddpm_ip"]
+FIGURES = FD | {"forward": 9.8, "uniform": 9.5, "cells": 9.6, "real_map_matched": 9.7, "ddpm_ip": 10.1}
 FIGURES |= {"baseline_ancestral": 10.2, "both_ancestral": 9.9, "time_shift": 9.9, "kept": 9.3}
 
 

@@ -18,6 +18,8 @@ def line(variant, metric, value, *, seed=0, network="vgg16_conv5_gap", n_images=
         "low": interval.get("low", math.nan),
         "high": interval.get("high", math.nan),
         "n_images": n_images,
+        "n_reference": interval.get("n_reference", 3000),
+        "n_features": interval.get("n_features", 512),
         "network": network,
         "sha256": "0" * 64,
     }

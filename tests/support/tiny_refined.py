@@ -76,6 +76,8 @@ def _refreshes(config):
     if (config["forward"], config["reverse"]) == ("none", "none"):
         return refreshes([])
     mean, std, r = MAPS[config["map"]]
+    if config["match"]:
+        mean, std, _ = MAPS["mfam"]
     others = {"std": std, "mfam_mean": 0.4, "mfam_std": 0.2, "r_mfam": r, "r_first": r}
     return refreshes([{"step": 600 + 25 * k, "mean": mean + 0.02 * k - 0.01, **others} for k in range(2)])
 
@@ -89,7 +91,7 @@ def readouts(variants, seeds=1):
         if variant != "baseline"
         for metric, value, network in (
             ("mechanism_slope", -0.009, "diffusion"),
-            ("place_log_ratio", 0.03, "vgg16_conv4_3"),
+            ("place_log_ratio", 0.03, "vgg16_conv2_2"),
             ("critic_logit", -0.05, "highlighter"),
         )
     ]

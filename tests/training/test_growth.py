@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine.core import arrays, pixels
+from selfrefine.core import arrays, names, pixels
 from selfrefine.diffusion import noise_schedule, sampling
 from selfrefine.evidence import compared_maps, map_correlation
 from selfrefine.evidence.jackknife_maps import MeanMap
@@ -12,6 +12,7 @@ from selfrefine.guidance.map_refresh import Guide, MapRecipe
 from selfrefine.highlighter import gradcam
 from selfrefine.highlighter.data import RealsAndFakes
 from selfrefine.metrics import features
+from selfrefine.stages import evaluate_highlighter
 from tests.support import tiny_highlighter
 from tests.support.counted import MOST, Counted
 from tests.support.tiny import tiny_images, tiny_pipeline, tiny_trainer
@@ -128,6 +129,17 @@ def test_a_map_costs_one_pass_per_image(n):
     images = Counted(n)
     gradcam.explain(model, images, tiny_highlighter.streams(n), torch.float32, chunk_size=4)
     assert sum(seen) == images.rows == n
+
+
+def test_measuring_a_highlighter_holds_a_few_images_however_many_there_are():
+    real, fake = Counted(500), Counted(500)
+    data = RealsAndFakes(real, fake, 0)
+    model = tiny_highlighter.highlighter(32)
+    evaluate_highlighter.scores(model, data, torch.float32, 0)
+    evaluate_highlighter.shortcut(model, data, 0)
+    list(evaluate_highlighter.places({names.FLAW: model}, data, torch.float32))
+    assert real.rows == 50 + 2 * (400 + 50)  # the test part; train and test part, as stored and as seen
+    assert max(real.reads + fake.reads) <= evaluate_highlighter.CHUNK
 
 
 @pytest.mark.parametrize("n", [8, 16])

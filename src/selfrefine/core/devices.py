@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from selfrefine.core import locks
+from selfrefine.core import locks, machine
 from selfrefine.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def device(name: str, given: str = "params.yaml: shared.device") -> Iterator["to
     if not available.get(name, False):
         present = ", ".join(kind for kind, here in available.items() if here)
         raise InputError(f"{given} is {name}, but this machine has {present}; set it to auto or cpu")
+    machine.uses(device=torch.cuda.get_device_name() if name == "cuda" else name)
     if name != "cuda" or torch.cuda.device_count() == 1:
         yield torch.device(name)
         return
@@ -92,6 +93,7 @@ def precision(name: str, on: "torch.device") -> "torch.dtype":
     types = {"float32": torch.float32, "bfloat16": torch.bfloat16}
     if name not in types:
         raise InputError(f"params.yaml: shared.precision is {name}; allowed: auto, {', '.join(types)}")
+    machine.uses(precision=name)
     return types[name]
 
 

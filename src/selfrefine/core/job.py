@@ -14,7 +14,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Generic, TypeVar, get_type_hints
 
-from selfrefine.core import config_json, files
+from selfrefine.core import config_json, files, machine
 from selfrefine.core import scratch as core_scratch
 from selfrefine.core.devices import set_threads
 from selfrefine.core.errors import DISK_ERRORS, InputError
@@ -63,7 +63,8 @@ def main(run: Callable[[Any], None], config_type: type | UnionType, inputs_type:
     """Runs one stage: `--config JSON --code DIGEST --record config.json` and one option per input and output.
 
     Exits with 1 and one line on bad input. The config is written to `--record` after the outputs; with `--modules` it
-    has one more key, PROVENANCE: the digests of the code's modules and of the inputs, for `selfrefine why`.
+    has one more key, PROVENANCE: the digests of the code's modules and of the inputs, for `selfrefine why`, and what
+    the job computed with, for `report.machines`.
     """
     name = Path(sys.argv[0]).stem
     arguments = _parse(name, inputs_type, outputs_type)
@@ -77,7 +78,11 @@ def main(run: Callable[[Any], None], config_type: type | UnionType, inputs_type:
         record = json.loads(arguments.config)
         if arguments.modules:
             digests = {str(path): files.fingerprint(path) for path in _paths(job.inputs)}
-            record[PROVENANCE] = {"code": json.loads(arguments.modules), "inputs": digests}
+            record[PROVENANCE] = {
+                "code": json.loads(arguments.modules),
+                "inputs": digests,
+                "machine": machine.facts(),
+            }
         files.write_json(arguments.record, record)
         print(f"{job.label}: peak memory {_peak_mib():.0f} MiB", flush=True)
     except InputError as error:

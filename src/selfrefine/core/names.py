@@ -14,11 +14,12 @@ FEATURE_WEIGHTS = {"vgg16_conv5_gap": "vgg16", "alexnet_conv5_gap": "alexnet", "
 # -- records -----------------------------------------------------------------------------------------------------------
 
 CONTENTS = "contents"  # the key of a job's config that tells of a change in a folder of the user, if it reads one
-PROVENANCE = "provenance"  # the key of a job's config.json that is none of its config: digests of its code and inputs
+PROVENANCE = "provenance"  # the key of a job's config.json that is none of its config: its code, inputs and machine
 
 # -- metrics -----------------------------------------------------------------------------------------------------------
 
 HEADLINE = "fd_test"
+TO_TRAIN = "fd_train"  # to images that were learned from, as the paper's FID
 LOG_DIFFERENCE = "fd_test_log_difference"  # of one seed, with its interval over images
 
 # -- maps and planted flaws --------------------------------------------------------------------------------------------

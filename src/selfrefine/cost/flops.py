@@ -25,6 +25,7 @@ class Network:
     inputs: tuple[tuple[int, ...], ...] = field(compare=False)  # shapes of what it takes for one image
     dtype: torch.dtype = field(default=torch.float32, compare=False)  # of the inputs
     layout: torch.memory_format = field(default=torch.contiguous_format, compare=False)  # of inputs and weights
+    on_processors: bool = field(default=False, compare=False)  # whatever the device: what NumPy computes
 
     def batch(self, images: int, device: torch.device) -> list[Tensor]:
         """Random inputs of so many images."""

@@ -11,9 +11,9 @@ from selfrefine.core import config_json
 from selfrefine.core.names import FLAW
 from selfrefine.cost.flops import Kind, Network, count
 from selfrefine.diffusion import autoencoder
-from selfrefine.evidence.probes import VGG16_CONV4_3
+from selfrefine.evidence.probes import VGG16_CONV2_2
 from selfrefine.highlighter.model import Highlighter
-from selfrefine.metrics import features, prompt_classifier
+from selfrefine.metrics import features, pairwise_blocks, prompt_classifier
 from selfrefine.metrics.frechet import FID_NETWORK
 from selfrefine.networks import stable_diffusion
 from selfrefine.params import job_config
@@ -134,6 +134,17 @@ def feature_space(name: str, size: int = 0) -> Network:
     return _classifier(name, size or kind.INPUT_IMAGE_SIZE, kind.build, dtype)
 
 
+def pairs(width: int) -> Network:
+    """A block of pairs of images, which evaluate_generation compares by their features: the products of an image with
+    SIDE others, the time of nearly all that it does.
+    """
+
+    def build() -> nn.Module:
+        return nn.Linear(width, pairwise_blocks.SIDE, bias=False, dtype=torch.float64)
+
+    return Network(f"pairs of {width} features", build, ((width,),), torch.float64, on_processors=True)
+
+
 def places(size: int) -> Network:
-    """VGG16 up to conv4_3, which evaluate_readouts compares places with."""
-    return _classifier("vgg16_conv4_3", size, lambda: vgg16_features()[: VGG16_CONV4_3 + 2])
+    """VGG16 up to conv2_2, which evaluate_readouts compares places with."""
+    return _classifier("vgg16_conv2_2", size, lambda: vgg16_features()[: VGG16_CONV2_2 + 2])

@@ -54,9 +54,10 @@ def rates(
         largest[load.kind, load.network] = max(load.batch, largest.get((load.kind, load.network), 0))
     found: dict[Key, Rate] = {}
     for (kind, network), batch in largest.items():
-        if device.type == "cpu":
+        where = torch.device("cpu") if network.on_processors else device
+        if where.type == "cpu":
             batch = max(1, min(batch, int(LARGEST / count(network, kind).flops)))
-        call, clock, taken = _call(kind, network, batch, device, dtype), cost_clock.clock_of(device), list[float]()
+        call, clock, taken = _call(kind, network, batch, where, dtype), cost_clock.clock_of(where), list[float]()
         while len(taken) <= FEWEST or sum(taken[1:]) < seconds:
             start = clock()
             call()

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from selfrefine.core import names
 from selfrefine.core.names import KINDS
+from selfrefine.cost import loads
 from selfrefine.cost.flops import Network, count
 from selfrefine.cost.loads import FLOAT, STATE, Load, Run, feature_space, places
 from selfrefine.cost.planned_jobs import Planned
@@ -16,14 +17,17 @@ from selfrefine.data.image_decoding import MOST_PIXELS
 from selfrefine.diffusion.repaint import Resampling
 from selfrefine.evidence.probes import CHUNK
 from selfrefine.guidance import map_history, map_refresh
+from selfrefine.metrics import pairwise_blocks
+from selfrefine.metrics.classification import RESAMPLES
 from selfrefine.metrics.features import NETWORKS
 
+DOUBLE = 8  # bytes of a number that measures compute with
 EXPLAINED = 64  # images that the highlighter sees together
 Work = Iterator["Load | Held | int"]
 
 
 class Held(NamedTuple):
-    """Bytes that a job holds in memory beside its process and networks."""
+    """Bytes that the process holds beside its networks, where they grow with the number of images."""
 
     size: int
 
@@ -121,6 +125,7 @@ def _evaluates(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             for name in rows:
                 yield Load("evaluate", run.highlighter(name), EXPLAINED, 2 * run.tenth)
             yield Load("evaluate", run.highlighter(), EXPLAINED, (1 + ("unguarded" in rows)) * run.tenth + planted)
+            yield Held(_images(run, values["n_planted"]) + 3 * RESAMPLES * DOUBLE * run.tenth)
         case "evaluate_maps":
             for name in run.selected("highlighters"):
                 yield Load(
@@ -132,11 +137,12 @@ def _evaluates(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             yield Load("measure", places(values["input_size"]), CHUNK, (variants + 1) * images)  # and the photographs
             yield Load("evaluate", run.highlighter(names.CRITIC), EXPLAINED, variants * images)
         case "extract_features":  # of variants, samplings and the base model, and of photographs of both splits
-            rows = [*run.selected("variants"), *run.selected("samplings"), "base model"]
-            images = len(rows) * values["n_images"] + 2 * (values["n_reference"] or values["n_images"])
+            images = _rows(run) * values["n_images"] + 2 * (values["n_reference"] or values["n_images"])
             for name in values["networks"]:
                 yield Load("measure", feature_space(name), values["batch_size"], images)
                 yield FLOAT * images * NETWORKS[name].WIDTH
+        case "evaluate_generation":
+            yield from _compared(run, run.of("extract_features"))
         case "evaluate_inpainting":
             batch, n_images = values["batch_size"], run.of("inpaint_images")["n_images"]
             results = 2 * len(run.selected("masks")) * len(values["variants"])  # with known pixels pasted and without
@@ -148,6 +154,28 @@ def _evaluates(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
         case "evaluate_prompts" if not values["clip_folder"]:
             images = (len(run.selected("variants")) + 1) * run.of("generate_samples")["n_images"]  # and photographs
             yield Load("measure", run.classifier(), values["batch_size"], images)
+
+
+def _compared(run: Run, values: Mapping[str, Any]) -> Work:
+    """Pairs of images in each feature space: the kernel within the rows and to the photographs; radii of balls;
+    precision and recall; nearest neighbours in both splits. Of photographs at most, as above.
+    """
+    rows, images = _rows(run), values["n_images"]
+    reals = min(values["n_reference"] or images, run.of("prepare_data")["max_images"])
+    within, across = images**2 * 3 // 2, 3 * images * reals
+    widths = [NETWORKS[name].WIDTH for name in values["networks"]]
+    for width in widths:
+        pairs = (
+            (rows + 1) * (within + across) + rows * 2 * images * reals + reals**2 * 3 // 2
+        )  # the floor is a row, too
+        yield Load("measure", loads.pairs(width), pairwise_blocks.SIDE, ceil(pairs / pairwise_blocks.SIDE))
+    stored = FLOAT * sum(widths) * (rows * images + 2 * reals)
+    yield Held(stored + DOUBLE * max(widths) * 2 * (images + reals))  # two rows and both splits at a time
+
+
+def _rows(run: Run) -> int:
+    """Sets of generated images: variants, samplings and the base model."""
+    return len(run.selected("variants")) + len(run.selected("samplings")) + 1
 
 
 def _updates(run: Run, steps: int) -> Load:

@@ -41,39 +41,41 @@ class Patch:
 
 @dataclass(frozen=True)
 class Planted:
-    """The same n real images with each kind of patch, (n, H, W, 3) uint8, and where it is: (n, H, W) in [0, 1]."""
+    """The same k real images with each kind of patch, (k, H, W, 3) uint8, and where it is: (k, H, W) in [0, 1]."""
 
     images: dict[str, np.ndarray]
     masks: np.ndarray
 
 
-def plant(ground: np.ndarray, fakes: np.ndarray, patch: Patch, seed: int) -> Planted:
-    """Plants one patch of each kind into every image, all at the same uniformly random place inside it.
+def plant(ground: np.ndarray, fakes: np.ndarray, patch: Patch, seed: int, rows: np.ndarray | None = None) -> Planted:
+    """Plants one patch of each kind into the images `rows`, all at the same uniformly random place inside it.
 
     Args:
         ground: real images that no network has seen, (n, H, W, 3) uint8, n >= 2. Each also lends a patch to another.
         fakes: generated images that no highlighter has seen, (m, H, W, 3) uint8; used again and again where m < n.
         patch: what is planted.
         seed: of the run; image i draws from its own stream.
+        rows: (k,) which of `ground`, None for all: a few at a time, since a patch takes many times an image's memory.
 
     Raises:
         InputError: fewer than two images, or a patch of no pixel.
     """
     count, height, width = ground.shape[:3]
+    rows = np.arange(count) if rows is None else rows
     sides = round(patch.share * height), round(patch.share * width)
     if count < 2 or not all(sides):
         raise InputError(
             f"params.yaml: evaluate_highlighter.n_planted gives {count} images of {height} x {width} px, patch_share "
             f"({patch.share}) patches of {sides[0]} x {sides[1]} px; 2 images and 1 px needed"
         )
-    streams = [stream(seed, "planted_flaws", 2 * image) for image in range(count)]
+    streams = [stream(seed, "planted_flaws", 2 * int(image)) for image in rows]
     masks = torch.stack([_mask((height, width), sides, patch.feather, draws) for draws in streams])
-    own = _levels(ground)
+    own = _levels(ground[rows])
     noise = torch.stack([torch.randn(own.shape[1:], generator=draws, dtype=own.dtype) for draws in streams])
     signs = torch.stack([torch.randint(0, 2, (), generator=draws) for draws in streams]) * 2 - 1
     planted = {
-        FAKE_SPLICE: _levels(fakes[np.arange(count) % len(fakes)]),
-        REAL_SPLICE: own.roll(count // 2, dims=0),  # no image lends to itself
+        FAKE_SPLICE: _levels(fakes[rows % len(fakes)]),
+        REAL_SPLICE: _levels(ground[(rows - count // 2) % count]),  # no image lends to itself
         "blur": _blurred(own, patch.blur * sides[0]),
         "noise": own + patch.noise * noise,
         "warp": _turned(own, masks, signs * math.radians(patch.warp)),
@@ -83,9 +85,9 @@ def plant(ground: np.ndarray, fakes: np.ndarray, patch: Patch, seed: int) -> Pla
     return Planted(images, masks.numpy())
 
 
-def dither_streams(count: int, seed: int) -> list[torch.Generator]:
+def dither_streams(rows: np.ndarray, seed: int) -> list[torch.Generator]:
     """Fresh streams for the dither of the images: the same for every kind of patch, so that only the patch differs."""
-    return [stream(seed, "planted_flaws", 2 * image + 1) for image in range(count)]
+    return [stream(seed, "planted_flaws", 2 * int(image) + 1) for image in rows]
 
 
 def _levels(images: np.ndarray) -> Tensor:

@@ -22,15 +22,16 @@ def measure(maps: dict[str, np.ndarray], masks: np.ndarray, side: int) -> dict[s
     """Hit rates of every kind of patch, their main difference, and what they must be compared with.
 
     Args:
-        maps: kind of patch -> flaw maps of the images with such a patch, (n, S, S); both splices among them.
+        maps: kind of patch -> evidence of the images with such a patch, (n, S, S), of either sign: only its order
+            counts, so that places of an image which all look real are ranked, too; both splices among them.
         masks: (n, H, W) in [0, 1], where the patches are.
         side: cells of a map in each direction.
 
     Returns:
         For each reading r: hit_{r}_{kind}; hit_{r}_difference: fake less real splice, paired over images;
         hit_{r}_other_image: of a fake splice, by the map of the next image, which cannot know the place, but shares
-        what all maps have; chance_{r}: three cells at random. And evidence_{kind}: the share of maps that are not
-        empty; an empty one says "real" of every place, and counts as guessing. Each with its 95 % interval over images.
+        what all maps have; chance_{r}: three cells at random. And evidence_{kind}: the share of images with evidence
+        above 0 somewhere, whose flaw map is not empty. Each with its 95 % interval over images.
     """
     covered = covered_cells(masks, side)
     found = {kind: hits(cells(own, side), covered) for kind, own in maps.items()}
@@ -55,8 +56,8 @@ def _rate(values: np.ndarray) -> Estimate:
 
 
 def evidence(maps: np.ndarray) -> Estimate:
-    """The share of maps (n, S, S) that are not empty."""
-    return intervals.share_interval(float(maps.any(axis=(1, 2)).mean()), len(maps))
+    """The share of maps (n, S, S) that are above 0 somewhere."""
+    return intervals.share_interval(float((maps > 0.0).any(axis=(1, 2)).mean()), len(maps))
 
 
 def cells(maps: np.ndarray, side: int) -> np.ndarray:

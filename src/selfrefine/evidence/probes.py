@@ -27,8 +27,10 @@ from selfrefine.metrics import frechet, intervals
 from selfrefine.metrics.intervals import Estimate
 from selfrefine.pretrained.imagenet_backbones import vgg16_features
 
-VGG16_CONV4_3 = 21  # index of the convolution; its ReLU follows
-POOLING = 8  # px of its input that one cell of conv4_3 stands for
+# Index of the convolution; its ReLU follows. A cell sees 14 px, so that what is at one end of 32 px stays there; one of
+# conv4_3 sees 92 px, more than there are, and would be told of every place.
+VGG16_CONV2_2 = 7
+POOLING = 2  # px of its input that one cell of conv2_2 stands for
 CHUNK = 64  # images at a time
 NONE = Estimate(math.nan)
 
@@ -120,7 +122,7 @@ def quarters(guidance_map: np.ndarray, cells: int) -> tuple[np.ndarray, np.ndarr
 
 
 def load_vgg16(path: Path, device: torch.device) -> nn.Sequential:
-    """VGG16 up to conv4_3 and its ReLU.
+    """VGG16 up to conv2_2 and its ReLU.
 
     Args:
         path: safetensors with torchvision's names (`features.N.weight`, `features.N.bias`).
@@ -135,7 +137,7 @@ def load_vgg16(path: Path, device: torch.device) -> nn.Sequential:
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: no weights of VGG16 ({reason}); make them again with fetch_weights") from error
-    kept = network[: VGG16_CONV4_3 + 2].to(memory_format=torch.channels_last)
+    kept = network[: VGG16_CONV2_2 + 2].to(memory_format=torch.channels_last)
     return kept.to(device).eval()
 
 
@@ -143,12 +145,12 @@ def load_vgg16(path: Path, device: torch.device) -> nn.Sequential:
 def features_at(
     network: nn.Sequential, images: Packed, chosen: tuple[np.ndarray, np.ndarray], input_size: int
 ) -> Places:
-    """conv4_3 of each image, averaged over the chosen cells only; in float32.
+    """conv2_2 of each image, averaged over the chosen cells only; in float32.
 
     Args:
         network: from `load_vgg16`.
         images: (N, H, W, 3) uint8.
-        chosen: from `quarters`, of a grid of input_size / 8 cells.
+        chosen: from `quarters`, of a grid of input_size / 2 cells.
         input_size: px that images are resized to.
     """
     device = next(network.parameters()).device

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 
 from selfrefine.core.names import BLACK_LEVEL
-from selfrefine.evidence.pointing_game import evidence, mean_over_images
+from selfrefine.evidence.pointing_game import mean_over_images
 from selfrefine.highlighter.model import REAL
-from selfrefine.metrics import classification
+from selfrefine.metrics import classification, intervals
 from selfrefine.metrics.intervals import Estimate
 
 HIGH_FREQUENCY = 0.25  # cycles per pixel, half of the highest there are, in either direction
@@ -20,9 +20,9 @@ PRIOR = 1.0
 
 @dataclass(frozen=True)
 class Images:
-    """What is classified: grey levels (N, 3, H, W), and labels (N,) of which 1 is real."""
+    """What is classified: three numbers of each image, (N, 3) from `features`, and labels (N,) of which 1 is real."""
 
-    levels: np.ndarray
+    numbers: np.ndarray
     labels: np.ndarray
 
 
@@ -34,8 +34,8 @@ def roc_auc(train: Images, test: Images, seed: int) -> Estimate:
         test: the images it is tested on, of both classes.
         seed: of the interval's resamples.
     """
-    weights = logistic(features(train.levels), train.labels)
-    p_real = probability(features(test.levels), weights)
+    weights = logistic(train.numbers, train.labels)
+    p_real = probability(test.numbers, weights)
     is_real = test.labels == REAL
     return classification.measure(p_real[is_real], p_real[~is_real], seed)["roc_auc"]
 
@@ -94,34 +94,48 @@ def probability(values: np.ndarray, fitted: Logistic) -> np.ndarray:
     return p
 
 
-def background(maps: np.ndarray, images: np.ndarray) -> dict[str, Estimate]:
-    """Where the maps lie: the share of their mass on the background, beside the share of pixels that are background.
+def on_background(maps: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Where maps lie: (N, 2) of each image the share of its map's mass on the background, NaN of an empty map, and the
+    share of its pixels that are background.
 
     Args:
-        maps: (N, S, S), not negative; empty ones are left out of the first share.
+        maps: (N, S, S), not negative.
         images: (N, H, W, 3) uint8, what they are of.
-
-    Returns:
-        background_mass and background_share, means with their intervals over images, equal for a map that does not
-        care; evidence_generated: the share of maps that are not empty.
     """
     dark = torch.from_numpy((images <= BLACK_LEVEL).all(axis=3)).double()
     there = F.interpolate(dark[:, None], size=maps.shape[1:], mode="area")[:, 0].numpy()
     mass = maps.sum(axis=(1, 2), dtype=np.float64)
-    on = (maps * there).sum(axis=(1, 2))[mass > 0.0] / mass[mass > 0.0]
+    on = np.divide((maps * there).sum(axis=(1, 2)), mass, out=np.full(len(maps), np.nan), where=mass > 0.0)
+    return np.stack([on, dark.mean(dim=(1, 2)).numpy()], axis=1)
+
+
+def background(shares: np.ndarray) -> dict[str, Estimate]:
+    """The figures of `on_background` (N, 2): background_mass and background_share, means with their intervals over
+    images, equal for a map that does not care; evidence_generated: the share of maps that are not empty.
+    """
+    mass, share = shares.T
+    empty = np.isnan(mass)
     return {
-        "background_mass": mean_over_images(on),
-        "background_share": mean_over_images(dark.mean(dim=(1, 2)).numpy()),
-        "evidence_generated": evidence(maps),
+        "background_mass": mean_over_images(mass[~empty]),
+        "background_share": mean_over_images(share),
+        "evidence_generated": intervals.share_interval(1.0 - float(empty.mean()), len(empty)),
     }
 
 
-def agreement(maps: np.ndarray, others: np.ndarray) -> Estimate:
-    """Mean over images of the correlation of two maps of the same image; images with a constant map are left out.
+def correlations(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The correlation of two maps of each image, (N,); NaN where one is constant.
 
     Args:
         maps: (N, S, S).
         others: (N, S, S), for the same images in the same order.
     """
-    pairs = [pair for pair in zip(maps, others, strict=True) if all(np.ptp(one) > 0.0 for one in pair)]
-    return mean_over_images(np.array([np.corrcoef(one.ravel(), other.ravel())[0, 1] for one, other in pairs]))
+    pairs = [(one.ravel(), other.ravel()) for one, other in zip(maps, others, strict=True)]
+    varied = [all(np.ptp(one) > 0.0 for one in pair) for pair in pairs]
+    return np.array(
+        [np.corrcoef(*pair)[0, 1] if varies else np.nan for pair, varies in zip(pairs, varied, strict=True)]
+    )
+
+
+def agreement(found: np.ndarray) -> Estimate:
+    """The mean of `correlations` over images; images with a constant map are left out."""
+    return mean_over_images(found[~np.isnan(found)])

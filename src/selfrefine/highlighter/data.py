@@ -3,6 +3,7 @@
 Everything is keyed by (seed, use, index), so that training and evaluation, which are two jobs, agree on the splits.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -115,14 +116,25 @@ class RealsAndFakes:
 
     def part(self, name: Part) -> Batch:
         """All images of a part, reals first; the dither of an image is the same at every call."""
+        return self._at(name, [torch.arange(len(rows[name])) for rows in self._rows])
+
+    def pieces(self, name: Part, label: int, size: int) -> Iterator[Batch]:
+        """The images of one label of a part, at most `size` at a time: a whole part need not fit in memory."""
+        count, nothing = len(self._rows[0][name]), torch.arange(0)
+        for start in range(0, count, size):
+            places = torch.arange(start, min(start + size, count))
+            yield self._at(name, [places, nothing] if label == REAL else [nothing, places])
+
+    def _at(self, name: Part, places: list[Tensor]) -> Batch:
+        """The reals and the fakes at these places of a part, with the dither that is theirs."""
         uses: tuple[Use, Use] = ("dither_real", "dither_fake")
         seeds = [use_seed(self.seed, use) for use in uses]
         streams = [
             stream(seed, "highlighter", int(row))
-            for seed, rows in zip(seeds, self._rows, strict=True)
-            for row in rows[name]
+            for seed, rows, chosen in zip(seeds, self._rows, places, strict=True)
+            for row in rows[name][chosen.numpy()]
         ]
-        return self._gather(name, [torch.arange(len(rows[name])) for rows in self._rows], streams)
+        return self._gather(name, places, streams)
 
     @property
     def _rows(self) -> tuple[dict[Part, np.ndarray], dict[Part, np.ndarray]]:

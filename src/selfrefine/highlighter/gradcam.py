@@ -61,8 +61,7 @@ def flaw_activation_maps(
         (N, input_size, input_size) float32 in [0, 1]: each map from 0 to 1, or all 0 without such evidence. The
         convolutions follow the caller's autocast; everything after them is float32.
     """
-    with torch.no_grad():
-        before_relu = model.features[: VGG16_CONV5_3 + 1](_prepare(model, images, streams, cam.preparation)).float()
+    before_relu = _before_relu(model, images, streams, cam)
     with torch.autocast(images.device.type, enabled=False):
         cells = minmax(class_activation(model, before_relu, cam))
         return minmax(enlarge(cells, model.input_size).relu())
@@ -92,6 +91,28 @@ def explain(
     return np.concatenate(maps)
 
 
+def cell_evidence(
+    model: Highlighter, images: np.ndarray, streams: list[torch.Generator], dtype: torch.dtype
+) -> np.ndarray:
+    """Grad-CAM of packed images on the grid of conv5_3 before its ReLU, by which every place can be ranked, also in an
+    image without a flaw, of which the ReLU leaves nothing; arguments as for `explain`, of one chunk.
+
+    Returns:
+        (N, h, w) float32 of either sign: above 0 speaks for generated, below 0 for real.
+    """
+    device = model.mean.device
+    with devices.autocast(device, dtype):
+        before_relu = _before_relu(model, pixels.to_float(images).to(device), streams, PAPER_CAM)
+    return class_evidence(model, before_relu).cpu().numpy()
+
+
+@torch.no_grad()
+def _before_relu(model: Highlighter, images: Tensor, streams: list[torch.Generator], cam: Cam) -> Tensor:
+    """conv5_3 of images (N, C, H, W) in [-1, 1], before its ReLU: (N, 512, h, w) float32."""
+    found: Tensor = model.features[: VGG16_CONV5_3 + 1](_prepare(model, images, streams, cam.preparation))
+    return found.float()
+
+
 def _prepare(model: Highlighter, images: Tensor, streams: list[torch.Generator], preparation: CamPreparation) -> Tensor:
     """What the highlighter sees, (N, 3, input_size, input_size) float32."""
     if preparation == "matched":
@@ -102,7 +123,12 @@ def _prepare(model: Highlighter, images: Tensor, streams: list[torch.Generator],
 
 
 def class_activation(model: Highlighter, before_relu: Tensor, cam: Cam = PAPER_CAM) -> Tensor:
-    """Grad-CAM of the fake class on the grid of conv5_3, before any scaling.
+    """Grad-CAM of the fake class on the grid of conv5_3, before any scaling: `class_evidence` after its ReLU."""
+    return class_evidence(model, before_relu, cam).relu()
+
+
+def class_evidence(model: Highlighter, before_relu: Tensor, cam: Cam = PAPER_CAM) -> Tensor:
+    """What Grad-CAM takes the ReLU of.
 
     Args:
         model: the highlighter.
@@ -110,7 +136,7 @@ def class_activation(model: Highlighter, before_relu: Tensor, cam: Cam = PAPER_C
         cam: target and tap.
 
     Returns:
-        (N, h, w) float32, not negative.
+        (N, h, w) float32 of either sign.
     """
     with torch.enable_grad():
         tap = before_relu.detach().requires_grad_()
@@ -118,7 +144,7 @@ def class_activation(model: Highlighter, before_relu: Tensor, cam: Cam = PAPER_C
         (gradient,) = torch.autograd.grad(_score(logits, cam.target).sum(), tap)
     weights = gradient.mean(dim=(2, 3), keepdim=True)
     activation = tap.detach().relu() if cam.tap == "after_relu" else tap.detach()
-    return (weights * activation).sum(dim=1).relu()
+    return (weights * activation).sum(dim=1)
 
 
 def _score(logits: Tensor, target: CamTarget) -> Tensor:

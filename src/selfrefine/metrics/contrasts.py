@@ -18,7 +18,8 @@ from selfrefine.metrics.intervals import BETTER, EQUIVALENT, WORSE
 SAMPLER_DEPENDENT = "sampler-dependent"
 CONFIRMATORY: Literal["confirmatory"] = "confirmatory"
 EXPLORATORY: Literal["exploratory"] = "exploratory"
-# Direct contrasts that "the flaw map helps" needs: strength without place, place without flaws, maps of real images.
+# Direct contrasts that "the flaw map helps" needs: strength without place, place without flaws, maps of real images;
+# all as strong as the flaw map, else they would judge strength.
 CONTROLS = ("uniform", "cells", "real_map")
 
 Pair = tuple[str, ...]  # (variant, reference), as in make_tables.confirmatory
@@ -68,9 +69,11 @@ class Contrast:
         p: two-sided, of the t test over seeds.
         p_holm: p corrected over all confirmatory contrasts; NaN for an exploratory one.
         kind: confirmatory or exploratory.
-        verdict: better, worse, equivalent, inconclusive, not assessed or sampler-dependent.
+        verdict: better, worse, equivalent, inconclusive or sampler-dependent; not assessed or undefined: none.
         by_seed: d of each seed that both rows have.
         second_difference: mean of d under the second sampler; NaN where it was not run.
+        second_low: of its 95 % t interval over seeds.
+        second_high: likewise.
     """
 
     space: Space
@@ -85,6 +88,8 @@ class Contrast:
     verdict: str
     by_seed: dict[int, float]
     second_difference: float
+    second_low: float
+    second_high: float
 
     @property
     def n_seeds(self) -> int:
@@ -154,7 +159,7 @@ def distances(metrics: Iterable[Mapping[str, Any]]) -> Distances:
 def _by_seed(rows: Mapping[str, Mapping[int, float]], variant: str, reference: str) -> dict[int, float]:
     """d of each seed that both rows have."""
     one, other = rows.get(variant, {}), rows.get(reference, {})
-    return {seed: math.log(one[seed] / other[seed]) for seed in sorted(one.keys() & other.keys())}
+    return {seed: intervals.log_ratio(one[seed], other[seed]) for seed in sorted(one.keys() & other.keys())}
 
 
 def _contrast(
@@ -166,10 +171,11 @@ def _contrast(
 ) -> Contrast:
     space, (variant, reference) = key
     values, second = list(by_seed.values()), rules.second_sampler
-    resampled: list[float] = []
+    again: dict[int, float] = {}
     if variant in second and reference in second:
-        resampled = list(_by_seed(rows, second[variant], second[reference]).values())
+        again = _by_seed(rows, second[variant], second[reference])
     low, high = intervals.over_seeds(values)
+    second_low, second_high = intervals.over_seeds(list(again.values()))
     return Contrast(
         space=space,
         variant=variant,
@@ -180,17 +186,19 @@ def _contrast(
         p=intervals.p_value(values),
         p_holm=math.nan if corrected is None else corrected,
         kind=EXPLORATORY if corrected is None else CONFIRMATORY,
-        verdict=_verdict(values, resampled, corrected, rules),
+        verdict=_verdict(values, list(again.values()), corrected, rules),
         by_seed=by_seed,
-        second_difference=fmean(resampled) if resampled else math.nan,
+        second_difference=fmean(again.values()) if again else math.nan,
+        second_low=second_low,
+        second_high=second_high,
     )
 
 
 def _verdict(values: list[float], resampled: list[float], corrected: float | None, rules: Rules) -> str:
     """The verdict of the first sampler, unless the second one contradicts it (method 11.4).
 
-    A direction is contradicted by a mean of the other sign; "equivalent" claims none, so only by a direction that the
-    seeds support.
+    Only what the seeds support contradicts, never a sign alone, which may be chance: of a direction the other one, or
+    "equivalent" where the interval over seeds is not on the same side of 0 all the same; of "equivalent" a direction.
     """
 
     def verdict_of(differences: list[float], adjusted_p: float | None = None) -> str:
@@ -198,12 +206,12 @@ def _verdict(values: list[float], resampled: list[float], corrected: float | Non
             differences, margin=rules.margin, minimum_seeds=rules.minimum_seeds, adjusted_p=adjusted_p
         )
 
-    first = verdict_of(values, corrected)
-    if not resampled:
-        return first
-    opposite = first in (BETTER, WORSE) and fmean(values) * fmean(resampled) < 0.0
-    direction = first == EQUIVALENT and verdict_of(resampled) in (BETTER, WORSE)
-    return SAMPLER_DEPENDENT if opposite or direction else first
+    first, second = verdict_of(values, corrected), verdict_of(resampled)
+    low, high = intervals.over_seeds(resampled)
+    same_side = (first == BETTER and high < 0.0) or (first == WORSE and low > 0.0)
+    claims = (BETTER, WORSE, EQUIVALENT)
+    contradicted = first in claims and second in claims and first != second and not same_side
+    return SAMPLER_DEPENDENT if contradicted else first
 
 
 @dataclass(frozen=True)

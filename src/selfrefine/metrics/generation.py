@@ -1,7 +1,6 @@
 """All figures of generated images in one feature space."""
 
 import functools
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,11 +52,12 @@ def measure(sample: ImageSet, real: RealImages) -> dict[str, Estimate]:
     The nearest neighbour is looked for among the first images of both splits, equally many.
     """
     pool = min(len(real.train.features), len(real.test.features))
-    share = neighbours.nearest_in_train(sample.features, real.train.features[:pool], real.test.features[:pool])
     return {
         **compare(sample, real.test),
         "fd_train": distance(sample, real.train),
-        "nearest_in_train": intervals.share_interval(share, len(sample.features)),
+        "nearest_in_train": neighbours.nearest_in_train(
+            sample.features, real.train.features[:pool], real.test.features[:pool]
+        ),
     }
 
 
@@ -85,7 +85,7 @@ def log_difference(sample: ImageSet, reference: ImageSet, test: ImageSet) -> Est
     own = frechet.frechet_distance(sample.gaussian, test.gaussian)
     other = frechet.frechet_distance(reference.gaussian, test.gaussian)
     if not intervals.enough_images(*sample.features.shape):
-        return Estimate(math.log(own / other))
+        return Estimate(intervals.log_ratio(own, other))
     return intervals.log_ratio_interval(own, other, _influence(sample, test), _influence(reference, test))
 
 

@@ -18,6 +18,7 @@ Z = float(ndtri(0.5 + CONFIDENCE / 2.0))  # half width of an interval over image
 
 BETTER, WORSE, EQUIVALENT = "better", "worse", "equivalent"
 INCONCLUSIVE, NOT_ASSESSED = "inconclusive", "not assessed"
+UNDEFINED = "undefined"  # a difference is no number, so there is nothing to judge
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ def distance_interval(distance: float, influence: np.ndarray) -> Estimate:
     return normal(distance, _standard_error(influence))
 
 
+def log_ratio(one: float, other: float) -> float:
+    """log(one / other) of two distances; NaN where one is 0 or no number: it has no logarithm, and no verdict."""
+    return math.log(one / other) if 0.0 < one < math.inf and 0.0 < other < math.inf else math.nan
+
+
 def log_ratio_interval(
     distance: float, reference_distance: float, influence: np.ndarray, reference_influence: np.ndarray
 ) -> Estimate:
@@ -69,12 +75,14 @@ def log_ratio_interval(
         influence: (N,) of the variant.
         reference_influence: (N,) of the reference, in the same order of images.
     """
-    paired = influence / distance - reference_influence / reference_distance
-    return normal(math.log(distance / reference_distance), _standard_error(paired))
+    value = log_ratio(distance, reference_distance)
+    if math.isnan(value):
+        return Estimate(value)
+    return normal(value, _standard_error(influence / distance - reference_influence / reference_distance))
 
 
-def share_interval(share: float, n_images: int) -> Estimate:
-    """A share of n images with its Wilson interval, which also holds for shares near 0 and 1."""
+def share_interval(share: float, n_images: float) -> Estimate:
+    """A share of n independent images, or as good as n, with its Wilson interval, which also holds near 0 and 1."""
     shrink = Z**2 / n_images
     centre = (share + shrink / 2.0) / (1.0 + shrink)
     half = math.sqrt(share * (1.0 - share) * shrink + shrink**2 / 4.0) / (1.0 + shrink)
@@ -157,13 +165,16 @@ def verdict(differences: Sequence[float], *, margin: float, minimum_seeds: int, 
         adjusted_p: of a confirmatory contrast, from `holm`; it then decides on better and worse.
 
     Returns:
-        equivalent, better, worse, inconclusive or not assessed.
+        equivalent, better, worse, inconclusive; not assessed, undefined: no verdict.
     """
+    if not all(map(math.isfinite, differences)):
+        return UNDEFINED
     if len(differences) < minimum_seeds:
         return NOT_ASSESSED
     low, high = over_seeds(differences, EQUIVALENCE_CONFIDENCE)
     if -margin < low and high < margin:
         return EQUIVALENT
-    if (p_value(differences) if adjusted_p is None else adjusted_p) > 1.0 - CONFIDENCE:
+    p = p_value(differences) if adjusted_p is None else adjusted_p
+    if not p <= 1.0 - CONFIDENCE:  # nor where p is no number
         return INCONCLUSIVE
     return BETTER if np.mean(differences) < 0.0 else WORSE

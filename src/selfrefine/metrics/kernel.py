@@ -4,11 +4,12 @@ Only on the features of inception-v3-compat is it the KID of Bińkowski et al. (
 """
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from selfrefine.metrics.pairwise_blocks import products
+from selfrefine.metrics.pairwise_blocks import Block, products
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,35 @@ class Pool:
     def sums(self) -> np.ndarray:
         """(N,): for each image the sum of the kernel with all others of the pool."""
         own = (self.features**2).sum(axis=1) / self.features.shape[1] + 1.0
-        sums: np.ndarray = _row_sums(self.features, self.features) - own**3
+        sums: np.ndarray = -(own**3)
+        for rows, columns, (across, back) in products(self.features, self.features, _sums(self.features), upper=True):
+            sums[rows] += across
+            if rows != columns:  # the block below the diagonal is this one, mirrored
+                sums[columns] += back
         return sums
 
 
-def _row_sums(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(N,): for each row of x the sum over all rows of y of k(x, y) = (x'y / D + 1)^3."""
-    return np.concatenate([((block / x.shape[1] + 1.0) ** 3).sum(axis=1) for _, block in products(x, y)])
+def _sums(features: np.ndarray) -> Callable[[Block], tuple[np.ndarray, np.ndarray]]:
+    """Of a block of products of features (N, D): the sums of k(x, y) = (x'y / D + 1)^3 over columns and over rows."""
+    width = features.shape[1]
+
+    def of_block(block: Block) -> tuple[np.ndarray, np.ndarray]:
+        kernel = block.values
+        kernel /= width
+        kernel += 1.0
+        kernel *= kernel * kernel
+        return kernel.sum(axis=1), kernel.sum(axis=0)
+
+    return of_block
+
+
+def _cross_sums(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) and (M,): for each image of either pool the sum of the kernel with all of the other."""
+    across, back = np.zeros(len(x)), np.zeros(len(y))
+    for rows, columns, (by_row, by_column) in products(x, y, _sums(x)):
+        across[rows] += by_row
+        back[columns] += by_column
+    return across, back
 
 
 def kernel_distance(sample: Pool, reference: Pool) -> tuple[float, float]:
@@ -37,9 +60,7 @@ def kernel_distance(sample: Pool, reference: Pool) -> tuple[float, float]:
         (squared MMD, which may be slightly negative; its standard error by leaving out one image of either pool).
     """
     n, m = len(sample.features), len(reference.features)
-    # The cross sums once per image of either pool.
-    across = _row_sums(sample.features, reference.features)
-    back = _row_sums(reference.features, sample.features)
+    across, back = _cross_sums(sample.features, reference.features)
     cross, own, other = across.sum(), sample.sums.sum(), reference.sums.sum()
     value = own / (n * (n - 1)) + other / (m * (m - 1)) - 2.0 * cross / (n * m)
     # What the estimate would be without image i, up to a constant.

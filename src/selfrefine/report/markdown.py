@@ -9,18 +9,22 @@ import pandas as pd
 from selfrefine.core.names import HEADLINE
 from selfrefine.metrics.contrasts import SAMPLER_DEPENDENT
 from selfrefine.metrics.frechet import FID_NETWORK, distance_name
-from selfrefine.metrics.intervals import NOT_ASSESSED
-from selfrefine.report.seed_statistics import FIGURE, Judgement, Line, places, records
+from selfrefine.metrics.intervals import BETTER, EQUIVALENT, INCONCLUSIVE, NOT_ASSESSED, UNDEFINED, WORSE
+from selfrefine.report.seed_statistics import FIGURE, SIZES, Judgement, Line, places, records
 
 Columns = Mapping[str, Iterable[str]]  # heading -> texts
 
 EMPTY = "-"
+FEWEST_PER_FEATURE = 2  # photographs that FD is taken to, below which its page warns
+HOLM = ", of contrasts that were listed before the run after Holm's correction for their number"
 VERDICTS = {
-    "better": "lower FD than the {reference}: the 95 % interval over seeds lies below 0",
-    "worse": "higher FD than the {reference}: the 95 % interval over seeds lies above 0",
-    "equivalent": "no change that matters: the 90 % interval over seeds lies inside +-{margin:.1f} %",
-    "inconclusive": "the seeds do not tell",
-    SAMPLER_DEPENDENT: "a second sampler of the same models contradicts it",
+    BETTER: "lower FD than the {reference}: p, {decides}, is at most 0.05",
+    WORSE: "higher FD than the {reference}: p, {decides}, is at most 0.05",
+    EQUIVALENT: "no change that matters: the 90 % interval over seeds lies inside +-{margin:.1f} %",
+    INCONCLUSIVE: "p, {decides}, is above 0.05, and the 90 % interval over seeds is not inside +-{margin:.1f} %",
+    SAMPLER_DEPENDENT: "a second sampler of the same models contradicts it: there the seeds support another one of "
+    "better, worse and equivalent; an opposite sign that they do not support is no contradiction",
+    UNDEFINED: "none: the change of a seed is no number, since an FD is 0 or none",
     NOT_ASSESSED: "fewer than {minimum} seeds. One seed is one training run of each row: what differs between them may "
     "be chance, however narrow the interval over images",
 }
@@ -53,7 +57,22 @@ def fid_words(table: pd.DataFrame) -> str:
         return ""
     return (
         f"In the features of `{FID_NETWORK}` FD is the FID: the paper's formula and network. The paper takes it to "
-        "images that were learned from, we to test images, which were not.\n"
+        "images that were learned from: its figure stands beside ours to train. Test images were not learned from.\n"
+    )
+
+
+def few_images_words(space: pd.DataFrame) -> str:
+    """What must be said where FD is taken to few photographs; nothing if there are enough.
+
+    Args:
+        space: lines of FD, with SIZES.
+    """
+    few = space[space["n_reference"] < FEWEST_PER_FEATURE * space["n_features"]].drop_duplicates(["network", *SIZES])
+    return "".join(
+        f"\n**{distance_name(line['network'])} to test is to {line['n_reference']:,.0f} photographs, fewer than "
+        f"{FEWEST_PER_FEATURE} for each of {line['n_features']:,.0f} features: so few have a covariance that is nearly "
+        "singular, which makes the figure too high and changes in it too small.**\n"
+        for line in records(few)
     )
 
 
@@ -61,6 +80,7 @@ def verdict_words(table: pd.DataFrame, judgement: Judgement, reference: str) -> 
     """What the verdicts that occur mean; `reference` in words."""
     values = {
         "reference": reference,
+        "decides": "of a t test over seeds" + (HOLM if judgement.confirmatory else ""),
         "margin": 100.0 * judgement.equivalence_margin,
         "minimum": judgement.minimum_seeds,
     }
@@ -90,23 +110,32 @@ def columns_table(columns: Columns) -> str:
 
 
 def distances_table(space: pd.DataFrame, lead: Columns, reference: str = "") -> str:
-    """FD to test in one feature space: leading columns, the paper's FID and its change, ours, its change, the verdict.
+    """FD in one feature space: leading columns, the paper's FID and its change beside ours to train, ours to test with
+    its number of photographs, its change and the verdict; below it a warning if they are few.
 
     Args:
         space: lines of one feature network; without a column `paper` the paper has no such figures.
         lead: heading -> texts.
         reference: the `row` that the paper's changes are taken to, where there is no column `paper_difference`.
     """
-    columns = dict(lead)
+    columns, name = dict(lead), distance_name(space["network"].iloc[0])
     if "paper" in space:
         columns["Paper: FID"] = [_paper_fid(line) for line in records(space)]
         columns["Paper: change"] = map(
             percent, paper_change(space, reference) if reference else space["paper_difference"]
         )
-    columns[f"{distance_name(space['network'].iloc[0])} to test"] = [
+        columns[f"{name} to train{_counted(space['n_train'])}"] = [number(fd, "#.4g") for fd in space["train_value"]]
+        columns["Change, to train"] = map(percent, space["train_difference"])
+    columns[f"{name} to test{_counted(space['n_reference'])}"] = [
         figure(line, "#.4g", missing=" (no interval)") for line in records(space)
     ]
-    return columns_table(columns | change_columns(space.assign(metric=HEADLINE)))
+    return columns_table(columns | change_columns(space.assign(metric=HEADLINE))) + few_images_words(space)
+
+
+def _counted(numbers: "pd.Series[float]") -> str:
+    """How many photographs stand behind a column: ", n 3,000", of several ", n 819 to 3,000"; nothing if unknown."""
+    found = sorted(numbers.dropna().unique())
+    return f", n {' to '.join(f'{n:,.0f}' for n in (found[0], found[-1])[: len(found)])}" if found else ""
 
 
 def _paper_fid(line: Line) -> str:
@@ -143,7 +172,7 @@ def change_columns(part: pd.DataFrame) -> dict[str, list[str]]:
 
 def difference(line: Line, value: float) -> str:
     """A difference: of FD in percent, of another metric in its own unit."""
-    if line["metric"] == HEADLINE:
+    if line["metric"].startswith("fd_"):
         return percent(value)
     return number(line["factor"] * value, f"+{line['style']}")
 

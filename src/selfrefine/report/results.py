@@ -20,7 +20,7 @@ Rows = Mapping[str, Mapping[str, Mapping[str, Any]]]  # section -> row of params
 
 METRICS = [  # of the frame of metrics; `stage` is the input of make_tables that a line was read from
     *("stage", "dataset", "model", "mask", "pixels", "variant", "network", "metric", "seed"),
-    *("value", "low", "high", "n_images"),
+    *("value", "low", "high", "n_images", "n_reference", "n_features"),
 ]
 STAGES = ("generation", "highlighter", "correlations", "maps", "readouts", "inpainting", "prompts", "round_trips")
 FLAW_MAP = "mfam"

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from selfrefine.core.errors import InputError
-from selfrefine.core.names import FLOOR, FORK, HEADLINE, LOG_DIFFERENCE
+from selfrefine.core.names import FLOOR, FORK, HEADLINE, LOG_DIFFERENCE, TO_TRAIN
 from selfrefine.metrics import contrasts, intervals
 from selfrefine.metrics.contrasts import Contrast, Pair
 from selfrefine.metrics.frechet import distance_name
@@ -27,6 +27,8 @@ FIGURE = ["value", "low", "high"]
 OVER_SEEDS = ["difference", "difference_low", "difference_high"]
 OVER_IMAGES = ["image_difference_low", "image_difference_high"]
 CHANGE = [*OVER_SEEDS, *OVER_IMAGES]
+SIZES = ["n_reference", "n_features"]  # photographs that FD is taken to, features of an image
+TRAIN = ["train_value", "train_difference", "n_train"]  # FD to train, beside FD to test
 PLATEAU = 0.10  # a baseline that gained more since the fork is still far from its end
 
 
@@ -92,7 +94,8 @@ def by_seed(metrics: pd.DataFrame, reference: str) -> pd.DataFrame:
     pairs = metrics.merge(base, on=place, suffixes=("", "_of_reference"))
     one, other = pairs["value"], pairs["value_of_reference"]
     distances = pairs["metric"].str.startswith("fd_")
-    pairs["difference"] = (one - other).mask(distances, np.log((one / other).where(distances)))
+    positive = distances & (one > 0.0) & (other > 0.0)  # a distance of 0 has no logarithm
+    pairs["difference"] = (one - other).mask(distances, np.log((one / other).where(positive)))
     return pairs.sort_values("seed", kind="stable")
 
 
@@ -123,8 +126,9 @@ def compared(metrics: pd.DataFrame, judgement: Judgement, mains: Mapping[str, st
     """Every figure of evaluate_generation over seeds, with its difference to the reference; FD to test with a verdict.
 
     `value`, `low`, `high`: from `over_seeds`. `difference`: its interval is over seeds. `image_difference_*`: over
-    images, the models held fixed; it never gives a verdict. Each data set's main model is judged by the confirmatory
-    list; the contrasts of other models are exploratory, and none of them changes a line of a main one.
+    images, the models held fixed; it never gives a verdict. SIZES; TRAIN stands in the lines of FD to test alone.
+    Each data set's main model is judged by the confirmatory list; the contrasts of other models are exploratory, and
+    none of them changes a line of a main one.
 
     Args:
         metrics: of evaluate_generation, all data sets, models and seeds.
@@ -141,10 +145,20 @@ def compared(metrics: pd.DataFrame, judgement: Judgement, mains: Mapping[str, st
     taken = metrics[metrics["metric"] == LOG_DIFFERENCE].assign(metric=HEADLINE)
     for differences in (differences_over_seeds(differing, ROW), differences_over_images(taken, ROW)):
         table = table.merge(differences[~differences["variant"].isin(alone)], on=ROW, how="left")
+    sizes = metrics.groupby(ROW, sort=False)[SIZES].min().reset_index()
+    table = _with_fd_to_train(table.merge(sizes, on=ROW))
     main, others = main_lines(metrics, mains), dataclasses.replace(judgement, confirmatory=())
     verdicts = pd.concat([_verdicts(metrics[main], judgement), _verdicts(metrics[~main], others)])
     table = table.merge(verdicts, on=ROW, how="left").fillna({"verdict": ""})
     return table.merge(_notes(table, judgement.reference), on=ROW, how="left").fillna({"note": ""})
+
+
+def _with_fd_to_train(table: pd.DataFrame) -> pd.DataFrame:
+    """TRAIN in the lines of FD to test, with which the paper's FID does not compare (method 5.0)."""
+    place = [*SPACE, "variant"]
+    found = table.loc[table["metric"] == TO_TRAIN, [*place, "value", "difference", "n_reference"]]
+    found = found.set_axis([*place, *TRAIN], axis=1).assign(metric=HEADLINE)
+    return table.merge(found, on=ROW, how="left")
 
 
 def main_lines(table: pd.DataFrame, mains: Mapping[str, str]) -> "pd.Series[bool]":

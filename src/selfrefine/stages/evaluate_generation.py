@@ -10,7 +10,7 @@ import pandas as pd
 from selfrefine.core import files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
-from selfrefine.core.names import FLOOR, FORK, LOG_DIFFERENCE
+from selfrefine.core.names import FLOOR, FORK, LOG_DIFFERENCE, TO_TRAIN
 from selfrefine.metrics import feature_sets, generation
 from selfrefine.metrics.feature_sets import TEST, TRAIN
 from selfrefine.metrics.generation import ImageSet, RealImages
@@ -62,6 +62,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             "metric": metric,
             **vars(estimate),
             "n_images": len(_floor(arrays) if row == FLOOR else arrays[row]),
+            "n_reference": _n_reference(metric, arrays),
+            "n_features": arrays[FORK].shape[1],
             "network": network,
             "sha256": sums[TRAIN if row == FLOOR else row],
         }
@@ -90,6 +92,12 @@ def _estimates(
     floor = ImageSet(_floor(arrays).astype(np.float64), config.neighbours)
     for metric, estimate in generation.compare(floor, real.test).items():
         yield FLOOR, metric, estimate
+
+
+def _n_reference(metric: str, arrays: Mapping[str, np.ndarray]) -> int:
+    """How many photographs a figure is taken to."""
+    train, test = len(arrays[TRAIN]), len(arrays[TEST])
+    return {TO_TRAIN: train, "nearest_in_train": 2 * min(train, test)}.get(metric, test)
 
 
 def _floor(arrays: Mapping[str, np.ndarray]) -> np.ndarray:

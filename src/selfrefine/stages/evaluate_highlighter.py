@@ -1,6 +1,6 @@
 """How well each highlighter tells images that it never saw, what it may go by, and whether it finds planted flaws."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from selfrefine.core.names import FAKE_SPLICE, FLAW, KINDS
 from selfrefine.evidence import planted_flaws, pointing_game, shortcut_baseline
 from selfrefine.evidence.planted_flaws import Patch
 from selfrefine.highlighter import model as highlighter_model
-from selfrefine.highlighter.data import Batch, RealsAndFakes, fakes_of_draw
-from selfrefine.highlighter.gradcam import CELL, explain
+from selfrefine.highlighter.data import Batch, Part, RealsAndFakes, fakes_of_draw
+from selfrefine.highlighter.gradcam import CELL, cell_evidence, explain
 from selfrefine.highlighter.model import FAKE, REAL, Highlighter
 from selfrefine.metrics import classification
 from selfrefine.metrics.intervals import Estimate
 
+CHUNK = 64  # images held together: how many there are takes no memory
 UNGUARDED = "unguarded"  # the row like FLAW, but without shortcut guard
 Found = tuple[dict[str, Estimate], int]  # figures, and of how many images
 
@@ -76,76 +77,106 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         dtype = devices.precision(config.precision, device)
         models = {row: highlighter_model.load(path, device) for row, path in paths.items()}
         for row, model in models.items():
-            fakes = fakes_of_draw(fake, model.draw, config.n_fakes)
-            data = RealsAndFakes(real, fakes, seed, model.draw)
-            found = [scores(model, data.part("test"), dtype, seed)]
+            data = RealsAndFakes(real, fakes_of_draw(fake, model.draw, config.n_fakes), seed, model.draw)
+            found = [scores(model, data, dtype, seed)]
             if row == FLAW:
-                maps = explain(model, data.part("test").of(FAKE).images, data.part("test").of(FAKE).streams, dtype)
-                found += [shortcut(model, data, seed), *places(models, maps, data, dtype)]
+                found += [shortcut(model, data, seed), *places(models, data, dtype)]
                 figures, planted = plant(job, model, data, dtype)
                 found.append(figures)
-                generated = {"images": data.part("test").of(FAKE).images, "maps": maps}
-                examples = {name: array[: config.n_examples] for name, array in (generated | planted).items()}
+                examples = generated(model, data, dtype, config.n_examples) | planted
             rows += _lines(config, row, paths[row], found)
     files.write_table(job.outputs.metrics, pd.DataFrame(rows))
     arrays.write_arrays(job.outputs.examples, examples)
 
 
-def scores(model: Highlighter, test: Batch, dtype: torch.dtype, seed: int) -> Found:
+def scores(model: Highlighter, data: RealsAndFakes, dtype: torch.dtype, seed: int) -> Found:
     """How well it tells the images of its test part."""
-    logits = highlighter_model.classify(model, test.images, test.streams, dtype)
-    p_real, is_real = logits.cpu().double().softmax(dim=1)[:, REAL].numpy(), test.labels.numpy() == REAL
-    return classification.measure(p_real[is_real], p_real[~is_real], seed), len(p_real)
+
+    def p_real(label: int) -> np.ndarray:
+        batches = data.pieces("test", label, CHUNK)
+        logits = [highlighter_model.classify(model, batch.images, batch.streams, dtype) for batch in batches]
+        return torch.cat(logits).cpu().double().softmax(dim=1)[:, REAL].numpy()
+
+    real, fake = p_real(REAL), p_real(FAKE)
+    return classification.measure(real, fake, seed), len(real) + len(fake)
 
 
 def shortcut(model: Highlighter, data: RealsAndFakes, seed: int) -> Found:
     """How well three numbers of an image do, of the pixels as stored and as the highlighter sees them."""
 
-    def seen(batch: Batch) -> shortcut_baseline.Images:
-        return shortcut_baseline.Images(
-            model.levels(pixels.to_float(batch.images), batch.streams).numpy(), batch.labels.numpy()
-        )
+    def seen(batch: Batch) -> np.ndarray:
+        return model.levels(pixels.to_float(batch.images).to(model.mean.device), batch.streams).cpu().numpy()
 
-    def stored(batch: Batch) -> shortcut_baseline.Images:
-        return shortcut_baseline.Images(np.moveaxis(batch.images, 3, 1), batch.labels.numpy())
+    def stored(batch: Batch) -> np.ndarray:
+        return np.moveaxis(batch.images, 3, 1)
 
-    kinds = {"stored": stored, "seen": seen}
-    figures = {
-        f"shortcut_auc_{name}": shortcut_baseline.roc_auc(of(data.part("train")), of(data.part("test")), seed)
-        for name, of in kinds.items()
-    }
-    return figures, len(data.part("test").images)
+    def images(part: Part, levels: Callable[[Batch], np.ndarray]) -> shortcut_baseline.Images:
+        found = [
+            (shortcut_baseline.features(levels(batch)), batch.labels.numpy())
+            for label in (REAL, FAKE)
+            for batch in data.pieces(part, label, CHUNK)
+        ]
+        return shortcut_baseline.Images(*map(np.concatenate, zip(*found, strict=True)))
+
+    parts = {name: (images("train", of), images("test", of)) for name, of in (("stored", stored), ("seen", seen))}
+    figures = {f"shortcut_auc_{name}": shortcut_baseline.roc_auc(*both, seed) for name, both in parts.items()}
+    return figures, len(parts["stored"][1].labels)
 
 
-def places(
-    models: Mapping[str, Highlighter], maps: np.ndarray, data: RealsAndFakes, dtype: torch.dtype
-) -> Iterator[Found]:
+def places(models: Mapping[str, Highlighter], data: RealsAndFakes, dtype: torch.dtype) -> Iterator[Found]:
     """How much of the maps of generated images lies on the background, and what the guard changes in them."""
-    fakes = data.part("test").of(FAKE)
-    yield shortcut_baseline.background(maps, fakes.images), len(maps)
-    if UNGUARDED in models:  # of the same draw, so that it has seen none of these images, either
-        others = explain(models[UNGUARDED], fakes.images, fakes.streams, dtype)
-        yield {"guard_correlation": shortcut_baseline.agreement(maps, others)}, len(maps)
+    shares, alike = [], []
+    for batch in data.pieces("test", FAKE, CHUNK):
+        maps = explain(models[FLAW], batch.images, batch.streams, dtype)
+        shares.append(shortcut_baseline.on_background(maps, batch.images))
+        if UNGUARDED in models:  # of the same draw, so that it has seen none of these images, either
+            others = explain(models[UNGUARDED], batch.images, batch.streams, dtype)
+            alike.append(shortcut_baseline.correlations(maps, others))
+    found = np.concatenate(shares)
+    yield shortcut_baseline.background(found), len(found)
+    if alike:
+        yield {"guard_correlation": shortcut_baseline.agreement(np.concatenate(alike))}, len(found)
+
+
+def generated(model: Highlighter, data: RealsAndFakes, dtype: torch.dtype, count: int) -> dict[str, np.ndarray]:
+    """The first fakes of the test part, and their maps."""
+    first = next(data.pieces("test", FAKE, count))
+    return {"images": first.images, "maps": explain(model, first.images, first.streams, dtype)}
 
 
 def plant(
     job: Job[Config, Inputs, Outputs], model: Highlighter, data: RealsAndFakes, dtype: torch.dtype
 ) -> tuple[Found, dict[str, np.ndarray]]:
-    """Whether the maps point at planted flaws; and the fake splices themselves, their maps and masks."""
+    """Whether the maps point at planted flaws; and the first fake splices themselves, their maps and masks."""
     config, seed, count = job.config, int(job.config.names["seed"]), job.config.n_planted
-    ground = arrays.read_images(job.inputs.test)
+    ground, side = arrays.read_images(job.inputs.test), model.input_size // CELL
     if len(ground) < count:
         raise InputError(
             f"{job.inputs.test} holds {len(ground)} images; lower evaluate_highlighter.n_planted in params.yaml, "
             f"now {count}"
         )
     patch = Patch(config.patch_share, config.patch_feather, config.patch_blur, config.patch_noise, config.patch_warp)
-    planted = planted_flaws.plant(ground[:count], data.part("test").of(FAKE).images, patch, seed)
-    streams = {kind: planted_flaws.dither_streams(count, seed) for kind in KINDS}
-    maps = {kind: explain(model, planted.images[kind], streams[kind], dtype) for kind in KINDS}
-    figures = pointing_game.measure(maps, planted.masks, model.input_size // CELL)
-    shown = {"images": planted.images[FAKE_SPLICE], "maps": maps[FAKE_SPLICE], "masks": planted.masks}
-    return (figures, count), {f"planted_{name}": array for name, array in shown.items()}
+    fakes = next(data.pieces("test", FAKE, count)).images
+
+    def planted(rows: np.ndarray) -> planted_flaws.Planted:
+        return planted_flaws.plant(ground[:count], fakes, patch, seed, rows)
+
+    evidence: dict[str, list[np.ndarray]] = {kind: [] for kind in KINDS}
+    filled = []
+    for start in range(0, count, CHUNK):
+        rows = np.arange(start, min(start + CHUNK, count))
+        here = planted(rows)
+        filled.append(pointing_game.cells(here.masks, side).reshape(-1, side, side))
+        for kind in KINDS:
+            streams = planted_flaws.dither_streams(rows, seed)
+            evidence[kind].append(cell_evidence(model, here.images[kind], streams, dtype))
+    maps = {kind: np.concatenate(parts) for kind, parts in evidence.items()}
+    figures = pointing_game.measure(maps, np.concatenate(filled), side)
+    first = np.arange(min(config.n_examples, count))
+    shown = planted(first)
+    splices, streams = shown.images[FAKE_SPLICE], planted_flaws.dither_streams(first, seed)
+    examples = {"images": splices, "maps": explain(model, splices, streams, dtype), "masks": shown.masks}
+    return (figures, count), {f"planted_{name}": array for name, array in examples.items()}
 
 
 def _lines(config: Config, row: str, path: Path, found: list[Found]) -> list[dict[str, object]]:

@@ -89,6 +89,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             "metric": metric,
             **vars(estimate),
             "n_images": len(result.figures["psnr"]),
+            "n_reference": len(result.figures["psnr"]),
+            "n_features": result.features[network].shape[1] if network in result.features else None,
             "network": network,
             "sha256": result.sha256,
         }

@@ -21,7 +21,7 @@ from selfrefine.highlighter import model
 from selfrefine.metrics.intervals import Estimate
 
 SLOPE, PLACE, CRITIC_LOGIT = "mechanism_slope", "place_log_ratio", "critic_logit"
-NETWORKS = {SLOPE: "diffusion", PLACE: "vgg16_conv4_3", CRITIC_LOGIT: "highlighter"}
+NETWORKS = {SLOPE: "diffusion", PLACE: "vgg16_conv2_2", CRITIC_LOGIT: "highlighter"}
 Readout = tuple[str, str, Estimate, Path]  # variant, metric, figure, what was measured
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from selfrefine.core import files
 from selfrefine.core.job import Job, main
 from selfrefine.metrics.contrasts import second_samplers
-from selfrefine.report import dvc_metrics, results
+from selfrefine.report import dvc_metrics, machines, results
 from selfrefine.report.figures import dose_response as figures_dose_response
 from selfrefine.report.figures import forest_plot, style
 from selfrefine.report.figures import sweep as figures_sweep
@@ -89,7 +89,9 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Assembles and writes the tables, those of the sweep and of controls also drawn."""
     found, outputs = read(job), job.outputs
     tables = {name: lines(found) for name, (lines, _) in TABLES.items()}
-    pages = {name: page(tables[name], found) for name, (_, page) in TABLES.items()}
+    paths = [path for given in vars(job.inputs).values() for path in (given if isinstance(given, tuple) else (given,))]
+    mixed = machines.behind(paths)
+    pages = {name: page(tables[name], found) + machines.mixed_words(mixed) for name, (_, page) in TABLES.items()}
     for name, table in tables.items():
         files.write_table(getattr(outputs, f"{name}_csv"), table)
         files.write_text(getattr(outputs, f"{name}_md"), pages[name])
@@ -100,7 +102,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         files.write_figure(outputs.forest, forest_plot.forest_figure(tables["controls"], found))
         files.write_figure(outputs.strength, figures_dose_response.strength_figure(strengths, found))
         files.write_figure(outputs.sweep, figures_sweep.sweep_figure(tables["sweep"], found))
-    files.write_json(outputs.summary, dvc_metrics.summary(found, tables["table6"]))
+    files.write_json(outputs.summary, dvc_metrics.summary(found, tables["table6"], mixed))
 
 
 def read(job: Job[Config, Inputs, Outputs]) -> Results:

@@ -34,7 +34,7 @@ def test_every_seed_is_a_dot(seeds):
         assert list(dots[0].get_xdata()) == pytest.approx([line["difference"]] * seeds)
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert len(labels) == len(shown)
-    assert labels[-1] == "Both \N{EN DASH} Real_map"
+    assert labels[-1] == "Both \N{EN DASH} Real_map_matched"
 
 
 def test_the_interval_over_seeds_is_thick_and_needs_two():

@@ -8,7 +8,8 @@ from selfrefine.report import results
 from selfrefine.report.seed_statistics import records
 from selfrefine.report.tables import contrasts
 from tests.support.tiny_controls import CONTROLS, control_results, sampled_results
-from tests.support.tiny_refined import VARIANTS, Refined, refined
+from tests.support.tiny_refined import VARIANTS, Refined, refined, refreshes
+from tests.support.wrong_params import project_params
 
 
 def by_pair(found):
@@ -26,13 +27,43 @@ def slope(run):
 
 def test_a_control_differs_in_the_map_alone():
     found = contrasts.controls_of(results.runs(refined(VARIANTS)))
-    assert found == {"forward": {}, "both": {"uniform": "uniform", "cells": "cells", "real_map": "real_map"}}
+    assert found == {"forward": {}, "both": {"uniform": "uniform", "cells": "cells", "real_map": "real_map_matched"}}
+
+
+def test_every_control_that_judges_is_as_strong_as_the_flaw_map():
+    runs = results.runs(refined(VARIANTS))
+    (of_both,) = (rows for rows in contrasts.controls_of(runs).values() if rows)
+    assert of_both.keys() == set(contrasts.CONTROLS)
+    means = runs.set_index("variant")["map_mean"]
+    assert {row: means[row] for row in of_both.values()} == pytest.approx(
+        dict.fromkeys(of_both.values(), means["both"])
+    )
+    assert means["real_map"] != pytest.approx(means["both"])  # of the row that is turned away
+
+
+def test_each_process_has_every_control_among_the_rows_of_params():
+    params = project_params()
+    rows = {name: params["train_refined"] | row["train_refined"] for name, row in params["variants"].items()}
+    runs = [
+        Refined(leaves | {"names": {"dataset": "d", "model": "m", "variant": name, "seed": "0"}}, refreshes([]))
+        for name, leaves in rows.items()
+    ]
+    found = contrasts.controls_of(results.runs(runs))
+    assert all(found[arm].keys() == set(contrasts.CONTROLS) for arm in ("forward", "reverse", "both"))
+
+
+@pytest.mark.parametrize("experiment", ["small", "paper", "sweep"])
+def test_the_maps_of_a_confirmatory_list_are_as_strong_as_the_flaw_map(experiment):
+    params = project_params(experiment)
+    for _, row in params["make_tables"]["confirmatory"]:
+        leaves = params["train_refined"] | params["variants"][row]["train_refined"]
+        assert leaves["map"] not in contrasts.CONTROLS or contrasts.control_kind(leaves) == leaves["map"]
 
 
 def test_every_row_to_the_reference_and_the_flaw_map_to_its_controls():
     lines = table()
     to_reference = [(row, "baseline") for row in CONTROLS[1:]]
-    assert list(lines) == [*to_reference, *(("both", row) for row in ("uniform", "cells", "real_map"))]
+    assert list(lines) == [*to_reference, *(("both", row) for row in ("uniform", "cells", "real_map_matched"))]
     assert list(lines["both", "baseline"]) == contrasts.COLUMNS
     direct = lines["both", "uniform"]
     assert direct["difference"] == pytest.approx(math.log(9.0 / 9.5))
@@ -77,8 +108,8 @@ def test_six_seeds_are_judged_and_the_listed_ones_after_holm():
 def test_maps_are_means_over_refreshes_and_one_like_the_flaw_map_is_no_control():
     lines = table()
     notes = {row: lines[row, "baseline"]["map_note"] for row in CONTROLS[1:]}
-    assert notes == dict.fromkeys(CONTROLS[1:], "") | {"real_map": "not a control"}
-    assert lines["real_map", "baseline"]["map_mean"] == pytest.approx(0.6)
+    assert notes == dict.fromkeys(CONTROLS[1:], "") | {"real_map_matched": "not a control"}
+    assert lines["real_map_matched", "baseline"]["map_mean"] == pytest.approx(0.4)
     assert math.isnan(lines["uniform", "baseline"]["map_r_mfam"])
     assert math.isnan(lines["ddpm_ip", "baseline"]["map_mean"])
 

@@ -31,8 +31,10 @@ def test_six_seeds_say_it_only_if_all_controls_are_beaten():
     said = page(CONTROLS, 6)
     assert "- Both: it may be said that the flaw map helps (better than uniform, cells, real_map" in said
     assert "exploratory: uniform, cells, real_map not listed before the run" in said
-    assert "- better: lower FD than the row that it is compared with" in said
-    assert "But not a control, since it is like the flaw map: real_map." in said
+    assert (
+        "- better: lower FD than the row that it is compared with: p, of a t test over seeds, is at most 0.05" in said
+    )
+    assert "But not a control, since its r with the flaw map is beyond +-0.5: real_map." in said
     refused = page(CONTROLS, 6, cells=8.0)
     assert "- Both: it may not be said that the flaw map helps (not shown: worse against cells)" in refused
 
@@ -40,7 +42,7 @@ def test_six_seeds_say_it_only_if_all_controls_are_beaten():
 def test_a_second_sampler_that_contradicts_is_told():
     text = page_of(sampled_results(["baseline", "both"], 6, both_ancestral=10.5))
     cells = table_cells(text, "Both ")[0]
-    assert cells[:4] == ["Both", "Baseline", "-10.0 %", "+2.9 %"]
+    assert cells[:4] == ["Both", "Baseline", "-10.0 %", "+2.9 % [+2.9 % to +2.9 %]"]
     assert cells[-1] == "sampler-dependent"
     assert "- sampler-dependent: a second sampler" in text
     trained = text.partition("### Maps and read-outs")[2]
@@ -62,6 +64,7 @@ def test_an_arm_that_does_not_run_on_a_data_set_is_not_spoken_of_there():
 
 def test_listed_contrasts_are_called_confirmatory():
     text = page(CONTROLS, 6, [("both", "uniform")])
+    assert "p, of a t test over seeds, of contrasts that were listed before the run after Holm's correction" in text
     assert "before the run (1 of these)" in text
     assert text.count("| confirmatory |") == 1
 
@@ -75,10 +78,10 @@ def test_the_papers_rows_alone_have_no_control_and_the_page_says_so():
 
 def test_maps_and_readouts_stand_once_for_each_row():
     text = page(CONTROLS).partition("### Maps and read-outs")[2]
-    (cells,) = table_cells(text, "Real_map")
+    (cells,) = table_cells(text, "Real_map_matched")
     assert cells == [
-        *("Real_map", "0.600", "0.100", "0.800", "0.800", "not a control"),
-        *("-0.0090 [-0.0110, -0.0070]", "-0.0040", "+0.030 [+0.028, +0.032]"),
+        *("Real_map_matched", "0.400", "0.200", "0.800", "0.800", "not a control"),
+        *("-0.0090 [-0.0110, -0.0070]", "-0.0080", "+0.030 [+0.028, +0.032]"),
         "-0.050 [-0.052, -0.048]",
     ]
 

@@ -13,7 +13,7 @@ from selfrefine.report.tables import contrasts, dose_response
 from tests.support.tiny_controls import control_results
 from tests.support.tiny_refined import PLAIN, VARIANTS, Refined, refined, refreshes
 
-ARMS = ["baseline", "forward", "both", "uniform", "cells", "real_map", "ddpm_ip"]
+ARMS = ["baseline", "forward", "both", "uniform", "cells", "real_map_matched", "ddpm_ip"]
 
 
 def run(variant, **leaves):
@@ -56,7 +56,7 @@ class TestLines:
         strengths = {row: (line["forward_strength"], line["reverse_strength"]) for row, line in found.items()}
         assert strengths["both"] == pytest.approx((0.01 * 0.4, 0.025 * 0.4))
         assert strengths["forward"] == pytest.approx((0.01 * 0.4, 0.0))
-        assert strengths["real_map"] == pytest.approx((0.01 * 0.6, 0.025 * 0.6))
+        assert strengths["real_map_matched"] == pytest.approx((0.01 * 0.4, 0.025 * 0.4))
         assert [line["process"] for line in found.values()] == ["forward", *["both"] * 4, "ddpm_ip"]
         assert list(found["both"]) == dose_response.COLUMNS
         assert found["both"]["difference"] == pytest.approx(math.log(0.9))

@@ -49,12 +49,22 @@ def test_the_papers_text_states_the_changes_that_follow_from_its_figures():
 
 def test_page_of_one_seed():
     text = page(FD)
-    primary, second = (line for line in table_cells(text, "Forward + reverse") if len(line) == 8)
+    primary, second = (line for line in table_cells(text, "Forward + reverse") if len(line) == 10)
     assert primary == [
-        *("Forward + reverse", "8.369", "-6.9 %", "9.000 (no interval)", "-10.0 %", "-18.6 % to -0.5 %", "-"),
+        *(
+            "Forward + reverse",
+            "8.369",
+            "-6.9 %",
+            "9.000",
+            "-10.0 %",
+            "9.000 (no interval)",
+            "-10.0 %",
+            "-18.6 % to -0.5 %",
+            "-",
+        ),
         "not assessed",
     ]
-    assert second[3] == "9.000 [8.100, 9.900]"
+    assert second[5] == "9.000 [8.100, 9.900]"
     assert text.index("`vgg16_conv5_gap` (primary)") < text.index("`alexnet_conv5_gap` (a second")
     assert "figures do not compare, only their changes do" in text
     assert "not assessed: fewer than 6 seeds" in text
@@ -65,7 +75,7 @@ def test_page_of_one_seed():
 
 def test_page_of_six_seeds_explains_the_verdicts_it_gives():
     text = page(FD, seeds=6)
-    primary = next(line for line in table_cells(text, "Forward + reverse") if len(line) == 8)
+    primary = next(line for line in table_cells(text, "Forward + reverse") if len(line) == 10)
     assert primary[-2:] == ["-10.0 % to -10.0 %", "better"]
     assert "- better: lower FD than the Baseline" in text
     assert "not assessed" not in text
@@ -75,10 +85,10 @@ def test_a_second_sampler_has_its_value_and_no_change():
     assert "second sampler" not in page(FD)
     text = page(FD | {"baseline_ancestral": 10.2, "both_ancestral": 9.9}, seeds=6, again=AGAIN)
     assert "- Baseline, ancestral; Both, ancestral: the same networks under a second sampler." in text
-    primary = next(line for line in table_cells(text, "Both, ancestral") if len(line) == 8)
+    primary = next(line for line in table_cells(text, "Both, ancestral") if len(line) == 10)
     assert primary[:2] == ["Both, ancestral", "-"]
-    assert primary[3].startswith("10.15 [")
-    assert primary[4:] == ["-"] * 4
+    assert primary[5].startswith("10.15 [")
+    assert primary[6:] == ["-"] * 4
     assert "nan" not in text
 
 
@@ -100,7 +110,24 @@ def test_the_same_features_as_the_papers_give_the_same_name():
     text = page_of(metrics)
     heads = [line for line in text.splitlines() if line.startswith("|  ") and "Paper: FID" in line]
     ours = [cell.strip() for head in heads for cell in head.split("|") if "to test" in cell]
-    assert ours == ["FD to test", "FID to test"]
+    assert ours == ["FD to test, n 3,000", "FID to test, n 3,000"]
     assert "FID to train" in text
     assert f"In the features of `{FID_NETWORK}` FD is the FID" in text
     assert "FD is the FID" not in page(FD)
+
+
+def test_fd_to_train_stands_beside_the_papers_and_few_test_images_are_warned_of():
+    few = [
+        line | ({"n_reference": 819} if line["metric"] == "fd_test" else {"n_reference": 7370}) | {"n_features": 2048}
+        for line in generation(FD)
+    ]
+    text = page_of(few)
+    (head, *_) = (line for line in text.splitlines() if "Paper: FID" in line and line.startswith("|"))
+    cells = [cell.strip() for cell in head.split("|")]
+    place = cells.index("Paper: FID")
+    assert cells[place : place + 5] == [
+        *("Paper: FID", "Paper: change", "FD to train, n 7,370", "Change, to train", "FD to test, n 819")
+    ]
+    told = "**FD to test is to 819 photographs, fewer than 2 for each of 2,048 features"
+    assert text.count(told) == 2, "once in each feature space"
+    assert "photographs, fewer than" not in page_of([line | {"n_reference": 4096} for line in few])

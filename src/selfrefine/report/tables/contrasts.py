@@ -17,16 +17,18 @@ from selfrefine.report.seed_statistics import OVER_IMAGES, SPACE, differences_ov
 
 NOT_A_CONTROL = "not a control"
 MOST_ALIKE = 0.5  # |r| to the flaw map above which a map is no control for it (method 11.3)
+AS_STRONG = ("uniform", "cells")  # controls that have the flaw map's mean by what they are
 READOUTS = {  # metric of evaluate_readouts -> column
     "mechanism_slope": "slope",
     "place_log_ratio": "place",
     "critic_logit": "critic",
 }
 ROW = ["dataset", "model", "row"]
+SECOND = ("second_difference", "second_low", "second_high")
 IMAGES = ["image_low", "image_high"]
 MAP = [f"map_{column}" for column in STATISTICS]
 COLUMNS = [  # of controls.csv
-    *(*SPACE, "row", "reference", "difference", "low", "high", "second_difference", *IMAGES),
+    *(*SPACE, "row", "reference", "difference", "low", "high", *SECOND, *IMAGES),
     *("p", "p_holm", "kind", "verdict", "n_seeds", "by_seed", *MAP, "map_note"),
     *("slope", "slope_low", "slope_high", "slope_predicted", "place", "place_low", "place_high"),
     *("critic", "critic_low", "critic_high", "scale"),
@@ -34,15 +36,25 @@ COLUMNS = [  # of controls.csv
 
 
 def controls_of(runs: pd.DataFrame) -> dict[str, dict[str, str]]:
-    """Variant with the flaw map -> each map of CONTROLS -> the selected row that differs from it in the map alone."""
+    """Variant with the flaw map -> each map of CONTROLS -> the selected row that differs from it in the map alone.
+
+    Strength alone moves FD: a map that does not have the flaw map's mean by what it is must be given it (`match`).
+    """
     first = runs.drop_duplicates("variant")
     rows = dict(zip(first["variant"], first["leaves"], strict=True))
     found: dict[str, dict[str, str]] = {}
     for arm, leaves in rows.items():
         if leaves["map"] == FLAW_MAP and (leaves["forward"], leaves["reverse"]) != ("none", "none"):
-            alike = {row: other["map"] for row, other in rows.items() if other | {"map": FLAW_MAP} == leaves}
-            found[arm] = {kind: row for row, kind in alike.items() if kind in CONTROLS}
+            fitting = {"map": FLAW_MAP, "match": leaves["match"]}
+            alike = {row: other for row, other in rows.items() if other | fitting == leaves}
+            found[arm] = {kind: row for row, other in alike.items() if (kind := control_kind(other)) is not None}
     return found
+
+
+def control_kind(leaves: Mapping[str, Any]) -> str | None:
+    """Which of CONTROLS a row is; None for another map, and for one of another strength than the flaw map's."""
+    kind: str = leaves["map"]
+    return kind if kind in CONTROLS and (kind in AS_STRONG or leaves["match"]) else None
 
 
 def pairs(
@@ -99,7 +111,7 @@ def _line(contrast: Contrast) -> dict[str, Any]:
         "difference",
         "low",
         "high",
-        "second_difference",
+        *SECOND,
         "p",
         "p_holm",
         "kind",

@@ -10,7 +10,7 @@ from selfrefine.report import markdown
 from selfrefine.report.markdown import EMPTY, number, percent
 from selfrefine.report.results import Results
 from selfrefine.report.seed_statistics import FIGURE, Judgement, Line, records
-from selfrefine.report.tables.contrasts import NOT_A_CONTROL, controls_of, judged
+from selfrefine.report.tables.contrasts import MOST_ALIKE, NOT_A_CONTROL, controls_of, judged
 
 NO_CONTROL = (
     "No control is selected: whether the flaw map helps, and not just any map, cannot be told. `select.variants` in "
@@ -39,14 +39,16 @@ def _how_to_read(judgement: Judgement) -> str:
     return (
         "- Change: of FD to test against the second row, of the same seed, mean over seeds; below 0 is better. "
         "Each seed's stands in `by_seed` of controls.csv, as difference of logarithms.\n"
-        "- Second sampler: the change of the same networks under it; better and worse need the same sign there.\n"
+        "- Second sampler: the change of the same networks under it, with its 95 % interval over seeds.\n"
         "- Over images: for these very models, where it was taken; it says nothing on another training run.\n"
         f"- Confirmatory: listed in params.yaml before the run ({listed or 'none'} of these), judged by p after Holm's "
         "correction. All others are exploratory: of many, some differ by chance.\n"
         "- r: correlation of the map used with the flaw map (mFAM) of the same refresh, and with the first one; a "
-        "constant map has none. Another map with |r| > 0.5 is *not a control*: it points where the flaw map points.\n"
+        "constant map has none. Another map is *not a control* with r > 0.5, where it points where the flaw map "
+        "points, and with r < -0.5, where it points at all other places.\n"
         "- Slope: the change of the predicted noise where the flaw map is high, against the reference; predicted: "
-        "minus the forward weight, times the slope of the map used on the flaw map.\n"
+        "minus the forward weight, times the slope of the map used on the flaw map. That is what training comes to "
+        "once it has converged; after a short refinement the slope is nearer to 0.\n"
         "- Place: log FD where the flaw map is high minus where it is low, against the reference; below 0: more was "
         "gained where it is high.\n"
         "- Critic: how much more a highlighter that no refinement has used calls the samples generated (mean logit), "
@@ -66,9 +68,13 @@ def _findings(
             finding = contrasts.flaw_map_helps(found, arm, rows)
             verb = "it may be said" if finding.helps else "it may not be said"
             unfit = [kind for kind, row in rows.items() if row in alike]
-            note = f" But {NOT_A_CONTROL}, since it is like the flaw map: {', '.join(unfit)}." if unfit else ""
+            note = (
+                f" But {NOT_A_CONTROL}, since its r with the flaw map is beyond +-{MOST_ALIKE:g}: {', '.join(unfit)}."
+                if unfit
+                else ""
+            )
             findings.append(f"- {titles[arm]}: {verb} that the flaw map helps ({finding.reason}).{note}\n")
-    needed = f"That needs a direct contrast to each of {', '.join(CONTROLS)}, all better.\n"
+    needed = f"That needs a direct contrast to each of {', '.join(CONTROLS)}, as strong as the flaw map; all better.\n"
     return f"{needed}\n{''.join(findings)}" if findings else NO_CONTROL
 
 
@@ -77,7 +83,7 @@ def _differences(space: pd.DataFrame, titles: dict[str, str]) -> str:
         "": [titles.get(row, row) for row in space["row"]],
         "Against": [titles.get(row, row) for row in space["reference"]],
         "Change": map(percent, space["difference"]),
-        "Second sampler": map(percent, space["second_difference"]),
+        "Second sampler": [_second(line) for line in records(space)],
         "Over images": map(markdown.between, space["image_low"], space["image_high"]),
         "Over seeds": map(markdown.between, space["low"], space["high"]),
         "p": [number(p, ".2g") for p in space["p"]],
@@ -87,6 +93,12 @@ def _differences(space: pd.DataFrame, titles: dict[str, str]) -> str:
         "Verdict": space["verdict"],
     }
     return markdown.columns_table(columns)
+
+
+def _second(line: Line) -> str:
+    """The change under the second sampler and its interval."""
+    ends = markdown.between(line["second_low"], line["second_high"])
+    return percent(line["second_difference"]) + (f" [{ends}]" if ends != EMPTY else "")
 
 
 def _maps(part: pd.DataFrame, titles: dict[str, str]) -> str:
@@ -99,7 +111,7 @@ def _maps(part: pd.DataFrame, titles: dict[str, str]) -> str:
         **{heading: [number(value, ".3f") for value in rows[column]] for heading, column in means.items()},
         "Note": [note or EMPTY for note in rows["map_note"]],
         "Slope": [_with_interval(line, "slope", "+.4f") for line in records(rows)],
-        "Predicted": [number(slope, "+.4f") for slope in rows["slope_predicted"]],
+        "Predicted, converged": [number(slope, "+.4f") for slope in rows["slope_predicted"]],
         "Place": [_with_interval(line, "place", "+.3f") for line in records(rows)],
         "Critic": [_with_interval(line, "critic", "+.3f") for line in records(rows)],
     }

@@ -11,7 +11,7 @@ from selfrefine.core import config_json
 from selfrefine.core.names import HEADLINE
 from selfrefine.report import markdown
 from selfrefine.report.results import FLAW_MAP, Results, Rows
-from selfrefine.report.seed_statistics import CHANGE, FIGURE, SPACE, by_seed, places
+from selfrefine.report.seed_statistics import CHANGE, FIGURE, SIZES, SPACE, by_seed, places
 from selfrefine.report.tables import dose_response
 from selfrefine.report.tables.contrasts import ROW
 
@@ -30,7 +30,7 @@ NONE_SELECTED = (
 )
 COLUMNS = [  # of sweep.csv
     *("dataset", "family", "model", "network", "factor", "series", "setting", "row", "process", "map", "n_maps"),
-    *(*FIGURE, *CHANGE, "verdict", "n_images", "n_seeds", "scale", "by_seed"),
+    *(*FIGURE, *SIZES, *CHANGE, "verdict", "n_images", "n_seeds", "scale", "by_seed"),
 ]
 READ = (
     "One factor moves in each series, all else stays. FD, changes and intervals as in Table 2. Each row is "

@@ -10,14 +10,14 @@ from selfrefine.core.names import HEADLINE
 from selfrefine.report import markdown, paper_values
 from selfrefine.report.paper_values import PAPER_FAMILIES
 from selfrefine.report.results import Results
-from selfrefine.report.seed_statistics import CHANGE, FIGURE, records
+from selfrefine.report.seed_statistics import CHANGE, FIGURE, SIZES, TRAIN, records
 from selfrefine.report.tables import autoencoders
 
 BASELINE, SELF_REFINING = "baseline", "self_refining"  # the two rows of a family, as in paper_values.csv
 NOT_RUN = "not run in this experiment"
 COLUMNS = [  # of table1.csv
     *("dataset", "stands_for", "model", "network", "row", "variant", "metric", "paper", "paper_error"),
-    *("paper_difference", *FIGURE, *CHANGE, "verdict", "n_images", "n_seeds", "scale", "note"),
+    *("paper_difference", *TRAIN, *FIGURE, *SIZES, *CHANGE, "verdict", "n_images", "n_seeds", "scale", "note"),
 ]
 READ = (
     "Two rows for each model family: its base model, trained on without and with self-refinement. Figures, changes "

@@ -7,15 +7,14 @@ from selfrefine.metrics.frechet import distance_name
 from selfrefine.metrics.intervals import IMAGES_PER_FEATURE
 from selfrefine.report import markdown
 from selfrefine.report.results import Results
-from selfrefine.report.seed_statistics import CHANGE, FIGURE
+from selfrefine.report.seed_statistics import CHANGE, FIGURE, SIZES, TRAIN
 
 COLUMNS = [  # of table2.csv
-    *("dataset", "model", "network", "row", "metric", "paper", *FIGURE, *CHANGE),
+    *("dataset", "model", "network", "row", "metric", "paper", *TRAIN, *FIGURE, *SIZES, *CHANGE),
     *("verdict", "n_images", "n_seeds", "scale", "note"),
 ]
 OWN_ROWS = {FORK: "Base model at the fork", FLOOR: "Floor: real training images"}
 OTHER_METRICS = {  # metric -> (heading, factor, format)
-    "fd_train": ("{distance} to train", 1.0, "#.4g"),
     "kid_test": ("KID x 1000", 1e3, ".2f"),
     "precision": ("Precision", 1.0, ".3f"),
     "recall": ("Recall", 1.0, ".3f"),
@@ -26,7 +25,8 @@ OTHER_METRICS = {  # metric -> (heading, factor, format)
 def lines(results: Results) -> pd.DataFrame:
     """The lines of table2.csv: the reference and the paper's rows, also under a second sampler; the fork, the floor.
 
-    All figures are those of `seed_statistics.compared`. `paper` is an FID and stands beside FD to test.
+    All figures are those of `seed_statistics.compared`. `paper` is an FID to images that were learned from: in lines
+    of FD to test it stands beside `train_value`.
     """
     again = results.judgement.second_sampler
     printed = results.paper.loc[results.paper["table"] == "table2", "row"]
@@ -64,14 +64,15 @@ def _how_to_read(table: pd.DataFrame, results: Results) -> str:
     again = [results.titles[row] for row in results.judgement.second_sampler.values() if row in rows]
     second = (
         f"- {'; '.join(again)}: the same networks under a second sampler. They compare with "
-        "each other alone: better and worse need the same sign there. Their changes stand in controls.md.\n"
+        "each other alone: better and worse must not be contradicted there. Their changes stand in controls.md.\n"
     )
     return (
-        "FD is the Fréchet distance to real test images in the feature space that the heading names; lower is better. "
+        "FD is the Fréchet distance to real images in the feature space that the heading names, to test images and to "
+        "training images, as many as stand behind n; lower is better. "
         "The paper's FID is the same formula on other features (Inception), other images and another scale: the two "
         "figures do not compare, only their changes do.\n"
         f"{markdown.fid_words(table)}\n"
-        f"- Change: of FD against the row {results.reference} of the same seed, mean over seeds.\n"
+        f"- Change: of FD to test against the row {results.reference} of the same seed, mean over seeds.\n"
         f"- [Brackets] after a figure: its 95 % interval {over}. No interval: FD's error needs {IMAGES_PER_FEATURE} "
         "images per feature.\n"
         "- Over images: 95 % interval of the change for these very models; it says nothing on another training run.\n"

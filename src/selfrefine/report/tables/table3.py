@@ -7,7 +7,7 @@ from selfrefine.core.names import HEADLINE
 from selfrefine.report import markdown, paper_values
 from selfrefine.report.paper_values import PAPER_DATASETS
 from selfrefine.report.results import Results
-from selfrefine.report.seed_statistics import CHANGE, FIGURE, places
+from selfrefine.report.seed_statistics import CHANGE, FIGURE, SIZES, TRAIN, places
 
 # Not in paper: Table 3 leaves out the data set of Table 2; we print it, too, because it answers the same question.
 SOURCES = ("table2", "table3")
@@ -22,7 +22,7 @@ READ = (
 )
 COLUMNS = [  # of table3.csv
     *("dataset", "stands_for", "model", "network", "row", "metric", "paper", "paper_difference"),
-    *(*FIGURE, *CHANGE, "verdict", "n_images", "n_seeds", "scale", "note"),
+    *(*TRAIN, *FIGURE, *SIZES, *CHANGE, "verdict", "n_images", "n_seeds", "scale", "note"),
 ]
 
 

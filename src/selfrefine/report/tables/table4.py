@@ -3,16 +3,17 @@
 import numpy as np
 import pandas as pd
 
-from selfrefine.core.names import HEADLINE, PHOTOGRAPHS
+from selfrefine.core.names import HEADLINE, PHOTOGRAPHS, TO_TRAIN
 from selfrefine.metrics.frechet import distance_name
 from selfrefine.metrics.prompt_agreement import AGREEMENT, DEPENDENCE, DIFFERENCE, PERMUTED
 from selfrefine.report import markdown, paper_values
 from selfrefine.report.results import Results
-from selfrefine.report.seed_statistics import CHANGE, FIGURE, ROW, Line, over_seeds, records, taken_differences
+from selfrefine.report.seed_statistics import CHANGE, FIGURE, ROW, SIZES, Line, over_seeds, records, taken_differences
 
 NONE_SELECTED = "No selected model makes images from prompts: `select.models` in params.yaml names the models.\n"
 BASELINE, SELF_REFINING = "baseline", "self_refining"  # as in paper_values.csv
-METRICS = (HEADLINE, AGREEMENT, PERMUTED, DEPENDENCE)
+DISTANCES = {TO_TRAIN: "train", HEADLINE: "test"}  # the paper's FID is beside the first
+METRICS = (*DISTANCES, AGREEMENT, PERMUTED, DEPENDENCE)
 # Who tells -> headings of the three, factor and format of all; those of a classifier are shares.
 HEADINGS = {
     "classifier": ("Own prompt's class, %", "Another prompt's class, %", "Own minus another's, %"),
@@ -21,7 +22,7 @@ HEADINGS = {
 FORMATS = {"classifier": (100.0, ".1f"), "clip": (1.0, ".2f")}
 COLUMNS = [  # of table4.csv
     *("dataset", "stands_for", "model", "network", "row", "variant", "metric", "paper", "paper_difference"),
-    *(*FIGURE, *CHANGE, "verdict", "n_images", "n_seeds", "scale", "note"),
+    *(*FIGURE, *SIZES, *CHANGE, "verdict", "n_images", "n_seeds", "scale", "note"),
 ]
 READ_CLASSIFIER = (
     "- Own prompt's class: share of images that a classifier of real images, which no other part has seen, "
@@ -53,7 +54,8 @@ def lines(results: Results) -> pd.DataFrame:
             models.assign(variant=PHOTOGRAPHS, row=PHOTOGRAPHS),
         ]
     )
-    distances = results.compared[results.compared["metric"] == HEADLINE].rename(columns={"row": "variant"})
+    distances = results.compared[results.compared["metric"].isin([TO_TRAIN, HEADLINE])]
+    distances = distances.rename(columns={"row": "variant"})
     differences = taken_differences(prompts[prompts["metric"] == DIFFERENCE].assign(metric=AGREEMENT), ROW)
     agreements = over_seeds(prompts[prompts["metric"].isin(METRICS)], ROW).merge(differences, on=ROW, how="left")
     agreements = agreements.assign(verdict="", note="", scale=results.scale(agreements))
@@ -64,7 +66,7 @@ def lines(results: Results) -> pd.DataFrame:
 
 def _with_the_papers(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     """The paper's FID of a row and its change to the baseline; NaN where it has none."""
-    place, is_distance = table["stands_for"], table["metric"] == HEADLINE
+    place, is_distance = table["stands_for"], table["metric"] == TO_TRAIN  # as the paper's (method 5.0)
     here = pd.Series(paper_values.published_fid(paper, table["row"], place, "table4"), table.index)
     change = np.log(here / paper_values.published_fid(paper, BASELINE, place, "table4"))
     changed = is_distance & (table["row"] != BASELINE)
@@ -79,7 +81,7 @@ def page(table: pd.DataFrame, results: Results) -> str:
     titles = {PHOTOGRAPHS: "Real test images", **results.titles}
     parts = [title, _how_to_read(table, results.reference)]
     for heading, part in markdown.sections(table, titles):
-        parts += [heading, _rows(part, titles)]
+        parts += [heading, _rows(part, titles) + markdown.few_images_words(part[part["metric"] == HEADLINE])]
         parts += markdown.notes(part.assign(title=part["variant"].map(titles)), "{title}")
     return "\n".join([*parts, markdown.verdict_words(table, results.judgement, results.reference)])
 
@@ -113,12 +115,13 @@ def _rows(part: pd.DataFrame, titles: dict[str, str]) -> str:
 
 
 def _heading(line: Line) -> str:
-    if line["metric"] == HEADLINE:
-        return f"{distance_name(line['network'])}, `{line['network']}`"
-    return HEADINGS[line["network"]][METRICS.index(line["metric"]) - 1]
+    if line["metric"] in DISTANCES:
+        split, n = DISTANCES[line["metric"]], f", n {line['n_reference']:,.0f}" if line["n_reference"] > 0 else ""
+        return f"{distance_name(line['network'])} to {split}{n}, `{line['network']}`"
+    return HEADINGS[line["network"]][METRICS.index(line["metric"]) - len(DISTANCES)]
 
 
 def _figure(line: Line) -> str:
-    if line["metric"] == HEADLINE:
+    if line["metric"] in DISTANCES:
         return markdown.figure(line, line["style"], missing=" (no interval)")
     return markdown.scaled(line, line["factor"], line["style"])

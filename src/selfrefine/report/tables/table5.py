@@ -6,7 +6,7 @@ from selfrefine.core.names import HEADLINE, LOG_DIFFERENCE
 from selfrefine.metrics.frechet import distance_name
 from selfrefine.report import markdown, paper_values
 from selfrefine.report.results import Results
-from selfrefine.report.seed_statistics import CHANGE, FIGURE, over_seeds, places, records, taken_differences
+from selfrefine.report.seed_statistics import CHANGE, FIGURE, SIZES, over_seeds, places, records, taken_differences
 
 NONE_SELECTED = "Nothing is inpainted: `select.masks` in params.yaml names the masks, `masks` has their rows.\n"
 PIXELS = {"raw": "as the network made them", "composited": "known pixels pasted back"}
@@ -22,7 +22,20 @@ METRICS = {
 DIFFERENCES = {LOG_DIFFERENCE: HEADLINE} | {f"{name}_difference": name for name in METRICS}
 PLACE = ["dataset", "model", "mask", "pixels", "network", "variant", "metric"]
 COLUMNS = [  # of table5.csv
-    *("dataset", "stands_for", "model", "mask", "pixels", "network", "row", "metric", "paper", *FIGURE, *CHANGE),
+    *(
+        "dataset",
+        "stands_for",
+        "model",
+        "mask",
+        "pixels",
+        "network",
+        "row",
+        "metric",
+        "paper",
+        *FIGURE,
+        *SIZES,
+        *CHANGE,
+    ),
     *("verdict", "n_images", "n_seeds", "scale"),
 ]
 
@@ -40,6 +53,7 @@ def lines(results: Results) -> pd.DataFrame:
     table = over_seeds(metrics[metrics["metric"].isin(METRICS)], PLACE)
     table = table.merge(taken_differences(differences, PLACE), on=PLACE, how="left")
     table = table.merge(verdicts.map(results.judgement.verdict).rename("verdict"), on=PLACE, how="left")
+    table = table.merge(metrics.groupby(PLACE, sort=False)[SIZES].min().reset_index(), on=PLACE)
     places, names = results.stands_for(table), table["metric"].map({name: m[2] for name, m in METRICS.items()})
     wanted = pd.DataFrame({"row": table["variant"], "dataset": places, "metric": table["mask"] + "_" + names})
     paper = pd.Series(paper_values.published(results.paper, wanted, "table5"), table.index)
@@ -68,7 +82,8 @@ def page(table: pd.DataFrame, results: Results) -> str:
         for (mask,), of_mask in places(part, "mask"):
             for pixels, words in PIXELS.items():
                 here = of_mask[of_mask["pixels"] == pixels]
-                parts += [f"### {titles[mask]} masks, {words}\n", _rows(here, titles)]
+                few = markdown.few_images_words(here[here["metric"] == HEADLINE])
+                parts += [f"### {titles[mask]} masks, {words}\n", _rows(here, titles) + few]
     return "\n".join([*parts, markdown.verdict_words(table, results.judgement, results.reference)])
 
 

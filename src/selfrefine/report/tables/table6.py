@@ -45,8 +45,9 @@ READ_PLANTED = (
     "piece of a generated image must be hit more often than a piece of a real one, since a seam alone gives a patch "
     "away. It must also be hit more often than by the map of another image, which knows only where maps usually point. "
     "Hits of three: share of the three highest cells of a map that the patch covers. Any hit: how often it covers one "
-    "of them; high cells lie side by side, so that maps which know nothing stay below three cells at random. A map "
-    "without evidence counts as guessing.\n"
+    "of them; high cells lie side by side, so that maps which know nothing stay below three cells at random. Cells are "
+    "ranked before the map's ReLU, which leaves nothing of an image that looks real everywhere; equal ones count as "
+    "guessing. Maps with evidence: those that are not empty after it.\n"
 )
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 from selfrefine.core.names import HEADLINE
 from selfrefine.report import markdown
 from selfrefine.report.results import FLAW_MAP, Results
-from selfrefine.report.seed_statistics import CHANGE, FIGURE
+from selfrefine.report.seed_statistics import CHANGE, FIGURE, SIZES, TRAIN
 from selfrefine.report.tables.contrasts import map_statistics
 
 AS_PAPER, MATCHED = "as in the paper", "matched"
@@ -19,7 +19,21 @@ READ = (
     "intervals as in Table 2; the paper's FID and our FD do not compare, only their changes do.\n"
 )
 COLUMNS = [  # of table7.csv
-    *("dataset", "model", "network", "row", "form", "map_mean", "map_std", "metric", "paper", *FIGURE, *CHANGE),
+    *(
+        "dataset",
+        "model",
+        "network",
+        "row",
+        "form",
+        "map_mean",
+        "map_std",
+        "metric",
+        "paper",
+        *TRAIN,
+        *FIGURE,
+        *SIZES,
+        *CHANGE,
+    ),
     *("verdict", "n_images", "n_seeds", "scale"),
 ]
 
