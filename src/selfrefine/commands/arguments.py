@@ -45,9 +45,12 @@ def number(kind: type[ValueT], fits: Callable[[ValueT], bool], allowed: str) -> 
     return read
 
 
-def whole_number(least: int) -> Callable[[str], int]:
-    """A type of argument: whole numbers from `least` on."""
-    return number(int, lambda value: value >= least, f"whole numbers from {least} on")
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """A type of argument: whole numbers from `least` on, to `most` if that is given."""
+    end = "on" if most is None else f"to {most:,}"
+    return number(
+        int, lambda value: least <= value and (most is None or value <= most), f"whole numbers from {least} {end}"
+    )
 
 
 def add_experiment(parser: argparse.ArgumentParser) -> None:

@@ -157,9 +157,10 @@ class HighlighterTrainer:
             return loss
         kept = (self.step - 1) // self.settings.validate_every * self.settings.validate_every
         raise InputError(
-            f"{name} is {loss} at step {self.step}; the last good checkpoint is that of step {kept}; lower "
-            f"train_highlighter.learning_rate ({self.settings.learning_rate}) in params.yaml, or set shared.precision "
-            "to float32, and run the same command"
+            f"{name} is {loss} at step {self.step}",
+            f"the last good checkpoint is that of step {kept}; lower train_highlighter.learning_rate "
+            f"({self.settings.learning_rate}) in params.yaml, or set shared.precision to float32, and run the same "
+            "command",
         )
 
     def _checkpoint(self, scratch: Path) -> None:

@@ -81,8 +81,9 @@ def _log(trainer: Trainer, losses: list[Tensor], scratch: Path) -> None:
         held = training_state.kept_step(scratch)
         kept = f"the checkpoint of step {held} is kept" if held else "there was no checkpoint yet"
         raise InputError(
-            f"loss is {loss} at step {trainer.step}; {kept}; lower train_base.learning_rate in params.yaml, "
-            "or set shared.precision to float32, and run the same command"
+            f"loss is {loss} at step {trainer.step}",
+            f"{kept}; lower train_base.learning_rate in params.yaml, or set shared.precision to float32, and run the "
+            "same command",
         )
     trainer.log.append((trainer.step, loss, trainer.settings.rate(trainer.step - 1)))
 
