@@ -23,6 +23,8 @@ class Parser(argparse.ArgumentParser):
         for word in itertools.takewhile(lambda word: word != "--", words):
             if (option := OPTION.fullmatch(word)) and option[1] not in known:
                 self.error(f"{option[1]} is no option{nearest(option[1], known)}")
+            if option and option[2] == "=--":  # argparse takes these two for the end of the options, also here
+                self.error(f"{option[1]}: -- given; allowed: a value of this option")
         return self.parse_args(words)
 
     def error(self, message: str) -> NoReturn:

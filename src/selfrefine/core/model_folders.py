@@ -15,8 +15,8 @@ INDEX = "model_index.json"  # of a pipeline: the class of each of its parts
 # Where the classes of parts may come from; the third holds the filter of Stable Diffusion, which is never loaded.
 LIBRARIES = ("diffusers", "transformers", "stable_diffusion", "selfrefine.networks.uvit")
 CODE = (".py", ".pyc", ".pyd", ".so")
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz")
-NAMES_CODE = ("auto_map", "custom_pipeline", "custom_pipelines", "trust_remote_code")
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib")
+NAMES_CODE = ("auto_map", "custom_pipeline", "custom_pipelines", "trust_remote_code", "base_model_name_or_path")
 NAMES_FILE = ("transformers_weights", "vocab_file", "merges_file", "tokenizer_file", "vae_file")
 MOST_SETTINGS, MOST_JSON = 2**20, 2**26  # bytes: of *config.json and indices; of tokenizer.json and vocabularies
 MOST_FILES = 10_000
@@ -39,7 +39,7 @@ def check(folder: Path) -> Path:
             raise InputError(f"{path}: neither a file nor a folder")
         if path.suffix in CODE:
             raise InputError(f"{path}: code; a model's folder may hold none, and nothing of it is run")
-        if path.suffix in PICKLES and not any(path.parent.glob("*.safetensors")):
+        if path.suffix in PICKLES and _is_read(path):
             raise InputError(
                 f"{path}: may be a pickle, which can run code; only safetensors are read: save the model again with "
                 "save_pretrained(..., safe_serialization=True)"
@@ -47,6 +47,11 @@ def check(folder: Path) -> Path:
         if path.suffix == ".json":
             _check_json(path)
     return folder
+
+
+def _is_read(weights: Path) -> bool:
+    """Whether a library would take weights: beside a network's settings, where there are no safetensors."""
+    return weights.with_name("config.json").exists() and not any(weights.parent.glob("*.safetensors"))
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -63,7 +68,7 @@ def _entries(folder: Path) -> list[Path]:
 def _check_place(path: Path, folder: Path) -> None:
     """Raises InputError unless the entry lies in the folder, also if it is a link; or in the hub's cache around it."""
     root, place = folder.resolve(), path.resolve()
-    blobs = [root.parents[1] / "blobs"] if root.parent.name == "snapshots" else []
+    blobs = [above.parent / "blobs" for above in root.parents if above.name == "snapshots"]
     if not any(place.is_relative_to(allowed) for allowed in (root, *blobs)):
         raise InputError(f"{path}: a link out of the folder; put the file itself there")
 

@@ -139,7 +139,7 @@ def check_maps(maps: Any, count: int) -> None:
     fits = fits and maps.size > 0 and len(maps) == count
     require(fits, f"maps: {given} given; floats ({count}, S, S), one for each image, needed")
     inside = bool(((maps >= 0.0) & (maps <= 1.0)).all())
-    require(inside, "maps: some values are not from 0 to 1, as all must be")
+    require(inside, "maps: values outside 0 to 1 given; 0 to 1 needed")
 
 
 def check_attention(pipeline: Pipeline, reverse_weight: float) -> None:
