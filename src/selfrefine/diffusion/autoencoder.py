@@ -14,15 +14,13 @@ import torch
 from diffusers import AutoencoderKL, VQModel
 from torch import Tensor
 
-from selfrefine.core import arrays, chunks, files, model_folders, pixels, random_streams
+from selfrefine.core import arrays, chunks, files, model_folders, pixels, random_streams, strict_loading
 from selfrefine.core.errors import DamagedError, InputError, one_line
-from selfrefine.diffusion import strict_loading
+from selfrefine.diffusion import latent_scale
 
 # Latents that a codebook quantises before they are decoded (the paper's LDM), or a normal distribution near N(0, 1).
 Kind = Literal["vq", "kl"]
 CLASSES: dict[Kind, Any] = {"vq": VQModel, "kl": AutoencoderKL}
-# Not in paper: bounds of the deviation of scaled latents, because a wrong factor (0.18215 for 1) trains without a word.
-DEVIATIONS = (0.3, 3.0)
 
 
 class LatentCodec:
@@ -133,27 +131,10 @@ def load(folder: Path, device: torch.device, unstated: float | None = None) -> A
     for name in ("shift_factor", "latents_mean", "latents_std"):
         if given.get(name) is not None:
             raise InputError(f"{path}: {name} is {one_line(given[name])}; an autoencoder of unshifted latents needed")
-    scale = _scale(path, given, unstated)
+    scale = latent_scale.stated(path, given, unstated)
     autoencoder = strict_loading.load(known[kind], folder, told=("scaling_factor",))
     autoencoder.register_to_config(scaling_factor=scale, _name_or_path="")  # where it lay concerns nobody
     return autoencoder.to(device)
-
-
-def _scale(path: Path, given: Mapping[str, Any], unstated: float | None) -> float:
-    """The scaling factor of a config.json. diffusers would take Stable Diffusion's 0.18215 where it has none."""
-    if "scaling_factor" in given:
-        scale = given["scaling_factor"]
-        if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0.0 < scale < math.inf:
-            raise InputError(f"{path}: scaling_factor is {one_line(scale)}; a number above 0 needed")
-        return float(scale)
-    scale = 1.0 if given["_class_name"] == VQModel.__name__ else unstated
-    if scale is None:
-        raise InputError(
-            f"{path}: no scaling_factor in it; write the one there that its diffusion model takes",
-            "or set train_autoencoder.unit_variance in params.yaml to true",
-        )
-    print(f"{path}: no scaling_factor in it; {scale} is taken, as before diffusers had that key", flush=True)
-    return scale
 
 
 def scale_to_unit_variance(autoencoder: Any, images: np.ndarray, device: torch.device) -> None:
@@ -176,23 +157,6 @@ def scale_to_unit_variance(autoencoder: Any, images: np.ndarray, device: torch.d
 def deviation(stage: LatentCodec, images: np.ndarray, device: torch.device) -> float:
     """The standard deviation of the scaled latents of images, (N, H, W, 3) uint8, over all their elements."""
     return float(stage.encode(pixels.to_float(images, stage.channels).to(device)).cpu().double().std())
-
-
-def check_deviation(spread: float, scale: float) -> None:
-    """Raises InputError unless scaled latents are about as strong as the noise that they are mixed with.
-
-    Args:
-        spread: their `deviation`.
-        scale: the scaling factor.
-    """
-    low, high = DEVIATIONS
-    if not low <= spread <= high:
-        raise InputError(
-            f"latents times the scaling factor {scale:.5g} have a standard deviation of {spread:.3g}; {low} to {high} "
-            "allowed, since the noise that is added has 1",
-            "set train_autoencoder.unit_variance in params.yaml to true, or mend scaling_factor in the folder's "
-            "config.json",
-        )
 
 
 def encode_images(

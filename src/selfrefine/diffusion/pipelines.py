@@ -25,7 +25,8 @@ def check(pipeline: Any, given: str = "pipeline") -> None:
         pipeline: of any class, or anything else.
         given: what names it in the message: an argument or a folder.
     """
-    network, codec = getattr(pipeline, "unet", None), None
+    network: Any = getattr(pipeline, "unet", None)
+    codec = None
     ours = hasattr(getattr(network, "config", None), "continuous_time")
     if not isinstance(network, UNet2DModel | UNet2DConditionModel) and not ours:
         kind = type(pipeline if network is None else network).__name__
@@ -55,7 +56,7 @@ def _codec(pipeline: Any, given: str) -> Any:
     Raises:
         InputError: none, or one of another kind.
     """
-    found = getattr(pipeline, "vqvae", None) or getattr(pipeline, "vae", None)
+    found: Any = getattr(pipeline, "vqvae", None) or getattr(pipeline, "vae", None)
     kinds = tuple(autoencoder.CLASSES.values())
     names = " or ".join(kind.__name__ for kind in kinds)
     require(isinstance(found, kinds), f"{given}: {type(found).__name__} as autoencoder; {names} needed")

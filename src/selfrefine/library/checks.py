@@ -39,15 +39,19 @@ def entry(remedy: str = "") -> Iterator[None]:
 def check_whole(least: int, **given: Any) -> None:
     """Raises InputError unless each argument is a whole number from `least` on; Python's or numpy's."""
     for name, value in given.items():
-        fits = isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= least
+        fits = _is(numbers.Integral, value) and value >= least
         require(fits, f"{name} is {one_line(repr(value))}; a whole number, {least} or more, needed")
+
+
+def _is(kind: type, value: Any) -> bool:
+    """Whether it is a number of this kind; to Python True is one, too."""
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def check_numbers(low: float, high: float, **given: Any) -> None:
     """Raises InputError unless each argument is a finite number from `low` to `high`."""
     for name, value in given.items():
-        fits = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        fits = fits and math.isfinite(value) and low <= value <= high
+        fits = _is(numbers.Real, value) and math.isfinite(value) and low <= value <= high
         allowed = f"{low:g} or more" if high == math.inf else f"{low:g} to {high:g}"
         require(fits, f"{name} is {one_line(repr(value))}; a number, {allowed}, needed")
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from selfrefine.core import arrays, files
 from selfrefine.core.errors import InputError
 from selfrefine.data import folder_splits, image_folder
+from selfrefine.diffusion.pipelines import require
 from selfrefine.library import checks
-from selfrefine.library.checks import require
 from selfrefine.pretrained import imagenet_weights as published
 from selfrefine.report.figures import figure8_flaw_maps, style
 

@@ -13,6 +13,7 @@ import torch
 
 from selfrefine.core import devices, random_streams
 from selfrefine.diffusion import noise_schedule, sampling
+from selfrefine.diffusion.pipelines import require
 from selfrefine.guidance.map_refresh import CHUNK, Guide, MapRecipe
 from selfrefine.guidance.refinement import Refinement
 from selfrefine.highlighter.data import RealsAndFakes
@@ -20,7 +21,6 @@ from selfrefine.highlighter.gradcam import explain
 from selfrefine.highlighter.model import CONV_STRIDE, Highlighter
 from selfrefine.highlighter.training import HighlighterTrainer, Settings, initial_highlighter
 from selfrefine.library import checks, given
-from selfrefine.library.checks import require
 from selfrefine.networks import Pipeline
 from selfrefine.training import settings as training_settings
 from selfrefine.training.loop import run_phase

@@ -13,9 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from selfrefine.core import model_folders
+from selfrefine.core import model_folders, strict_loading
 from selfrefine.core.errors import InputError, one_line
-from selfrefine.diffusion import strict_loading
 from selfrefine.metrics.prompt_agreement import Scores, other_images
 
 FACTOR = 100.0

@@ -14,10 +14,9 @@ import torch
 from diffusers import DiffusionPipeline
 from diffusers.utils import logging
 
-from selfrefine.core import arrays, files, model_folders, random_streams
+from selfrefine.core import arrays, files, model_folders, random_streams, strict_loading
 from selfrefine.core.errors import InputError, one_line
 from selfrefine.diffusion import autoencoder as diffusion_autoencoder
-from selfrefine.diffusion import strict_loading
 
 UNUSED = ("safety_checker", "feature_extractor", "image_encoder")  # parts of Stable Diffusion that nothing here asks
 STABLE_DIFFUSION_SCALE = 0.18215  # of latents, in the code of diffusers before autoencoders had a key for it

@@ -23,7 +23,8 @@ class Asked:
     __slots__ = ("arguments", "name", "state")
 
     def __init__(self, name: str, arguments: tuple[Any, ...]) -> None:
-        self.name, self.arguments, self.state = name, arguments, None
+        self.name, self.arguments = name, arguments
+        self.state: Any = None
 
     def __setstate__(self, state: Any) -> None:
         self.state = state

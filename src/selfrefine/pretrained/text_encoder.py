@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfrefine.core import files, model_folders
+from selfrefine.core import files, model_folders, strict_loading
 from selfrefine.core.chunks import in_chunks
 from selfrefine.core.errors import InputError, one_line
-from selfrefine.diffusion import strict_loading
 
 NO_CAPTION = ""  # the first row of all embeddings: what guidance and caption dropout put in the place of a caption
 

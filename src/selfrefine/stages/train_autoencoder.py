@@ -11,6 +11,7 @@ from selfrefine.core import arrays, devices, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder as diffusion_autoencoder
+from selfrefine.diffusion import latent_scale
 from selfrefine.metrics import reconstruction
 from selfrefine.training.autoencoder import AutoencoderTrainer, Settings
 
@@ -89,7 +90,7 @@ def check_latents(job: Job[Config, Inputs, Outputs], autoencoder: Any, images: A
     source = "measured" if config.unit_variance else "of its folder" if job.inputs.given else "not scaled"
     print(f"{job.label}: latents times {stage.scale:.5g} ({source}): standard deviation {spread:.3g}", flush=True)
     try:
-        diffusion_autoencoder.check_deviation(spread, stage.scale)
+        latent_scale.check_deviation(spread, stage.scale)
     except InputError as fault:
         if job.inputs.given:
             raise
