@@ -60,7 +60,8 @@ NOT_DATA = {
     "selfrefine.metrics.clip_score": {"from_pretrained"},  # transformers folders
     "selfrefine.metrics.features": {"torch.save"},  # an empty file in memory, for torch-fidelity to read
     "selfrefine.networks": {"from_pretrained", "save_pretrained"},  # diffusers folders
-    "selfrefine.diffusion.autoencoder": {"from_pretrained", "save_pretrained"},  # the same, of autoencoders
+    "selfrefine.diffusion.autoencoder": {"save_pretrained"},  # the same, of autoencoders
+    "selfrefine.core.strict_loading": {"from_pretrained"},  # folders of both libraries
     "selfrefine.pretrained.text_encoder": {"from_pretrained", "save_pretrained"},  # transformers folders
 }
 OURS = {name.rpartition(".")[2] for name in MODULES}

@@ -49,9 +49,9 @@ def test_only_black_pixels_change(folder, tmp_path):
         ({"image": "text.png"}, "text.png: no image of a known format"),
         ({"image": "absent.png"}, "absent.png: no such file; name the image"),
         ({"steps": 21}, "--steps is 21; 2 to 20 needed by the pipeline"),
-        ({"jump_length": 0}, "--jump-length: 0 given; allowed: whole numbers from 1 on"),
-        ({"jump_samples": 0}, "--jump-samples: 0 given; allowed: whole numbers from 1 on"),
-        ({"pipeline": "nowhere"}, "nowhere: no such folder; --pipeline names one that a run made"),
+        ({"jump_length": 0}, "--jump-length: 0 given; allowed: whole numbers from 1 to 1,000"),
+        ({"jump_samples": 0}, "--jump-samples: 0 given; allowed: whole numbers from 1 to 1,000"),
+        ({"pipeline": "nowhere"}, "nowhere: no such folder; --pipeline names the folder of a diffusers pipeline"),
         ({"out": "made.jpg"}, "--out: made.jpg given; allowed: a name that ends in .png"),
     ],
 )

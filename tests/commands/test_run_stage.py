@@ -222,3 +222,31 @@ def test_a_stage_is_given_the_digests_of_its_modules_if_they_are_those_of_its_co
 
 def test_numpy_has_one_thread_in_every_job_whatever_was_set(environment):
     assert run(environment | {"OMP_NUM_THREADS": "5"}, f"{JOB} threads").stdout == "1\ncode 0\n"
+
+
+def test_a_long_tmpdir_has_a_server_all_the_same(environment, tmp_path):
+    long = tmp_path / ("long" * 40)
+    long.mkdir()
+    done = run(environment | {"TMPDIR": str(long)}, f"{JOB} tell", f"{JOB} tell")
+    assert done.stdout.splitlines()[1::2] == ["code 0", "code 0"]
+    assert done.stderr == ""
+    assert len(imports(environment)) == 1
+    assert list(long.iterdir()) == []
+
+
+WITHOUT_A_PLACE = """
+import tempfile
+class Full:
+    def __init__(self, **options):
+        raise OSError(30, "Read-only file system")
+tempfile.TemporaryDirectory = Full
+"""
+
+
+def test_without_a_place_for_a_socket_each_job_imports_for_itself_and_one_line_says_so(environment, tmp_path):
+    (tmp_path / "source" / "sitecustomize.py").write_text(WITHOUT_A_PLACE)
+    done = run(environment, f"{JOB} tell seven")
+    assert done.stdout.splitlines()[-1] == "code 7"
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("snakemake: no folder for the socket of a server")
+    assert imports(environment) == []

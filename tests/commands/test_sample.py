@@ -57,10 +57,10 @@ def test_a_sheet_is_about_square_and_holds_every_image(count, rows, columns):
         ({"guidance": -1}, "--guidance: -1 given; allowed: numbers from 0 on"),
         ({"steps": 21}, "--steps is 21; 2 to 20 needed by the pipeline"),
         ({"steps": 1}, "--steps: 1 given; allowed: whole numbers from 2 on"),
-        ({"images": 0}, "--images: 0 given; allowed: whole numbers from 1 on"),
+        ({"images": 0}, "--images: 0 given; allowed: whole numbers from 1 to 1,024"),
         ({"seed": -1}, "--seed: -1 given; allowed: whole numbers from 0 on"),
-        ({"pipeline": "nowhere"}, "nowhere: no such folder; --pipeline names one that a run made"),
-        ({"pipeline": "/"}, "/: not a folder sealed"),
+        ({"pipeline": "nowhere"}, "nowhere: no such folder; --pipeline names the folder of a diffusers pipeline"),
+        ({"pipeline": "/"}, "/: not the folder of a diffusers pipeline: no model_index.json in it"),
         ({"out": "made.jpg"}, "--out: made.jpg given; allowed: a name that ends in .png"),
     ],
 )

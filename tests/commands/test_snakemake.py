@@ -103,3 +103,13 @@ def test_what_only_looks_holds_nothing_nor_a_folder_without_a_workflow(
     assert runs_jobs(["all"])
     for aside in ("-n", "-np", "--dry-run", "--lint", "--unlock", "--report", "--nolock"):
         assert not runs_jobs(["all", aside])
+
+
+def test_a_folder_where_nothing_can_be_written_is_one_line(tmp_path, capsys) -> None:
+    """A file in the place of Snakemake's own folder: root, too, is refused there as elsewhere in a read-only one."""
+    (tmp_path / ".snakemake").write_text("")
+    with pytest.raises(SystemExit) as ended, only_run(tmp_path):
+        pytest.fail("runs")
+    (line,) = str(ended.value).splitlines()
+    assert line.startswith(f"snakemake: {tmp_path}/.snakemake: ")
+    assert line.endswith("; a run writes into the folder that it runs in")

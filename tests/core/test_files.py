@@ -195,7 +195,7 @@ def change_a_byte(folder):
     [
         (change_a_byte, "unet/weights: changed"),
         (lambda folder: (folder / "index.json").unlink(), "index.json: changed"),
-        (lambda folder: (folder / "unet" / "more").touch(), "unet/more: changed"),
+        (lambda folder: (folder / "unet" / "more").touch(), "unet/more: not among the files"),
         (lambda folder: (folder / files.SUMS).unlink(), "not a folder sealed"),
     ],
     ids=["changed", "missing", "additional", "no seal"],

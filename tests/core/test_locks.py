@@ -53,3 +53,9 @@ def test_a_lock_ends_with_its_process(tmp_path, other, how):
     other.wait()
     with locks.hold(tmp_path / "lock"):
         assert f"process {os.getpid()} " in (tmp_path / "lock.holder").read_text()
+
+
+def test_where_no_file_can_be_made_the_caller_is_told_by_the_systems_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"exists|directory"), locks.hold(tmp_path / "file" / "lock"):
+        pytest.fail("held")

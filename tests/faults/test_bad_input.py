@@ -87,7 +87,7 @@ def test_a_changed_byte_in_a_pipeline(good, tmp_path):
 def test_a_folder_that_is_no_pipeline(tmp_path):
     with files.atomic_folder(tmp_path / "pipeline") as folder:
         (folder / "model_index.json").write_text("{}")
-    assert "not a diffusers pipeline" in refused(samples_of(tmp_path / "pipeline", tmp_path), tmp_path)
+    assert "the name of a diffusers pipeline needed" in refused(samples_of(tmp_path / "pipeline", tmp_path), tmp_path)
 
 
 def test_a_missing_pipeline(tmp_path):

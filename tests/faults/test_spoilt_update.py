@@ -18,14 +18,14 @@ from selfrefine.highlighter.training import Settings as HighlighterSettings
 from selfrefine.stages import train_base
 from selfrefine.training import classifier, loop
 from selfrefine.training.autoencoder import AutoencoderTrainer
-from tests.support import tiny, tiny_families, tiny_garments, tiny_highlighter, tiny_latent
+from tests.support import tiny, tiny_trainers, tiny_garments, tiny_highlighter, tiny_latent
 
 STEPS, CHECKPOINT_EVERY = 6, 3
 Run = Callable[[Path, str], None]
 
 
 def of_diffusion(family: str) -> tuple[Any, Run]:
-    made = tiny_families.trainer(family)
+    made = tiny_trainers.trainer(family)
     steps = {"first_step": 0, "last_step": STEPS, "checkpoint_every": CHECKPOINT_EVERY, "log_every": 1}
     return made, lambda scratch, label: loop.run_phase(made, scratch, label=label, **steps)
 
@@ -53,7 +53,7 @@ def of_highlighter() -> tuple[Any, Run]:
 
 
 TRAINERS: dict[str, Callable[[], tuple[Any, Run]]] = {
-    **{family: partial(of_diffusion, family) for family in tiny_families.FAMILIES},
+    **{family: partial(of_diffusion, family) for family in tiny_trainers.FAMILIES},
     "vq": partial(of_autoencoder, "vq"),
     "kl": partial(of_autoencoder, "kl"),
     "classifier": of_classifier,

@@ -208,7 +208,7 @@ def test_a_pipeline_that_does_not_fit_is_told_in_one_line(pipeline: networks.Pip
         (tiny.tiny_images(12) / 255.0, {}, "float64"),
         (tiny.tiny_images(12), {"input_size": 48}, "input_size is 48; a multiple of 32 needed"),
         (tiny.tiny_images(12), {"weights": "absent"}, "weights: absent is no file"),
-        (tiny.tiny_images(12), {"n_fakes": 5}, "n_fakes is 5; 10 or more needed"),
+        (tiny.tiny_images(12), {"n_fakes": 5}, "n_fakes is 5; a whole number, 10 or more, needed"),
         (tiny.tiny_images(12), {"map_steps": 21}, "map_steps is 21; 2 to 20, the timesteps, needed"),
     ],
 )

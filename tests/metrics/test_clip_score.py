@@ -1,8 +1,11 @@
 """CLIP's score against CLIP's own logits."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from selfrefine.core.errors import InputError
 from selfrefine.metrics import prompt_agreement
@@ -39,6 +42,19 @@ def test_a_sentence_longer_than_it_reads_is_cut(clip):
 
 
 def test_another_folder_is_one_line(tmp_path):
-    with pytest.raises(InputError, match=r"not a CLIP as transformers saves it.*evaluate_prompts.clip_folder") as error:
+    with pytest.raises(InputError, match=r"no CLIPModel that can be read.*evaluate_prompts.clip_folder") as error:
         Clip(tmp_path, torch.device("cpu"))
     assert "\n" not in str(error.value)
+
+
+def test_what_transformers_would_fill_in_by_itself_is_refused(tmp_path):
+    weights = tiny_clip.save(tmp_path / "weights") / "model.safetensors"
+    tensors = load_file(weights)
+    del tensors["visual_projection.weight"]
+    save_file(tensors, weights, {"format": "pt"})
+    with pytest.raises(InputError, match=r"weights lack 1 tensors, visual_projection.weight among them; edit evalu"):
+        Clip(weights.parent, torch.device("cpu"))
+    settings = tiny_clip.save(tmp_path / "settings") / "preprocessor_config.json"
+    settings.write_text(json.dumps({"size": {"shortest_edge": tiny_clip.SIDE}}))
+    with pytest.raises(InputError, match=r"says nothing of image_mean, image_std, crop_size; edit evaluate_prompts"):
+        Clip(settings.parent, torch.device("cpu"))

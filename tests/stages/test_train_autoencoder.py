@@ -1,10 +1,12 @@
 import dataclasses
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 from diffusers import VQModel
+from safetensors.torch import load_file, save_file
 
 from selfrefine.core import arrays, files, pixels
 from selfrefine.core.errors import InputError
@@ -82,3 +84,99 @@ def test_a_given_autoencoder_of_other_images_is_refused(images, trained, tmp_pat
     config = dataclasses.replace(job.config, network=job.config.network | {"channels": 1})
     with pytest.raises(InputError, match=r"takes 3 channels.*network.channels is 1"):
         train_autoencoder.run(dataclasses.replace(job, config=config))
+
+
+# -- a given folder: what its config.json does not say is not diffusers' to choose -------------------------------------
+
+
+def given_folder(folder: Path, kind: str, spread: float, scale: object = None) -> tuple[Path, ...]:
+    """An autoencoder whose latents of the tiny images have this deviation before they are scaled."""
+    made = tiny_latent.autoencoder(kind, size=2 * tiny.SIZE)
+    images = tiny.tiny_images(tiny_latent.TEST_IMAGES, 2 * tiny.SIZE)
+    factor = spread / autoencoder.deviation(LatentCodec(made), images, CPU)
+    last = made.quant_conv
+    last.weight.data *= factor
+    last.bias.data *= factor
+    made.save_pretrained(folder)
+    values = json.loads((folder / "config.json").read_text())
+    del values["scaling_factor"]
+    (folder / "config.json").write_text(json.dumps(values | ({} if scale is None else {"scaling_factor": scale})))
+    return folder / "config.json", folder / "diffusion_pytorch_model.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("kind", "spread", "stated", "scale"),
+    [("vq", 0.9, None, 1.0), ("vq", 4.0, 0.2, 0.2), ("kl", 5.5, 0.18215, 0.18215), ("kl", 1.0, 1, 1.0)],
+)
+def test_the_scale_is_that_of_the_folder_or_that_of_models_older_than_the_key(
+    images, tmp_path, capsys, kind, spread, stated, scale
+):
+    given = given_folder(tmp_path / "given", kind, spread, stated)
+    job = tiny_latent.autoencoder_job(images, tmp_path, given, folder="given", kind=kind, unit_variance=False)
+    train_autoencoder.run(job)
+    assert json.loads((tmp_path / "autoencoder" / "config.json").read_text())["scaling_factor"] == scale
+    told = capsys.readouterr().out
+    assert ("no scaling_factor in it; 1.0 is taken, as before diffusers had that key" in told) == (stated is None)
+    assert f"latents times {scale:.5g} (of its folder): standard deviation {spread * scale:.3g}" in told
+    assert "scaling_factor 0.18215" not in told
+
+
+@pytest.mark.parametrize(
+    ("kind", "spread", "stated", "message"),
+    [
+        ("kl", 1.0, None, "no scaling_factor in it; write the one there"),
+        ("vq", 0.2, None, "the scaling factor 1 have a standard deviation of 0.2; 0.3 to 3.0 allowed"),
+        ("vq", 1.0, 0.18215, "the scaling factor 0.18215 have a standard deviation of 0.182; 0.3 to 3.0 allowed"),
+        ("kl", 5.0, 1.0, "have a standard deviation of 5; 0.3 to 3.0 allowed"),
+        ("vq", 1.0, 0, "scaling_factor is 0; a number above 0 needed"),
+        ("vq", 1.0, -1.0, "scaling_factor is -1.0; a number above 0 needed"),
+        ("kl", 1.0, "0.18215", "scaling_factor is 0.18215; a number above 0 needed"),
+        ("kl", 1.0, True, "scaling_factor is True; a number above 0 needed"),
+        ("kl", 1.0, float("nan"), "scaling_factor is nan; a number above 0 needed"),
+        ("kl", 1.0, [1.0], "scaling_factor is [1.0]; a number above 0 needed"),
+    ],
+)
+def test_a_scale_that_nobody_stated_or_that_is_wrong_is_refused(images, tmp_path, kind, spread, stated, message):
+    given = given_folder(tmp_path / "given", kind, spread, stated)
+    job = tiny_latent.autoencoder_job(images, tmp_path, given, folder="given", kind=kind, unit_variance=False)
+    with pytest.raises(InputError) as fault:
+        train_autoencoder.run(job)
+    assert message in str(fault.value)
+    assert "\n" not in str(fault.value)
+
+
+@pytest.mark.parametrize("kind", ["vq", "kl"])
+@pytest.mark.parametrize("spread", [0.01, 40.0])
+def test_a_measured_scale_needs_none_of_the_folder(images, tmp_path, kind, spread):
+    given = given_folder(tmp_path / "given", kind, spread)
+    train_autoencoder.run(tiny_latent.autoencoder_job(images, tmp_path, given, folder="given", kind=kind))
+    scale = json.loads((tmp_path / "autoencoder" / "config.json").read_text())["scaling_factor"]
+    assert scale == pytest.approx(1.0 / spread, rel=1e-3)
+
+
+def test_latents_that_are_all_equal_have_no_scale(tmp_path):
+    given = given_folder(tmp_path / "given", "vq", 1.0)
+    weights = load_file(given[1])
+    weights |= {name: 0.0 * weights[name] for name in ("quant_conv.weight", "quant_conv.bias")}
+    save_file(weights, given[1], {"format": "pt"})
+    images = tiny_latent.write_large_images(tmp_path / "images.npy")
+    with pytest.raises(InputError, match=r"have a standard deviation of 0.0; a number above 0 needed"):
+        train_autoencoder.run(tiny_latent.autoencoder_job(images, tmp_path, given, folder="given"))
+
+
+@pytest.mark.parametrize("leaf", [{"shift_factor": 0.1159}, {"latents_mean": [0.0] * 3}, {"latents_std": [1.0] * 3}])
+def test_an_autoencoder_that_shifts_its_latents_is_refused(images, tmp_path, leaf):
+    given = given_folder(tmp_path / "given", "kl", 1.0, 1.0)
+    given[0].write_text(json.dumps(json.loads(given[0].read_text()) | leaf))
+    job = tiny_latent.autoencoder_job(images, tmp_path, given, folder="given", kind="kl")
+    with pytest.raises(InputError, match="an autoencoder of unshifted latents needed"):
+        train_autoencoder.run(job)
+
+
+def test_one_of_our_own_that_is_not_scaled_is_told_and_kept(images, tmp_path, capsys):
+    """Hours of training are not thrown away for a choice of params.yaml."""
+    train_autoencoder.run(tiny_latent.autoencoder_job(images, tmp_path, unit_variance=False))
+    told = capsys.readouterr().out
+    assert "latents times 1 (not scaled): standard deviation 0.2" in told
+    assert "0.3 to 3.0 allowed, since the noise that is added has 1; set train_autoencoder.unit_variance" in told
+    assert (tmp_path / "autoencoder" / "config.json").is_file()

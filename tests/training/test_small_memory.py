@@ -9,7 +9,7 @@ from selfrefine.diffusion import noise_schedule
 from selfrefine.guidance.refinement import Refinement
 from selfrefine.training.trainer import Trainer
 from tests.support import tiny, tiny_uvit
-from tests.support.tiny_families import FAMILIES, some_map, trainer
+from tests.support.tiny_trainers import FAMILIES, some_map, trainer
 
 BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4)
 

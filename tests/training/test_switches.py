@@ -17,8 +17,8 @@ from selfrefine.guidance.map_history import MapHistory
 from selfrefine.guidance.refinement import Maps, Refinement
 from selfrefine.training import loop
 from selfrefine.training.trainer import Trainer
-from tests.support import pairwise, tiny_families
-from tests.support.tiny_families import FAMILIES, LATENT, some_map
+from tests.support import pairwise, tiny_trainers
+from tests.support.tiny_trainers import FAMILIES, LATENT, some_map
 
 STEPS = 4
 PROCESSES: dict[str, dict[str, Any]] = {
@@ -69,7 +69,7 @@ def trained(case: pairwise.Case, scratch: Path) -> tuple[torch.Tensor, torch.Ten
 def phase(case: pairwise.Case, scratch: Path, *, dies: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
     """Trains from wherever `scratch` stands; initial and last weights."""
     settings = {name: case[name] for name in (*list(SAVING)[:2], "ema_decay", "horizontal_flip")}
-    trainer = tiny_families.trainer(case["family"], dtype=case["precision"], caption_dropout=0.5, **settings)
+    trainer = tiny_trainers.trainer(case["family"], dtype=case["precision"], caption_dropout=0.5, **settings)
     refinement = Refinement(
         **PROCESSES[case["process"]],
         forward_weight=0.5,

@@ -17,7 +17,7 @@ from selfrefine.guidance import attention_modulation
 from selfrefine.guidance.refinement import Refinement
 from selfrefine.params import job_config
 from selfrefine.stages import train_refined
-from tests.support import tiny_families
+from tests.support import tiny_trainers
 from tests.support.tiny import SIZE, STEPS, tiny_settings, tiny_trainer
 from tests.support.wrong_params import ROOT, project_params
 
@@ -98,10 +98,10 @@ def test_ema_follows_its_formula():
     torch.testing.assert_close(trainer.ema[name], expected)
 
 
-@pytest.mark.parametrize("family", tiny_families.FAMILIES)
+@pytest.mark.parametrize("family", tiny_trainers.FAMILIES)
 def test_what_is_left_of_the_start_is_a_product_of_the_decays(family):
     """Under a rate of 0 the weights stay: an average that began elsewhere shows its memory. n! 9! / (n + 9)!."""
-    trainer = tiny_families.trainer(family, learning_rate=0.0, ema_decay=0.9999)
+    trainer = tiny_trainers.trainer(family, learning_rate=0.0, ema_decay=0.9999)
     for average, value in zip(trainer.ema.values(), trainer.parameters.values(), strict=True):
         average.copy_(value.detach() + 1.0)
     for _ in range(5):

@@ -23,6 +23,8 @@ class Parser(argparse.ArgumentParser):
         for word in itertools.takewhile(lambda word: word != "--", words):
             if (option := OPTION.fullmatch(word)) and option[1] not in known:
                 self.error(f"{option[1]} is no option{nearest(option[1], known)}")
+            if option and option[2] == "=--":  # argparse takes these two for the end of the options, also here
+                self.error(f"{option[1]}: -- given; allowed: a value of this option")
         return self.parse_args(words)
 
     def error(self, message: str) -> NoReturn:
@@ -45,9 +47,12 @@ def number(kind: type[ValueT], fits: Callable[[ValueT], bool], allowed: str) -> 
     return read
 
 
-def whole_number(least: int) -> Callable[[str], int]:
-    """A type of argument: whole numbers from `least` on."""
-    return number(int, lambda value: value >= least, f"whole numbers from {least} on")
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """A type of argument: whole numbers from `least` on, to `most` if that is given."""
+    end = "on" if most is None else f"to {most:,}"
+    return number(
+        int, lambda value: least <= value and (most is None or value <= most), f"whole numbers from {least} {end}"
+    )
 
 
 def add_experiment(parser: argparse.ArgumentParser) -> None:

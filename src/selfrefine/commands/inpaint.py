@@ -16,8 +16,9 @@ from selfrefine.diffusion.inpainting_masks import KNOWN
 from selfrefine.diffusion.repaint import Resampling
 
 HELP = """
-Needs: a pipeline folder of a run whose model works on pixels, and two image files of the size that it
-  makes: your image, and a mask that is white where the image is known and black where it is to be made.
+Needs: the folder of a diffusers pipeline that predicts noise, of a run or of your own, whose model works on
+  pixels, not on latents or from prompts; and two image files of the size that it makes: your image, and a
+  mask that is white where the image is known and black where it is to be made.
 Makes: one PNG; what is known stays as it is.
 
 Example, after `make all`, with a photo.png and a mask.png of your own of 16 x 16 px:
@@ -32,10 +33,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", type=Path, required=True, help="the image to fill")
     parser.add_argument("--mask", type=Path, required=True, help="white: known, black: to be made")
     parser.add_argument(
-        "--jump-length", type=whole_number(1), default=10, help="steps that the chain goes back at once; default: 10"
+        "--jump-length",
+        type=whole_number(1, 1000),
+        default=10,
+        help="steps that the chain goes back at once; default: 10",
     )
     parser.add_argument(
-        "--jump-samples", type=whole_number(1), default=10, help="how often it goes through each stretch; default: 10"
+        "--jump-samples",
+        type=whole_number(1, 1000),
+        default=10,
+        help="how often it goes through each stretch; default: 10",
     )
 
 

@@ -39,15 +39,17 @@ LOST = 137  # exit code of a job that ended without one: killed, most often for 
 
 @contextlib.contextmanager
 def server() -> Iterator[None]:
-    """Offers a server to all jobs started inside; it ends with this process, however that ends."""
-    if not FORKS:
-        yield
-        return
-    with tempfile.TemporaryDirectory(prefix="selfrefine-") as folder:
-        path = Path(folder, "socket")
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(path))
-            listener.listen(64)
+    """Offers a server to all jobs started inside; it ends with this process, however that ends.
+
+    Where none can be started, for want of a folder for its socket, jobs do without.
+    """
+    with contextlib.ExitStack() as stack:
+        listener = _listener(stack) if FORKS else None
+        if listener is None:
+            yield
+            return
+        path = listener.getsockname()
+        with listener:
             command = [sys.executable, "-c", f"from {__name__} import serve; serve({listener.fileno()})"]
             process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()])
         os.environ[SERVER] = f"{sys.executable}:{path}"
@@ -56,6 +58,26 @@ def server() -> Iterator[None]:
         finally:
             del os.environ[SERVER]
             process.communicate()  # closes the pipe: the server ends
+
+
+def _listener(stack: contextlib.ExitStack) -> socket.socket | None:
+    """A socket that listens, in a folder that goes with the stack; None, and a line, if there can be none.
+
+    The name of a socket has at most 107 bytes: where TMPDIR is longer, it lies in /tmp.
+    """
+    fault: OSError | None = None
+    for place in (None, "/tmp"):
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="selfrefine-", dir=place))
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+            listener.bind(str(Path(folder, "socket")))
+            listener.listen(64)
+        except OSError as error:
+            fault = error
+        else:
+            return listener
+    print(f"snakemake: no folder for the socket of a server ({fault}); each job imports for itself", file=sys.stderr)
+    return None
 
 
 # -- the command of a job ----------------------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ from selfrefine.diffusion import autoencoder, prompts, sampling
 from selfrefine.pretrained.text_encoder import TextEncoder
 
 HELP = """
-Needs: a pipeline folder of a run, and a prompt if the model was trained with captions.
+Needs: the folder of a diffusers pipeline that predicts noise, of a run or of your own, and a prompt if the model
+  was trained with captions.
 Makes: one PNG; several images stand side by side.
 
 Example, after `make all`:
@@ -30,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options; steps as in the embedded experiment, no guidance as in the paper (method 5.3)."""
     pipeline_folder.add_arguments(parser, steps=25)
     parser.add_argument("--prompt", help="what the images show, for a model that was trained with captions")
-    parser.add_argument("--images", type=whole_number(1), default=1, help="each from noise of its own; default: 1")
+    parser.add_argument(
+        "--images", type=whole_number(1, 1024), default=1, help="each from noise of its own; default: 1"
+    )
     parser.add_argument(
         "--guidance",
         type=number(float, lambda scale: scale >= 0, "numbers from 0 on"),

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from selfrefine.commands import run_stage
@@ -59,20 +59,24 @@ def runs_jobs(arguments: Sequence[str]) -> bool:
 
 @contextmanager
 def only_run(folder: Path) -> Iterator[None]:
-    """Holds the folder for one run; ends the program with one line while another run holds it.
+    """Holds the folder for one run; ends the program with one line while another run holds it, or if none can run here.
 
     Snakemake has a lock of its own, but tells it in many lines, and two runs that start together can both pass it.
 
     Args:
         folder: where Snakemake runs.
     """
-    try:
-        with locks.hold(folder / ".snakemake" / "run.lock") as left:
-            if left:  # by a run that was killed: its own locks would have to be removed by hand
-                shutil.rmtree(folder / ".snakemake" / "locks", ignore_errors=True)
-            yield
-    except locks.HeldError as holder:
-        sys.exit(f"snakemake: {holder} is running here; wait for it, or stop it")
+    with ExitStack() as stack:
+        try:
+            left = stack.enter_context(locks.hold(folder / ".snakemake" / "run.lock"))
+        except locks.HeldError as holder:
+            sys.exit(f"snakemake: {holder} is running here; wait for it, or stop it")
+        except OSError as error:
+            where = error.filename or folder
+            sys.exit(f"snakemake: {where}: {error.strerror}; a run writes into the folder that it runs in")
+        if left:  # by a run that was killed: its own locks would have to be removed by hand
+            shutil.rmtree(folder / ".snakemake" / "locks", ignore_errors=True)
+        yield
 
 
 def main() -> None:

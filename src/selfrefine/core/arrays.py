@@ -14,7 +14,7 @@ import numpy as np
 
 from selfrefine.core import arrays as core_arrays
 from selfrefine.core import files
-from selfrefine.core.errors import InputError
+from selfrefine.core.errors import DamagedError, InputError
 from selfrefine.core.files import atomic_file
 
 if TYPE_CHECKING:
@@ -51,11 +51,9 @@ def read_array(path: Path) -> np.ndarray:
         try:
             array = np.load(path, allow_pickle=False)
         except (ValueError, EOFError) as error:
-            raise InputError(
-                f"{path}: not a readable .npy file ({error}); delete it and run the same command"
-            ) from error
+            raise DamagedError(path, f"not a readable .npy file ({error})") from error
     except EOFError as error:
-        raise InputError(f"{path}: cut off; delete it and run the same command") from error
+        raise DamagedError(path, "cut off") from error
     return array
 
 
@@ -83,7 +81,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (ValueError, EOFError, BadZipFile) as error:
-        raise InputError(f"{path}: not a readable .npz file ({error}); delete it and run the same command") from error
+        raise DamagedError(path, f"not a readable .npz file ({error})") from error
 
 
 def write_tensors(path: Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, Any] | None = None) -> None:
@@ -111,9 +109,7 @@ def read_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
             metadata = json.loads((archive.metadata() or {}).get("metadata", "{}"))
             return {name: archive.get_tensor(name) for name in archive.keys()}, metadata  # noqa: SIM118 (not a dict)
     except SafetensorError as error:
-        raise InputError(
-            f"{path}: not a readable safetensors file ({error}); delete it and run the same command"
-        ) from error
+        raise DamagedError(path, f"not a readable safetensors file ({error})") from error
 
 
 def join(path: Path, parts: Sequence[Path], length: int) -> None:

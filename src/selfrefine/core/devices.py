@@ -67,6 +67,8 @@ def _free_gpu(count: int) -> Iterator[int]:
                 stack.enter_context(locks.hold(Path("scratch", f"gpu{index}.lock")))
             except locks.HeldError:
                 continue
+            except OSError:
+                pass  # nothing can be written here: nobody is kept from the GPU either
             yield index
             return
     raise InputError(f"all {count} GPUs are held by other stages; run with --resources gpu={count}")

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import zlib
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selfrefine.core.errors import InputError
+from selfrefine.core.errors import DamagedError, InputError
 from selfrefine.core.names import PROVENANCE
 
 if TYPE_CHECKING:  # heavy: imported where they are used, so that a job pays only for what it needs
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # heavy: imported where they are used, so that a job pays onl
     from matplotlib.figure import Figure
 
 SUMS = "SHA256SUMS"
+DOCUMENTS = (".md", ".rst", ".html", ".pdf", ".png", ".jpg")  # a model card and the like: no library reads them
 BLOCK = 2**16  # bytes of a large file that its fingerprint reads at a time
 
 
@@ -91,29 +93,28 @@ def _is_alive(process: int) -> bool:
 
 
 def _folder_files(folder: Path) -> list[Path]:
-    """All files below `folder` but its sums and Snakemake's time stamp, sorted."""
-    skipped = {SUMS, ".snakemake_timestamp"}
-    return sorted(file for file in folder.rglob("*") if file.is_file() and file.name not in skipped)
+    """All files below `folder` but its sums and those that a system hides there, sorted."""
+    found = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
+    return [found[name] for name in sorted(found) if name != SUMS and not re.search(r"(^|/)\.", name)]
 
 
 def check_folder(folder: Path) -> Path:
-    """Returns `folder` if every file in it is as SHA256SUMS says.
+    """Returns `folder` if every file in it is as SHA256SUMS says; hidden files and documents may have been added.
 
     Raises:
         InputError: a missing folder or seal, or a changed, missing or additional file.
     """
     sums = folder / SUMS
     if not sums.is_file():
-        raise InputError(
-            f"{folder}: not a folder sealed by {SUMS}; make it again by deleting it and running the same command"
-        )
+        raise DamagedError(folder, f"not a folder sealed by {SUMS}")
     recorded = {line[66:]: line[:64] for line in sums.read_text().splitlines()}
     present = {file.relative_to(folder).as_posix(): file for file in _folder_files(folder)}
     for name in sorted(recorded.keys() | present.keys()):
-        if name not in present or recorded.get(name) != sha256(present[name]):
-            raise InputError(
-                f"{folder / name}: changed since it was made ({SUMS} differs); delete {folder} and run the same command"
-            )
+        if name not in recorded:
+            if Path(name).suffix.lower() not in DOCUMENTS:
+                raise InputError(f"{folder / name}: not among the files that {SUMS} lists; move it elsewhere")
+        elif name not in present or recorded[name] != sha256(present[name]):
+            raise DamagedError(folder / name, f"changed since it was made ({SUMS} differs)", folder)
     return folder
 
 

@@ -3,7 +3,9 @@
 import argparse
 import functools
 import hashlib
+import importlib.util
 import json
+import os
 import re
 import resource
 import sys
@@ -17,8 +19,10 @@ from typing import Any, Generic, TypeVar, get_type_hints
 from selfrefine.core import config_json, files, machine
 from selfrefine.core import scratch as core_scratch
 from selfrefine.core.devices import set_threads
-from selfrefine.core.errors import DISK_ERRORS, InputError
+from selfrefine.core.errors import DISK_ERRORS, DamagedError, InputError
 from selfrefine.core.names import PROVENANCE
+
+ROOMS = ("data", "models", "results")  # what stages write: <room>/<stage>/...
 
 ConfigT = TypeVar("ConfigT")
 InputsT = TypeVar("InputsT")
@@ -85,6 +89,8 @@ def main(run: Callable[[Any], None], config_type: type | UnionType, inputs_type:
             }
         files.write_json(arguments.record, record)
         print(f"{job.label}: peak memory {_peak_mib():.0f} MiB", flush=True)
+    except DamagedError as error:
+        sys.exit(f"{name}: {error}{_remedy(error.path)}")
     except InputError as error:
         sys.exit(f"{name}: {error}")
     except (FileExistsError, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
@@ -95,6 +101,17 @@ def main(run: Callable[[Any], None], config_type: type | UnionType, inputs_type:
             raise
         where, message = arguments.record.parent, DISK_ERRORS[number]
         sys.exit(f"{name}: {where}: {message}; mend it and run the same command: it goes on where it stopped")
+
+
+def _remedy(path: Path) -> str:
+    """What to do about a damaged file: only what a stage of this workflow made is made again."""
+    own = Path(os.path.relpath(path)).parts
+    made = len(own) > 2 and own[0] in ROOMS and importlib.util.find_spec(f"selfrefine.stages.{own[1]}") is not None
+    return (
+        "; delete it and run the same command, which makes it again"
+        if made
+        else "; put a whole one there: it is none of a stage"
+    )
 
 
 def _system_error(error: Exception) -> int | None:

@@ -25,6 +25,7 @@ def hold(path: Path) -> Iterator[bool]:
 
     Raises:
         HeldError: at once, while another process holds it.
+        OSError: no file can be made there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     holder = path.with_name(f"{path.name}.holder")

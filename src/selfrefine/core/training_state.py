@@ -57,7 +57,7 @@ def check_finite(tensors: Mapping[str, Tensor], step: int, remedy: str) -> None:
     """
     spoilt = next((name for name, value in tensors.items() if not bool(torch.isfinite(value).all())), None)
     if spoilt is not None:
-        raise InputError(f"{spoilt} is not finite after step {step}, whose state is not kept; {remedy}")
+        raise InputError(f"{spoilt} is not finite after step {step}, whose state is not kept", remedy)
 
 
 def write(scratch: Path, tensors: Mapping[str, Tensor], step: int, **more: Any) -> None:

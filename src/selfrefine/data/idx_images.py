@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from selfrefine.core import files
-from selfrefine.core.errors import InputError
+from selfrefine.core.errors import DamagedError, InputError
 from selfrefine.data import captions
 
 UNSIGNED_BYTES = 0x08  # IDX code of the only element type that is read
@@ -61,10 +61,7 @@ def of_source(
     """
     images, numbers = read_idx_images(photographs), read_idx_labels(labels)
     if len(images) != len(numbers):
-        raise InputError(
-            f"{photographs}: {len(images)} images, but {len(numbers)} labels in {labels}; "
-            "delete both and run the same command"
-        )
+        raise DamagedError(photographs, f"{len(images)} images, but {len(numbers)} labels in {labels}")
     if numbers.max(initial=0) >= len(classes):
         raise InputError(f"{labels}: label {numbers.max()} given, its source has 0 ... {len(classes) - 1}")
     chosen = of_classes(numbers, classes, kept)[:max_images]
@@ -115,14 +112,11 @@ def _read_idx(path: Path, dimensions: int) -> np.ndarray:
         raise InputError(f"{path}: begins with {content[:4].hex()}, an IDX file of this kind with {expected.hex()}")
     start = 4 + 4 * dimensions
     if len(content) < start:
-        raise InputError(f"{path}: cut off in its header; delete it and run the same command")
+        raise DamagedError(path, "cut off in its header")
     shape = struct.unpack(f">{dimensions}I", content[4:start])
     elements = np.frombuffer(content, np.uint8, offset=start)
     if elements.size != math.prod(shape):
-        raise InputError(
-            f"{path}: {elements.size} bytes after the header, {shape} needs {math.prod(shape)}; "
-            "delete it and run the same command"
-        )
+        raise DamagedError(path, f"{elements.size} bytes after the header, {shape} needs {math.prod(shape)}")
     return elements.reshape(shape)
 
 

@@ -66,7 +66,7 @@ def first_delivery(
             continue
         print(f"{what}: from provider {name}", flush=True)
         return delivered
-    raise InputError(f"{what}: tried {', '.join(order)}, none could deliver it; {remedy}")
+    raise InputError(f"{what}: tried {', '.join(order)}, none could deliver it", remedy)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ Latent diffusion (Rombach et al. 2022) trains and samples its network on latents
 highlighter above all, sees decoded ones. Method 5.1, LDM.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +14,9 @@ import torch
 from diffusers import AutoencoderKL, VQModel
 from torch import Tensor
 
-from selfrefine.core import arrays, chunks, files, pixels, random_streams
-from selfrefine.core.errors import InputError
+from selfrefine.core import arrays, chunks, files, model_folders, pixels, random_streams, strict_loading
+from selfrefine.core.errors import DamagedError, InputError, one_line
+from selfrefine.diffusion import latent_scale
 
 # Latents that a codebook quantises before they are decoded (the paper's LDM), or a normal distribution near N(0, 1).
 Kind = Literal["vq", "kl"]
@@ -30,7 +32,7 @@ class LatentCodec:
 
     def __init__(self, autoencoder: Any) -> None:
         self.autoencoder = autoencoder
-        self.scale: float = autoencoder.config.scaling_factor
+        self.scale = float(autoencoder.config.scaling_factor)
         self.channels: int = autoencoder.config.in_channels
 
     @torch.no_grad()
@@ -107,33 +109,54 @@ def save(autoencoder: Any, folder: Path) -> None:
         autoencoder.save_pretrained(temporary, safe_serialization=True)
 
 
-def load(folder: Path, device: torch.device) -> Any:
+def load(folder: Path, device: torch.device, unstated: float | None = None) -> Any:
     """Loads the folder of an autoencoder, ours or anybody's, in evaluation mode.
 
+    Args:
+        folder: config.json and safetensors.
+        device: where it shall compute.
+        unstated: the scaling factor of one without a codebook whose config.json states none.
+
     Raises:
-        InputError: a folder that is missing, or holds something else.
+        InputError: a folder that is missing, unsafe or incomplete, or holds something else; latents that are shifted;
+            no scaling factor, or one that is no number above 0.
     """
-    try:
-        kind = files.read_json(folder / "config.json")["_class_name"]
-        known = {kind.__name__: kind for kind in CLASSES.values()}
-        if kind not in known:
-            raise InputError(f"{folder}: {kind} given; {' or '.join(known)} needed")
-        autoencoder = known[kind].from_pretrained(folder, local_files_only=True, low_cpu_mem_usage=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{folder}: not a diffusers autoencoder: {' '.join(str(error).split())}") from error
-    autoencoder.register_to_config(_name_or_path="")  # what is made of it must not tell where it lay
-    return autoencoder.to(device).eval()
+    path = folder / "config.json"
+    if not path.is_file():
+        raise InputError(f"{folder}: not a diffusers autoencoder: no config.json in it")
+    given, known = model_folders.read(path), {kind.__name__: kind for kind in CLASSES.values()}
+    kind = str(given.get("_class_name"))
+    if kind not in known:
+        raise InputError(f"{folder}: {one_line(kind)} given; {' or '.join(known)} needed")
+    for name in ("shift_factor", "latents_mean", "latents_std"):
+        if given.get(name) is not None:
+            raise InputError(f"{path}: {name} is {one_line(given[name])}; an autoencoder of unshifted latents needed")
+    scale = latent_scale.stated(path, given, unstated)
+    autoencoder = strict_loading.load(known[kind], folder, told=("scaling_factor",))
+    autoencoder.register_to_config(scaling_factor=scale, _name_or_path="")  # where it lay concerns nobody
+    return autoencoder.to(device)
 
 
 def scale_to_unit_variance(autoencoder: Any, images: np.ndarray, device: torch.device) -> None:
     """Sets the scaling factor of the config to 1 / the standard deviation of the latents of these images.
 
     LDM's convention, which takes one batch; the mean stays where it is. (N, H, W, 3) uint8.
+
+    Raises:
+        InputError: latents that are all equal, or not finite.
     """
     autoencoder.register_to_config(scaling_factor=1.0)
-    stage = LatentCodec(autoencoder)
-    latents = stage.encode(pixels.to_float(images, stage.channels).to(device))
-    autoencoder.register_to_config(scaling_factor=1.0 / float(latents.cpu().double().std()))
+    spread = deviation(LatentCodec(autoencoder), images, device)
+    if not 0.0 < spread < math.inf:
+        raise InputError(
+            f"latents of {len(images)} images have a standard deviation of {spread}; a number above 0 needed"
+        )
+    autoencoder.register_to_config(scaling_factor=1.0 / spread)
+
+
+def deviation(stage: LatentCodec, images: np.ndarray, device: torch.device) -> float:
+    """The standard deviation of the scaled latents of images, (N, H, W, 3) uint8, over all their elements."""
+    return float(stage.encode(pixels.to_float(images, stage.channels).to(device)).cpu().double().std())
 
 
 def encode_images(
@@ -188,8 +211,6 @@ def training_set(stage: LatentCodec | None, images: np.ndarray, latents: tuple[P
         return images
     found = arrays.read_array(latents[0])
     if found.ndim != 4 or found.dtype != np.float16 or len(found) != len(images):
-        raise InputError(
-            f"{latents[0]}: {found.dtype} {found.shape} given, float16 ({len(images)}, c, h, w) needed: latents of the "
-            "training images; delete it and run the same command"
-        )
+        wanted = f"float16 ({len(images)}, c, h, w) needed: latents of the training images"
+        raise DamagedError(latents[0], f"{found.dtype} {found.shape} given, {wanted}")
     return found

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from selfrefine.core import arrays
-from selfrefine.core.errors import InputError
+from selfrefine.core.errors import DamagedError, InputError
 
 EMPTY = 0  # row of the empty caption
 
@@ -133,20 +133,13 @@ def read(network: Any, paths: tuple[Path, ...], n_images: int | None = None) -> 
     if not paths:
         return None
     embeddings, rows = (arrays.read_array(path) for path in paths)
-    again = "delete it and run the same command"
     if embeddings.ndim != 3 or embeddings.dtype.kind != "f" or embeddings.shape[2] != width:
-        raise InputError(
-            f"{paths[0]}: {embeddings.dtype} {embeddings.shape} given, floats (captions, tokens, {width}) needed by "
-            f"the network; {again}"
-        )
+        needed = f"floats (captions, tokens, {width}) needed by the network"
+        raise DamagedError(paths[0], f"{embeddings.dtype} {embeddings.shape} given, {needed}")
     wanted = n_images or len(rows)
     if rows.shape != (wanted,) or rows.dtype != np.int64 or not len(rows):
-        raise InputError(
-            f"{paths[1]}: {rows.dtype} {rows.shape} given, int64 ({wanted or 'images'},) needed: one caption for each "
-            f"image; {again}"
-        )
+        needed = f"int64 ({wanted or 'images'},) needed: one caption for each image"
+        raise DamagedError(paths[1], f"{rows.dtype} {rows.shape} given, {needed}")
     if not 0 <= rows.min() <= rows.max() < len(embeddings):
-        raise InputError(
-            f"{paths[1]}: rows {rows.min()} to {rows.max()}, but {paths[0]} has {len(embeddings)}; {again}"
-        )
+        raise DamagedError(paths[1], f"rows {rows.min()} to {rows.max()}, but {paths[0]} has {len(embeddings)}")
     return Captions(embeddings, rows)

@@ -84,8 +84,7 @@ class RealsAndFakes:
     def __init__(self, real: Packed, fake: np.ndarray, seed: int, draw: int = 0, shuffle_labels: bool = False) -> None:
         if real.shape[1:] != fake.shape[1:]:
             raise InputError(
-                f"highlighter: real images are {real.shape[1:]}, generated ones {fake.shape[1:]}: equal sizes needed; "
-                "delete the older of the two and run the same command"
+                f"highlighter: real images are {real.shape[1:]}, generated ones {fake.shape[1:]}: equal sizes needed"
             )
         self.real, self.fake, self.seed = real, fake, draw_seed(seed, draw)
         # Not in paper: as many reals as fakes, because more would only sharpen one side of a balanced score.

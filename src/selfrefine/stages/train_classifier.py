@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from selfrefine.core import arrays, devices, files
-from selfrefine.core.errors import InputError
+from selfrefine.core.errors import DamagedError
 from selfrefine.core.job import Job, main
 from selfrefine.metrics import intervals, prompt_classifier
 from selfrefine.training import classifier as training_classifier
@@ -65,7 +65,7 @@ def labelled(images: Path, items: Path) -> tuple[np.ndarray, np.ndarray]:
     """
     packed, labels = arrays.read_images(images), files.read_table(items)["label"].to_numpy(np.int64)
     if len(packed) != len(labels):
-        raise InputError(f"{items}: {len(labels)} labels, {len(packed)} images; delete both and run the same command")
+        raise DamagedError(items, f"{len(labels)} labels, but {len(packed)} images in {images}")
     return packed, labels
 
 

@@ -153,7 +153,7 @@ class AutoencoderTrainer:
     def _log(self, losses: list[Tensor]) -> None:
         distance, latent_term = torch.stack(losses).mean(dim=0).tolist()
         if not math.isfinite(distance + latent_term):
-            raise InputError(f"loss is {distance} + {latent_term} at step {self.step}; {REMEDY}")
+            raise InputError(f"loss is {distance} + {latent_term} at step {self.step}", REMEDY)
         self.log.append((self.step, distance, latent_term, self.settings.rate(self.step - 1)))
 
     def _checkpoint(self, scratch: Path) -> None:

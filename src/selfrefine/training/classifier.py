@@ -113,7 +113,7 @@ class ClassifierTrainer:
         self.step += 1
         found = float(loss.detach())
         if not math.isfinite(found):
-            raise InputError(f"classifier: loss is {found} at step {self.step}; {self._remedy}")
+            raise InputError(f"classifier: loss is {found} at step {self.step}", self._remedy)
         return found
 
     @property

@@ -70,7 +70,7 @@ def _log(trainer: Trainer, losses: list[Tensor], scratch: Path) -> None:
     if not math.isfinite(loss):
         held = training_state.kept_step(scratch)
         kept = f"the checkpoint of step {held} is kept" if held else "there was no checkpoint yet"
-        raise InputError(f"loss is {loss} at step {trainer.step}; {kept}; {REMEDY}")
+        raise InputError(f"loss is {loss} at step {trainer.step}", f"{kept}; {REMEDY}")
     trainer.log.append((trainer.step, loss, trainer.settings.rate(trainer.step - 1)))
 
 

@@ -210,8 +210,7 @@ class Trainer:
         if own != given:
             name = next(name for name in sorted(own.keys() | given.keys()) if own.get(name) != given.get(name))
             raise InputError(
-                f"training state does not fit the network: {name} is {given.get(name)}, {own.get(name)} needed; "
-                "delete the models of this run and run the same command"
+                f"training state does not fit the network: {name} is {given.get(name)}, {own.get(name)} needed"
             )
         self.step = step
         for name, parameter in self.parameters.items():
