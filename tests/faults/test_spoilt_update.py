@@ -18,7 +18,7 @@ from selfrefine.highlighter.training import Settings as HighlighterSettings
 from selfrefine.stages import train_base
 from selfrefine.training import classifier, loop
 from selfrefine.training.autoencoder import AutoencoderTrainer
-from tests.support import tiny, tiny_trainers, tiny_garments, tiny_highlighter, tiny_latent
+from tests.support import tiny, tiny_garments, tiny_highlighter, tiny_latent, tiny_trainers
 
 STEPS, CHECKPOINT_EVERY = 6, 3
 Run = Callable[[Path, str], None]
