@@ -14,6 +14,8 @@ from pathlib import Path
 
 from selfrefine.commands import run_stage
 from selfrefine.core import locks
+from selfrefine.core.errors import InputError
+from selfrefine.params import experiment, strict_yaml
 
 # Options whose values are all of the form NAME=VALUE, under every name that Snakemake gives them.
 ASSIGNING = frozenset({"--resources", "--res", "--config", "-C"})
@@ -52,6 +54,25 @@ def targets_first(arguments: Sequence[str]) -> list[str]:
     return targets + rest
 
 
+def stop_at_unreadable(arguments: Sequence[str]) -> None:
+    """Ends with one line at what `--config` or `--configfile` gives and our reader does not take.
+
+    The Snakefile reads both in the same way, but after Snakemake, which runs Python that stands in such a file, and
+    shows a traceback for a name with dots.
+    """
+    option = ""
+    try:
+        for word in arguments:
+            name, assigned, value = word.partition("=")
+            option, given = (name, value if assigned else None) if word.startswith("-") else (option, word)
+            if given and option.startswith("--configf"):
+                strict_yaml.read(Path(given))
+            elif given and option in ("--config", "-C"):
+                experiment.given_words([given])
+    except InputError as error:
+        sys.exit(f"snakemake: {error}")
+
+
 def runs_jobs(arguments: Sequence[str]) -> bool:
     """Whether these arguments run anything here: not with an option that only looks, nor without a Snakefile."""
     return Path("Snakefile").is_file() and not any(word.startswith(NO_RUN) for word in arguments)
@@ -81,6 +102,8 @@ def main() -> None:
 
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     sys.argv[1:] = targets_first(sys.argv[1:])
+    if Path("params.yaml").is_file():
+        stop_at_unreadable(sys.argv[1:])
     if not runs_jobs(sys.argv[1:]):
         snakemake()
         return
