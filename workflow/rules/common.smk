@@ -1,6 +1,7 @@
 """Functions of the Snakefile and the rules. Only this file reads the params, and it holds no rule."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -27,6 +28,10 @@ def read_params():
         sys.exit(str(error))
     config.clear()
     config.update(values)
+    if baseline := os.environ.get("DVC_EXP_BASELINE_REV"):  # `dvc exp run`, perhaps with -S
+        told = subprocess.run(["git", "show", f"{baseline}:./params.yaml"], capture_output=True, text=True)
+        if told.returncode == 0:
+            print(*experiment.overruled(strict_yaml.parse(told.stdout, baseline), Path()), sep="\n", file=sys.stderr)
 
 
 def stop_at_read_only_folders(jobs):

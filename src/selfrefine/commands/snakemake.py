@@ -32,6 +32,10 @@ NO_RUN += (
     "-v",
     "--help",
 )
+LOCKED = (
+    "snakemake: another Snakemake runs here, or one was killed; wait for it or stop it, and if there is none, say "
+    "`snakemake --unlock`"
+)
 
 
 def targets_first(arguments: Sequence[str]) -> list[str]:
@@ -98,8 +102,10 @@ def only_run(folder: Path) -> Iterator[None]:
 
 def main() -> None:
     """Runs Snakemake with this environment's programs first in PATH: rules find its Python without activation."""
+    from snakemake import exceptions
     from snakemake.cli import main as snakemake
 
+    exceptions.LockException = lambda: SystemExit(LOCKED)  # its own tells in six lines how to unlock what may be in use
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     sys.argv[1:] = targets_first(sys.argv[1:])
     if Path("params.yaml").is_file():

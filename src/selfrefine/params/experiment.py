@@ -1,13 +1,13 @@
 """The params of an experiment: params.yaml, then its overlay, then what a command was given; checked."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from selfrefine.core.errors import InputError
 from selfrefine.params import check, job_config, required_folders, strict_yaml
-from selfrefine.params.words import dotted, nearest, short
+from selfrefine.params.words import dotted, nearest, short, shown
 
 
 def read_params(root: Path, experiment: str | None) -> tuple[dict[str, Any], list[str]]:
@@ -52,6 +52,38 @@ def laid_over(root: Path, given: Sequence[tuple[str, Mapping[str, Any]]] = ()) -
     for layer in (over, *(layer for _, layer in given)):
         base = job_config.merge(base, layer)
     return base
+
+
+def overruled(before: Mapping[str, Any], root: Path) -> list[str]:
+    """In a line each the leaves of params.yaml that changed to no effect, since the overlay sets them, too.
+
+    `dvc exp run -S train_refined.steps=10` changes params.yaml, whatever the experiment.
+
+    Args:
+        before: params.yaml as it was.
+        root: the project's folder.
+    """
+    now = strict_yaml.read(root / check.PARAMS)
+    path = check.overlay(now["experiment"])
+    lines = []
+    for key, value, kept in _changed(before, now, strict_yaml.read(root / path)):
+        name = dotted(key)
+        lines.append(
+            f"params.yaml: {name} is {shown(value)} now, to no effect: {path} sets it to {shown(kept)}; change it there, "
+            f"with DVC by -S {path}:{name}={short(value)}"
+        )
+    return lines
+
+
+def _changed(before: Any, now: Any, over: Any, key: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """Leaves that differ and that the overlay holds: where, what they are, what the overlay says."""
+    if isinstance(over, Mapping) and isinstance(now, Mapping):
+        for name in over.keys() & now.keys():
+            yield from _changed(
+                before.get(name) if isinstance(before, Mapping) else None, now[name], over[name], (*key, name)
+            )
+    elif before != now:
+        yield key, now, over
 
 
 def given_words(words: Sequence[str]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def test_equal_figures_are_equal_bytes_whatever_the_users_settings(tmp_path):
     assert (tmp_path / "plain.png").read_bytes() == (tmp_path / "own.png").read_bytes()
 
 
-@pytest.mark.parametrize("title", ["$x_{$", "$(touch X) `date` $", "a $\\frac{1}$ b", "{} %s \\n $$", "é 数 🙂"])
+@pytest.mark.parametrize("title", ["$x_{$", "$(touch X) `date` $", "a $\\frac{1}$ b", "{} %s \\n $$", "é ≥"])
 def test_a_title_is_drawn_as_it_is(title, tmp_path):
     with style.style():
         figure = style.only_words(title)
