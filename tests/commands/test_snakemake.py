@@ -115,7 +115,7 @@ def test_a_run_that_holds_no_lock_of_ours_is_told_in_one_line_too(tmp_path: Path
     (tmp_path / "stop").touch()
     assert stock.wait() == 0
     assert done.returncode == 1
-    assert [line for line in done.stderr.splitlines() if "lock" in line] == [LOCKED]
+    assert [line for line in done.stderr.splitlines() if "unlock" in line] == [LOCKED]
 
 
 @pytest.mark.parametrize(

@@ -221,6 +221,7 @@ def test_a_bad_params_file_ends_in_one_line(written, instead, told, tmp_path):
     for name in ("experiments", "profiles", "workflow"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "Snakefile", tmp_path)
+    (tmp_path / "src").symlink_to(ROOT / "src")
     text = (ROOT / check.PARAMS).read_text()
     assert written in text
     (tmp_path / check.PARAMS).write_text(text.replace(written, instead, 1))

@@ -31,7 +31,8 @@ def read_params():
     if baseline := os.environ.get("DVC_EXP_BASELINE_REV"):  # `dvc exp run`, perhaps with -S
         told = subprocess.run(["git", "show", f"{baseline}:./params.yaml"], capture_output=True, text=True)
         if told.returncode == 0:
-            print(*experiment.overruled(strict_yaml.parse(told.stdout, baseline), Path()), sep="\n", file=sys.stderr)
+            for line in experiment.overruled(strict_yaml.parse(told.stdout, baseline), Path()):
+                print(line, file=sys.stderr)
 
 
 def stop_at_read_only_folders(jobs):

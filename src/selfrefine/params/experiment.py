@@ -69,8 +69,8 @@ def overruled(before: Mapping[str, Any], root: Path) -> list[str]:
     for key, value, kept in _changed(before, now, strict_yaml.read(root / path)):
         name = dotted(key)
         lines.append(
-            f"params.yaml: {name} is {shown(value)} now, to no effect: {path} sets it to {shown(kept)}; change it there, "
-            f"with DVC by -S {path}:{name}={short(value)}"
+            f"params.yaml: {name} is {shown(value)} now, to no effect: {path} sets it to {shown(kept)}; change it "
+            f"there, with DVC by -S {path}:{name}={short(value)}"
         )
     return lines
 
