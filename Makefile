@@ -10,10 +10,13 @@
 
 SHELL := /bin/bash
 PYTHON ?= python3
-EXPERIMENT ?=
+# What a user gives reaches the shell as its variables, in quotes: nothing in it is run, by make neither.
+override export PYTHON := $(value PYTHON)
+override export EXPERIMENT := $(value EXPERIMENT)
+override export TFLOPS := $(value TFLOPS)
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
-CONFIG := $(if $(EXPERIMENT),--config experiment=$(EXPERIMENT))
+CONFIG := $${EXPERIMENT:+--config "experiment=$$EXPERIMENT"}
 # A worker on each processor, a module of tests to each in turn, in the order of tests/conftest.py.
 SHARED_OUT := --numprocesses logical --dist loadscope --no-loadscope-reorder
 # Runs a command and shows what it says only if it fails.
@@ -31,10 +34,10 @@ readme: ready
 
 # TFLOPS=100 assumes a rate; without it this machine is measured.
 plan: ready
-	@selfrefine plan $(if $(EXPERIMENT),--experiment $(EXPERIMENT)) $(if $(TFLOPS),--tflops $(TFLOPS))
+	@selfrefine plan $${EXPERIMENT:+--experiment="$$EXPERIMENT"} $${TFLOPS:+--tflops="$$TFLOPS"}
 
 photographs: ready
-	@selfrefine photographs $(if $(EXPERIMENT),--experiment $(EXPERIMENT))
+	@selfrefine photographs $${EXPERIMENT:+--experiment="$$EXPERIMENT"}
 
 bench: ready
 	@selfrefine bench
@@ -80,11 +83,11 @@ ready: $(VENV)/.installed
 ready-to-test: $(VENV)/.installed-for-tests ready
 
 $(VENV)/.installed: requirements.txt constraints.txt pyproject.toml
-	@command -v "$(PYTHON)" >/dev/null || { \
-	  echo "make: no '$(PYTHON)' found: install Python 3.11 or newer, or say make PYTHON=/path/to/python" >&2; exit 1; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: Python 3.11 or newer is needed, " \
+	@command -v "$$PYTHON" >/dev/null || { \
+	  echo "make: no '$$PYTHON' found: install Python 3.11 or newer, or say make PYTHON=/path/to/python" >&2; exit 1; }
+	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: Python 3.11 or newer is needed, " \
 	  + sys.executable + " is " + sys.version.split()[0] + ": say make PYTHON=/path/to/python3.11")'
-	@test -x "$(VENV)/bin/pip" || "$(PYTHON)" -m venv "$(VENV)"
+	@test -x "$(VENV)/bin/pip" || "$$PYTHON" -m venv "$(VENV)"
 	@echo "Installing the pinned packages into $(VENV): some minutes and, with CUDA's libraries on Linux, some GB"
 	@start=$$(date +%s); $(PIP) install -qq --constraint constraints.txt --editable . \
 	  && touch "$@" && echo "Installed in $$(( $$(date +%s) - start )) s"

@@ -7,11 +7,7 @@ min_version("9.27")
 include: "workflow/rules/common.smk"
 
 
-configfile: readable("params.yaml")
-configfile: overlay_of_experiment()
-
-
-stop_at_bad_params()
+read_params()
 tell_missing_photographs()
 
 

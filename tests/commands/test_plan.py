@@ -49,6 +49,17 @@ def test_a_measured_plan_has_times_of_every_stage_that_computes(smoke, monkeypat
     assert set(found["stage"]) > {"train_base", "train_refined", "make_tables"}
 
 
+def test_a_machine_with_other_programs_is_told_and_measured(smoke, monkeypatch, capsys):
+    monkeypatch.setattr(machine_rates, "LARGEST", 1e9)
+    monkeypatch.setattr(machine_rates, "FEWEST", 1)
+    monkeypatch.setattr(plan.os, "getloadavg", lambda: (1.0, 1.0, 1.0))
+    assert len(plan.plan(ROOT, smoke, None, 0.0))
+    assert (
+        "plan: other programs run here (load 1.0): it goes on, but hours may come out too long"
+        in capsys.readouterr().err
+    )
+
+
 def test_a_folder_that_is_not_there_is_no_reason_not_to_plan(tmp_path):
     for name in ("experiments", "workflow"):
         shutil.copytree(ROOT / name, tmp_path / name)

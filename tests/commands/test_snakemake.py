@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from snakemake.cli import get_argument_parser
 
-from selfrefine.commands.snakemake import only_run, runs_jobs, targets_first
+from selfrefine.commands.snakemake import LOCKED, only_run, runs_jobs, stop_at_unreadable, targets_first
 
 # A workflow whose one rule tells which Python a rule finds.
 SNAKEFILE = """
@@ -92,6 +93,52 @@ def test_a_second_run_in_the_folder_ends_with_one_line(tmp_path: Path) -> None:
         pass
     with only_run(tmp_path):  # the first one has ended
         pass
+
+
+HELD = """
+rule all:
+    output: "done"
+    shell: "touch started; while [ ! -e stop ]; do sleep 0.1; done; touch {output}"
+"""
+
+
+def test_a_run_that_holds_no_lock_of_ours_is_told_in_one_line_too(tmp_path: Path) -> None:
+    """One of stock Snakemake, or one that was killed: its own page tells how to unlock what is in use."""
+    (tmp_path / "Snakefile").write_text(HELD)
+    stock = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", "--cores", "1"], cwd=tmp_path, stderr=subprocess.DEVNULL
+    )
+    while not (tmp_path / "started").exists():
+        time.sleep(0.1)
+    ours = [sys.executable, "-c", "from selfrefine.commands.snakemake import main; main()", "--cores", "1", "--quiet"]
+    done = subprocess.run(ours, cwd=tmp_path, capture_output=True, text=True)
+    (tmp_path / "stop").touch()
+    assert stock.wait() == 0
+    assert done.returncode == 1
+    assert [line for line in done.stderr.splitlines() if "unlock" in line] == [LOCKED]
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("-n all --config train_refined.cycle=3", "--config: train_refined.cycle is no name; write --config 'train_"),
+        ("-n all -C a={b:", "--config: a, line 1: not YAML: "),
+        ("--configfile evil.yaml -n all", "evil.yaml, line 1: __use_yte__ would make Snakemake run what stands here"),
+        ("--configfile=evil.yaml", "evil.yaml, line 1: __use_yte__ would make Snakemake run what stands here"),
+        ("--configfiles good.yaml evil.yaml", "evil.yaml, line 1: __use_yte__ would make Snakemake run what stands"),
+        ("--configfi nowhere.yaml", "nowhere.yaml: no such file"),
+    ],
+)
+def test_what_snakemake_would_run_or_stumble_over_ends_in_one_line(
+    typed: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good.yaml").write_text("a: 1\n")
+    (tmp_path / "evil.yaml").write_text("__use_yte__: true\n")
+    stop_at_unreadable(["--configfile", "good.yaml", "--config", "a={b: 3}", "--cores", "1"])
+    with pytest.raises(SystemExit) as ended:
+        stop_at_unreadable(typed.split())
+    assert str(ended.value).startswith(f"snakemake: {line}")
 
 
 def test_what_only_looks_holds_nothing_nor_a_folder_without_a_workflow(

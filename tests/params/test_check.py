@@ -1,6 +1,7 @@
 """Bad params end in one line that names file, key, value, what is allowed and the nearest known name."""
 
 import copy
+import math
 import shutil
 from typing import get_args
 
@@ -13,6 +14,7 @@ from selfrefine.guidance import attention_modulation, control_maps, untrained_co
 from selfrefine.highlighter import gradcam
 from selfrefine.metrics import features
 from selfrefine.params import check, job_config, strict_yaml
+from selfrefine.params.words import dotted
 from tests.support.wrong_params import ROOT, at, line_about, project_params
 
 SCHEMA = strict_yaml.read(ROOT / check.SCHEMA)
@@ -58,7 +60,7 @@ def test_networks_of_what_is_not_selected_may_be_missing():
     assert line_about(at("evaluate_prompts.clip_folder", "nowhere") | {"select": {"models": ["ddpm"]}}) is None
 
 
-NAME = "^[a-z][a-z0-9_]*$"
+NAME = "^[a-z][a-z0-9_]{0,63}$"
 
 
 @pytest.mark.parametrize(
@@ -75,25 +77,51 @@ NAME = "^[a-z][a-z0-9_]*$"
         (
             "train_highlighter.input_size",
             50,
-            "is 50; allowed: a whole number, at least 32, at most 1024, a multiple of 16",
+            "is 50; allowed: a whole number, at least 32, at most 1024, a multiple of 32",
         ),
         ("train_highlighter.shortcut_guard", "yes", 'is "yes"; allowed: true or false'),
         ("select.seeds", [], "is []; allowed: a list, with 1 or more entries"),
         ("select.variants", ["both", "both"], 'is ["both", "both"]; allowed: no entry twice'),
         ("experiment", False, f"is false; allowed: a text, matching {NAME}"),
         ("variants.New", {"title": "x"}, f"is no name; allowed: small letters, digits and _, as in {NAME}"),
-        ("sources.fashion_mnist.fetch_data.folder", "", 'is ""; allowed: a text, not empty'),
+        ("sources.fashion_mnist.fetch_data.folder", "", 'is ""; allowed: a text, not empty, matching ^[^-{}][^{}]*$'),
+        ("train_base.pretrained", "-x", 'is "-x"; allowed: a text, matching ^([^-{}][^{}]*)?$'),
         ("train_bse", {"steps": 1}, "is not known; did you mean train_base? known: experiment, select, "),
         ("train_base.batchsize", 1, "is not known; did you mean batch_size? known: family, "),
         ("variants.both.train_base", {}, "is not known; did you mean train_refined? known: title, train_refined"),
         ("models.ddpm.train_base.network.droput", 0, "is not known; did you mean dropout? known: channels, "),
+        (
+            "train_highlighter.input_size",
+            48,
+            "is 48; allowed: a whole number, at least 32, at most 1024, a multiple of 32",
+        ),
+        ("train_base.batch_size", 64.0, "is 64.0; allowed: a whole number, at least 1, at most 65536"),
+        ("models.ddpm.train_base.network.channels", 1.0, "is 1.0; known: 1, 3"),
+        (
+            "models.ddpm.train_base.network.attention_head_dim",
+            "32",
+            'is "32"; allowed: a whole number or a list, at least ',
+        ),
+        ("make_tables.equivalence_margin", math.nan, "is nan; allowed: a finite number"),
+        ("train_base.betas", [0.9, math.inf], "is inf; allowed: a finite number"),
+        ("datasets.a\n", {"title": "x"}, "is no name; allowed: a text of one line"),
+        ("variants.both.title", "a\ud800", 'is "a\\ud800"; allowed: a text of one line, at most 1000 characters'),
+        ("variants.both.title", "x" * 300, f'is "{"x" * 96}...; allowed: a text, not empty, at most 200 characters'),
+        (f"variants.{'x' * 300}", {"title": "x"}, f"is no name; allowed: small letters, digits and _, as in {NAME}"),
+        ("train_base.steps", 10**400, f"is 1{'0' * 96}...; allowed: a whole number, at least 1, at most 100000000"),
+        (
+            "datasets.fashion_mnist.prepare_data.captions",
+            ["{label} {colour}"],
+            'is "{label} {colour}"; allowed: a text, matching ',
+        ),
         ("make_tables.unrelated", 0, "is not known; known: primary_network, equivalence_margin, "),
     ],
 )
 def test_what_the_schema_does_not_allow(key, value, told):
     line = line_about(at(key, value))
-    assert line.startswith(f"params.yaml: {key} {told}")
-    assert line.endswith(told) or told.endswith(", ")
+    places = [dotted(key.split(".")), *(f"{dotted(key.split('.'))}.{entry}" for entry in range(2))]
+    assert line.startswith(tuple(f"params.yaml: {place} {told}" for place in places))
+    assert line.endswith(told) or told.endswith((", ", " "))
 
 
 def test_an_entry_of_a_list_is_told_by_its_number():
@@ -106,6 +134,23 @@ def test_an_unknown_name_is_told_before_the_values_that_it_leaves_missing():
     tree["train_base"]["batch_sise"] = 0
     tree["shared"]["device"] = "tpu"
     assert "train_base.batch_sise is not known; did you mean batch_size?" in check.check(tree, ROOT)
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        ([("--config", {"train_base": {"steps": 0}})], "--config"),
+        ([("my.yaml", {"train_base": {"steps": 0}}), ("--config", {"train_base": {"batch_size": 2}})], "my.yaml"),
+        ([("my.yaml", {"train_base": {"steps": 1}}), ("--config", {"train_base": {"steps": 0}})], "--config"),
+        ([("--config", {"train_base": 3})], "--config"),
+        ([("--config", {"train_refined": {"steps": 3}})], "params.yaml"),
+    ],
+)
+def test_what_a_command_was_given_is_named_where_it_is_wrong(given, place):
+    params = job_config.merge(project_params(), at("train_base.steps", 0))
+    for _, layer in given:
+        params = job_config.merge(params, layer)
+    assert check.check(params, ROOT, given).startswith(f"{place}: train_base")
 
 
 ROWS_OF_A_RUN = "datasets.fashion_mnist and models.ddpm"

@@ -50,11 +50,50 @@ def sampled(of, correction="none", map_of=None, name="x"):
             at("evaluate_highlighter.n_planted", 60001),
             "evaluate_highlighter.n_planted is 60001; allowed: at most datasets.fashion_mnist.prepare_data.max_images",
         ),
+        (
+            at("evaluate_highlighter.patch_share", 0.03),
+            "evaluate_highlighter.patch_share is 0.03; allowed: at least 1 px, a share of 0.0625 of prepare_data.size",
+        ),
+        (
+            at("evaluate_generation.neighbours", 256),
+            "extract_features.n_images is 256; allowed: 3 or more, and more than evaluate_generation.neighbours, which",
+        ),
+        (at("extract_features.n_images", 2), "extract_features.n_images is 2; allowed: 3 or more, and more than "),
+        (
+            at("train_autoencoder.network.norm_num_groups", 16),
+            "train_autoencoder.network.block_out_channels is [8, 16, 32]; allowed: multiples of norm_num_groups, which",
+        ),
+        (
+            at("datasets.fashion_mnist_captions.prepare_data.classes", ["bag"]),
+            "datasets.fashion_mnist_captions.prepare_data.classes is ['bag']; allowed: 2 or more, or all, where a ",
+        ),
+        (
+            at("highlighters.second.train_highlighter.draw", 0),
+            "highlighters.second.train_highlighter.draw is 0; allowed: another number than that of flaw",
+        ),
+        (
+            at("evaluate_inpainting.networks", ["inception-v3-compat"]),
+            "evaluate_inpainting.networks names inception-v3-",
+        ),
+        (
+            {"select": {"variants": [*project_params()["select"]["variants"], "reverse_no_mid"]}}
+            | at(f"{NETWORK}.attention", [False, False, False]),
+            "variants.reverse_no_mid.train_refined.layers is no_mid; allowed: all where no level in train_base.network",
+        ),
     ],
 )
 def test_rows_and_numbers_that_cannot_be_measured(changed, line):
     told = line_about(changed)
     assert told is None if line is None else told.startswith(f"params.yaml: {line}")
+
+
+def test_a_map_of_shuffled_labels_needs_the_highlighter_that_learned_from_them():
+    changed = project_params()
+    changed["select"]["variants"] = [*changed["select"]["variants"], "label_shuffled"]
+    assert check.check(changed, ROOT) is None
+    del changed["highlighters"]["label_shuffled"]
+    line = "params.yaml: variants.label_shuffled.train_refined.map is label_shuffled; allowed: another map, or a row "
+    assert check.check(changed, ROOT).startswith(f"{line}label_shuffled of highlighters; known: flaw, second")
 
 
 UVIT, DIFFUSION = "models.uvit.train_base.network", "models.uvit.train_base.diffusion"

@@ -3,7 +3,8 @@
 import pytest
 
 from selfrefine.core import names
-from selfrefine.params import job_config, required_folders
+from selfrefine.params import job_config, references, required_folders
+from selfrefine.params.words import nearest
 from tests.support.wrong_params import HIGHLIGHTER_STEPS, NETWORK, SAMPLES, at, line_about, project_params
 
 DATASETS = ", ".join(project_params()["datasets"])
@@ -15,6 +16,17 @@ STEPS = project_params()["train_base"]["steps"]
 HEAD = project_params()["models"]["ddpm"]["train_base"]["network"]["attention_head_dim"]
 OTHER = project_params()["models"]["ddpm"]
 TIMESTEPS = "models.ddpm.train_base.diffusion.timesteps"
+
+
+ROWS_OF_OURS = (
+    ("variants", "fork", {}),
+    ("variants", "include", {}),
+    ("datasets", "train", {}),
+    ("models", "test", {"self_refining": "both"}),
+    ("samplings", "highlighter", {"of": "both"}),
+    ("highlighters", "floor", {}),
+    ("masks", "photographs", {"inpaint_images": {}}),
+)
 
 
 def odd_dataset(**prepared):
@@ -42,9 +54,16 @@ def test_a_source_that_does_not_exist():
         (
             "select.variants",
             ["baseline", "bothh"],
-            f"names bothh, which is no row of variants; did you mean both? known: {ROWS}",
+            f"names bothh, which is no row of variants{nearest('bothh', project_params()['variants'])}",
         ),
-        ("variants.fork", {"title": "x"}, f"is a name of ours ({', '.join(names.RESERVED)}); choose another"),
+        *(
+            (
+                f"{section}.{name}",
+                {"title": "x", **more},
+                f"is a name of ours ({', '.join(references.NO_ROWS)}); choose another",
+            )
+            for section, name, more in ROWS_OF_OURS
+        ),
         (
             "variants.both.train_refined.steps",
             5,
@@ -207,7 +226,7 @@ def test_a_folder_whose_images_are_prepared_may_be_gone(tmp_path):
 
 
 def test_a_data_set_has_one_origin():
-    bare = {"title": "Bare", "prepare_data": {"size": 16, "max_images": 9}, "train_base": {"horizontal_flip": False}}
+    bare = {"title": "Bare", "prepare_data": {"size": 16, "max_images": 10}, "train_base": {"horizontal_flip": False}}
     bare["train_base"]["network"] = {"channels": 1}
     line = "params.yaml: datasets.bare.prepare_data names no images; allowed: one of source and folder"
     assert line_about({"datasets": {"bare": bare}}) == line
@@ -309,7 +328,7 @@ def test_rows_that_are_not_selected_need_not_fit():
         (
             at("generate_fakes.n_images", 3071),
             "generate_fakes.n_images is 3071; allowed: at least 3072: shared.n_fakes, which is 1024, for each of 2 "
-            "draws, and evaluate_maps.n_images, which is 1024",
+            "draws of the highlighters, and evaluate_maps.n_images, which is 1024",
         ),
         (
             at("datasets.fashion_mnist_shoes.generate_fakes.n_images", 1023),

@@ -94,12 +94,12 @@ def test_a_rule_names_what_its_module_reads_and_writes(stage):
         "--config",
         "{params.config:q}",
         "--code",
-        "{params.code}",
+        "{params.code:q}",
     ]
-    words += ["--record", "{output.config}"]
-    words += [word for name in inputs for word in (f"--{name}", f"{{input.{name}}}")]
-    words += [word for name in outputs for word in (f"--{name}", f"{{output.{name}}}")]
-    words += ["2>&1", "|", "tee", "{log}"]
+    words += ["--record", "{output.config:q}"]
+    words += [word for name in inputs for word in (f"--{name}", f"{{input.{name}:q}}")]
+    words += [word for name in outputs for word in (f"--{name}", f"{{output.{name}:q}}")]
+    words += ["2>&1", "|", "tee", "{log:q}"]
     assert directive(stage, "shell").replace('"""', "").replace("\\\n", "").split() == words
 
 
@@ -181,10 +181,16 @@ def test_the_workflow_is_clean(command):
 @pytest.mark.parametrize(
     ("asked", "line"),
     [
-        ("experiment=smok", "params.yaml: experiment is smok, which is no file of experiments/; did you mean smoke?"),
-        ("experiment=no", "params.yaml: experiment is no, which is no file of experiments/; known: "),
-        ("experiment=../x", "params.yaml: experiment is ../x, which is no file of experiments/; known: "),
-        ("shared={device: tpu}", 'params.yaml: shared.device is "tpu"; did you mean cpu? known: auto, cpu, cuda, mps'),
+        ("experiment=smok", "--config: experiment smok is no file of experiments/; did you mean smoke?"),
+        ("experiment=no", "snakemake: --config: experiment, line 1: no reads differently in YAML 1.1 (Snakemake) and "),
+        ("experiment=../x", "--config: experiment ../x is no file of experiments/; known: "),
+        ("shared={device: tpu}", '--config: shared.device is "tpu"; did you mean cpu? known: auto, cpu, cuda, mps'),
+        ("train_refined={cycle: 3.0}", "--config: train_refined.cycle is 3.0; allowed: a whole number, at least 1, "),
+        ("train_refined={cycle: 3", "snakemake: --config: train_refined, line 1: not YAML: expected ',' or '}'"),
+        (
+            "train_refined.cycle=3",
+            "snakemake: --config: train_refined.cycle is no name; write --config 'train_refined={",
+        ),
     ],
 )
 def test_bad_params_end_in_one_line(asked, line):
@@ -199,8 +205,8 @@ def test_bad_params_end_in_one_line(asked, line):
     [
         (
             "steps: 400 ",
-            "steps: 4e2 ",
-            "4e2 reads differently in YAML 1.1 (Snakemake) and YAML 1.2 (DVC); write 400.0 or ",
+            "steps: 0400 ",
+            "0400 reads differently in YAML 1.1 (Snakemake) and YAML 1.2 (DVC); write 256 or 400 or ",
         ),
         ("experiment: embedded", "experiment: [embedded", ": not YAML: "),
         ("experiment: embedded", "experiment: smoke\nexperiment: embedded", "experiment is given twice; delete one"),
@@ -215,6 +221,7 @@ def test_a_bad_params_file_ends_in_one_line(written, instead, told, tmp_path):
     for name in ("experiments", "profiles", "workflow"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "Snakefile", tmp_path)
+    (tmp_path / "src").symlink_to(ROOT / "src")
     text = (ROOT / check.PARAMS).read_text()
     assert written in text
     (tmp_path / check.PARAMS).write_text(text.replace(written, instead, 1))

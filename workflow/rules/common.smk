@@ -1,6 +1,7 @@
 """Functions of the Snakefile and the rules. Only this file reads the params, and it holds no rule."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,33 +10,29 @@ from selfrefine.core.errors import InputError
 from selfrefine.core.names import FLAW, FORK
 from selfrefine.data import user_files
 from selfrefine.params import check as params_check
-from selfrefine.params import code_digest, job_config, required_folders, strict_yaml
+from selfrefine.params import code_digest, experiment, job_config, required_folders, strict_yaml
 
 
-def readable(path):
-    """`path`, if Snakemake and DVC read it alike; else ends with one line."""
+def read_params():
+    """Fills `config` with params.yaml, its overlay and what the command line lays over both, or ends with one line.
+
+    Snakemake's own reader is no part of this: it runs Python that stands in a file, and takes 1e-05 for a text.
+    """
     try:
-        strict_yaml.read(Path(path))
+        given = [(os.path.relpath(path), strict_yaml.read(Path(path))) for path in workflow.overwrite_configfiles]
+        given.append(("--config", experiment.given_words(workflow.config_settings.config_args or [])))
+        values = experiment.laid_over(Path(), given)
+        if line := params_check.check(values, given=given):
+            sys.exit(line)
     except InputError as error:
         sys.exit(str(error))
-    return str(path)
-
-
-def overlay_of_experiment():
-    """The file that `experiment` of params.yaml, or of `--config experiment=...`, names."""
-    known = sorted(path.stem for path in Path("experiments").glob("*.yaml"))
-    name = config.get("experiment")
-    if name not in known:
-        sys.exit(
-            f"params.yaml: experiment is {name}, which is no file of experiments/{params_check.nearest(name, known)}"
-        )
-    return readable(params_check.overlay(name))
-
-
-def stop_at_bad_params():
-    """Ends with one line if a value is missing, unknown, out of range or refers to nothing."""
-    if line := params_check.check(config):
-        sys.exit(line)
+    config.clear()
+    config.update(values)
+    if baseline := os.environ.get("DVC_EXP_BASELINE_REV"):  # `dvc exp run`, perhaps with -S
+        told = subprocess.run(["git", "show", f"{baseline}:./params.yaml"], capture_output=True, text=True)
+        if told.returncode == 0:
+            for line in experiment.overruled(strict_yaml.parse(told.stdout, baseline), Path()):
+                print(line, file=sys.stderr)
 
 
 def tell_missing_photographs():

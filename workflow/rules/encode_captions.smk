@@ -24,10 +24,10 @@ rule encode_captions:
     shell:
         """
         python -m selfrefine.commands.run_stage encode_captions \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --train_items {input.train_items} --test_items {input.test_items} --text_encoder {input.text_encoder} \
-            --embeddings {output.embeddings} --train_rows {output.train_rows} --test_rows {output.test_rows} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --train_items {input.train_items:q} --test_items {input.test_items:q} --text_encoder {input.text_encoder:q} \
+            --embeddings {output.embeddings:q} --train_rows {output.train_rows:q} --test_rows {output.test_rows:q} \
+            2>&1 | tee {log:q}
         """
 
 

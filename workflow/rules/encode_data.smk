@@ -21,10 +21,10 @@ rule encode_data:
     shell:
         """
         python -m selfrefine.commands.run_stage encode_data \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --images {input.images} --autoencoder {input.autoencoder} \
-            --latents {output.latents} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --images {input.images:q} --autoencoder {input.autoencoder:q} \
+            --latents {output.latents:q} \
+            2>&1 | tee {log:q}
         """
 
 

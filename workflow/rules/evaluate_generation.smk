@@ -18,10 +18,10 @@ rule evaluate_generation:
     shell:
         """
         python -m selfrefine.commands.run_stage evaluate_generation \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --features {input.features} \
-            --metrics {output.metrics} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --features {input.features:q} \
+            --metrics {output.metrics:q} \
+            2>&1 | tee {log:q}
         """
 
 

@@ -24,10 +24,10 @@ rule evaluate_highlighter:
     shell:
         """
         python -m selfrefine.commands.run_stage evaluate_highlighter \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --real {input.real} --fake {input.fake} --test {input.test} --highlighters {input.highlighters} \
-            --metrics {output.metrics} --examples {output.examples} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --real {input.real:q} --fake {input.fake:q} --test {input.test:q} --highlighters {input.highlighters:q} \
+            --metrics {output.metrics:q} --examples {output.examples:q} \
+            2>&1 | tee {log:q}
         """
 
 

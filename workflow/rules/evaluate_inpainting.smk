@@ -25,11 +25,11 @@ rule evaluate_inpainting:
     shell:
         """
         python -m selfrefine.commands.run_stage evaluate_inpainting \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --images {input.images} --raw {input.raw} --masks {input.masks} \
-            --photographs {input.photographs} --weights {input.weights} \
-            --metrics {output.metrics} --by_image {output.by_image} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --images {input.images:q} --raw {input.raw:q} --masks {input.masks:q} \
+            --photographs {input.photographs:q} --weights {input.weights:q} \
+            --metrics {output.metrics:q} --by_image {output.by_image:q} \
+            2>&1 | tee {log:q}
         """
 
 

@@ -24,10 +24,10 @@ rule evaluate_maps:
     shell:
         """
         python -m selfrefine.commands.run_stage evaluate_maps \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --real {input.real} --fake {input.fake} --highlighters {input.highlighters} \
-            --metrics {output.metrics} --correlations {output.correlations} --maps {output.maps} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --real {input.real:q} --fake {input.fake:q} --highlighters {input.highlighters:q} \
+            --metrics {output.metrics:q} --correlations {output.correlations:q} --maps {output.maps:q} \
+            2>&1 | tee {log:q}
         """
 
 

@@ -25,11 +25,11 @@ rule evaluate_prompts:
     shell:
         """
         python -m selfrefine.commands.run_stage evaluate_prompts \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --samples {input.samples} --photographs {input.photographs} --test_items {input.test_items} \
-            --classifier {input.classifier} --clip {input.clip} \
-            --metrics {output.metrics} --by_image {output.by_image} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --samples {input.samples:q} --photographs {input.photographs:q} --test_items {input.test_items:q} \
+            --classifier {input.classifier:q} --clip {input.clip:q} \
+            --metrics {output.metrics:q} --by_image {output.by_image:q} \
+            2>&1 | tee {log:q}
         """
 
 

@@ -26,11 +26,11 @@ rule evaluate_readouts:
     shell:
         """
         python -m selfrefine.commands.run_stage evaluate_readouts \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --pipelines {input.pipelines} --mean_maps {input.mean_maps} --samples {input.samples} \
-            --test {input.test} --weights {input.weights} --critic {input.critic} \
-            --metrics {output.metrics} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --pipelines {input.pipelines:q} --mean_maps {input.mean_maps:q} --samples {input.samples:q} \
+            --test {input.test:q} --weights {input.weights:q} --critic {input.critic:q} \
+            --metrics {output.metrics:q} \
+            2>&1 | tee {log:q}
         """
 
 

@@ -23,10 +23,10 @@ rule extract_features:
     shell:
         """
         python -m selfrefine.commands.run_stage extract_features \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --samples {input.samples} --train {input.train} --test {input.test} --weights {input.weights} \
-            --features {output.features} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --samples {input.samples:q} --train {input.train:q} --test {input.test:q} --weights {input.weights:q} \
+            --features {output.features:q} \
+            2>&1 | tee {log:q}
         """
 
 

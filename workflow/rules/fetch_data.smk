@@ -20,10 +20,10 @@ rule fetch_data:
     shell:
         """
         python -m selfrefine.commands.run_stage fetch_data \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --train_images {output.train_images} --train_labels {output.train_labels} \
-            --test_images {output.test_images} --test_labels {output.test_labels} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --train_images {output.train_images:q} --train_labels {output.train_labels:q} \
+            --test_images {output.test_images:q} --test_labels {output.test_labels:q} \
+            2>&1 | tee {log:q}
         """
 
 

@@ -17,9 +17,9 @@ rule fetch_text_encoder:
     shell:
         """
         python -m selfrefine.commands.run_stage fetch_text_encoder \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --text_encoder {output.text_encoder} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --text_encoder {output.text_encoder:q} \
+            2>&1 | tee {log:q}
         """
 
 

@@ -17,9 +17,9 @@ rule fetch_weights:
     shell:
         """
         python -m selfrefine.commands.run_stage fetch_weights \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --weights {output.weights} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --weights {output.weights:q} \
+            2>&1 | tee {log:q}
         """
 
 

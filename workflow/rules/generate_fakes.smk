@@ -21,10 +21,10 @@ rule generate_fakes:
     shell:
         """
         python -m selfrefine.commands.run_stage generate_fakes \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --pipeline {input.pipeline} --captions {input.captions} \
-            --images {output.images} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --pipeline {input.pipeline:q} --captions {input.captions:q} \
+            --images {output.images:q} \
+            2>&1 | tee {log:q}
         """
 
 

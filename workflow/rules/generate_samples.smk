@@ -22,10 +22,10 @@ rule generate_samples:
     shell:
         """
         python -m selfrefine.commands.run_stage generate_samples \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --pipeline {input.pipeline} --map {input.map} --captions {input.captions} \
-            --images {output.images} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --pipeline {input.pipeline:q} --map {input.map:q} --captions {input.captions:q} \
+            --images {output.images:q} \
+            2>&1 | tee {log:q}
         """
 
 

@@ -23,10 +23,10 @@ rule inpaint_images:
     shell:
         """
         python -m selfrefine.commands.run_stage inpaint_images \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --pipeline {input.pipeline} --photographs {input.photographs} \
-            --images {output.images} --raw {output.raw} --masks {output.masks} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --pipeline {input.pipeline:q} --photographs {input.photographs:q} \
+            --images {output.images:q} --raw {output.raw:q} --masks {output.masks:q} \
+            2>&1 | tee {log:q}
         """
 
 

@@ -83,16 +83,16 @@ rule make_figures:
     shell:
         """
         python -m selfrefine.commands.run_stage make_figures \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --photographs {input.photographs} --samples {input.samples} --families {input.families} \
-            --refined_maps {input.refined_maps} --refreshes {input.refreshes} --examples {input.examples} \
-            --correlations {input.correlations} --mean_maps {input.mean_maps} --losses {input.losses} \
-            --inpainted {input.inpainted} --masks {input.masks} \
-            --prompted {input.prompted} --captions {input.captions} \
-            --figure4 {output.figure4} --figure5 {output.figure5} --figure6 {output.figure6} \
-            --figure7 {output.figure7} --figure8 {output.figure8} --planted {output.planted} \
-            --maps {output.maps} --mfam {output.mfam} --loss {output.loss} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --photographs {input.photographs:q} --samples {input.samples:q} --families {input.families:q} \
+            --refined_maps {input.refined_maps:q} --refreshes {input.refreshes:q} --examples {input.examples:q} \
+            --correlations {input.correlations:q} --mean_maps {input.mean_maps:q} --losses {input.losses:q} \
+            --inpainted {input.inpainted:q} --masks {input.masks:q} \
+            --prompted {input.prompted:q} --captions {input.captions:q} \
+            --figure4 {output.figure4:q} --figure5 {output.figure5:q} --figure6 {output.figure6:q} \
+            --figure7 {output.figure7:q} --figure8 {output.figure8:q} --planted {output.planted:q} \
+            --maps {output.maps:q} --mfam {output.mfam:q} --loss {output.loss:q} \
+            2>&1 | tee {log:q}
         """
 
 

@@ -130,27 +130,27 @@ rule make_tables:
     shell:
         """
         python -m selfrefine.commands.run_stage make_tables \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --generation {input.generation} --highlighter {input.highlighter} \
-            --maps {input.maps} --correlations {input.correlations} --readouts {input.readouts} \
-            --inpainting {input.inpainting} --prompts {input.prompts} \
-            --refined {input.refined} --refreshes {input.refreshes} \
-            --autoencoder_configs {input.autoencoder_configs} --autoencoders {input.autoencoders} \
-            --round_trips {input.round_trips} --paper {input.paper} \
-            --table1_csv {output.table1_csv} --table1_md {output.table1_md} \
-            --autoencoder_csv {output.autoencoder_csv} \
-            --table2_csv {output.table2_csv} --table2_md {output.table2_md} \
-            --table3_csv {output.table3_csv} --table3_md {output.table3_md} \
-            --table4_csv {output.table4_csv} --table4_md {output.table4_md} \
-            --table5_csv {output.table5_csv} --table5_md {output.table5_md} \
-            --table6_csv {output.table6_csv} --table6_md {output.table6_md} \
-            --table7_csv {output.table7_csv} --table7_md {output.table7_md} \
-            --maps_csv {output.maps_csv} --maps_md {output.maps_md} \
-            --controls_csv {output.controls_csv} --controls_md {output.controls_md} \
-            --sweep_csv {output.sweep_csv} --sweep_md {output.sweep_md} --sweep {output.sweep} \
-            --strength_csv {output.strength_csv} --strength {output.strength} \
-            --forest {output.forest} --summary {output.summary} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --generation {input.generation:q} --highlighter {input.highlighter:q} \
+            --maps {input.maps:q} --correlations {input.correlations:q} --readouts {input.readouts:q} \
+            --inpainting {input.inpainting:q} --prompts {input.prompts:q} \
+            --refined {input.refined:q} --refreshes {input.refreshes:q} \
+            --autoencoder_configs {input.autoencoder_configs:q} --autoencoders {input.autoencoders:q} \
+            --round_trips {input.round_trips:q} --paper {input.paper:q} \
+            --table1_csv {output.table1_csv:q} --table1_md {output.table1_md:q} \
+            --autoencoder_csv {output.autoencoder_csv:q} \
+            --table2_csv {output.table2_csv:q} --table2_md {output.table2_md:q} \
+            --table3_csv {output.table3_csv:q} --table3_md {output.table3_md:q} \
+            --table4_csv {output.table4_csv:q} --table4_md {output.table4_md:q} \
+            --table5_csv {output.table5_csv:q} --table5_md {output.table5_md:q} \
+            --table6_csv {output.table6_csv:q} --table6_md {output.table6_md:q} \
+            --table7_csv {output.table7_csv:q} --table7_md {output.table7_md:q} \
+            --maps_csv {output.maps_csv:q} --maps_md {output.maps_md:q} \
+            --controls_csv {output.controls_csv:q} --controls_md {output.controls_md:q} \
+            --sweep_csv {output.sweep_csv:q} --sweep_md {output.sweep_md:q} --sweep {output.sweep:q} \
+            --strength_csv {output.strength_csv:q} --strength {output.strength:q} \
+            --forest {output.forest:q} --summary {output.summary:q} \
+            2>&1 | tee {log:q}
         """
 
 

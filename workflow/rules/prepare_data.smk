@@ -23,11 +23,11 @@ rule prepare_data:
     shell:
         """
         python -m selfrefine.commands.run_stage prepare_data \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --photographs {input.photographs} --labels {input.labels} \
-            --train_images {output.train_images} --train_items {output.train_items} \
-            --test_images {output.test_images} --test_items {output.test_items} --notes {output.notes} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --photographs {input.photographs:q} --labels {input.labels:q} \
+            --train_images {output.train_images:q} --train_items {output.train_items:q} \
+            --test_images {output.test_images:q} --test_items {output.test_items:q} --notes {output.notes:q} \
+            2>&1 | tee {log:q}
         """
 
 

@@ -24,10 +24,10 @@ rule train_autoencoder:
     shell:
         """
         python -m selfrefine.commands.run_stage train_autoencoder \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --images {input.images} --test {input.test} --given {input.given} \
-            --autoencoder {output.autoencoder} --loss {output.loss} --metrics {output.metrics} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --images {input.images:q} --test {input.test:q} --given {input.given:q} \
+            --autoencoder {output.autoencoder:q} --loss {output.loss:q} --metrics {output.metrics:q} \
+            2>&1 | tee {log:q}
         """
 
 

@@ -27,12 +27,12 @@ rule train_base:
     shell:
         """
         python -m selfrefine.commands.run_stage train_base \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --images {input.images} --latents {input.latents} --autoencoder {input.autoencoder} \
-            --captions {input.captions} --text_encoder {input.text_encoder} \
-            --pretrained {input.pretrained} \
-            --pipeline {output.pipeline} --state {output.state} --loss {output.loss} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --images {input.images:q} --latents {input.latents:q} --autoencoder {input.autoencoder:q} \
+            --captions {input.captions:q} --text_encoder {input.text_encoder:q} \
+            --pretrained {input.pretrained:q} \
+            --pipeline {output.pipeline:q} --state {output.state:q} --loss {output.loss:q} \
+            2>&1 | tee {log:q}
         """
 
 

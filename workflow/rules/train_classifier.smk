@@ -24,11 +24,11 @@ rule train_classifier:
     shell:
         """
         python -m selfrefine.commands.run_stage train_classifier \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --train_images {input.train_images} --train_items {input.train_items} \
-            --test_images {input.test_images} --test_items {input.test_items} \
-            --classifier {output.classifier} --metrics {output.metrics} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --train_images {input.train_images:q} --train_items {input.train_items:q} \
+            --test_images {input.test_images:q} --test_items {input.test_items:q} \
+            --classifier {output.classifier:q} --metrics {output.metrics:q} \
+            2>&1 | tee {log:q}
         """
 
 

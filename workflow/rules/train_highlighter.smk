@@ -23,10 +23,10 @@ rule train_highlighter:
     shell:
         """
         python -m selfrefine.commands.run_stage train_highlighter \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --real {input.real} --fake {input.fake} --weights {input.weights} \
-            --highlighter {output.highlighter} --loss {output.loss} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --real {input.real:q} --fake {input.fake:q} --weights {input.weights:q} \
+            --highlighter {output.highlighter:q} --loss {output.loss:q} \
+            2>&1 | tee {log:q}
         """
 
 

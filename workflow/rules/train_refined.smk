@@ -31,13 +31,13 @@ rule train_refined:
     shell:
         """
         python -m selfrefine.commands.run_stage train_refined \
-            --config {params.config:q} --code {params.code} --record {output.config} \
-            --images {input.images} --latents {input.latents} --captions {input.captions} \
-            --base {input.base} --state {input.state} \
-            --flaw_highlighter {input.flaw_highlighter} --highlighter {input.highlighter} \
-            --pipeline {output.pipeline} --loss {output.loss} --maps {output.maps} \
-            --mfams {output.mfams} --mean_map {output.mean_map} --refreshes {output.refreshes} \
-            2>&1 | tee {log}
+            --config {params.config:q} --code {params.code:q} --record {output.config:q} \
+            --images {input.images:q} --latents {input.latents:q} --captions {input.captions:q} \
+            --base {input.base:q} --state {input.state:q} \
+            --flaw_highlighter {input.flaw_highlighter:q} --highlighter {input.highlighter:q} \
+            --pipeline {output.pipeline:q} --loss {output.loss:q} --maps {output.maps:q} \
+            --mfams {output.mfams:q} --mean_map {output.mean_map:q} --refreshes {output.refreshes:q} \
+            2>&1 | tee {log:q}
         """
 
 

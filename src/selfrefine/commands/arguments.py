@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeVar
 
-from selfrefine.params.references import nearest
+from selfrefine.params.words import nearest
 
 OPTION = re.compile(r"(--?[A-Za-z][\w-]*)(=.*)?", re.DOTALL)  # a word that is meant as an option, known or not
 

@@ -14,7 +14,7 @@ from typing import NamedTuple, NoReturn
 from selfrefine.commands.arguments import Parser
 from selfrefine.core import devices
 from selfrefine.core.errors import DISK_ERRORS, InputError
-from selfrefine.params.references import nearest
+from selfrefine.params.words import nearest
 
 BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141  # exit codes: the last two are a shell's, 128 + the signal's number
 

@@ -40,7 +40,7 @@ def plan(root: Path, values: Mapping[str, Any], tflops: float | None, seconds: f
         the table, from `plan_table.lines`.
     """
     if tflops is None and (load := os.getloadavg()[0]) > BUSY:
-        _tell(f"other programs run here (load {load:.1f}): what is measured is too slow")
+        _tell(f"other programs run here (load {load:.1f}): it goes on, but hours may come out too long")
     asked = {job: work.of_job(values, job) for job in planned_jobs.of_params(values, root)}
     start = machine_rates.start()
     with devices.device(values["shared"]["device"]) as device:

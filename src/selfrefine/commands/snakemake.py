@@ -14,6 +14,8 @@ from pathlib import Path
 
 from selfrefine.commands import run_stage
 from selfrefine.core import locks
+from selfrefine.core.errors import InputError
+from selfrefine.params import experiment, strict_yaml
 
 # Options whose values are all of the form NAME=VALUE, under every name that Snakemake gives them.
 ASSIGNING = frozenset({"--resources", "--res", "--config", "-C"})
@@ -29,6 +31,10 @@ NO_RUN += (
     "--version",
     "-v",
     "--help",
+)
+LOCKED = (
+    "snakemake: another Snakemake runs here, or one was killed; wait for it or stop it, and if there is none, say "
+    "`snakemake --unlock`"
 )
 
 
@@ -50,6 +56,25 @@ def targets_first(arguments: Sequence[str]) -> list[str]:
         moved = assigning and not word.startswith("-") and "=" not in word
         (targets if moved else rest).append(word)
     return targets + rest
+
+
+def stop_at_unreadable(arguments: Sequence[str]) -> None:
+    """Ends with one line at what `--config` or `--configfile` gives and our reader does not take.
+
+    The Snakefile reads both in the same way, but after Snakemake, which runs Python that stands in such a file, and
+    shows a traceback for a name with dots.
+    """
+    option = ""
+    try:
+        for word in arguments:
+            name, assigned, value = word.partition("=")
+            option, given = (name, value if assigned else None) if word.startswith("-") else (option, word)
+            if given and option.startswith("--configf"):
+                strict_yaml.read(Path(given))
+            elif given and option in ("--config", "-C"):
+                experiment.given_words([given])
+    except InputError as error:
+        sys.exit(f"snakemake: {error}")
 
 
 def runs_jobs(arguments: Sequence[str]) -> bool:
@@ -81,10 +106,14 @@ def only_run(folder: Path) -> Iterator[None]:
 
 def main() -> None:
     """Runs Snakemake with this environment's programs first in PATH: rules find its Python without activation."""
+    from snakemake import exceptions
     from snakemake.cli import main as snakemake
 
+    exceptions.LockException = lambda: SystemExit(LOCKED)  # its own tells in six lines how to unlock what may be in use
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     sys.argv[1:] = targets_first(sys.argv[1:])
+    if Path("params.yaml").is_file():
+        stop_at_unreadable(sys.argv[1:])
     if not runs_jobs(sys.argv[1:]):
         snakemake()
         return

@@ -1,19 +1,21 @@
-"""Checks the params before anything runs: their schema, then the references between their sections.
+"""Checks the params before anything runs: what they are made of, their schema, then what refers to what.
 
 Apart from `config`, which every stage imports: a new check is no reason to train again.
 """
 
+import functools
 import itertools
-import json
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import Draft202012Validator, ValidationError, validators
 
-from selfrefine.params import constraints, job_config, references, required_folders, strict_yaml
-from selfrefine.params.references import Key, Problem, nearest
+from selfrefine.params import constraints, job_config, plain_values, references, required_folders, strict_yaml
+from selfrefine.params.references import Key, Problem
+from selfrefine.params.words import dotted, nearest, short, shown
 
 PARAMS = Path("params.yaml")
 SCHEMA = Path("workflow/schemas/params.schema.yaml")
@@ -34,40 +36,86 @@ def overlay(experiment: str) -> Path:
     return Path("experiments", f"{experiment}.yaml")
 
 
-def check(params: Mapping[str, Any], root: Path = Path()) -> str | None:
+def check(
+    params: Mapping[str, Any],
+    root: Path = Path(),
+    given: Sequence[tuple[str, Mapping[str, Any]]] = (),
+    folders: bool = True,
+) -> str | None:
     """What is wrong with the params: one line with file, key, value and what is allowed; None if nothing is.
 
     Args:
-        params: the whole of params.yaml with the experiment's overlay.
+        params: the whole of params.yaml with the experiment's overlay and what a command was given.
         root: the project's folder.
+        given: what a command laid over both, by the option or file that says so; later ones win.
+        folders: whether folders that are named must be there.
     """
-    schema = strict_yaml.read(root / SCHEMA)
+    schema = _schema(root / SCHEMA)
     problems = itertools.chain(  # in this order: each may rely on the ones before
+        plain_values.violations(params),
         _violations(params, schema),
         references.selection(params),
         _missing_leaves(params, schema),
         constraints.relations(params),
-        required_folders.missing(params, root),
+        required_folders.missing(params, root) if folders else (),
     )
     problem = next(problems, None)
     if problem is None:
         return None
     key, message = problem
-    return f"{_file(key, params, root)}: {'.'.join(map(str, key)) or 'the file'} {message}"
+    return f"{_place(key, params, root, given)}: {dotted(key) or 'the file'} {message}"
 
 
-def _file(key: Key, params: Mapping[str, Any], root: Path) -> Path:
-    """The file to edit: the overlay if it holds the key, else params.yaml."""
-    path = overlay(str(params.get("experiment")))
-    value: Any = strict_yaml.read(root / path) if (root / path).is_file() else None
+def _place(
+    key: Key, params: Mapping[str, Any], root: Path, given: Sequence[tuple[str, Mapping[str, Any]]]
+) -> Path | str:
+    """What to edit: what the command was given, if it holds the key, or the overlay, else params.yaml."""
+    path = overlay(short(params.get("experiment")))
+    layers = [(str(path), strict_yaml.read(root / path))] if (root / path).is_file() else []
+    return next((name for name, layer in reversed([*layers, *given]) if _holds(layer, key)), PARAMS)
+
+
+def _holds(value: Any, key: Key) -> bool:
+    """Whether a layer decides about a key: it has it, or a list or scalar on the way to it."""
     for part in key:
-        value = value.get(part) if isinstance(value, Mapping) else value
-    return PARAMS if value is None else path
+        if not isinstance(value, Mapping):
+            return True
+        if part not in value:
+            return False
+        value = value[part]
+    return True
+
+
+@functools.cache
+def _schema(path: Path) -> dict[str, Any]:
+    return strict_yaml.read(path)
+
+
+def _is_in(validator: Any, allowed: list[Any], value: Any, schema: Any) -> Iterator[ValidationError]:
+    """`enum`, for which 1, 1.0 and true are three values."""
+    if not any(type(value) is type(other) and value == other for other in allowed):
+        yield ValidationError("not allowed")
+
+
+def _is_whole(checker: Any, value: Any) -> bool:
+    """JSON takes 64.0 for a whole number; Python counts with none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(checker: Any, value: Any) -> bool:
+    return _is_whole(checker, value) or (isinstance(value, float) and math.isfinite(value))
+
+
+Strict = validators.extend(
+    Draft202012Validator,
+    {"enum": _is_in},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_whole).redefine("number", _is_number),
+)
 
 
 def _violations(params: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Problem]:
     """What the schema does not allow; unknown names first, since they explain most."""
-    errors = Draft202012Validator(schema).iter_errors(params)
+    errors = Strict(schema).iter_errors(params)
     ordered = sorted(
         errors, key=lambda error: (error.validator not in ("additionalProperties", "not"), list(error.path))
     )
@@ -79,12 +127,25 @@ def _missing_leaves(params: Mapping[str, Any], schema: Mapping[str, Any]) -> Ite
     stages = {name: section for name, section in schema["$defs"].items() if "properties" in section}
     for stage, section in stages.items():
         rows = [row for row in job_config.ROWS if stage in _sections(schema, row)]
-        for names in itertools.product(*(_named(params, row) for row in rows)):
-            looked = [(row, name) for row, name in zip(rows, names, strict=True) if name]
-            job = job_config.job(params, stage, {job_config.ROWS[row]: name for row, name in looked})
-            for leaf in _absent(job, section):
-                where = " and ".join([f"in the section {stage}", *map(".".join, looked)])
-                yield (stage, *leaf), f"is missing; looked for {where}"
+        for leaf, looked in _gaps(params, stage, section, rows, {}):
+            where = " and ".join([f"in the section {stage}", *(f"{row}.{looked[row]}" for row in rows if looked[row])])
+            yield (stage, *leaf), f"is missing; looked for {where}"
+
+
+def _gaps(
+    params: Mapping[str, Any], stage: str, section: Mapping[str, Any], rows: list[str], looked: Mapping[str, str]
+) -> Iterator[tuple[Key, Mapping[str, str]]]:
+    """Leaves that a stage lacks, each with the rows that were looked at.
+
+    The last section of `rows` first, and the others only where a leaf is missing still: a row takes no leaf away.
+    """
+    job = job_config.job(params, stage, {job_config.ROWS[row]: name for row, name in looked.items() if name})
+    absent = list(_absent(job, section))
+    if absent and rows:
+        for name in _named(params, rows[-1]):
+            yield from _gaps(params, stage, section, rows[:-1], {**looked, rows[-1]: name})
+    else:
+        yield from ((leaf, looked) for leaf in absent)
 
 
 def _named(params: Mapping[str, Any], section: str) -> list[str]:
@@ -132,11 +193,11 @@ def _tell(error: ValidationError) -> Problem:
             kind, leaf = next((kind, leaf) for kind, leaf in needs if kind in value and leaf not in value)
             return (*key, leaf), f"is missing; {kind} needs it beside it"
         case "enum":
-            return key, f"is {json.dumps(value)}{nearest(value, map(str, schema['enum']))}"
+            return key, f"is {shown(value)}{nearest(value, map(str, schema['enum']))}"
         case "uniqueItems":
-            return key, f"is {json.dumps(value)}; allowed: no entry twice"
+            return key, f"is {shown(value)}; allowed: no entry twice"
         case _:
-            return key, f"is {json.dumps(value)}; allowed: {_allowed(schema)}"
+            return key, f"is {shown(value)}; allowed: {_allowed(schema)}"
 
 
 def _allowed(schema: Mapping[str, Any]) -> str:
@@ -146,4 +207,7 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     words += ["not empty"] if "minLength" in schema else []
     words += [f"matching {schema['pattern']}"] if "pattern" in schema else []
     words += [f"with {schema[key]} or more entries" for key in ("minItems", "minProperties") if key in schema]
-    return ", ".join([TYPES[schema["type"]], *words])
+    words += [f"with {schema[key]} or fewer" for key in ("maxItems",) if key in schema]
+    words += [f"at most {schema[key]} characters" for key in ("maxLength",) if key in schema]
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return ", ".join([" or ".join(TYPES[name] for name in types), *words])

@@ -2,8 +2,13 @@
 
 from collections.abc import Iterator
 
+from selfrefine.core.names import CRITIC, FLAW
 from selfrefine.params import family_constraints, references
 from selfrefine.params.references import Params, Problem, Run
+from selfrefine.params.words import nearest
+
+SHUFFLED = "label_shuffled"  # the map of the highlighter of that name
+LEAST_IMAGES = 3  # of a kernel distance, whose jackknife divides by n - 2
 
 
 def relations(params: Params) -> Iterator[Problem]:
@@ -15,6 +20,7 @@ def relations(params: Params) -> Iterator[Problem]:
         yield from _schedule(run)
         yield from _colours(run)
         yield from _numbers(run)
+        yield from _highlighters(run)
         for variant in run.selected("variants"):
             yield from _refinement(Run(params, {**run.names, "variant": variant}))
         for mask in run.selected("masks"):
@@ -59,6 +65,17 @@ def _numbers(run: Run) -> Iterator[Problem]:
     yield from run.at_most(("make_figures", "n_images"), sampled)
     yield from run.at_most(("make_figures", "n_images"), ("prepare_data", "max_images"))
     yield from run.at_most(("evaluate_highlighter", "n_planted"), ("prepare_data", "max_images"))
+    size, share = run.value("prepare_data", "size"), run.value("evaluate_highlighter", "patch_share")
+    if not round(share * size):
+        message = f"is {share}; allowed: at least 1 px, a share of {1 / size:g} of prepare_data.size, which is {size}"
+        yield run.place("evaluate_highlighter", "patch_share"), message
+    neighbours, measured = run.value("evaluate_generation", "neighbours"), run.value("extract_features", "n_images")
+    if measured < max(LEAST_IMAGES, neighbours + 1):
+        message = (
+            f"is {measured}; allowed: {LEAST_IMAGES} or more, and more than evaluate_generation.neighbours, "
+            f"which is {neighbours}"
+        )
+        yield run.place("extract_features", "n_images"), message
     yield from _fakes(run)
     yield from run.at_most(("evaluate_maps", "n_images"), ("prepare_data", "max_images"))
     behind, explained = run.value("evaluate_maps", "map_images"), run.value("evaluate_maps", "n_images")
@@ -85,10 +102,22 @@ def _fakes(run: Run) -> Iterator[Problem]:
     explained = run.value("evaluate_maps", "n_images")
     if made < (needed := draws * each + explained):
         message = (
-            f"is {made}; allowed: at least {needed}: shared.n_fakes, which is {each}, for each of {draws} draws, "
-            f"and evaluate_maps.n_images, which is {explained}"
+            f"is {made}; allowed: at least {needed}: shared.n_fakes, which is {each}, for each of {draws} draws of the "
+            f"highlighters, and evaluate_maps.n_images, which is {explained}"
         )
         yield run.place("generate_fakes", "n_images"), message
+
+
+def _highlighters(run: Run) -> Iterator[Problem]:
+    """The critic is another highlighter than the one behind the maps."""
+    if run.has_critic:
+        draws = {
+            name: Run(run.params, {**run.names, "highlighter": name}).value("train_highlighter", "draw")
+            for name in (FLAW, CRITIC)
+        }
+        if draws[FLAW] == draws[CRITIC]:
+            place = Run(run.params, {**run.names, "highlighter": CRITIC}).place("train_highlighter", "draw")
+            yield place, f"is {draws[CRITIC]}; allowed: another number than that of {FLAW}, whose maps it judges"
 
 
 def _sampling(run: Run) -> Iterator[Problem]:
@@ -164,6 +193,14 @@ def _refinement(run: Run) -> Iterator[Problem]:
         yield run.place("train_refined", "match"), f"is true; allowed: false for {some_map}, whose strength is its own"
     if extra and (forward, reverse) != ("none", "none"):
         yield run.place("train_refined", "extra_steps"), f"is {extra}; allowed: 0 unless forward and reverse are none"
+    if some_map not in run.params["highlighters"] and some_map == SHUFFLED:
+        message = f"is {some_map}; allowed: another map, or a row {some_map} of highlighters"
+        message += nearest("", run.params["highlighters"])
+        yield run.place("train_refined", "map"), message
+    levels = run.value("train_base", "network").get("attention")
+    if reverse != "none" and run.value("train_refined", "layers") == "no_mid" and levels and not any(levels):
+        message = "is no_mid; allowed: all where no level in train_base.network.attention attends"
+        yield run.place("train_refined", "layers"), message
     for leaf, plain in (("projection", "identity"), ("layers", "all")):
         value = run.value("train_refined", leaf)
         if reverse == "none" and value != plain:

@@ -47,6 +47,10 @@ def _latent(run: Run) -> Iterator[Problem]:
     place, own = ("train_base", "network", "channels"), ("train_autoencoder", "network", "channels")
     if run.value(*own[:2])["channels"] != (channels := run.value(*place[:2])["channels"]):
         yield run.place(*own), f"differs from {'.'.join(map(str, run.place(*place)))}, which is {channels}"
+    widths, groups = run.value(*own[:2])["block_out_channels"], run.value(*own[:2])["norm_num_groups"]
+    if any(width % groups for width in widths):
+        message = f"is {widths}; allowed: multiples of norm_num_groups, which is {groups}"
+        yield run.place(*own[:2], "block_out_channels"), message
     if run.value("train_base", "horizontal_flip"):
         yield run.place("train_base", "horizontal_flip"), "is true; allowed with latents: false"
     if run.value("train_base", "family") == "stable_diffusion" and run.value("train_autoencoder", "kind") != "kl":
@@ -63,6 +67,12 @@ def _latent(run: Run) -> Iterator[Problem]:
 def _prompts(run: Run) -> Iterator[Problem]:
     """What only a family that takes prompts can do."""
     if job_config.is_prompted(run.params, run.names["dataset"], run.names["model"]):
+        named = run.value("prepare_data").get("classes", [])
+        if len(named) == 1 and not run.value("evaluate_prompts", "clip_folder"):
+            message = (
+                f"is {named}; allowed: 2 or more, or all, where a classifier tells them apart; see evaluate_prompts"
+            )
+            yield run.place("prepare_data", "classes"), message
         return
     for stage, leaf, only in (("generate_samples", "guidance_scale", 1.0), ("train_base", "caption_dropout", 0.0)):
         if (value := run.value(stage, leaf)) != only:

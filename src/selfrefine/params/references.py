@@ -2,22 +2,16 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from selfrefine.core.names import CRITIC, FEATURE_WEIGHTS, FLAW, RESERVED
 from selfrefine.params import job_config
+from selfrefine.params.words import nearest
 
 Params = Mapping[str, Any]
 Key = tuple[str | int, ...]
 Problem = tuple[Key, str]  # where, and what is wrong there
-
-
-def nearest(name: object, known: Iterable[str]) -> str:
-    """The end of a line about an unknown name: the nearest known one and all of them."""
-    names = list(known)
-    meant = "".join(f"did you mean {close}? " for close in get_close_matches(str(name), names, n=1))
-    return f"; {meant}known: {', '.join(names)}"
+NO_ROWS = (*RESERVED, "include")  # names of ours, and a word of DVC's and Snakemake's
 
 
 def selection(params: Params) -> Iterator[Problem]:
@@ -36,10 +30,10 @@ def selection(params: Params) -> Iterator[Problem]:
         if (other := row.get("in_place_of", name)) not in params["models"]:
             message = f"is {other}, which is no row of models{nearest(other, params['models'])}"
             yield ("models", name, "in_place_of"), message
-    for section in ("variants", "samplings"):
+    for section in job_config.ROWS:
         for name in params[section]:
-            if name in RESERVED:
-                yield (section, name), f"is a name of ours ({', '.join(RESERVED)}); choose another"
+            if name in NO_ROWS:
+                yield (section, name), f"is a name of ours ({', '.join(NO_ROWS)}); choose another"
     for name in params["samplings"].keys() & params["variants"].keys():
         yield ("samplings", name), "is a row of variants, too; choose another name"
 
@@ -156,12 +150,11 @@ def compared(params: Params) -> Iterator[Problem]:
         if run.has_critic:
             yield from run.unselected(("shared", "map_of"), [params["shared"]["map_of"]])
         networks = run.value("extract_features", "networks")
-        for network in networks:
-            if (needed := FEATURE_WEIGHTS[network]) not in params["weights"]:
-                message = (
-                    f"names {network}, whose weights, {needed}, are no row of weights; experiments/paper.yaml has it"
-                )
-                yield run.place("extract_features", "networks"), message
+        for stage in ("extract_features", *(["evaluate_inpainting"] if run.selected("masks") else [])):
+            for network in run.value(stage, "networks"):
+                if (needed := FEATURE_WEIGHTS[network]) not in params["weights"]:
+                    message = f"names {network}, whose weights, {needed}, are no row of weights"
+                    yield run.place(stage, "networks"), f"{message}; experiments/paper.yaml has it"
         if (primary := tables["primary_network"]) not in networks:
             message = f"is {primary}, which is not in extract_features.networks{nearest(primary, networks)}"
             yield ("make_tables", "primary_network"), message
@@ -190,6 +183,6 @@ def _main_models(params: Params) -> Iterator[Problem]:
         if job_config.main_model(params, other) is None and (len(places) > 1 or None in places):
             message = (
                 f"lacks {first}, the first of select.models; add it or a model that is in_place_of it, "
-                f"unless the data set stands for the same as {dataset}"
+                f"unless the data set stands for the same as {dataset} or one of {', '.join(models)} takes prompts"
             )
             yield ("datasets", other, "only", "models"), message

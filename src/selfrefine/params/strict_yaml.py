@@ -1,4 +1,9 @@
-"""Reads a YAML file of params, and refuses what Snakemake (YAML 1.1) and DVC (YAML 1.2) would read differently."""
+"""Reads a YAML file of params, and refuses what Snakemake (YAML 1.1) and DVC (YAML 1.2) would read differently.
+
+A params file is data: names, lists and scalars. Tags, aliases and `__use_yte__`, with which Snakemake runs the Python
+in a file, are refused. Only numbers with an exponent, often texts in YAML 1.1, are read as YAML 1.2 does: DVC writes
+0.00001 as 1e-05, and the Snakefile reads its params with this module.
+"""
 
 import json
 import math
@@ -11,6 +16,7 @@ from typing import Any
 import yaml
 
 from selfrefine.core.errors import InputError
+from selfrefine.params.words import short
 
 # Plain scalars of YAML 1.2, its core schema; anything else is a text.
 CORE_SCHEMA: tuple[tuple[str, Callable[[str], Any]], ...] = (
@@ -21,6 +27,33 @@ CORE_SCHEMA: tuple[tuple[str, Callable[[str], Any]], ...] = (
     (r"0x[0-9a-fA-F]+", lambda text: int(text, 16)),
     (r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", float),
 )
+EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")  # as DVC reads them: with a digit in front
+TEXT, NUMBER = "tag:yaml.org,2002:str", "tag:yaml.org,2002:float"
+TEMPLATES = "__use_yte__"
+DEEPEST = 20  # mappings and lists in each other
+LONGEST = 1000  # characters of a scalar
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes plain data alone: no alias, no tag, nothing endless."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            raise InputError(f", line {line}: *{short(event.anchor)} is an alias; write out what it stands for")
+        if event.tag is not None:
+            raise InputError(f", line {line}: {short(event.tag)} is a tag; write the value without one")
+        if isinstance(event, yaml.ScalarEvent) and len(event.value) > LONGEST:
+            raise InputError(f", line {line}: a value of {len(event.value)} characters; allowed: {LONGEST}")
+        if self.depth > DEEPEST:
+            raise InputError(f", line {line}: mappings and lists lie more than {DEEPEST} deep in each other")
+        self.depth += 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -30,24 +63,45 @@ def read(path: Path) -> dict[str, Any]:
         path: params.yaml or an overlay of experiments/.
 
     Raises:
-        InputError: no such file, no mapping, no YAML, a key given twice, or a scalar with two readings.
+        InputError: no such file, no mapping, no YAML, no plain data, a key given twice, or a scalar with two readings.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; run from the project's root")
     try:
-        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not YAML: {short(error)}") from error
+    value = parse(text, str(path))
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: a mapping of names to values is needed; write {{}} for an empty one")
+    return value
+
+
+def parse(text: str, place: str) -> Any:
+    """The value of a YAML text; None of an empty one.
+
+    Args:
+        text: such as {n_fakes: 64}.
+        place: where it stands: the beginning of a line about it.
+
+    Raises:
+        InputError: no YAML, no plain data, a key given twice, or a scalar with two readings.
+    """
+    try:
+        loader = _Loader(text)
         root = loader.get_single_node()
-        if not isinstance(root, yaml.MappingNode):
-            raise InputError(f"{path}: a mapping of names to values is needed; write {{}} for an empty one")
+        if root is None:
+            return None
         for node in _nodes(root):
-            _refuse(path, node, loader)
-        value: dict[str, Any] = loader.construct_document(root)
+            _refuse(node, loader)
+        return loader.construct_document(root)
+    except InputError as error:
+        raise InputError(f"{place}{error}") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InputError(f"{path}, line {line}: not YAML: {error.problem}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    return value
+        raise InputError(f"{place}, line {line}: not YAML: {short(error.problem)}") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{place}: not YAML: {short(error)}") from error
 
 
 def _nodes(node: yaml.Node) -> Iterator[yaml.Node]:
@@ -58,26 +112,31 @@ def _nodes(node: yaml.Node) -> Iterator[yaml.Node]:
             yield from _nodes(part)
 
 
-def _refuse(path: Path, node: yaml.Node, loader: yaml.SafeLoader) -> None:
+def _refuse(node: yaml.Node, loader: yaml.SafeLoader) -> None:
     """Raises InputError if the node is a mapping with a bad or repeated key, or a scalar with two readings."""
     if isinstance(node, yaml.MappingNode):
         keys: set[str] = set()
         for key, _ in node.value:
             line = key.start_mark.line + 1
-            if key.tag != "tag:yaml.org,2002:str":
-                raise InputError(f"{path}, line {line}: {key.value or 'a mapping'} is no name; a key is a text")
+            if key.tag != TEXT or EXPONENT.fullmatch(key.value):
+                name = short(key.value) if isinstance(key, yaml.ScalarNode) and key.value else "a mapping"
+                raise InputError(f", line {line}: {name} is no name; a key is a text")
+            if key.value == TEMPLATES:
+                raise InputError(f", line {line}: {TEMPLATES} would make Snakemake run what stands here; delete it")
             if key.value in keys:
-                raise InputError(f"{path}, line {line}: {key.value} is given twice; delete one")
+                raise InputError(f", line {line}: {short(key.value)} is given twice; delete one")
             keys.add(key.value)
     elif isinstance(node, yaml.ScalarNode) and node.style is None:
+        if EXPONENT.fullmatch(node.value):
+            node.tag = NUMBER
         old, new = _old_reading(node, loader), _new_reading(node.value)
         if old != new or type(old) is not type(new):
             numbers = [
                 _unmistakable(value) for value in (old, new) if isinstance(value, int | float) and math.isfinite(value)
             ]
             fixes = " or ".join(dict.fromkeys([*numbers, json.dumps(node.value)]))
-            message = f"{node.value} reads differently in YAML 1.1 (Snakemake) and YAML 1.2 (DVC); write {fixes}"
-            raise InputError(f"{path}, line {node.start_mark.line + 1}: {message}")
+            message = f"{short(node.value)} reads differently in YAML 1.1 (Snakemake) and YAML 1.2 (DVC); write {fixes}"
+            raise InputError(f", line {node.start_mark.line + 1}: {message}")
 
 
 def _old_reading(node: yaml.ScalarNode, loader: yaml.SafeLoader) -> Any:
@@ -97,8 +156,5 @@ def _new_reading(text: str) -> Any:
 
 
 def _unmistakable(value: float) -> str:
-    """A number, true or false, written so that it has one reading: 1e-4 becomes 0.0001."""
-    if isinstance(value, int):
-        return json.dumps(value)
-    plain = format(Decimal(repr(value)), "f")
-    return plain if "." in plain else f"{plain}.0"
+    """A number, true or false, written so that it has one reading: -.5 becomes -0.5, and 8. becomes 8."""
+    return json.dumps(value) if isinstance(value, int) else format(Decimal(repr(value)), "f").removesuffix(".0")

@@ -28,6 +28,16 @@ def test_equal_figures_are_equal_bytes_whatever_the_users_settings(tmp_path):
     assert (tmp_path / "plain.png").read_bytes() == (tmp_path / "own.png").read_bytes()
 
 
+@pytest.mark.parametrize("title", ["$x_{$", "$(touch X) `date` $", "a $\\frac{1}$ b", "{} %s \\n $$", "é ≥"])
+def test_a_title_is_drawn_as_it_is(title, tmp_path):
+    with style.style():
+        figure = style.only_words(title)
+        files.write_figure(tmp_path / "drawn.png", figure)
+        plain = figure.findobj(mpl.text.Text)
+    assert all(not text.get_parse_math() for text in plain)
+    assert title in caption_of(figure)
+
+
 def test_an_overlay_is_six_parts_image_and_four_parts_jet():
     shown, heat = images(2), maps(2, 32)
     figure = figure8_flaw_maps.flaw_maps_figure(shown, heat, CAPTION)

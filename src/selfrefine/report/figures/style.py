@@ -17,6 +17,7 @@ from matplotlib.figure import Figure, FigureBase
 
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that the bytes are the same everywhere
+    "text.parse_math": False,  # a title of the user's with $ is shown as it is
     "font.size": 9.0,
     "axes.titlesize": 9.0,
     "axes.spines.top": False,
