@@ -106,6 +106,7 @@ KINDS: dict[str, dict[str, str]] = {
         "batch_size": "count",
         "learning_rate": "rate",
         "map_steps": "count",
+        "horizontal_flip": "flag",
         "seed": "index",
     },
     "flaw_maps": {"n_images": "count", "map_steps": "count", "seed": "index"},

@@ -2,7 +2,6 @@
 
 import pytest
 
-from selfrefine.core import names
 from selfrefine.params import job_config, references, required_folders
 from selfrefine.params.words import nearest
 from tests.support.wrong_params import HIGHLIGHTER_STEPS, NETWORK, SAMPLES, at, line_about, project_params
