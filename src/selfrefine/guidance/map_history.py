@@ -63,9 +63,10 @@ class MapHistory:
 
     def stack(self, size: int) -> Maps:
         """The kept maps, (k, size, size) float32 on the CPU."""
-        empty = torch.zeros((0, size, size))
-        mfams, used = zip(*self._kept.values(), strict=True) if self._kept else ([], [])
-        return Maps(*(torch.stack(maps) if maps else empty for maps in (mfams, used)))
+        if not self._kept:
+            return Maps(*(torch.zeros((0, size, size)) for _ in Maps._fields))
+        kept = self._kept.values()
+        return Maps(torch.stack([maps.mfam for maps in kept]), torch.stack([maps.used for maps in kept]))
 
     def mean(self, size: int) -> Tensor:
         """The mean of the maps used over all refreshes, (1, size, size) float32; of no refresh (0, size, size)."""
