@@ -38,8 +38,7 @@ def coverage(points: np.ndarray, centres: np.ndarray, squared_radii: np.ndarray)
     inside = np.zeros(len(points), bool)
 
     def any_ball(block: Block) -> np.ndarray:
-        found: np.ndarray = (block.values <= squared_radii[block.columns]).any(axis=1)
-        return found
+        return np.asarray((block.values <= squared_radii[block.columns]).any(axis=1))
 
     for rows, _, found in squared_distances(points, centres, any_ball):
         inside[rows] = inside[rows] | found
