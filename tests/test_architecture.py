@@ -46,11 +46,7 @@ NOT_DATA = {
     "selfrefine.params.strict_yaml": {"read_text"},  # params
     "selfrefine.params.code_digest": {"read_text"},  # source code
     "selfrefine.data.hub_images": {"write_bytes", "open"},  # images of a folder that only appears when it is whole
-    "selfrefine.core.contents": {
-        "open",
-        "read_text",
-        "write_text",
-    },  # bytes of the user's files, and a cache of digests
+    "selfrefine.core.contents": {"open", "read_text"},  # bytes of the user's files, and a cache of digests
     "selfrefine.data.image_folder": {"open"},  # how files begin
     "selfrefine.data.user_files": {"read_text"},  # the record of a job
     "selfrefine.core.locks": {"read_text", "write_text"},  # who holds a lock

@@ -1,7 +1,7 @@
 """What files of the user hold, in a few letters: their content counts, not their dates. Each is read once.
 
 A small cache keeps the digest of each file with its size, times and inode: another file of an older date, or of equal
-size and date, has another inode or time of change. Imports only the standard library: the Snakefile uses it.
+size and date, has another inode or time of change. Imports nothing heavy: the Snakefile uses it.
 """
 
 import contextlib
@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from selfrefine.core import files
+
 CACHES = Path("scratch", "contents")  # from the project's folder; whoever deletes them has the files read again
 SETTLED = 3.0  # seconds since its last change, before which a file may change without a new time
 TOLD = 2**30  # bytes to be read from which a line says so
@@ -22,24 +24,24 @@ UNREADABLE = "unreadable"  # the digest of what cannot be read
 State = list[int]
 
 
-def digest(files: Mapping[str, Path], caches: Path = CACHES) -> str:
+def digest(paths: Mapping[str, Path], caches: Path = CACHES) -> str:
     """Digest of the names and contents of files, in 16 hex digits: none of their order, dates and places.
 
     Args:
-        files: path by name.
+        paths: of the files, by name.
         caches: folder of what is known of files; one that can't be written is done without.
     """
-    folder = os.path.commonpath([path.absolute().parent for path in files.values()]) if files else ""
+    folder = os.path.commonpath([path.absolute().parent for path in paths.values()]) if paths else ""
     cache = caches / f"{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}.json"
-    known, states = _read(cache), {name: _state(path) for name, path in files.items()}
+    known, states = _read(cache), {name: _state(path) for name, path in paths.items()}
     found = {name: known[name][1] for name, state in states.items() if name in known and known[name][0] == state}
-    missing = [name for name in files if name not in found]
+    missing = [name for name in paths if name not in found]
     total = sum(states[name][0] for name in missing if states[name])
     if total >= TOLD:
         print(f"{folder}: reading {len(missing)} files, {total / 2**30:.1f} GiB, once", file=sys.stderr, flush=True)
     now = time.time()
     with ThreadPoolExecutor() as pool:
-        found |= zip(missing, pool.map(_sha256, (files[name] for name in missing)), strict=True)
+        found |= zip(missing, pool.map(_sha256, (paths[name] for name in missing)), strict=True)
     kept = {
         name: (state, found[name])
         for name, state in states.items()
@@ -85,8 +87,5 @@ def _read(cache: Path) -> dict[str, tuple[State, str]]:
 
 
 def _write(cache: Path, known: Mapping[str, tuple[State, str]]) -> None:
-    temporary = cache.with_suffix(f".{os.getpid()}.part")
     with contextlib.suppress(OSError):  # the cache saves time and nothing else
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(known))
-        os.replace(temporary, cache)
+        files.write_text(cache, json.dumps(known))

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -142,13 +142,14 @@ def grey(levels: np.ndarray) -> tuple[np.ndarray, bool]:
 def own_limits() -> Iterator[None]:
     """Lets MOST_PIXELS alone decide, and not PIL's limit, which warns of what is read here; and gives memory back."""
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    block: int = Image.core.get_block_size()
-    Image.core.set_block_size(BLOCK)
+    memory: Any = vars(Image)["core"]
+    block = memory.get_block_size()
+    memory.set_block_size(BLOCK)
     try:
         yield
     finally:
         Image.MAX_IMAGE_PIXELS = before
-        Image.core.set_block_size(block)
+        memory.set_block_size(block)
 
 
 @contextmanager
@@ -199,7 +200,8 @@ def _meaning(image: Image.Image) -> tuple[int, bool, int | None]:
     if image.mode in DEEP:
         white = 2 ** tags.get(BITS, (16,))[0] - 1
         return white, tags.get(PHOTOMETRIC) == WHITE_IS_ZERO, clear if isinstance(clear, int) else None
-    stored = str(image.tile[0].args) if image.format == "PNG" and image.tile else ""
+    tiles = getattr(image, "tile", [])
+    stored = str(tiles[0].args) if image.format == "PNG" and tiles else ""
     if isinstance(clear, int) and stored in ("L;2", "L;4"):  # PIL scales these levels, but not the clear one
         image.info["transparency"] = clear * 255 // (2 ** int(stored[-1]) - 1)
     if isinstance(clear, tuple) and stored.endswith("16B"):

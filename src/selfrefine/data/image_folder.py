@@ -18,11 +18,20 @@ SUFFIXES = (
     *(".jp2", ".j2k", ".j2c", ".jpx", ".jpc", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico"),
 )
 # Images that no decoder here reads, or only the small preview in them.
-UNREAD = (".heic", ".heif", ".jxl", ".psd", ".svg", ".pdf", ".eps")
+UNREAD: tuple[str, ...] = (".heic", ".heif", ".jxl", ".psd", ".svg", ".pdf", ".eps")
 UNREAD += (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".raw")
 BESIDE = (".txt", ".csv", ".json", ".jsonl", ".xml", ".caption", ".md", ".html", ".npy", ".npz")  # common beside images
 # How files of these formats begin, whatever their names.
-BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+BEGINNINGS: tuple[bytes, ...] = (
+    b"\x89PNG\r\n\x1a\n",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"BM",
+    b"II*\0",
+    b"MM\0*",
+    b"II+\0",
+    b"MM\0+",
+)
 BEGINNINGS += (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51", b"\0\0\1\0", *(f"P{kind}\n".encode() for kind in range(1, 7)))
 KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
