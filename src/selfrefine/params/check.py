@@ -106,7 +106,7 @@ def _is_number(checker: Any, value: Any) -> bool:
     return _is_whole(checker, value) or (isinstance(value, float) and math.isfinite(value))
 
 
-Strict = validators.extend(
+Strict = validators.extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
     {"enum": _is_in},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_whole).redefine("number", _is_number),
