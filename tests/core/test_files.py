@@ -207,6 +207,15 @@ def test_a_damaged_folder_is_refused_in_one_line_that_names_the_file(sealed, dam
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    "name", [".DS_Store", "unet/.DS_Store", ".ipynb_checkpoints/a.json", "README.md", "unet/map.png"]
+)
+def test_hidden_files_and_documents_beside_what_was_sealed_are_no_change(sealed, name):
+    (sealed / name).parent.mkdir(exist_ok=True)
+    (sealed / name).write_text("added")
+    assert files.check_folder(sealed) == sealed
+
+
 def test_the_time_stamp_that_snakemake_leaves_in_a_folder_is_no_change(sealed):
     before = files.sha256(sealed)
     (sealed / ".snakemake_timestamp").touch()

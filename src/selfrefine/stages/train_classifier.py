@@ -65,7 +65,7 @@ def labelled(images: Path, items: Path) -> tuple[np.ndarray, np.ndarray]:
     """
     packed, labels = arrays.read_images(images), files.read_table(items)["label"].to_numpy(np.int64)
     if len(packed) != len(labels):
-        raise DamagedError(items, f"{len(labels)} labels, but {len(packed)} images in {images}")
+        raise DamagedError(items, f"{len(labels)} labels, {len(packed)} images")
     return packed, labels
 
 
