@@ -17,13 +17,15 @@ override export TFLOPS := $(value TFLOPS)
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 CONFIG := $${EXPERIMENT:+--config "experiment=$$EXPERIMENT"}
+# The project itself, which has no hash: what it needs is there already, and so is what builds it.
+INSTALL_OURS := $(PIP) install -qq --no-deps --no-build-isolation --editable .
 # A worker on each processor, a module of tests to each in turn, in the order of tests/conftest.py.
 SHARED_OUT := --numprocesses logical --dist loadscope --no-loadscope-reorder
 # Runs a command and shows what it says only if it fails.
 QUIETLY = told=$$($(1) 2>&1) || { echo "$$told"; exit 1; }
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test checks unit workflow pull readme report plan photographs bench ready ready-to-test
+.PHONY: all test checks unit workflow pull readme report plan photographs bench ready ready-to-test pins
 .DEFAULT_GOAL := all
 
 all: ready
@@ -78,21 +80,28 @@ workflow: ready-to-test
 # Both console scripts must be ours (pyproject.toml): a reinstalled Snakemake puts its own in the place of one.
 ready: $(VENV)/.installed
 	@grep -qs selfrefine.commands "$(VENV)/bin/snakemake" && grep -qs selfrefine.commands "$(VENV)/bin/selfrefine" \
-	  || $(PIP) install -qq --no-deps --force-reinstall --editable .
+	  || $(INSTALL_OURS) --force-reinstall
 
 ready-to-test: $(VENV)/.installed-for-tests ready
 
-$(VENV)/.installed: requirements.txt constraints.txt pyproject.toml
+$(VENV)/.installed: requirements.lock pyproject.toml
 	@command -v "$$PYTHON" >/dev/null || { \
 	  echo "make: no '$$PYTHON' found: install Python 3.11 or newer, or say make PYTHON=/path/to/python" >&2; exit 1; }
 	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: Python 3.11 or newer is needed, " \
 	  + sys.executable + " is " + sys.version.split()[0] + ": say make PYTHON=/path/to/python3.11")'
 	@test -x "$(VENV)/bin/pip" || "$$PYTHON" -m venv "$(VENV)"
 	@echo "Installing the pinned packages into $(VENV): some minutes and, with CUDA's libraries on Linux, some GB"
-	@start=$$(date +%s); $(PIP) install -qq --constraint constraints.txt --editable . \
+	@start=$$(date +%s); $(PIP) install -qq --require-hashes --requirement requirements.lock && $(INSTALL_OURS) \
 	  && touch "$@" && echo "Installed in $$(( $$(date +%s) - start )) s"
 
-$(VENV)/.installed-for-tests: requirements-dev.txt $(VENV)/.installed
+$(VENV)/.installed-for-tests: requirements-dev.lock $(VENV)/.installed
 	@echo "Installing the checks and test oracles into $(VENV)"
-	@start=$$(date +%s); $(PIP) install -qq --constraint constraints.txt --requirement requirements-dev.txt \
+	@start=$$(date +%s); $(PIP) install -qq --require-hashes --requirement requirements-dev.lock \
 	  && touch "$@" && echo "Installed in $$(( $$(date +%s) - start )) s"
+
+# The packages and their hashes anew, after a change of requirements*.txt or constraints.txt; needs uv.
+pins:
+	@for name in requirements requirements-dev; do \
+	  uv pip compile --quiet $$name.txt --constraint constraints.txt --universal --python-version 3.11 \
+	    --generate-hashes --no-annotate --custom-compile-command "make pins" --output-file $$name.lock; \
+	done

@@ -40,9 +40,25 @@ def test_conda_installs_the_same_pins() -> None:
     conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     words = next(entry["pip"] for entry in conda if isinstance(entry, dict))
     assert words == ["-r requirements.txt", "-c constraints.txt", "-e ."]
-    makefile = (ROOT / "Makefile").read_text()
-    assert "--constraint constraints.txt --editable ." in makefile
     assert 'dependencies = { file = ["requirements.txt"] }' in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+def test_what_make_installs_has_the_same_versions_and_every_file_a_hash(name: str) -> None:
+    packages = re.split(r"\n(?=\w)", (ROOT / f"{name}.lock").read_text())[1:]
+    assert all("--hash=sha256:" in package for package in packages)
+    made = {
+        canonicalize_name(found[1]): found[2] for found in map(re.compile(r"([\w.-]+)==(\S+)").match, packages) if found
+    }
+    assert len(made) == len(packages)
+    assert pins(f"{name}.txt").items() <= made.items()
+    constraints = pins("constraints.txt")
+    elsewhere = {"httpx2-jsfetch", "pyreadline3", "pywin32", "tzdata"}  # of systems that are not ours
+    assert {
+        package: version for package, version in made.items() if package not in elsewhere
+    }.items() <= constraints.items()
+    makefile = (ROOT / "Makefile").read_text()
+    assert f"install -qq --require-hashes --requirement {name}.lock" in makefile
 
 
 def test_constraints_are_the_packages_that_the_requirements_bring_along() -> None:

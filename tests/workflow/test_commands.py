@@ -215,7 +215,7 @@ def test_make_names_a_python_that_is_not_there(fresh: Project) -> None:
 @pytest.mark.parametrize("wrong", ["snakemake", "selfrefine"])
 def test_make_puts_our_console_scripts_right(fresh: Project, wrong: str) -> None:
     """A reinstalled Snakemake has put its own script in the place of ours; an older environment has but one of them."""
-    fresh.run(f"{sys.executable} -m venv .venv && touch .venv/.installed")
+    fresh.run(f"{sys.executable} -m venv .venv && .venv/bin/pip install -q setuptools && touch .venv/.installed")
     scripts = {name: fresh.root / ".venv" / "bin" / name for name in ("snakemake", "selfrefine")}
     for name, module in (("snakemake", "snakemake"), ("selfrefine", "main")):
         scripts[name].write_text(f"from selfrefine.commands.{module} import main\n")
