@@ -44,7 +44,7 @@ OPENERS |= {f"{module}.{verb}" for module in ("np", "torch", "json", "pickle") f
 # Who may open files besides `files` and `arrays`, and what.
 NOT_DATA = {
     "selfrefine.params.strict_yaml": {"read_text"},  # params
-    "selfrefine.params.code_digest": {"read_text"},  # source code
+    "selfrefine.params.code_digest": {"read_text", "read_bytes"},  # source code, and what was kept of it
     "selfrefine.data.hub_images": {"write_bytes", "open"},  # images of a folder that only appears when it is whole
     "selfrefine.core.contents": {"open", "read_text"},  # bytes of the user's files, and a cache of digests
     "selfrefine.data.image_folder": {"open"},  # how files begin
