@@ -93,7 +93,7 @@ def test_one_broken_thing_is_named_in_one_line_or_does_no_harm():
             every_job_takes_them(params)
         else:
             named = [short(part) for part in key if isinstance(part, str)]
-            assert any(part in line for part in named[-2:]), line
+            assert any(part in line for part in named[1:] or named), line  # the row at least
 
     one()
     assert told["refused"] > CASES / 2
