@@ -87,7 +87,7 @@ def test_nested_values_of_the_command_line_keep_their_types(words, values):
             "--config: train_refined.cycle is no name; write --config 'train_refined={cycle: 3}'",
         ),
         ("a.b.c=x", "--config: a.b.c is no name; write --config 'a={b: {c: x}}'"),
-        ("shared={n_fakes: 64", "--config: shared, line 1: not YAML: expected ',' or '}', but got '<stream end>'"),
+        ("shared={n_fakes: 64", "--config: shared, line 2: not YAML: did not find expected ',' or '}'"),
         ("shared={device: no}", "--config: shared, line 1: no reads differently in YAML 1.1 (Snakemake) and YAML 1.2 "),
         ("x=!!float nan", "--config: x, line 1: tag:yaml.org,2002:float is a tag; "),
         ("x={__use_yte__: true}", "--config: x, line 1: __use_yte__ would make Snakemake run what stands here"),

@@ -34,28 +34,6 @@ DEEPEST = 20  # mappings and lists in each other
 LONGEST = 1000  # characters of a scalar
 
 
-class _Loader(yaml.SafeLoader):
-    """Composes plain data alone: no alias, no tag, nothing endless."""
-
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
-        line = event.start_mark.line + 1
-        if isinstance(event, yaml.AliasEvent):
-            raise InputError(f", line {line}: *{short(event.anchor)} is an alias; write out what it stands for")
-        if event.tag is not None:
-            raise InputError(f", line {line}: {short(event.tag)} is a tag; write the value without one")
-        if isinstance(event, yaml.ScalarEvent) and len(event.value) > LONGEST:
-            raise InputError(f", line {line}: a value of {len(event.value)} characters; allowed: {LONGEST}")
-        if self.depth > DEEPEST:
-            raise InputError(f", line {line}: mappings and lists lie more than {DEEPEST} deep in each other")
-        self.depth += 1
-        node: yaml.Node | None = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-
 def read(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
@@ -88,7 +66,8 @@ def parse(text: str, place: str) -> Any:
         InputError: no YAML, no plain data, a key given twice, or a scalar with two readings.
     """
     try:
-        loader = _Loader(text)
+        _refuse_events(text)
+        loader = yaml.CSafeLoader(text)
         root = loader.get_single_node()
         if root is None:
             return None
@@ -100,8 +79,24 @@ def parse(text: str, place: str) -> Any:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InputError(f"{place}, line {line}: not YAML: {short(error.problem)}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeEncodeError) as error:
         raise InputError(f"{place}: not YAML: {short(error)}") from error
+
+
+def _refuse_events(text: str) -> None:
+    """Raises InputError before anything is built of a text that is no plain data: no alias, no tag, nothing endless."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):  # type: ignore[no-untyped-call]
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            raise InputError(f", line {line}: *{short(event.anchor)} is an alias; write out what it stands for")
+        if getattr(event, "tag", None) is not None:
+            raise InputError(f", line {line}: {short(event.tag)} is a tag; write the value without one")
+        if isinstance(event, yaml.ScalarEvent) and len(event.value) > LONGEST:
+            raise InputError(f", line {line}: a value of {len(event.value)} characters; allowed: {LONGEST}")
+        if depth > DEEPEST:
+            raise InputError(f", line {line}: mappings and lists lie more than {DEEPEST} deep in each other")
 
 
 def _nodes(node: yaml.Node) -> Iterator[yaml.Node]:
@@ -112,7 +107,7 @@ def _nodes(node: yaml.Node) -> Iterator[yaml.Node]:
             yield from _nodes(part)
 
 
-def _refuse(node: yaml.Node, loader: yaml.SafeLoader) -> None:
+def _refuse(node: yaml.Node, loader: yaml.CSafeLoader) -> None:
     """Raises InputError if the node is a mapping with a bad or repeated key, or a scalar with two readings."""
     if isinstance(node, yaml.MappingNode):
         keys: set[str] = set()
@@ -126,7 +121,7 @@ def _refuse(node: yaml.Node, loader: yaml.SafeLoader) -> None:
             if key.value in keys:
                 raise InputError(f", line {line}: {short(key.value)} is given twice; delete one")
             keys.add(key.value)
-    elif isinstance(node, yaml.ScalarNode) and node.style is None:
+    elif isinstance(node, yaml.ScalarNode) and not node.style:  # a plain one
         if EXPONENT.fullmatch(node.value):
             node.tag = NUMBER
         old, new = _old_reading(node, loader), _new_reading(node.value)
@@ -139,7 +134,7 @@ def _refuse(node: yaml.Node, loader: yaml.SafeLoader) -> None:
             raise InputError(f", line {node.start_mark.line + 1}: {message}")
 
 
-def _old_reading(node: yaml.ScalarNode, loader: yaml.SafeLoader) -> Any:
+def _old_reading(node: yaml.ScalarNode, loader: yaml.CSafeLoader) -> Any:
     """What YAML 1.1 makes of a plain scalar."""
     try:
         return loader.construct_object(node)
