@@ -155,7 +155,7 @@ def test_every_command_in_the_texts_is_one_that_the_program_takes():
         found += re.findall(r"(?:^|`|@)selfrefine ([a-z].*?)(?:`|$)", text, re.MULTILINE)
     assert {line.split()[0] for line in found} >= {"plan", "sample", "inpaint", "bench", "readme"}
     for line in found:
-        command, *words = shlex.split(re.sub(r"\$\(if .*", "", line), comments=True)
+        command, *words = shlex.split(re.sub(r"\$+[({].*", "", line), comments=True)
         parser = main.parser(command)
         if words and words != ["--help"]:
             parser.read(words)

@@ -167,7 +167,7 @@ def test_the_server_ends_with_its_run_however_that_ends(environment):
         os.killpg(process.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGABRT])
 def test_a_job_ends_with_its_run_however_that_ends(environment, number):
     line = [sys.executable, "-c", RUN, f"{JOB} tell wait; true"]
     with subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:

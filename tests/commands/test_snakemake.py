@@ -122,7 +122,7 @@ def test_a_run_that_holds_no_lock_of_ours_is_told_in_one_line_too(tmp_path: Path
     ("typed", "line"),
     [
         ("-n all --config train_refined.cycle=3", "--config: train_refined.cycle is no name; write --config 'train_"),
-        ("-n all -C a={b:", "--config: a, line 1: not YAML: "),
+        ("-n all -C a={b:", "--config: a, line 2: not YAML: "),
         ("--configfile evil.yaml -n all", "evil.yaml, line 1: __use_yte__ would make Snakemake run what stands here"),
         ("--configfile=evil.yaml", "evil.yaml, line 1: __use_yte__ would make Snakemake run what stands here"),
         ("--configfiles good.yaml evil.yaml", "evil.yaml, line 1: __use_yte__ would make Snakemake run what stands"),

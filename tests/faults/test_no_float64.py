@@ -50,6 +50,10 @@ def _of_torch(node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "torch"
 
 
+# What it makes so is measured on processors, whatever the device (`Network.on_processors`).
+ON_PROCESSORS = {"cost/loads.py"}
+
+
 def _is_on_cpu(called: ast.expr) -> bool:
     """Whether what `.double` is called on is certainly on the CPU, reading its calls from right to left."""
     while isinstance(called, ast.Attribute) and isinstance(called.value, ast.Call):
@@ -62,7 +66,8 @@ def _is_on_cpu(called: ast.expr) -> bool:
 
 
 def test_no_module_makes_float64_on_a_device() -> None:
-    assert {str(path): lines for path in SOURCES if (lines := doubles(path.read_text()))} == {}
+    found = {"/".join(path.parts[-2:]): lines for path in SOURCES if (lines := doubles(path.read_text()))}
+    assert found.keys() == ON_PROCESSORS
     assert sum(path.read_text().count(".double()") for path in SOURCES) > 10
 
 

@@ -110,11 +110,11 @@ def test_values_are_those_of_the_library(inputs: Inputs, tmp_path: Path) -> None
 def test_the_place_of_reals_is_that_of_mirrored_ones_where_training_mirrors(inputs: Inputs, tmp_path: Path) -> None:
     run(job(inputs, tmp_path, horizontal_flip=True))
     table = files.read_table(tmp_path / "metrics.csv").set_index(["metric", "variant"])["value"]
-    chosen = probes.quarters(MEAN_MAP[0], 16 // probes.POOLING)
+    chosen = probes.quarters(MEAN_MAP[0], 32 // probes.POOLING)
     network = probes.load_vgg16(inputs.weights, torch.device("cpu"))
     both, base = (arrays.read_images(path)[:10] for path in inputs.samples[1::-1])
     real = Mirrored(arrays.read_images(inputs.test)[:10])
-    sets = [probes.features_at(network, images, chosen, 16) for images in (both, base, real)]
+    sets = [probes.features_at(network, images, chosen, 32) for images in (both, base, real)]
     assert table["place_log_ratio", "both"] == pytest.approx(probes.place(*sets).value, rel=1e-4)
 
 
