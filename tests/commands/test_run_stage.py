@@ -196,7 +196,16 @@ def test_a_run_without_jobs_imports_nothing(environment):
     assert imports(environment) == []
 
 
-@pytest.mark.parametrize("server", ["", "/another/python:/nowhere", f"{sys.executable}:/nowhere"])
+@pytest.mark.parametrize("name", ["python", "python3"])
+def test_a_job_is_forked_whatever_name_its_python_goes_by(environment, name):
+    """Console scripts of pip, conda and `make` begin with different ones."""
+    python = Path(sys.prefix) / "bin" / name
+    told = run(environment, f"{python} -m selfrefine.commands.run_stage probe tell", f"{JOB} tell").stdout
+    assert len(imports(environment)) == 1
+    assert told.count("code 0") == 2
+
+
+@pytest.mark.parametrize("server", ["", "/another/environment:/nowhere", f"{os.path.realpath(sys.prefix)}:/nowhere"])
 def test_without_a_server_of_its_packages_a_command_does_the_job_itself(environment, server):
     command = [*JOB.split(), "tell", "threads", "seven"]
     with subprocess.Popen(

@@ -28,7 +28,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-SERVER = "SELFREFINE_WARM_START"  # "PYTHON:SOCKET" of the run's server
+SERVER = "SELFREFINE_WARM_START"  # "ENVIRONMENT:SOCKET" of the run's server
 STREAMS = (0, 1, 2)
 FORKS = sys.platform == "linux"  # elsewhere a fork may not use all libraries that its parent has loaded
 LOST = 137  # exit code of a job that ended without one: killed, most often for want of memory
@@ -52,7 +52,7 @@ def server() -> Iterator[None]:
         with listener:
             command = [sys.executable, "-c", f"from {__name__} import serve; serve({listener.fileno()})"]
             process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()])
-        os.environ[SERVER] = f"{sys.executable}:{path}"
+        os.environ[SERVER] = f"{_packages()}:{path}"
         try:
             yield
         finally:
@@ -86,10 +86,10 @@ def _listener(stack: contextlib.ExitStack) -> socket.socket | None:
 def main() -> None:
     """Runs the stage named by the first word in a fork of the server, or here; exits with its code."""
     os.environ["OMP_NUM_THREADS"] = "1"  # numpy's threads change the last bits; torch's follow runtime.set_threads
-    python, _, path = os.environ.get(SERVER, "").rpartition(":")
+    packages, _, path = os.environ.get(SERVER, "").rpartition(":")
     with socket.socket(socket.AF_UNIX) as connection:
         try:
-            if python != sys.executable:
+            if packages != _packages():
                 raise ConnectionError("no server, or one with other packages")
             connection.connect(path)
         except OSError:
@@ -102,6 +102,11 @@ def main() -> None:
     if not code:
         print(f"{sys.argv[1]}: the job was killed; is there too little memory?", file=sys.stderr)
     sys.exit(code[0] if code else LOST)
+
+
+def _packages() -> str:
+    """The environment that packages are from: its Python goes by several names."""
+    return os.path.realpath(sys.prefix)
 
 
 def _run_stage(arguments: list[str]) -> None:
