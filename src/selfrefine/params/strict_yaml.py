@@ -86,17 +86,20 @@ def parse(text: str, place: str) -> Any:
 def _refuse_events(text: str) -> None:
     """Raises InputError before anything is built of a text that is no plain data: no alias, no tag, nothing endless."""
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):  # type: ignore[no-untyped-call]
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        line = event.start_mark.line + 1
+        fault = None
         if isinstance(event, yaml.AliasEvent):
-            raise InputError(f", line {line}: *{short(event.anchor)} is an alias; write out what it stands for")
-        if getattr(event, "tag", None) is not None:
-            raise InputError(f", line {line}: {short(event.tag)} is a tag; write the value without one")
-        if isinstance(event, yaml.ScalarEvent) and len(event.value) > LONGEST:
-            raise InputError(f", line {line}: a value of {len(event.value)} characters; allowed: {LONGEST}")
-        if depth > DEEPEST:
-            raise InputError(f", line {line}: mappings and lists lie more than {DEEPEST} deep in each other")
+            fault = f"*{short(event.anchor)} is an alias; write out what it stands for"
+        elif isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag is not None:
+            fault = f"{short(event.tag)} is a tag; write the value without one"
+        elif isinstance(event, yaml.ScalarEvent) and len(event.value) > LONGEST:
+            fault = f"a value of {len(event.value)} characters; allowed: {LONGEST}"
+        elif depth > DEEPEST:
+            fault = f"mappings and lists lie more than {DEEPEST} deep in each other"
+        if fault:
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise InputError(f", line {line}: {fault}")
 
 
 def _nodes(node: yaml.Node) -> Iterator[yaml.Node]:
