@@ -16,7 +16,7 @@ FLIPPED = {
     "make_tables.equivalence_margin": 0.02,
     "variants.both.title": "Forward and reverse",
     "evaluate_generation.neighbours": 2,
-    "generate_samples.steps": 3,
+    "evaluate_maps.n_images": 24,
 }
 
 

@@ -186,7 +186,10 @@ def test_the_workflow_is_clean(command):
         ("experiment=../x", "--config: experiment ../x is no file of experiments/; known: "),
         ("shared={device: tpu}", '--config: shared.device is "tpu"; did you mean cpu? known: auto, cpu, cuda, mps'),
         ("train_refined={cycle: 3.0}", "--config: train_refined.cycle is 3.0; allowed: a whole number, at least 1, "),
-        ("train_refined={cycle: 3", "snakemake: --config: train_refined, line 1: not YAML: expected ',' or '}'"),
+        (
+            "train_refined={cycle: 3",
+            "snakemake: --config: train_refined, line 2: not YAML: did not find expected ',' or '}'",
+        ),
         (
             "train_refined.cycle=3",
             "snakemake: --config: train_refined.cycle is no name; write --config 'train_refined={",
