@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from snakemake.cli import get_argument_parser
 
-from selfrefine.commands.snakemake import LOCKED, only_run, runs_jobs, stop_at_unreadable, targets_first
+from selfrefine.commands.snakemake import LETTERS, LOCKED, only_run, runs_jobs, stop_at_unreadable, targets_first
 
 # A workflow whose one rule tells which Python a rule finds.
 SNAKEFILE = """
@@ -148,8 +148,18 @@ def test_what_only_looks_holds_nothing_nor_a_folder_without_a_workflow(
     assert not runs_jobs(["all"])
     (tmp_path / "Snakefile").touch()
     assert runs_jobs(["all"])
-    for aside in ("-n", "-np", "--dry-run", "--lint", "--unlock", "--report", "--nolock"):
+    for aside in ("-n", "-np", "-pn", "-Fkpn", "-l", "-D", "--dry-run", "--lint", "--unlock", "--report", "--nolock"):
         assert not runs_jobs(["all", aside])
+    for runs in ("-p", "-Fkp", "-j1", "-call", "-sname", "-", "--notemp"):
+        assert runs_jobs(["all", runs])
+
+
+def test_options_of_one_letter_are_those_of_snakemake() -> None:
+    actions = get_argument_parser()._actions
+    flags = {
+        option[1] for action in actions if action.nargs == 0 for option in action.option_strings if len(option) == 2
+    }
+    assert flags == LETTERS
 
 
 def test_a_folder_where_nothing_can_be_written_is_one_line(tmp_path, capsys) -> None:

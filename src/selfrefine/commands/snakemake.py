@@ -20,18 +20,20 @@ from selfrefine.params import experiment, strict_yaml
 # Options whose values are all of the form NAME=VALUE, under every name that Snakemake gives them.
 ASSIGNING = frozenset({"--resources", "--res", "--config", "-C"})
 # Options that look or mend but run no job: they may be used beside a run.
-NO_RUN: tuple[str, ...] = ("-n", "--dry", "--unlock", "--nolock", "--lint", "--list", "-l", "--summary", "-S", "-h")
-NO_RUN += (
+NO_RUN: tuple[str, ...] = (
+    "--dry",
+    "--unlock",
+    "--nolock",
+    "--lint",
+    "--list",
+    "--summary",
     "--report",
     "--dag",
     "--rulegraph",
-    "--filegraph",
-    "--d3dag",
-    "--print-compilation",
-    "--version",
-    "-v",
-    "--help",
 )
+NO_RUN += ("--filegraph", "--d3dag", "--print-compilation", "--version", "--help")
+# The same of one letter, and all of one letter that take no value: several may stand in one word, as in -np.
+NO_RUN_LETTERS, LETTERS = frozenset("nlSDhv"), frozenset("DFSafhklnptv")
 LOCKED = (
     "snakemake: another Snakemake runs here, or one was killed; wait for it or stop it, and if there is none, say "
     "`snakemake --unlock`"
@@ -79,7 +81,12 @@ def stop_at_unreadable(arguments: Sequence[str]) -> None:
 
 def runs_jobs(arguments: Sequence[str]) -> bool:
     """Whether these arguments run anything here: not with an option that only looks, nor without a Snakefile."""
-    return Path("Snakefile").is_file() and not any(word.startswith(NO_RUN) for word in arguments)
+    return Path("Snakefile").is_file() and not any(map(_only_looks, arguments))
+
+
+def _only_looks(word: str) -> bool:
+    letters = set(word[1:]) if word.startswith("-") else set()
+    return word.startswith(NO_RUN) or (letters <= LETTERS and bool(letters & NO_RUN_LETTERS))
 
 
 @contextmanager
