@@ -106,7 +106,7 @@ def broken(draw):
         case "wrap":
             holder[last] = draw(st.sampled_from([[value], {"x": value}, str(value)]))
         case "rename":
-            key = (*above, draw(NAMES))
+            key = (*above, draw(NAMES.filter(lambda name: name not in holder)))  # else two things are broken
             holder[key[-1]] = holder.pop(last)
         case "insert":
             key = (*above, draw(NAMES))
