@@ -87,13 +87,3 @@ def test_a_file_that_is_gone_is_another_content(files, tmp_path):
     before = contents.digest(files)
     files["a"].unlink()
     assert contents.digest(files) != before
-
-
-def test_of_a_folder_all_but_hidden_files_count(files, tmp_path):
-    before = contents.of_folder(tmp_path / "files")
-    assert list(before) == ["a", "b", "c"]
-    (tmp_path / "files" / ".DS_Store").write_bytes(b"")
-    (tmp_path / "files" / ".cache").mkdir()
-    (tmp_path / "files" / ".cache" / "x").write_bytes(b"")
-    assert contents.of_folder(tmp_path / "files") == before
-    assert contents.of_folder(tmp_path / "none") == {}

@@ -222,6 +222,19 @@ def test_the_time_stamp_that_snakemake_leaves_in_a_folder_is_no_change(sealed):
     assert files.sha256(files.check_folder(sealed)) == before
 
 
+def test_hidden_files_of_a_folder_are_not_visible(tmp_path):
+    for name in ("b", "a", "below/.c", "below/c"):
+        (tmp_path / "folder" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "folder" / name).touch()
+    before = files.visible(tmp_path / "folder")
+    assert list(before) == ["a", "b", "below/c"]
+    (tmp_path / "folder" / ".cache").mkdir()
+    (tmp_path / "folder" / ".cache" / "x").touch()
+    (tmp_path / "folder" / ".DS_Store").touch()
+    assert files.visible(tmp_path / "folder") == before
+    assert files.visible(tmp_path / "none") == {}
+
+
 def test_the_digest_of_a_folder_follows_its_content(sealed, tmp_path):
     before = files.sha256(sealed)
     with files.atomic_folder(tmp_path / "sealed") as folder:

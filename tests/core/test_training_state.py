@@ -35,7 +35,7 @@ def test_a_training_goes_on_as_if_it_had_never_stopped(tmp_path, capsys, layout)
     trained(first, optimiser, range(3))
     tensors = training_state.grouped("weights", first.state_dict())
     tensors |= training_state.moments(first.named_parameters(), optimiser)
-    training_state.write(tmp_path, tensors, 3, log=[[1, 0.5]])
+    training_state.write(tmp_path, tensors, 3, "a remedy", log=[[1, 0.5]])
 
     kept, metadata = training_state.read(tmp_path)
     assert metadata == {"step": 3, "log": [[1, 0.5]]}

@@ -20,18 +20,10 @@ from selfrefine.params import experiment, strict_yaml
 # Options whose values are all of the form NAME=VALUE, under every name that Snakemake gives them.
 ASSIGNING = frozenset({"--resources", "--res", "--config", "-C"})
 # Options that look or mend but run no job: they may be used beside a run.
-NO_RUN: tuple[str, ...] = (
-    "--dry",
-    "--unlock",
-    "--nolock",
-    "--lint",
-    "--list",
-    "--summary",
-    "--report",
-    "--dag",
-    "--rulegraph",
+NO_RUN = (
+    *("--dry", "--unlock", "--nolock", "--lint", "--list", "--summary", "--report", "--dag", "--rulegraph"),
+    *("--filegraph", "--d3dag", "--print-compilation", "--version", "--help"),
 )
-NO_RUN += ("--filegraph", "--d3dag", "--print-compilation", "--version", "--help")
 # The same of one letter, and all of one letter that take no value: several may stand in one word, as in -np.
 NO_RUN_LETTERS, LETTERS = frozenset("nlSDhv"), frozenset("DFSafhklnptv")
 LOCKED = (

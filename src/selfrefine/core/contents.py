@@ -53,14 +53,6 @@ def digest(paths: Mapping[str, Path], caches: Path = CACHES) -> str:
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def of_folder(folder: Path) -> dict[str, Path]:
-    """All files in a folder and below but hidden ones, by their names relative to it; none of what is no folder."""
-    if not folder.is_dir():
-        return {}
-    found = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    return {name.as_posix(): path for name, path in found.items() if not any(p.startswith(".") for p in name.parts)}
-
-
 def _state(path: Path) -> State:
     """What changes with a file: size, times of content and of anything, inode, device; nothing of one that is gone."""
     try:

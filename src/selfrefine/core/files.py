@@ -47,7 +47,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
-        lines = [f"{sha256(file)}  {file.relative_to(temporary).as_posix()}\n" for file in _folder_files(temporary)]
+        lines = [f"{sha256(file)}  {name}\n" for name, file in visible(temporary).items() if name != SUMS]
         (temporary / SUMS).write_text("".join(lines))
         shutil.rmtree(path, ignore_errors=True)
         move(temporary, path)
@@ -92,10 +92,10 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def _folder_files(folder: Path) -> list[Path]:
-    """All files below `folder` but its sums and those that a system hides there, sorted."""
+def visible(folder: Path) -> dict[str, Path]:
+    """All files in a folder and below but hidden ones, by their names relative to it, sorted; none of no folder."""
     found = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
-    return [found[name] for name in sorted(found) if name != SUMS and not re.search(r"(^|/)\.", name)]
+    return {name: found[name] for name in sorted(found) if not re.search(r"(^|/)\.", name)}
 
 
 def check_folder(folder: Path) -> Path:
@@ -108,7 +108,8 @@ def check_folder(folder: Path) -> Path:
     if not sums.is_file():
         raise DamagedError(folder, f"not a folder sealed by {SUMS}")
     recorded = {line[66:]: line[:64] for line in sums.read_text().splitlines()}
-    present = {file.relative_to(folder).as_posix(): file for file in _folder_files(folder)}
+    present = visible(folder)
+    present.pop(SUMS)
     for name in sorted(recorded.keys() | present.keys()):
         if name not in recorded:
             if Path(name).suffix.lower() not in DOCUMENTS:

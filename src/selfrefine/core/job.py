@@ -110,7 +110,7 @@ def _remedy(path: Path) -> str:
     return (
         "; delete it and run the same command, which makes it again"
         if made
-        else "; put a whole one there: it is none of a stage"
+        else "; put a whole one there, since no stage makes it"
     )
 
 

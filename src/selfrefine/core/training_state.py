@@ -60,8 +60,13 @@ def check_finite(tensors: Mapping[str, Tensor], step: int, remedy: str) -> None:
         raise InputError(f"{spoilt} is not finite after step {step}, whose state is not kept", remedy)
 
 
-def write(scratch: Path, tensors: Mapping[str, Tensor], step: int, **more: Any) -> None:
-    """Keeps a training after update number `step` in the job's scratch folder; `more` is anything that JSON holds."""
+def write(scratch: Path, tensors: Mapping[str, Tensor], step: int, remedy: str, **more: Any) -> None:
+    """Keeps a training after update number `step` in the job's scratch folder; `more` is anything that JSON holds.
+
+    Raises:
+        InputError: as `check_finite`.
+    """
+    check_finite(tensors, step, remedy)
     arrays.write_tensors(scratch / CHECKPOINT, tensors, {"step": step, **more})
 
 

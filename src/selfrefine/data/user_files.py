@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from selfrefine.core import contents
+from selfrefine.core import contents, files
 from selfrefine.core.names import CONTENTS
 from selfrefine.data import image_folder
 
@@ -41,7 +41,7 @@ def watched(stage: str, config: dict[str, Any], record: Path) -> dict[str, Any]:
         return config
     if folder.is_dir():
         photographs = stage == "prepare_data"
-        found = image_folder.digest(folder) if photographs else contents.digest(contents.of_folder(folder))
+        found = image_folder.digest(folder) if photographs else contents.digest(files.visible(folder))
         return config | {CONTENTS: found}
     known = _recorded(record)
     return config | {CONTENTS: known} if known or stage == "prepare_data" else config

@@ -176,9 +176,8 @@ class HighlighterTrainer:
         tensors = training_state.grouped("weights", self.model.state_dict())
         tensors |= training_state.grouped("best", self.best.weights)
         tensors |= training_state.moments(self.model.named_parameters(), self.optimiser)
-        training_state.check_finite(tensors, self.step, self._remedy)
         best = {"accuracy": self.best.accuracy, "loss": self.best.loss}
-        training_state.write(scratch, tensors, self.step, log=self.log, best=best)
+        training_state.write(scratch, tensors, self.step, self._remedy, log=self.log, best=best)
 
     def _resume(self, scratch: Path) -> None:
         """Takes over what `_checkpoint` kept, if anything."""

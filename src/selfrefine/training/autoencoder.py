@@ -160,8 +160,7 @@ class AutoencoderTrainer:
         """Keeps all that the next update and the result depend on."""
         tensors = training_state.grouped("weights", self.autoencoder.state_dict())
         tensors |= training_state.moments(self.autoencoder.named_parameters(), self.optimiser)
-        training_state.check_finite(tensors, self.step, REMEDY)
-        training_state.write(scratch, tensors, self.step, log=self.log)
+        training_state.write(scratch, tensors, self.step, REMEDY, log=self.log)
 
     def _resume(self, scratch: Path) -> bool:
         """Takes over what `_checkpoint` kept, if anything; tells whether there was something."""

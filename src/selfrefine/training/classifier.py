@@ -126,8 +126,7 @@ class ClassifierTrainer:
         """Keeps all that the next update depends on."""
         tensors = training_state.grouped("weights", self.model.state_dict())
         tensors |= training_state.moments(self.model.named_parameters(), self.optimiser)
-        training_state.check_finite(tensors, self.step, self._remedy)
-        training_state.write(scratch, tensors, self.step)
+        training_state.write(scratch, tensors, self.step, self._remedy)
 
     def _resume(self, scratch: Path) -> None:
         """Takes over what `_checkpoint` kept, if anything."""

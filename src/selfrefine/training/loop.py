@@ -58,9 +58,9 @@ def run_phase(
                 _log(trainer, losses, scratch)
                 losses = []
                 progress.update(trainer.step - first_step, loss=trainer.log[-1][1])
-            if trainer.step % checkpoint_every == 0 or ended:
+            if ended:
                 training_state.check_finite(trainer.tensors(), trainer.step, REMEDY)
-            if trainer.step % checkpoint_every == 0 and not ended:
+            elif trainer.step % checkpoint_every == 0:
                 _checkpoint(trainer, refresh, scratch)
 
 
@@ -77,7 +77,7 @@ def _log(trainer: Trainer, losses: list[Tensor], scratch: Path) -> None:
 def _checkpoint(trainer: Trainer, refresh: Refresh | None, scratch: Path) -> None:
     tensors, rows = trainer.tensors(), refresh.rows if refresh else []
     tensors |= training_state.grouped("maps", refresh.tensors()) if refresh else {}
-    training_state.write(scratch, tensors, trainer.step, log=trainer.log, refreshes=rows)
+    training_state.write(scratch, tensors, trainer.step, REMEDY, log=trainer.log, refreshes=rows)
 
 
 def _resume(trainer: Trainer, refresh: Refresh | None, scratch: Path) -> None:
