@@ -47,12 +47,11 @@ bench: ready
 report: ready
 	@snakemake all $(CONFIG) --report report.html
 
-# Snakemake only trusts files that it has a record of, and DVC does not keep times: `--touch --forceall` writes both.
+# The records beside what is pulled tell Snakemake that nothing of it needs to run.
 pull: ready
 	@dvc pull
 	@dvc status --quiet || { dvc status; echo "make pull: the files named above are not those of dvc.lock:" \
 	  "check out the commit that belongs to them, or run 'dvc repro'" >&2; exit 1; }
-	@$(call QUIETLY,snakemake --cores 1 --touch --forceall all)
 
 test: checks
 	@echo "All tests: of units, parity and faults, and the workflow on the smoke experiment, which is run once and copied"

@@ -54,6 +54,7 @@ include: "workflow/rules/make_figures.smk"
 
 onstart:
     stop_at_missing_photographs(workflow.dag.needrun_jobs())
+    stop_at_future_dates(workflow.dag.needrun_jobs())
     stop_at_read_only_folders(workflow.dag.needrun_jobs())
 
 

@@ -216,17 +216,50 @@ def test_without_a_server_of_its_packages_a_command_does_the_job_itself(environm
     assert process.returncode == 7
 
 
-@pytest.mark.parametrize("server", [True, False])
-def test_a_stage_is_given_the_digests_of_its_modules_if_they_are_those_of_its_code(environment, tmp_path, server):
+ALONE = pytest.mark.parametrize("alone", ["", f"{run_stage.SERVER}= "], ids=["forked", "alone"])
+CHANGED = "probe: the code changed after this run had begun; run the same command, which takes it as it is now"
+
+
+@ALONE
+def test_a_stage_is_given_the_digests_of_its_modules(environment, tmp_path, alone):
     source = tmp_path / "source"
     code, digests = code_digest.digest("probe", source=source), code_digest.modules("probe", source=source)
     assert "stages/probe.py" in digests
-    commands = [f"{JOB} tell --code {code}", f"{JOB} tell --code {code[::-1]}"]
-    alone = "" if server else f"{run_stage.SERVER}= "
-    told = run(environment, *(alone + command for command in commands)).stdout
-    known, other = (line for line in told.splitlines() if not line.startswith("code"))
-    assert f"['tell', '--code', '{code}', '--modules', '{json.dumps(digests)}']" in known
-    assert "--modules" not in other
+    told = run(environment, f"{alone}{JOB} tell --code {code}").stdout
+    assert f"['tell', '--code', '{code}', '--modules', '{json.dumps(digests)}']" in told
+
+
+@ALONE
+def test_code_that_changed_before_a_job_is_refused_and_nothing_is_done(environment, tmp_path, alone):
+    code = code_digest.digest("probe", source=tmp_path / "source")
+    done = run(environment, f"{alone}{JOB} tell --code {code}", f"{alone}{JOB} tell --code {code[::-1]}")
+    assert [line for line in done.stdout.splitlines() if line.startswith("code")] == ["code 0", "code 1"]
+    assert len(done.stdout.splitlines()) == 3
+    assert done.stderr.splitlines()[-1] == CHANGED
+
+
+@ALONE
+@pytest.mark.parametrize("edited", ["stages/probe.py", "networks/__init__.py", "core/files.py"])
+def test_code_that_changes_while_a_job_works_leaves_no_record(environment, tmp_path, alone, edited):
+    source = tmp_path / "source"
+    probe, other = source / "selfrefine/stages/probe.py", source / "selfrefine" / edited
+    probe.write_text("import selfrefine.core.files, selfrefine.networks\n" + probe.read_text() + WRITES.format(other))
+    code = code_digest.digest("probe", source=source)
+    line = f"{alone}{JOB} --code {code} --record {tmp_path / 'record'}"
+    for words, ending in (("same", "code 0"), ("other", "code 1")):
+        done = run(environment, f"{line} {words}")
+        assert done.stdout.splitlines()[-1] == ending, done
+        assert (tmp_path / "record").exists() == (words == "same")
+    assert done.stderr.splitlines()[-1] == CHANGED
+
+
+WRITES = """
+from pathlib import Path
+if "other" in sys.argv:
+    with open("{}", "a") as stream:
+        stream.write("\\nCHANGED = 1\\n")
+Path(sys.argv[sys.argv.index("--record") + 1]).touch()
+"""
 
 
 def test_numpy_has_one_thread_in_every_job_whatever_was_set(environment):

@@ -7,13 +7,14 @@ import json
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from dvc.utils.serialize import modify_yaml
 
 from selfrefine.commands import why
-from selfrefine.core import config_json, files
+from selfrefine.core import config_json, files, record
 from selfrefine.core import job as core_job
 from selfrefine.core.errors import InputError
 from selfrefine.core.names import PROVENANCE
@@ -51,15 +52,15 @@ def project(finished, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "project")
 
 
-def run_job(name, names, inputs, outputs):
+def run_job(name, names, inputs, outputs, content="made"):
     """Runs a stage's command, which writes one output instead of computing; inputs that are not given are `nothing`."""
     stage, params = importlib.import_module(f"selfrefine.stages.{name}"), experiment.read_params(Path(), "smoke")[0]
     (path,) = outputs.values()
-    record = (path.parents[1] if name == "prepare_data" else path.parent) / "config.json"
-    config = user_files.watched(name, job_config.job(params, name, names), record)
+    kept = (path.parents[1] if name == "prepare_data" else path.parent) / record.NAME
+    config = user_files.watched(name, job_config.job(params, name, names), kept)
     modules = code_digest.modules(name, job_config.family(params, names))
     line = ["--config", config_json.to_json(config), "--modules", json.dumps(modules)]
-    line += ["--record", str(record)]
+    line += ["--record", str(kept)]
     Path("nothing").touch()
     for field, kind in stage.Inputs.__annotations__.items():
         given = inputs.get(field, "nothing" if kind is Path else None)
@@ -69,10 +70,10 @@ def run_job(name, names, inputs, outputs):
 
     def write(_job):
         if path.suffix:
-            files.write_bytes(path, b"made")
+            files.write_text(path, content)
         else:
             with files.atomic_folder(path) as made:
-                (made / "config.json").write_text('{"_class_name": "DDPMPipeline"}')
+                (made / "config.json").write_text(content)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [f"{name}.py", *line])
@@ -88,13 +89,11 @@ def said(capsys, output):
     return capsys.readouterr().out.splitlines()
 
 
-def edit(record, change):
+def edit(path, change):
     """Changes the provenance in a record, as if another version had written it."""
-    kept = files.read_json(record)
-    time = record.stat().st_mtime
+    kept = files.read_json(path)
     change(kept[PROVENANCE])
-    files.write_json(record, kept)
-    os.utime(record, (time, time))
+    files.write_json(path, kept)
 
 
 @pytest.mark.parametrize("output", [TABLE, FAKES / "images.npy", FAKES, BASE / "pipeline/config.json", IMAGES])
@@ -137,34 +136,47 @@ def test_a_param_is_named_with_its_section_and_both_values(project, capsys):
 
 
 def test_a_row_that_is_gone(project, capsys):
-    record = files.read_json(FAKES / "config.json")
-    record["names"]["model"] = "gan"
-    files.write_json(FAKES / "config.json", record)
+    kept = files.read_json(FAKES / "config.json")
+    kept["names"]["model"] = "gan"
+    files.write_json(FAKES / "config.json", kept)
     assert said(capsys, FAKES) == ["params: there is no model gan any more"]
 
 
-def test_an_input_that_changed_is_gone_or_was_made_again(project, capsys):
+def test_an_input_that_changed_and_one_that_is_missing(project, capsys):
     FETCHED.write_bytes(b"other bytes")
     assert said(capsys, IMAGES) == [f"input: {FETCHED} changed"]
     assert said(capsys, BASE) == [f"before that, prepare_data: input: {FETCHED} changed"]
-    FETCHED.unlink()
-    assert said(capsys, IMAGES) == [f"input: {FETCHED} is missing"]
+    FETCHED.unlink()  # nothing that needs it has to run
+    assert "nothing changed" in said(capsys, IMAGES)[0]
 
 
-def test_snakemake_goes_by_the_time_of_a_folder_and_of_large_files_alone(project, capsys):
-    later = (FAKES / "config.json").stat().st_mtime + 10
-    os.utime(IMAGES, (later, later))
-    assert "nothing changed" in said(capsys, BASE)[0]  # Snakemake looks into it
-    os.utime(BASE / "pipeline", (later, later))
-    (BASE / "pipeline" / why.STAMP).touch()
-    os.utime(BASE / "pipeline" / why.STAMP, (later - 20, later - 20))
-    assert "nothing changed" in said(capsys, FAKES)[0]  # the stamp tells the time of a folder
-    os.utime(BASE / "pipeline" / why.STAMP, (later, later))
-    assert said(capsys, FAKES) == [f"input: {BASE}/pipeline was written again, with the same content"]
-    IMAGES.write_bytes(bytes(why.CHECKED + 1))
-    edit(BASE / "config.json", lambda kept: kept["inputs"].update({str(IMAGES): files.fingerprint(IMAGES)}))
-    os.utime(IMAGES, (later, later))
-    assert said(capsys, BASE) == [f"input: {IMAGES} was written again, with the same content"]
+def test_an_input_that_was_made_anew_counts_if_its_content_is_another(project, capsys):
+    run_job("train_base", RUN, {"images": IMAGES}, {"pipeline": BASE / "pipeline"})
+    assert "nothing changed" in said(capsys, FAKES)[0]
+    run_job("train_base", RUN, {"images": IMAGES}, {"pipeline": BASE / "pipeline"}, "other")
+    assert said(capsys, FAKES) == [f"input: {BASE}/pipeline changed"]
+
+
+@pytest.mark.parametrize("age", [-(10**9), 0, 10**9])
+@pytest.mark.parametrize("path", [IMAGES, FAKES / "images.npy", BASE / "pipeline/config.json"])
+def test_an_output_that_is_not_what_its_job_made_is_named_whatever_its_date(project, capsys, path, age):
+    state, content = path.stat(), bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, (state.st_atime, state.st_mtime + age))
+    output = path.parent if path.parent.name == "pipeline" else path
+    assert said(capsys, path) == [f"output: {output} changed since it was made"]
+
+
+@pytest.mark.parametrize("path", [IMAGES, BASE / "pipeline", FAKES / "images.npy"])
+def test_dates_and_hidden_files_and_documents_are_no_change(project, capsys, path):
+    later = time.time() + 10**6
+    for file in [path, *path.rglob("*")]:
+        os.utime(file, (later, later))
+    if path.is_dir():
+        for name in (".snakemake_timestamp", "README.md"):
+            (path / name).write_text("added")
+    assert "nothing changed" in said(capsys, TABLE)[0]
 
 
 def test_images_of_a_folder_are_inputs(project, capsys):
@@ -176,12 +188,21 @@ def test_images_of_a_folder_are_inputs(project, capsys):
     assert said(capsys, made) == ["input: the files in downloads/my_images changed"]
 
 
-def test_a_record_of_an_older_version(project, capsys):
-    record = files.read_json(FAKES / "config.json")
-    del record[PROVENANCE]
-    files.write_json(FAKES / "config.json", record)
-    (line,) = said(capsys, FAKES)
-    assert line.startswith(f"{FAKES}/config.json: has no digests of code and inputs")
+def older(kept):
+    del kept[PROVENANCE]["outputs"]
+
+
+def none_at_all(kept):
+    del kept[PROVENANCE]
+
+
+@pytest.mark.parametrize("change", [older, none_at_all])
+def test_a_record_of_an_older_version_is_none(project, capsys, change):
+    kept = files.read_json(FAKES / "config.json")
+    change(kept)
+    files.write_json(FAKES / "config.json", kept)
+    (line,) = said(capsys, FAKES / "images.npy")
+    assert line.startswith(f"{FAKES}/images.npy has no record beside it: its job did not end; `snakemake ")
 
 
 @pytest.mark.parametrize("name", ["smoke", "embedded"])
@@ -194,7 +215,7 @@ def test_what_is_missing_and_what_makes_it(project, capsys, name):
     assert said(capsys, path) == [f"{path} is missing; `{command}` makes it"]
     path.mkdir(parents=True)
     (line,) = said(capsys, path)
-    assert line == f"{path} has no config.json beside it: its job did not end; `{command}` makes it"
+    assert line == f"{path} has no record beside it: its job did not end; `{command}` makes it"
 
 
 @pytest.mark.parametrize(

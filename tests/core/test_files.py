@@ -242,37 +242,6 @@ def test_the_digest_of_a_folder_follows_its_content(sealed, tmp_path):
     assert files.sha256(sealed) != before
 
 
-@pytest.mark.parametrize("size", [0, 1, 1000, 2**20, 2**20 + 1, 3 * 2**20])
-def test_a_fingerprint_follows_size_and_content_and_not_name_or_time(tmp_path, size):
-    content = np.random.default_rng(0).integers(0, 256, size, np.uint8)
-    for name, array in (("one", content), ("same", content), ("other", 255 - content), ("longer", [*content[:9], 0])):
-        (tmp_path / name).write_bytes(np.array(array, np.uint8).tobytes())
-    os.utime(tmp_path / "same", (0, 0))
-    one, same, other, longer = (files.fingerprint(tmp_path / name) for name in ("one", "same", "other", "longer"))
-    assert one == same
-    assert longer != one
-    assert (other != one) == (size > 0)
-
-
-def test_every_byte_of_a_file_of_one_mebibyte_counts_for_its_fingerprint(tmp_path):
-    content, path = np.zeros(2**20, np.uint8), tmp_path / "file"
-    seen = set()
-    for place in (None, 0, 2**16 - 1, 2**16, 2**19 + 5, 2**20 - 1):
-        path.write_bytes(np.where(np.arange(len(content)) == place, 1, content).astype(np.uint8).tobytes())
-        seen.add(files.fingerprint(path))
-    assert len(seen) == 6
-
-
-def test_a_fingerprint_reads_little_of_a_large_file(tmp_path):
-    with open(tmp_path / "large", "wb") as stream:
-        stream.truncate(2**36)  # 64 GiB of nothing
-    assert len(files.fingerprint(tmp_path / "large")) == 16
-
-
-def test_the_fingerprint_of_a_folder_is_that_of_its_seal(sealed):
-    assert files.fingerprint(sealed) == files.fingerprint(sealed / files.SUMS)
-
-
 # -- formats -----------------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from selfrefine.core import devices, files, machine
+from selfrefine.core import devices, files, machine, record
 from selfrefine.core import job as core_job
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
-from selfrefine.core.names import PROVENANCE
 
 
 @dataclass(frozen=True)
@@ -104,27 +104,96 @@ def test_a_stage_gets_config_inputs_outputs_and_code_and_the_record_is_written_l
     assert call(monkeypatch, run) is None
     expected = job(outputs=Outputs(Path("out/copy")))
     assert given == [expected]
-    assert json.loads(Path("out/config.json").read_text()) == CONFIG
+    assert files.read_config(Path("out/config.json")) == CONFIG
 
 
-def test_a_record_also_holds_the_digests_of_the_modules_that_are_given_and_of_every_input(room, monkeypatch):
+def test_a_record_also_holds_the_digests_of_modules_inputs_and_outputs(room, monkeypatch):
     modules = {"core/job.py": "0a", "stages/copy_text.py": "1b"}
-    assert call(monkeypatch, lambda _: None, more=("--modules", json.dumps(modules))) is None
-    record = json.loads(Path("out/config.json").read_text())
-    inputs = {name: files.fingerprint(Path(name)) for name in ("text", "part1", "part2")}
-    assert record.pop(PROVENANCE) == {"code": modules, "inputs": inputs, "machine": machine.facts()}
-    assert record == CONFIG
-    assert len(set(inputs.values())) == 3
+
+    def run(got):
+        got.outputs.copy.parent.mkdir(exist_ok=True)
+        got.outputs.copy.write_text("made")
+
+    assert call(monkeypatch, run, more=("--modules", json.dumps(modules))) is None
+    config, provenance = record.read(Path("out/config.json"))
+    assert config == CONFIG
+    inputs = {name: record.digest(Path(name)) for name in ("text", "part1", "part2")}
+    outputs = {"copy": record.digest(Path("out/copy"))}
+    assert provenance == {"code": modules, "inputs": inputs, "outputs": outputs, "machine": machine.facts()}
+    assert len({*inputs.values(), *outputs.values()}) == 4
 
 
-def test_the_machine_is_recorded_and_enters_neither_the_config_nor_the_key(room, monkeypatch):
-    keys = []
-    for version in ("1.0", "2.0"):
-        monkeypatch.setattr(machine, "facts", lambda version=version: {"torch": version, "device": "cpu"})
-        assert call(monkeypatch, lambda job: keys.append(job.key), more=("--modules", "{}")) is None
-        assert json.loads(Path("out/config.json").read_text())[PROVENANCE]["machine"]["torch"] == version
-        assert files.read_config(Path("out/config.json")) == CONFIG
-    assert keys[0] == keys[1]
+def test_the_record_of_before_is_gone_while_a_job_works_and_after_it_failed(room, monkeypatch):
+    assert call(monkeypatch, lambda _: None) is None
+
+    def fail(_job):
+        assert not Path("out/config.json").exists()
+        raise InputError("text: bad")
+
+    assert call(monkeypatch, fail) == "copy_text: text: bad"
+    assert not Path("out/config.json").exists()
+
+
+def test_no_second_job_can_write_the_same_outputs_whatever_its_config(room, monkeypatch):
+    lines = []
+
+    def run(_job):
+        lines.append(call(monkeypatch, lambda _: pytest.fail("two at once"), config=CONFIG | {"rate": 2}))
+
+    assert call(monkeypatch, run) is None
+    assert re.fullmatch(r"copy_text: out: process \d+ on \S+ is working on it; wait for it, or .*", lines[0])
+    assert call(monkeypatch, lambda _: None) is None
+
+
+@pytest.mark.parametrize("change", ["one bit", "one byte more", "cut", "another file of the same size"])
+def test_an_input_that_is_not_what_its_job_made_is_refused_before_anything_is_done_with_it(room, monkeypatch, change):
+    made = Path("data/prepare_data/shapes/images.npy")
+    made.parent.mkdir(parents=True)
+    made.write_bytes(bytes(range(200)))
+    record.write(made.with_name("config.json"), {"names": {}}, {}, {}, [made])
+    inputs = ("--text", str(made), "--parts")
+    assert call(monkeypatch, lambda _: None, inputs=inputs) is None
+    kept = made.read_bytes()
+    changed = {
+        "one bit": kept[:99] + bytes([kept[99] ^ 4]) + kept[100:],
+        "one byte more": kept + b"0",
+        "cut": kept[:-1],
+    }
+    state = made.stat()
+    made.write_bytes(changed.get(change, kept[::-1]))
+    os.utime(made, ns=(state.st_atime_ns, state.st_mtime_ns))
+    line = call(monkeypatch, lambda _: pytest.fail("it was used"), inputs=inputs)
+    words = "changed since it was made (its record says so); run the same command, which makes it again"
+    assert line == f"copy_text: {made}: {words}"
+    made.write_bytes(kept)
+    assert call(monkeypatch, lambda _: None, inputs=inputs) is None
+
+
+def test_the_key_changes_with_what_computes_where_a_config_names_a_device(room, monkeypatch):
+    @dataclass(frozen=True)
+    class Computing(Config):
+        device: str = "cpu"
+        precision: str = "float32"
+
+    def key(**changes):
+        return job(config=Computing({"seed": "3"}, 1.0, (2, 4), **changes)).key
+
+    keys = [key(), key(precision="bfloat16")]
+    monkeypatch.setattr(torch, "__version__", "1.0")
+    keys.append(key())
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
+    keys.append(key())
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
+    keys.append(key())
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_key_knows_what_auto_stands_for(room, monkeypatch):
+    found = []
+    for native in (True, False):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda native=native: native)
+        found.append(devices.deciding("cpu", "auto"))
+    assert found == [devices.deciding("cpu", "bfloat16"), devices.deciding("cpu", "float32")]
 
 
 def test_no_record_is_written_when_the_stage_fails(room, monkeypatch):
@@ -132,7 +201,7 @@ def test_no_record_is_written_when_the_stage_fails(room, monkeypatch):
         raise InputError("text: bad; mend it")
 
     assert call(monkeypatch, run) == "copy_text: text: bad; mend it"
-    assert not Path("out").exists()
+    assert not Path("out/config.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_scratch_is_kept_on_failure_found_again_and_removed_at_the_end():
     stop_with_checkpoint("key")
     with scratch.scratch(OUTPUT, "key") as folder:
         assert (folder / "checkpoint").read_text() == "step 3"
-    assert not ROOT.exists()
+    assert not folder.exists()
 
 
 def test_another_key_starts_afresh_and_says_so_and_its_end_removes_all_keys(capsys):
@@ -55,7 +55,7 @@ def test_another_key_starts_afresh_and_says_so_and_its_end_removes_all_keys(caps
     with scratch.scratch(OUTPUT, "new") as folder:
         assert list(folder.iterdir()) == []
         assert "starting afresh" in capsys.readouterr().out
-    assert not ROOT.exists()
+    assert list(ROOT.iterdir()) == []
 
 
 def test_the_old_key_finds_its_checkpoint_again_after_another_was_tried():
@@ -67,17 +67,21 @@ def test_the_old_key_finds_its_checkpoint_again_after_another_was_tried():
 
 def test_a_second_holder_is_refused_in_one_line_that_names_the_first():
     with (
-        scratch.scratch(OUTPUT, "key") as folder,
+        scratch.lock(OUTPUT),
         pytest.raises(InputError, match=r"seed0: process \d+ on \S+ is working on it") as refusal,
-        scratch.scratch(OUTPUT, "other key"),
+        scratch.lock(OUTPUT.with_name("config.json")),
     ):
         pytest.fail("two holders")
     assert "\n" not in str(refusal.value)
-    assert not folder.exists()
 
 
-def test_the_lock_is_free_again_after_a_failure_and_after_the_end():
-    stop_with_checkpoint("key")
-    for _ in range(2):
-        with scratch.scratch(OUTPUT, "key"):
+def test_a_lock_alone_leaves_nothing_and_one_around_a_failure_leaves_the_checkpoint():
+    with scratch.lock(OUTPUT):
+        assert ROOT.is_dir()
+    assert not ROOT.exists()
+    with pytest.raises(InterruptedError), scratch.lock(OUTPUT):
+        _leave("key", "checkpoint")
+    for _ in range(2):  # free again after a failure, and after the end
+        with scratch.lock(OUTPUT), scratch.scratch(OUTPUT, "key"):
             pass
+        assert not ROOT.exists()

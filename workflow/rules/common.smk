@@ -1,10 +1,13 @@
 """Functions of the Snakefile and the rules. Only this file reads the params, and it holds no rule."""
 
 import os
+import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+from selfrefine.commands import records
 from selfrefine.core.config_json import to_json
 from selfrefine.core.errors import InputError
 from selfrefine.core.names import FLAW, FORK
@@ -28,6 +31,7 @@ def read_params():
         sys.exit(str(error))
     config.clear()
     config.update(values)
+    records.answer(config)
     if baseline := os.environ.get("DVC_EXP_BASELINE_REV"):  # `dvc exp run`, perhaps with -S
         told = subprocess.run(["git", "show", f"{baseline}:./params.yaml"], capture_output=True, text=True)
         if told.returncode == 0:
@@ -51,6 +55,18 @@ def stop_at_missing_photographs(jobs):
             sys.exit(
                 f"{folder}: no such folder, and {job.output.train_images} would be made of it anew; put the images there, "
                 f"or undo what changed: selfrefine why {job.output.train_images}"
+            )
+
+
+def stop_at_future_dates(jobs):
+    """Ends with one line if an input is dated in the future: after the job Snakemake would delete what it made."""
+    now = time.time()
+    for path in [Path(file) for job in jobs for file in job.input]:
+        dated = path / ".snakemake_timestamp" if path.is_dir() else path
+        if dated.exists() and dated.stat().st_mtime > now:
+            sys.exit(
+                f"{path}: dated in the future ({time.ctime(dated.stat().st_mtime)}), which Snakemake takes for a wrong "
+                f"clock after the job; set the clock, or say: touch {shlex.quote(str(dated))}"
             )
 
 

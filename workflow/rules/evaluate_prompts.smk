@@ -5,7 +5,7 @@ rule evaluate_prompts:
         photographs="data/prepare_data/{experiment}/{dataset}/test/images.npy",
         test_items="data/prepare_data/{experiment}/{dataset}/test/items.csv",
         classifier=classifier_of,
-        clip=ancient(clip_files),
+        clip=clip_files,
     output:
         metrics="results/evaluate_prompts/{experiment}/{dataset}/{model}/seed{seed}/prompts.csv",
         by_image="results/evaluate_prompts/{experiment}/{dataset}/{model}/seed{seed}/images.csv",

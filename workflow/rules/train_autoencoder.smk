@@ -3,7 +3,7 @@ rule train_autoencoder:
     input:
         images="data/prepare_data/{experiment}/{dataset}/train/images.npy",
         test="data/prepare_data/{experiment}/{dataset}/test/images.npy",
-        given=ancient(given_autoencoder),
+        given=given_autoencoder,
     output:
         autoencoder=directory("models/train_autoencoder/{experiment}/{dataset}/{model}/seed{seed}/autoencoder"),
         loss="models/train_autoencoder/{experiment}/{dataset}/{model}/seed{seed}/loss.csv",

@@ -6,7 +6,7 @@ rule train_base:
         autoencoder=autoencoder_of,
         captions=captions_of("train"),
         text_encoder=text_encoder_of,
-        pretrained=ancient(given_network),
+        pretrained=given_network,
     output:
         pipeline=directory("models/train_base/{experiment}/{dataset}/{model}/seed{seed}/pipeline"),
         state="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/state.safetensors",

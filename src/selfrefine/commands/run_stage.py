@@ -7,7 +7,8 @@ another Python, the command does the job itself:
 
     python -m selfrefine.commands.run_stage STAGE [OPTIONS]    equals    python -m selfrefine.stages.STAGE [OPTIONS]
 
-but that it adds `--modules`, the digest of each module of the stage's code, which the job keeps in its record.
+but that it compares `--code` with the code on the disk, before and after, and adds `--modules`, the digest of each
+module of it, which the job keeps in its record.
 """
 
 import contextlib
@@ -110,17 +111,31 @@ def _packages() -> str:
 
 
 def _run_stage(arguments: list[str]) -> None:
-    sys.argv = [*arguments, *_modules(arguments)]
+    """Runs the stage in this process; its record is kept if the code is that of `--code`, before and after.
+
+    Somebody may edit a module, or check out another branch, while a run goes on: what a job then makes is of neither.
+    """
+    given = dict(itertools.pairwise(arguments))
+    modules = _modules(arguments[0], given)
+    sys.argv = [*arguments, *(["--modules", json.dumps(modules)] if modules else [])]
     runpy.run_module(f"selfrefine.stages.{arguments[0]}", run_name="__main__", alter_sys=True)
+    try:
+        _modules(arguments[0], given)
+    except SystemExit:
+        Path(given["--record"]).unlink(missing_ok=True)
+        raise
 
 
-def _modules(arguments: list[str]) -> list[str]:
-    """The option that tells a stage the digests of its modules; nothing if `--code` is not the digest of the source."""
+def _modules(stage: str, given: dict[str, str]) -> dict[str, str]:
+    """The digest of each module of a stage as it is on the disk now; ends with one line if they are not `--code`."""
     from selfrefine.params import code_digest  # here: the command of a job that a server forks needs none of it
 
-    code = dict(itertools.pairwise(arguments)).get("--code", "")
-    digests = code_digest.modules_behind(arguments[0], code) if code else {}
-    return ["--modules", json.dumps(digests)] if digests else []
+    if "--code" not in given:
+        return {}
+    code_digest.forget()
+    if modules := code_digest.modules_behind(stage, given["--code"]):
+        return modules
+    sys.exit(f"{stage}: the code changed after this run had begun; run the same command, which takes it as it is now")
 
 
 # -- the server --------------------------------------------------------------------------------------------------------
@@ -149,13 +164,11 @@ def serve(listening: int) -> None:
 
 
 def import_slow_packages() -> None:
-    """Imports what jobs with a network do: torch, and the families' parts of diffusers; reads the code of all."""
+    """Imports what jobs with a network do: torch, and the families' parts of diffusers."""
     from selfrefine import networks
-    from selfrefine.params import code_digest
 
     for family in pkgutil.iter_modules(networks.__path__, f"{networks.__name__}."):
         importlib.import_module(family.name)
-    code_digest.read_all()
 
 
 def _live(connection: socket.socket) -> None:

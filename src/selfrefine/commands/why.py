@@ -1,6 +1,6 @@
-"""Why a job runs again: which module, param or input has changed since it made an output.
+"""Why a job runs again: which param, module, input or output is not what the record of the job says (core/record.py).
 
-The config.json beside each output keeps the job's config and, under "provenance", digests of its modules and inputs.
+Snakemake asks the same (commands/records.py): what this command says of a job is why it runs.
 """
 
 import argparse
@@ -8,13 +8,13 @@ import json
 import os
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from selfrefine.core import config_json, files
+from selfrefine.core import config_json, files, record
 from selfrefine.core.errors import InputError
-from selfrefine.core.names import CONTENTS, FORK, PROVENANCE
+from selfrefine.core.names import CONTENTS, FORK
 from selfrefine.data import user_files
 from selfrefine.params import check, code_digest, experiment, job_config, strict_yaml
 
@@ -28,20 +28,18 @@ Example, after `make all`:
 ROOMS = ("data", "models", "results")
 STAGES = {"tables": "make_tables", "figures": "make_figures"}  # folders that do not have their stage's name
 UNSHARED = "fetch_"  # how the stages begin whose outputs belong to all experiments
-CHECKED = 10**6  # bytes: Snakemake looks into smaller inputs, and goes by the time of larger ones
-STAMP = ".snakemake_timestamp"  # tells Snakemake the time of a folder
 LONGEST = 60  # characters of a value that are shown
 
 Params = Mapping[str, Any]
 
 
 class Made(NamedTuple):
-    """A job that has run: its stage and what its config.json, `record`, holds of it; no provenance if that is older."""
+    """A job that has run: its stage, and what its record holds: its config, and digests by kind and name."""
 
     stage: str
     record: Path
     config: dict[str, Any]
-    provenance: dict[str, dict[str, str]] | None
+    provenance: dict[str, record.Digests]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,41 +81,66 @@ def lines(output: Path) -> Iterator[str]:
         yield f"nothing changed since {output} was made: snakemake has nothing to do for it"
 
 
-def changes(made: Made, params: Params) -> Iterator[str]:
-    """A line for each param, module and input of a job that is not what it was."""
+def changes(made: Made, params: Params, inputs: Iterable[str] | None = None) -> Iterator[str]:
+    """A line for each param, module, input and output of a job that is not what it was; none of what is missing.
+
+    Args:
+        inputs: that the job would have now; without them only those count that it had.
+    """
     names = made.config["names"]
     if gone := [f"{key} {name}" for key, name in names.items() if not _is_known(params, key, name)]:
         yield f"params: there is no {' and no '.join(gone)} any more"
         return
     config = user_files.watched(made.stage, job_config.job(params, made.stage, names), made.record)
     given = user_files.folder_of(made.stage, config)
-    before, after = _leaves(made.config), _leaves(json.loads(config_json.to_json(config)))
+    yield from _changed_params(made, json.loads(config_json.to_json(config)), given)
+    old, new = made.provenance["code"], code_digest.modules(made.stage, job_config.family(params, names))
+    for module in sorted(module for module in old | new if old.get(module) != new.get(module)):
+        yield f"code: {module} {'is gone' if module not in new else 'changed' if module in old else 'was added'}"
+    recorded = {path: digest for path, digest in made.provenance["inputs"].items() if not _is_in(path, given)}
+    now = {path: path for path in recorded} if inputs is None else {str(Path(path)): path for path in inputs}
+    for path in sorted(path for path in now if path not in recorded and not _is_in(path, given)):
+        yield f"input: {path} was added"
+    for path, digest in recorded.items():
+        if path not in now:
+            yield f"input: {path} is none any more"
+        elif _digest(Path(path)) not in (None, digest):
+            yield f"input: {path} changed"
+    outputs = {str(made.record.parent / name): digest for name, digest in made.provenance["outputs"].items()}
+    for path, digest in record.present(map(Path, outputs)).items():
+        if digest != outputs[path]:
+            yield f"output: {path} changed since it was made"
+
+
+def _changed_params(made: Made, config: dict[str, Any], given: Path | None) -> Iterator[str]:
+    """A line for each leaf of a job's config that is not as recorded."""
+    if config == made.config:
+        return
+    before, after = _leaves(made.config), _leaves(config)
     for leaf in sorted(leaf for leaf in before | after if _text(before, leaf) != _text(after, leaf)):
         if leaf == CONTENTS:
             yield f"input: the files in {given} changed"
             continue
         was, now = (textwrap.shorten(_text(leaves, leaf), LONGEST, placeholder="...") for leaves in (before, after))
         yield f"params: {_full_name(made.stage, leaf)} was {was}, is {now}"
-    if made.provenance is None:
-        yield f"{made.record}: has no digests of code and inputs, so only params are compared; the next run adds them"
-        return
-    old, new = made.provenance["code"], code_digest.modules(made.stage, job_config.family(params, names))
-    for module in sorted(module for module in old | new if old.get(module) != new.get(module)):
-        yield f"code: {module} {'is gone' if module not in new else 'changed' if module in old else 'was added'}"
-    for path, digest in made.provenance["inputs"].items():
-        if given is not None and Path(path).is_relative_to(given):
-            continue  # told above: their dates do not count
-        if change := _change(Path(path), digest, made.record):
-            yield f"input: {path} {change}"
+
+
+def _is_in(path: str, folder: Path | None) -> bool:
+    """Whether a file is one of a folder of the user, which counts as a whole."""
+    return folder is not None and Path(path).is_relative_to(folder)
+
+
+def _digest(path: Path) -> str | None:
+    """The digest of an input: as the job that made it recorded, else of what is there; None of nothing."""
+    return record.made(path) or record.present([path]).get(str(path))
 
 
 def job_of(path: Path) -> Made | None:
-    """The job that made a file or folder, from the nearest config.json of a job above it; None if there is none."""
+    """The job that made a file or folder, from the nearest record of a job above it; None if there is none."""
     stage = _stage(path)
-    for record in (folder / "config.json" for folder in ([path, *path.parents] if stage else [])):
-        config = files.read_json(record) if record.is_file() else {}
-        if stage and "names" in config:  # else it is that of a network
-            return Made(stage, record, config, config.pop(PROVENANCE, None))
+    for place in (folder / record.NAME for folder in ([path, *path.parents] if stage else [])):
+        if (known := record.read(place)) and stage:
+            return Made(stage, place, *known)
     return None
 
 
@@ -125,7 +148,7 @@ def _before(made: Made) -> Iterator[Made]:
     """The jobs that made the inputs of a job, then those that made theirs, each once."""
     seen, waiting = {made.record}, [made]
     for job in waiting:
-        for path in (job.provenance or {}).get("inputs", ()):
+        for path in job.provenance["inputs"]:
             found = job_of(Path(path))
             if found is not None and found.record not in seen:
                 seen.add(found.record)
@@ -147,12 +170,12 @@ def _rule(stage: str) -> Path:
 
 def _unmade(output: Path, stage: str, name: str | None) -> str:
     """That an output is not there, or not whole, and what makes it."""
-    if output.is_dir() and any("names" in files.read_json(record) for record in output.rglob("config.json")):
+    if output.is_dir() and any(record.read(place) for place in output.rglob(record.NAME)):
         raise InputError(f"{output}: holds the outputs of several jobs; name one of them")
     if f'/{output.name}"' not in files.read_bytes(_rule(stage)).decode():
         raise InputError(f"{output}: {stage} makes no {output.name}; see {_rule(stage)}")
     other = f" --config experiment={name}" if name not in (None, strict_yaml.read(check.PARAMS)["experiment"]) else ""
-    state = "has no config.json beside it: its job did not end" if output.exists() else "is missing"
+    state = "has no record beside it: its job did not end" if output.exists() else "is missing"
     return f"{output} {state}; `snakemake --cores 1 --resources gpu=1 {output}{other}` makes it"
 
 
@@ -181,14 +204,3 @@ def _full_name(stage: str, leaf: str) -> str:
 
 def _text(leaves: Mapping[str, Any], leaf: str) -> str:
     return json.dumps(leaves[leaf]) if leaf in leaves else "not there"
-
-
-def _change(path: Path, digest: str, record: Path) -> str:
-    """What has happened to an input since the record was written; "" for nothing."""
-    if not path.exists():
-        return "is missing"
-    if files.fingerprint(path) != digest:
-        return "changed"
-    time = next(place for place in (path / STAMP, path) if place.exists()).stat().st_mtime
-    is_timed = path.is_dir() or path.stat().st_size > CHECKED
-    return "was written again, with the same content" if is_timed and time > record.stat().st_mtime else ""

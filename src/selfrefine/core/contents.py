@@ -31,7 +31,14 @@ def digest(paths: Mapping[str, Path], caches: Path = CACHES) -> str:
         paths: of the files, by name.
         caches: folder of what is known of files; one that can't be written is done without.
     """
-    folder = os.path.commonpath([path.absolute().parent for path in paths.values()]) if paths else ""
+    found = sha256s(paths, caches)
+    lines = (f"{name}\n{found[name]}\n" for name in sorted(found))
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def sha256s(paths: Mapping[str, Path], caches: Path = CACHES) -> dict[str, str]:
+    """SHA-256 of each file, by name, or UNREADABLE; same arguments as `digest`."""
+    folder = os.path.commonpath([path.absolute() for path in paths.values()]) if paths else ""
     cache = caches / f"{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}.json"
     known, states = _read(cache), {name: _state(path) for name, path in paths.items()}
     found = {name: known[name][1] for name, state in states.items() if name in known and known[name][0] == state}
@@ -49,8 +56,7 @@ def digest(paths: Mapping[str, Path], caches: Path = CACHES) -> str:
     }
     if kept != known:
         _write(cache, kept)
-    lines = (f"{name}\n{found[name]}\n" for name in sorted(found))
-    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return found
 
 
 def _state(path: Path) -> State:

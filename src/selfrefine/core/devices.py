@@ -44,18 +44,26 @@ def device(name: str, given: str = "params.yaml: shared.device") -> Iterator["to
     import torch
 
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # the latter is on by default
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        name = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
-    if not available.get(name, False):
-        present = ", ".join(kind for kind, here in available.items() if here)
-        raise InputError(f"{given} is {name}, but this machine has {present}; set it to auto or cpu")
+    name = _resolved(name, given)
     machine.uses(device=torch.cuda.get_device_name() if name == "cuda" else name)
     if name != "cuda" or torch.cuda.device_count() == 1:
         yield torch.device(name)
         return
     with _free_gpu(torch.cuda.device_count()) as index:
         yield torch.device("cuda", index)
+
+
+def _resolved(name: str, given: str = "params.yaml: shared.device") -> str:
+    """The kind of device that a name stands for here; same arguments and errors as `device`."""
+    import torch
+
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
+    if not available.get(name, False):
+        present = ", ".join(kind for kind, here in available.items() if here)
+        raise InputError(f"{given} is {name}, but this machine has {present}; set it to auto or cpu")
+    return name
 
 
 @contextmanager
@@ -84,6 +92,12 @@ def precision(name: str, on: "torch.device") -> "torch.dtype":
     Raises:
         InputError: another name.
     """
+    dtype = _dtype(name, on)
+    machine.uses(precision=str(dtype).removeprefix("torch."))
+    return dtype
+
+
+def _dtype(name: str, on: "torch.device") -> "torch.dtype":
     import torch
 
     if name == "auto":
@@ -95,8 +109,26 @@ def precision(name: str, on: "torch.device") -> "torch.dtype":
     types = {"float32": torch.float32, "bfloat16": torch.bfloat16}
     if name not in types:
         raise InputError(f"params.yaml: shared.precision is {name}; allowed: auto, {', '.join(types)}")
-    machine.uses(precision=name)
     return types[name]
+
+
+def deciding(device: str, precision: str) -> list[str]:
+    """What the bytes of a result depend on beside its config: torch, the kind of device, threads, resolved precision.
+
+    A checkpoint of another kind is not gone on from. The model of a card is not among them: on a cluster a job that
+    was sent away goes on where there is room.
+
+    Args:
+        device, precision: as a config names them; "" where it does not.
+    """
+    if not device:
+        return []
+    import torch
+
+    name, found = _resolved(device), [str(torch.__version__)]
+    if name == "cpu":
+        found += [torch.backends.cpu.get_cpu_capability(), f"{torch.get_num_threads()} threads"]
+    return [*found, name, str(_dtype(precision, torch.device(name))) if precision else ""]
 
 
 def training_attention(on: "torch.device") -> AbstractContextManager[None]:

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,6 @@ if TYPE_CHECKING:  # heavy: imported where they are used, so that a job pays onl
 
 SUMS = "SHA256SUMS"
 DOCUMENTS = (".md", ".rst", ".html", ".pdf", ".png", ".jpg")  # a model card and the like: no library reads them
-BLOCK = 2**16  # bytes of a large file that its fingerprint reads at a time
 
 
 @contextmanager
@@ -47,8 +46,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
-        lines = [f"{sha256(file)}  {name}\n" for name, file in visible(temporary).items() if name != SUMS]
-        (temporary / SUMS).write_text("".join(lines))
+        present = {name: sha256(file) for name, file in visible(temporary).items() if name != SUMS}
+        (temporary / SUMS).write_text(seal(present))
         shutil.rmtree(path, ignore_errors=True)
         move(temporary, path)
     finally:
@@ -112,11 +111,21 @@ def check_folder(folder: Path) -> Path:
     present.pop(SUMS)
     for name in sorted(recorded.keys() | present.keys()):
         if name not in recorded:
-            if Path(name).suffix.lower() not in DOCUMENTS:
+            if not is_document(name):
                 raise InputError(f"{folder / name}: not among the files that {SUMS} lists; move it elsewhere")
         elif name not in present or recorded[name] != sha256(present[name]):
             raise DamagedError(folder / name, f"changed since it was made ({SUMS} differs)", folder)
     return folder
+
+
+def seal(sha256s: Mapping[str, str]) -> str:
+    """The text of SHA256SUMS: a line for each file, by name, as `sha256sum --check` reads it."""
+    return "".join(f"{sha256s[name]}  {name}\n" for name in sorted(sha256s))
+
+
+def is_document(name: str) -> bool:
+    """Whether a file may be added to a sealed folder."""
+    return Path(name).suffix.lower() in DOCUMENTS
 
 
 def sha256(path: Path) -> str:
@@ -125,22 +134,6 @@ def sha256(path: Path) -> str:
         return sha256(path / SUMS)
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def fingerprint(path: Path) -> str:
-    """A SHA-256 in 16 hex digits that costs little: of a sealed folder that of its seal.
-
-    Of a file that of its size and bytes; of more than 1 MiB 64 KiB count at each sixteenth of it: whoever makes such a
-    file again with other numbers changes it everywhere.
-    """
-    path = path / SUMS if path.is_dir() else path
-    with open(path, "rb") as stream:
-        size = os.fstat(stream.fileno()).st_size
-        digest = hashlib.sha256(str(size).encode())
-        for start in range(0, size, max(BLOCK, size // 16)):
-            stream.seek(start)
-            digest.update(stream.read(BLOCK))
-    return digest.hexdigest()[:16]
 
 
 def read_bytes(path: Path) -> bytes:

@@ -16,11 +16,9 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Generic, TypeVar, get_type_hints
 
-from selfrefine.core import config_json, files, machine
+from selfrefine.core import config_json, devices, record
 from selfrefine.core import scratch as core_scratch
-from selfrefine.core.devices import set_threads
 from selfrefine.core.errors import DISK_ERRORS, DamagedError, InputError
-from selfrefine.core.names import PROVENANCE
 
 ROOMS = ("data", "models", "results")  # what stages write: <room>/<stage>/...
 
@@ -46,29 +44,33 @@ class Job(Generic[ConfigT, InputsT, OutputsT]):
         return " ".join([self.name, *(f"seed{v}" if k == "seed" else v for k, v in names.items())])
 
     @functools.cached_property
+    def digests(self) -> record.Digests:
+        """The digest of each input, checked against the record of the job that made it (`record.check`)."""
+        return record.check(_paths(self.inputs))
+
+    @functools.cached_property
     def key(self) -> str:
-        """Digest of everything that decides the result: config, code and the bytes of the inputs."""
-        digests = [files.sha256(path) for path in _paths(self.inputs)]
-        parts = [config_json.to_json(self.config), self.code, *digests]
+        """Digest of everything that decides the result: config, code, the bytes of the inputs, and what computes."""
+        machine = devices.deciding(getattr(self.config, "device", ""), getattr(self.config, "precision", ""))
+        parts = [config_json.to_json(self.config), self.code, *self.digests.values(), *machine]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def scratch(self) -> AbstractContextManager[Path]:
-        """The job's locked scratch folder (see `resume.scratch`)."""
+        """The job's own scratch folder (see `scratch.scratch`)."""
         return core_scratch.scratch(_paths(self.outputs)[0], self.key)
 
 
-def _paths(record: Any) -> list[Path]:
+def _paths(named: Any) -> list[Path]:
     """All paths of a dataclass of Path and tuple[Path, ...] fields, in order."""
-    values = [getattr(record, field.name) for field in fields(record)]
+    values = [getattr(named, field.name) for field in fields(named)]
     return [path for value in values for path in (value if isinstance(value, tuple) else (value,))]
 
 
 def main(run: Callable[[Any], None], config_type: type | UnionType, inputs_type: type, outputs_type: type) -> None:
     """Runs one stage: `--config JSON --code DIGEST --record config.json` and one option per input and output.
 
-    Exits with 1 and one line on bad input. The config is written to `--record` after the outputs; with `--modules` it
-    has one more key, PROVENANCE: the digests of the code's modules and of the inputs, for `selfrefine why`, and what
-    the job computed with, for `report.machines`.
+    Exits with 1 and one line on bad input. The record is written after the outputs; `--modules` gives it the digests of
+    the code's modules. Meanwhile no other job can write the same outputs.
     """
     name = Path(sys.argv[0]).stem
     arguments = _parse(name, inputs_type, outputs_type)
@@ -77,17 +79,13 @@ def main(run: Callable[[Any], None], config_type: type | UnionType, inputs_type:
         job: Job[Any, Any, Any] = Job(
             name, config, _collect(inputs_type, arguments), _collect(outputs_type, arguments), arguments.code
         )
-        set_threads()
-        run(job)
-        record = json.loads(arguments.config)
-        if arguments.modules:
-            digests = {str(path): files.fingerprint(path) for path in _paths(job.inputs)}
-            record[PROVENANCE] = {
-                "code": json.loads(arguments.modules),
-                "inputs": digests,
-                "machine": machine.facts(),
-            }
-        files.write_json(arguments.record, record)
+        devices.set_threads()
+        with core_scratch.lock(_paths(job.outputs)[0]):
+            arguments.record.unlink(missing_ok=True)
+            inputs = job.digests
+            run(job)
+            modules = json.loads(arguments.modules or "{}")
+            record.write(arguments.record, json.loads(arguments.config), modules, inputs, _paths(job.outputs))
         print(f"{job.label}: peak memory {_peak_mib():.0f} MiB", flush=True)
     except DamagedError as error:
         sys.exit(f"{name}: {error}{_remedy(error.path)}")
@@ -108,9 +106,7 @@ def _remedy(path: Path) -> str:
     own = Path(os.path.relpath(path)).parts
     made = len(own) > 2 and own[0] in ROOMS and importlib.util.find_spec(f"selfrefine.stages.{own[1]}") is not None
     return (
-        "; delete it and run the same command, which makes it again"
-        if made
-        else "; put a whole one there, since no stage makes it"
+        "; run the same command, which makes it again" if made else "; put a whole one there, since no stage makes it"
     )
 
 
@@ -132,14 +128,14 @@ def _parse(name: str, inputs_type: type, outputs_type: type) -> argparse.Namespa
     parser.add_argument("--code", default="library", help="digest of the code, part of the key of a checkpoint")
     parser.add_argument("--modules", default="", help="the digest of each module of the code as JSON, for the record")
     parser.add_argument("--record", required=True, type=Path, help="where the config is kept beside the outputs")
-    for record in (inputs_type, outputs_type):
-        hints = get_type_hints(record)
-        for field in fields(record):
+    for kind in (inputs_type, outputs_type):
+        hints = get_type_hints(kind)
+        for field in fields(kind):
             many = hints[field.name] is not Path
             parser.add_argument(f"--{field.name}", required=True, type=Path, nargs="*" if many else None)
     return parser.parse_args()
 
 
-def _collect(record: type, arguments: argparse.Namespace) -> Any:
-    values = {field.name: getattr(arguments, field.name) for field in fields(record)}
-    return record(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+def _collect(kind: type, arguments: argparse.Namespace) -> Any:
+    values = {field.name: getattr(arguments, field.name) for field in fields(kind)}
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})

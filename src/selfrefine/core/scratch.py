@@ -29,12 +29,8 @@ def _below_working_folder(path: Path) -> Path | None:
 
 
 @contextmanager
-def scratch(output: Path, key: str) -> Iterator[Path]:
-    """Yields the job's own scratch folder under an exclusive lock; removes the whole root when the block ends well.
-
-    Args:
-        output: any output of the job.
-        key: digest of config, code and inputs.
+def lock(output: Path) -> Iterator[None]:
+    """Holds whatever a job writes for this process alone: two jobs would mix their files, or undo each other's.
 
     Raises:
         InputError: another process works on the same output.
@@ -42,13 +38,29 @@ def scratch(output: Path, key: str) -> Iterator[Path]:
     root = scratch_root(output)
     try:
         with locks.hold(root / "lock"):
-            folder = root / key[:16]
-            if not folder.is_dir() and any(entry.is_dir() for entry in root.iterdir()):
-                print("config, code or inputs changed since the last checkpoint: starting afresh", flush=True)
-            folder.mkdir(exist_ok=True)
-            yield folder
-            shutil.rmtree(root, ignore_errors=True)
+            yield
+            if not any(entry.is_dir() for entry in root.iterdir()):
+                shutil.rmtree(root, ignore_errors=True)
     except locks.HeldError as holder:
         raise InputError(
             f"{output.parent}: {holder} is working on it; wait for it, or stop it and run the same command"
         ) from None
+
+
+@contextmanager
+def scratch(output: Path, key: str) -> Iterator[Path]:
+    """Yields the job's own scratch folder; removes it, and those of other keys, when the block ends well.
+
+    Args:
+        output: any output of the job, whose lock is held.
+        key: digest of config, code and inputs.
+    """
+    root = scratch_root(output)
+    folder = root / key[:16]
+    folders = [entry for entry in root.iterdir() if entry.is_dir()] if root.is_dir() else []
+    if folders and folder not in folders:
+        print("config, code, inputs or machine changed since the last checkpoint: starting afresh", flush=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+    for used in {*folders, folder}:
+        shutil.rmtree(used, ignore_errors=True)

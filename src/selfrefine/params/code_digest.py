@@ -39,6 +39,7 @@ def digest(stage: str, family: str | None = None, source: Path = SOURCE) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:DIGITS]
 
 
+@functools.cache
 def modules(stage: str, family: str | None = None, source: Path = SOURCE) -> dict[str, str]:
     """The digest of each module that `digest` covers, by its path in the package ("core/files.py"); same arguments."""
     files = [_found(source, module) for module in sorted(closure(stage, family, source))]
@@ -55,10 +56,10 @@ def modules_behind(stage: str, code: str, source: Path = SOURCE) -> dict[str, st
     return next((modules(stage, family, source) for family in found), {})
 
 
-def read_all(source: Path = SOURCE) -> None:
-    """Reads every module: a process that is forked from this one then knows them all."""
-    for file in (source / PACKAGE).rglob("*.py"):
-        _tree(file)
+def forget() -> None:
+    """What is asked next is read from the disk again."""
+    for known in (modules, closure, _file, _imports, _tree):
+        known.cache_clear()
 
 
 @functools.cache

@@ -1,0 +1,68 @@
+"""Which jobs run: Snakemake asks the records that lie beside the outputs, not those that it keeps in `.snakemake`.
+
+Snakemake's own go by dates, are lost with a folder or a kill, and know nothing of what a file holds. A folder that was
+copied, cloned or pulled says by itself what of it is up to date.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from snakemake import jobs, workflow
+from snakemake.persistence import NO_PARAMS_CHANGE, ParamsChange
+from snakemake.persistence.file import FilePersistence
+
+from selfrefine.commands import why
+
+
+class Changes(ParamsChange):  # type: ignore[misc]  # Snakemake is untyped
+    """What has changed since a job ran, in the words of `selfrefine why`."""
+
+    def __str__(self) -> str:
+        return "; ".join(sorted(self.only_new))
+
+
+class Records(FilePersistence):  # type: ignore[misc]
+    """What Snakemake asks of a job that has run: here the record of the job answers, in one place."""
+
+    params: Mapping[str, Any]  # the whole of params.yaml, set by `answer`
+
+    def has_metadata(self, _job: Any) -> bool:
+        """Every output has a record, or counts as changed."""
+        return True
+
+    def has_outdated_metadata(self, _job: Any) -> bool:
+        """A record of another version counts as changed."""
+        return False
+
+    def params_changed(self, job: Any, file: str | None = None) -> ParamsChange:
+        """All that has changed since the job ran: params, code, inputs and outputs."""
+        files = {str(path) for path in ([file] if file else job.output)}
+        found = set(_changes(job, self.params)) if any(map(Path.exists, map(Path, files))) else set()
+        return Changes(only_new=found, files=files) if found else NO_PARAMS_CHANGE
+
+    def input_changed(self, _job: Any, file: str | None = None) -> Any:
+        """See `params_changed`."""
+        return False if file else iter(())
+
+    code_changed = input_changed
+
+
+def _changes(job: Any, params: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of `why.changes` about a job of Snakemake."""
+    made = why.job_of(Path(job.output.config))
+    if made is None:
+        yield f"{job.output.config}: no record of a job that ended"
+    else:
+        yield from why.changes(made, params, job.input)
+
+
+async def _no_time(_job: Any) -> None:
+    """The time of a job's outputs, to which Snakemake would hold those of its inputs whatever its settings are."""
+
+
+def answer(params: Mapping[str, Any]) -> None:
+    """Lets the records answer Snakemake, in this process; said in the Snakefile, before jobs are looked at."""
+    Records.params = params
+    workflow.FilePersistence = Records
+    jobs.Job.output_mintime = property(_no_time)
