@@ -119,7 +119,9 @@ def test_a_record_also_holds_the_digests_of_modules_inputs_and_outputs(room, mon
     assert config == CONFIG
     inputs = {name: record.digest(Path(name)) for name in ("text", "part1", "part2")}
     outputs = {"copy": record.digest(Path("out/copy"))}
-    assert provenance == {"code": modules, "inputs": inputs, "outputs": outputs, "machine": machine.facts()}
+    lineage = record.lineage(CONFIG, "digest", inputs)
+    expected = {"code": modules, "inputs": inputs, "outputs": outputs, "machine": machine.facts(), "lineage": lineage}
+    assert provenance == expected
     assert len({*inputs.values(), *outputs.values()}) == 4
 
 

@@ -4,6 +4,7 @@ import argparse
 import platform
 from pathlib import Path
 
+from selfrefine.commands import why
 from selfrefine.core import devices, files
 from selfrefine.core.errors import InputError
 from selfrefine.cost import recorded_time
@@ -107,10 +108,24 @@ def write(root: Path, experiment: str) -> None:
     files.write_text(readme, f"{text.split(BEGIN)[0]}{BEGIN}\n{block}\n{END}{text.split(END)[1]}")
 
 
+def check_current(experiment: str) -> None:
+    """Refuses results that do not follow from the code and params that are here; in the project's folder.
+
+    Raises:
+        InputError: a table or figure that was made of others, or whose files were changed by other means.
+    """
+    for kind, names in FIGURES.items():
+        path = Path("results", kind, experiment, names[0])
+        if found := why.differences(path):
+            raise InputError(f"{path}: not of the code and params that are here; {found[0]}; run `make all` first")
+
+
 def add_arguments(_parser: argparse.ArgumentParser) -> None:
     """It has no options."""
 
 
 def run(_arguments: argparse.Namespace) -> None:
     """Writes the README of the project's folder."""
+    if Path("README.md").is_file():
+        check_current(EXPERIMENT)
     write(Path(), EXPERIMENT)

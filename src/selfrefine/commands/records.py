@@ -4,6 +4,7 @@ Snakemake's own go by dates, are lost with a folder or a kill, and know nothing 
 copied, cloned or pulled says by itself what of it is up to date.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from snakemake.persistence import NO_PARAMS_CHANGE, ParamsChange
 from snakemake.persistence.file import FilePersistence
 
 from selfrefine.commands import why
+from selfrefine.core import record
 
 
 class Changes(ParamsChange):  # type: ignore[misc]  # Snakemake is untyped
@@ -27,6 +29,10 @@ class Records(FilePersistence):  # type: ignore[misc]
 
     params: Mapping[str, Any]  # the whole of params.yaml, set by `answer`
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._lineages: dict[Any, str] = {}
+
     def has_metadata(self, _job: Any) -> bool:
         """Every output has a record, or counts as changed."""
         return True
@@ -38,7 +44,7 @@ class Records(FilePersistence):  # type: ignore[misc]
     def params_changed(self, job: Any, file: str | None = None) -> ParamsChange:
         """All that has changed since the job ran: params, code, inputs and outputs."""
         files = {str(path) for path in ([file] if file else job.output)}
-        found = set(_changes(job, self.params)) if any(map(Path.exists, map(Path, files))) else set()
+        found = set(self._changes(job)) if any(map(Path.exists, map(Path, files))) else set()
         return Changes(only_new=found, files=files) if found else NO_PARAMS_CHANGE
 
     def input_changed(self, _job: Any, file: str | None = None) -> Any:
@@ -47,14 +53,25 @@ class Records(FilePersistence):  # type: ignore[misc]
 
     code_changed = input_changed
 
+    def _changes(self, job: Any) -> Iterator[str]:
+        """The lines of `why.changes` about a job; one more if only what its inputs were made from is another."""
+        made = why.job_of(Path(job.output.config))
+        if made is None:
+            yield f"{job.output.config}: no record of a job that ended"
+            return
+        told = list(why.changes(made, self.params, job.input))
+        yield from told
+        if not told and made.provenance["lineage"] != self._lineage(job):
+            yield "an input would be made from other params, code or inputs now"
 
-def _changes(job: Any, params: Mapping[str, Any]) -> Iterator[str]:
-    """The lines of `why.changes` about a job of Snakemake."""
-    made = why.job_of(Path(job.output.config))
-    if made is None:
-        yield f"{job.output.config}: no record of a job that ended"
-    else:
-        yield from why.changes(made, params, job.input)
+    def _lineage(self, job: Any) -> str:
+        """The lineage that the job's record has if all that it follows from is as it is now (`record.lineage`)."""
+        if job not in self._lineages:
+            makers = {str(file): maker for maker, made in self.dag.dependencies[job].items() for file in made}
+            others = record.present(Path(file) for file in job.input if str(file) not in makers)
+            made = {str(Path(file)): self._lineage(maker) for file, maker in makers.items()}
+            self._lineages[job] = record.lineage(json.loads(job.params.config), job.params.code, made | others)
+        return self._lineages[job]
 
 
 async def _no_time(_job: Any) -> None:

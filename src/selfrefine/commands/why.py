@@ -39,7 +39,7 @@ class Made(NamedTuple):
     stage: str
     record: Path
     config: dict[str, Any]
-    provenance: dict[str, record.Digests]
+    provenance: dict[str, Any]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +63,16 @@ def lines(output: Path) -> Iterator[str]:
     Args:
         output: relative to the project's folder, which is the working folder.
     """
+    found = differences(output)
+    yield from found or [f"nothing changed since {output} was made: snakemake has nothing to do for it"]
+
+
+def differences(output: Path) -> list[str]:
+    """`lines`, none where nothing has changed.
+
+    Raises:
+        InputError: no output of a job, or params that cannot be read.
+    """
     stage = _stage(output)
     if stage is None:
         raise InputError(f"{output}: not made by a job; name a file below {', '.join(f'{room}/' for room in ROOMS)}")
@@ -70,15 +80,14 @@ def lines(output: Path) -> Iterator[str]:
     params, _ = experiment.read_params(Path(), name)
     made = job_of(output)
     if made is None or not output.exists():
-        yield _unmade(output, stage, name)
-        return
-    found = list(changes(made, params))
+        return [_unmade(output, stage, name)]
     upstream = Counter((job.stage, line) for job in _before(made) for line in changes(job, params))
-    yield from found
-    for (before, line), jobs in upstream.items():
-        yield f"before that, {before}{f' ({jobs} jobs)' if jobs > 1 else ''}: {line}"
-    if not found and not upstream:
-        yield f"nothing changed since {output} was made: snakemake has nothing to do for it"
+    before = [
+        f"before that, {stage}{f' ({jobs} jobs)' if jobs > 1 else ''}: {line}"
+        for (stage, line), jobs in upstream.items()
+    ]
+    gone = (f"input: {path} is gone; `snakemake -n {output}` says whether it would be the same" for path in _gone(made))
+    return [*changes(made, params), *before, *gone]
 
 
 def changes(made: Made, params: Params, inputs: Iterable[str] | None = None) -> Iterator[str]:
@@ -110,6 +119,11 @@ def changes(made: Made, params: Params, inputs: Iterable[str] | None = None) -> 
     for path, digest in record.present(map(Path, outputs)).items():
         if digest != outputs[path]:
             yield f"output: {path} changed since it was made"
+
+
+def _gone(made: Made) -> Iterator[str]:
+    """Inputs of a job of which neither the file nor a record is left."""
+    return (path for path in made.provenance["inputs"] if _digest(Path(path)) is None)
 
 
 def _changed_params(made: Made, config: dict[str, Any], given: Path | None) -> Iterator[str]:

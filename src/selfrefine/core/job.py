@@ -82,10 +82,10 @@ def main(run: Callable[[Any], None], config_type: type | UnionType, inputs_type:
         devices.set_threads()
         with core_scratch.lock(_paths(job.outputs)[0]):
             arguments.record.unlink(missing_ok=True)
-            inputs = job.digests
+            given, modules = json.loads(arguments.config), json.loads(arguments.modules or "{}")
+            lineage = record.lineage(given, job.code, record.origins(job.digests))
             run(job)
-            modules = json.loads(arguments.modules or "{}")
-            record.write(arguments.record, json.loads(arguments.config), modules, inputs, _paths(job.outputs))
+            record.write(arguments.record, given, modules, job.digests, _paths(job.outputs), lineage)
         print(f"{job.label}: peak memory {_peak_mib():.0f} MiB", flush=True)
     except DamagedError as error:
         sys.exit(f"{name}: {error}{_remedy(error.path)}")

@@ -22,9 +22,12 @@ ABOVE = 2  # folders above an output among which its record lies
 DIGITS = 16
 
 Digests = dict[str, str]
+Known = tuple[dict[str, Any], dict[str, Any]]  # a job's config and provenance
 
 
-def write(path: Path, config: Mapping[str, Any], code: Digests, inputs: Digests, outputs: Iterable[Path]) -> None:
+def write(
+    path: Path, config: Mapping[str, Any], code: Digests, inputs: Digests, outputs: Iterable[Path], lineage: str = ""
+) -> None:
     """Keeps what a job has made, and what from; the last thing it does.
 
     Args:
@@ -33,13 +36,31 @@ def write(path: Path, config: Mapping[str, Any], code: Digests, inputs: Digests,
         code: the digest of each module of its code.
         inputs: the digest of each input, taken before they were read.
         outputs: files and sealed folders; one that was not made is left out.
+        lineage: see there.
     """
     made = {os.path.relpath(output, path.parent): digest(output) for output in outputs if output.exists()}
-    provenance = {"code": code, "inputs": inputs, "outputs": made, "machine": machine.facts()}
+    provenance = {"lineage": lineage, "code": code, "inputs": inputs, "outputs": made, "machine": machine.facts()}
     files.write_json(path, {**config, PROVENANCE: provenance})
 
 
-def read(path: Path) -> tuple[dict[str, Any], dict[str, Digests]] | None:
+def lineage(config: Mapping[str, Any], code: str, origins: Digests) -> str:
+    """Digest of all that a result follows from, back to what no job made: known without any of the files between.
+
+    Args:
+        config: the job's.
+        code: the digest of its code.
+        origins: of each input by its path, the lineage of what made it, or the digest of a file that no job made.
+    """
+    text = json.dumps([config, code, origins], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+
+def origins(inputs: Digests) -> Digests:
+    """Of each input of a job, by its path and with its digest, the lineage of the job that made it, or the digest."""
+    return {path: (_entry(Path(path)) or ("", digest))[1] for path, digest in inputs.items()}
+
+
+def read(path: Path) -> Known | None:
     """A job's config and provenance; None of a record that is missing, damaged, of an older version, or no job's."""
     try:
         state = path.stat()
@@ -49,12 +70,13 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Digests]] | None:
 
 
 @functools.cache
-def _read(path: Path, *_state: int) -> tuple[dict[str, Any], dict[str, Digests]] | None:
+def _read(path: Path, *_state: int) -> Known | None:
     """`read` of a file in one state: the records of a run are asked for thousands of times."""
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         provenance = config.pop(PROVENANCE)
-        known = {key: dict(provenance[key]) for key in ("code", "inputs", "outputs", "machine")}
+        known: dict[str, Any] = {key: dict(provenance[key]) for key in ("code", "inputs", "outputs", "machine")}
+        known["lineage"] = str(provenance["lineage"])
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     return config, known
@@ -62,9 +84,18 @@ def _read(path: Path, *_state: int) -> tuple[dict[str, Any], dict[str, Digests]]
 
 def made(path: Path) -> str | None:
     """The digest that an input had when a job made it; None of a file that no job made."""
+    entry = _entry(path)
+    return entry[0] if entry else None
+
+
+def _entry(path: Path) -> tuple[str, str] | None:
+    """Digest and lineage of an output, in the record of the job that made it; the record itself is an output, too."""
+    if path.name == NAME and (known := read(path)):
+        return digest(path), known[1]["lineage"]
     for folder in list(path.parents)[:ABOVE]:
-        if known := read(folder / NAME):
-            return known[1]["outputs"].get(os.path.relpath(path, folder))
+        known, name = read(folder / NAME), os.path.relpath(path, folder)
+        if known and name in known[1]["outputs"]:
+            return known[1]["outputs"][name], known[1]["lineage"]
     return None
 
 
