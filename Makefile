@@ -29,7 +29,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 .DEFAULT_GOAL := all
 
 all: ready
-	@snakemake --cores 1 --resources gpu=1 all $(CONFIG)
+	@snakemake --cores all --resources gpu=1 all $(CONFIG)
 
 readme: ready
 	@selfrefine readme

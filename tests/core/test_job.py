@@ -248,11 +248,20 @@ def test_a_list_of_inputs_may_be_empty(room, monkeypatch):
 # -- threads, device, precision ----------------------------------------------------------------------------------------
 
 
-def test_every_processor_is_used_although_snakemake_exports_one_thread(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    torch.set_num_threads(1)
-    devices.set_threads()
-    assert torch.get_num_threads() == devices.processors()
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_job_computes_in_the_threads_of_its_config_whatever_snakemake_exports(room, monkeypatch, threads):
+    found = []
+    try:
+        for exported in ("1", "7"):
+            monkeypatch.setenv("OMP_NUM_THREADS", exported)
+            run = lambda _: found.append((torch.get_num_threads(), devices.threads()))  # noqa: E731
+            assert call(monkeypatch, run, config=CONFIG | {"threads": threads}) is None
+    finally:
+        devices.set_threads(1)
+    assert found == [(threads, threads)] * 2
+    config, provenance = record.read(Path("out/config.json"))
+    assert config["threads"] == threads
+    assert provenance["machine"]["threads"] == str(threads)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no such call on this system")

@@ -37,7 +37,7 @@ def test_blocks_above_the_diagonal_and_their_mirror_images_are_all_pairs(monkeyp
 
 def test_order_does_not_depend_on_which_thread_is_first(monkeypatch):
     monkeypatch.setattr(pairwise_blocks, "SIDE", 2)
-    monkeypatch.setattr(pairwise_blocks, "processors", lambda: 4)
+    monkeypatch.setattr(pairwise_blocks, "threads", lambda: 4)
     x, last = np.ones((8, 2)), threading.Event()
 
     def work(block):
@@ -53,7 +53,7 @@ def test_order_does_not_depend_on_which_thread_is_first(monkeypatch):
 def test_memory_is_that_of_some_blocks_and_not_of_the_table(monkeypatch, measure):
     """4,000 x 4,000 pairs would be 122 MiB; a block of 256 x 256 is half a MiB."""
     monkeypatch.setattr(pairwise_blocks, "SIDE", 256)
-    monkeypatch.setattr(pairwise_blocks, "processors", lambda: 2)
+    monkeypatch.setattr(pairwise_blocks, "threads", lambda: 2)
     x, y = np.random.default_rng(0).normal(size=(2, 4000, 8))
     uses = {
         "kernel": lambda: kernel.kernel_distance(kernel.Pool(x), kernel.Pool(y)),

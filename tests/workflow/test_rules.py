@@ -111,13 +111,14 @@ def test_a_rule_says_where_it_logs_what_it_computes_and_with_what(stage):
     assert f'"logs/{stage}/' in directive(stage, "log")
     assert f'"benchmarks/{stage}/' in directive(stage, "benchmark")
     assert '"../../environment.yml"' in directive(stage, "conda")
-    assert int(directive(stage, "threads")) >= 1
+    computes = stage in job_config.SHARED["threads"]
+    assert directive(stage, "threads").strip() == ("threads_of_a_job" if computes else "1")
     outside = rules_text(stage).replace(directive(stage, "log"), "").replace(directive(stage, "benchmark"), "")
     assert not re.search(r"=.*(logs|benchmarks)/", outside), "no rule reads a log or a benchmark"
 
 
 def test_rules_that_compute_on_a_device_take_the_gpu_and_no_others():
-    taking = {stage for stage in STAGES if "        gpu=1,\n" in rules_text(stage)}
+    taking = {stage for stage in STAGES if "        gpu=gpus,\n" in rules_text(stage)}
     assert taking == set(job_config.SHARED["device"])
 
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from selfrefine.commands import records
+from selfrefine.core import devices
 from selfrefine.core.config_json import to_json
 from selfrefine.core.errors import InputError
 from selfrefine.core.names import FLAW, FORK
@@ -126,6 +127,17 @@ def code_of(stage):
         return code_digest.digest(stage, job_config.family(config, dict(wildcards.items())))
 
     return digest
+
+
+def threads_of_a_job(_wildcards):
+    """The threads of a job that computes, on whatever machine."""
+    return config["shared"]["threads"]
+
+
+def gpus(_wildcards):
+    """The GPUs that a job which computes with torch takes: none where it would find none."""
+    device = config["shared"]["device"]
+    return int(device != "cpu" and (device != "auto" or not workflow.local_exec or devices.has_gpu()))
 
 
 def preparation(dataset):

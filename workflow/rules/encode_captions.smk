@@ -15,9 +15,9 @@ rule encode_captions:
         "benchmarks/encode_captions/{experiment}/{dataset}/{model}.tsv"
     conda:
         "../../environment.yml"
-    threads: 8
+    threads: threads_of_a_job
     resources:
-        gpu=1,
+        gpu=gpus,
     params:
         config=config_of("encode_captions"),
         code=code_of("encode_captions"),

@@ -12,9 +12,9 @@ rule encode_data:
         "benchmarks/encode_data/{experiment}/{dataset}/{model}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
-    threads: 8
+    threads: threads_of_a_job
     resources:
-        gpu=1,
+        gpu=gpus,
     params:
         config=config_of("encode_data"),
         code=code_of("encode_data"),

@@ -11,7 +11,7 @@ rule evaluate_generation:
         "benchmarks/evaluate_generation/{experiment}/{dataset}/{model}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: threads_of_a_job
     params:
         config=config_of("evaluate_generation"),
         code=code_of("evaluate_generation"),

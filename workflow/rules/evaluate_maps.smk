@@ -15,9 +15,9 @@ rule evaluate_maps:
         "benchmarks/evaluate_maps/{experiment}/{dataset}/{model}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
-    threads: 8
+    threads: threads_of_a_job
     resources:
-        gpu=1,
+        gpu=gpus,
     params:
         config=config_of("evaluate_maps"),
         code=code_of("evaluate_maps"),

@@ -16,9 +16,9 @@ rule evaluate_prompts:
         "benchmarks/evaluate_prompts/{experiment}/{dataset}/{model}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
-    threads: 8
+    threads: threads_of_a_job
     resources:
-        gpu=1,
+        gpu=gpus,
     params:
         config=config_of("evaluate_prompts"),
         code=code_of("evaluate_prompts"),

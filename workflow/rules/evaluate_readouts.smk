@@ -17,9 +17,9 @@ rule evaluate_readouts:
         "benchmarks/evaluate_readouts/{experiment}/{dataset}/{model}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
-    threads: 8
+    threads: threads_of_a_job
     resources:
-        gpu=1,
+        gpu=gpus,
     params:
         config=config_of("evaluate_readouts"),
         code=code_of("evaluate_readouts"),

@@ -14,9 +14,9 @@ rule extract_features:
         "benchmarks/extract_features/{experiment}/{dataset}/{model}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
-    threads: 8
+    threads: threads_of_a_job
     resources:
-        gpu=1,
+        gpu=gpus,
     params:
         config=config_of("extract_features"),
         code=code_of("extract_features"),

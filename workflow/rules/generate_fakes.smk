@@ -12,9 +12,9 @@ rule generate_fakes:
         "benchmarks/generate_fakes/{experiment}/{dataset}/{model}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
-    threads: 8
+    threads: threads_of_a_job
     resources:
-        gpu=1,
+        gpu=gpus,
     params:
         config=config_of("generate_fakes"),
         code=code_of("generate_fakes"),

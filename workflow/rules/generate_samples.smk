@@ -13,9 +13,9 @@ rule generate_samples:
         "benchmarks/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
-    threads: 8
+    threads: threads_of_a_job
     resources:
-        gpu=1,
+        gpu=gpus,
     params:
         config=config_of("generate_samples"),
         code=code_of("generate_samples"),

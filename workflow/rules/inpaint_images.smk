@@ -14,9 +14,9 @@ rule inpaint_images:
         "benchmarks/inpaint_images/{experiment}/{dataset}/{model}/{variant}/{mask}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
-    threads: 8
+    threads: threads_of_a_job
     resources:
-        gpu=1,
+        gpu=gpus,
     params:
         config=config_of("inpaint_images"),
         code=code_of("inpaint_images"),

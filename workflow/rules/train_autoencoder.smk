@@ -15,9 +15,9 @@ rule train_autoencoder:
         "benchmarks/train_autoencoder/{experiment}/{dataset}/{model}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
-    threads: 8
+    threads: threads_of_a_job
     resources:
-        gpu=1,
+        gpu=gpus,
     params:
         config=config_of("train_autoencoder"),
         code=code_of("train_autoencoder"),

@@ -18,9 +18,9 @@ rule train_base:
         "benchmarks/train_base/{experiment}/{dataset}/{model}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
-    threads: 8
+    threads: threads_of_a_job
     resources:
-        gpu=1,
+        gpu=gpus,
     params:
         config=config_of("train_base"),
         code=code_of("train_base"),

@@ -15,9 +15,9 @@ rule train_classifier:
         "benchmarks/train_classifier/{experiment}/{dataset}.tsv"
     conda:
         "../../environment.yml"
-    threads: 8
+    threads: threads_of_a_job
     resources:
-        gpu=1,
+        gpu=gpus,
     params:
         config=config_of("train_classifier"),
         code=code_of("train_classifier"),

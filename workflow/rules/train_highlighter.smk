@@ -14,9 +14,9 @@ rule train_highlighter:
         "benchmarks/train_highlighter/{experiment}/{dataset}/{model}/{highlighter}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
-    threads: 8
+    threads: threads_of_a_job
     resources:
-        gpu=1,
+        gpu=gpus,
     params:
         config=config_of("train_highlighter"),
         code=code_of("train_highlighter"),

@@ -22,9 +22,9 @@ rule train_refined:
         "benchmarks/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
-    threads: 8
+    threads: threads_of_a_job
     resources:
-        gpu=1,
+        gpu=gpus,
     params:
         config=config_of("train_refined"),
         code=code_of("train_refined"),

@@ -90,7 +90,8 @@ def write(root: Path, arguments: argparse.Namespace) -> None:
     sizes = pool_sizes(reference, candidates, arguments.pool)
     evaluations = sum(size.evaluations for size in sizes.values())
     print(f"{len(runs)} base models, {evaluations} network evaluations each", flush=True)
-    with core_scratch.scratch(root / RESULTS / "fidelity" / "pools", _key(runs, sizes, arguments)) as scratch:
+    place = root / RESULTS / "fidelity" / "pools"
+    with core_scratch.lock(place), core_scratch.scratch(place, _key(runs, sizes, arguments)) as scratch:
         with devices.device(arguments.device, "--device") as device:
             dtype = devices.precision(arguments.precision, device)
             models = [

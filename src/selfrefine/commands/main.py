@@ -97,7 +97,7 @@ def _run(words: Sequence[str]) -> None:
     if name not in COMMANDS:
         raise InputError(f"{name} is no command{nearest(name, COMMANDS)}")
     arguments = parser(name).read(rest)
-    devices.set_threads()
+    devices.set_threads(devices.processors())
     arguments.run(arguments)
 
 

@@ -19,12 +19,27 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def set_threads() -> None:
-    """Lets torch, if imported, use every processor: under `--cores 1` Snakemake exports OMP_NUM_THREADS=1."""
+def set_threads(count: int) -> None:
+    """Lets this process compute in as many threads, torch's among them if it is imported.
+
+    The last bits of a sum depend on their number: that of a job is a param, not what a machine happens to have.
+    """
+    machine.uses(threads=str(count))
     if "torch" in sys.modules:
         import torch
 
-        torch.set_num_threads(processors())
+        torch.set_num_threads(count)
+
+
+def threads() -> int:
+    """The number that `set_threads` was given last; before, all processors."""
+    return int(machine.used("threads") or processors())
+
+
+def has_gpu() -> bool:
+    """Whether this machine has a GPU that torch may use, told without torch: the Snakefile asks."""
+    nvidia_or_amd = any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/kfd").exists()
+    return nvidia_or_amd or Path("/dev/dxg").exists() or (sys.platform == "darwin" and os.uname().machine == "arm64")
 
 
 @contextmanager

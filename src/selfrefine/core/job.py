@@ -69,20 +69,25 @@ def _paths(named: Any) -> list[Path]:
 def main(run: Callable[[Any], None], config_type: type | UnionType, inputs_type: type, outputs_type: type) -> None:
     """Runs one stage: `--config JSON --code DIGEST --record config.json` and one option per input and output.
 
+    The config's `threads` are for this module, all else of it for the stage.
+
     Exits with 1 and one line on bad input. The record is written after the outputs; `--modules` gives it the digests of
     the code's modules. Meanwhile no other job can write the same outputs.
     """
     name = Path(sys.argv[0]).stem
     arguments = _parse(name, inputs_type, outputs_type)
     try:
-        config: Any = config_json.from_json(config_type, arguments.config)
+        given = json.loads(arguments.config)
+        if "threads" in given:
+            devices.set_threads(given["threads"])
+        text = json.dumps({key: value for key, value in given.items() if key != "threads"})
+        config: Any = config_json.from_json(config_type, text)
         job: Job[Any, Any, Any] = Job(
             name, config, _collect(inputs_type, arguments), _collect(outputs_type, arguments), arguments.code
         )
-        devices.set_threads()
         with core_scratch.lock(_paths(job.outputs)[0]):
             arguments.record.unlink(missing_ok=True)
-            given, modules = json.loads(arguments.config), json.loads(arguments.modules or "{}")
+            modules = json.loads(arguments.modules or "{}")
             lineage = record.lineage(given, job.code, record.origins(job.digests))
             run(job)
             record.write(arguments.record, given, modules, job.digests, _paths(job.outputs), lineage)

@@ -12,12 +12,17 @@ def uses(**facts: str) -> None:
     _used.update(facts)
 
 
+def used(fact: str) -> str:
+    """What was noted last; "" for nothing."""
+    return _used.get(fact, "")
+
+
 def facts() -> dict[str, str]:
     """What this job's results depend on beside its params.
 
     Returns:
-        The versions of PACKAGES; `device` and `precision` of a job that has used them; the processor's `instructions`,
-        by which torch chooses its kernels (avx2, avx512, ...), of a process that has imported it.
+        The versions of PACKAGES; `threads`, `device` and `precision` of a job that has used them; the processor's
+        `instructions`, by which torch chooses its kernels (avx2, avx512, ...), of a process that has imported it.
     """
     found = {name: _version(name) for name in PACKAGES} | _used
     if "torch" in sys.modules:

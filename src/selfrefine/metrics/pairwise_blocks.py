@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from selfrefine.core.devices import processors
+from selfrefine.core.devices import threads
 
 SIDE = 2048  # of a block: 32 MiB
 Found = TypeVar("Found")
@@ -47,7 +47,7 @@ def products(
         rows, columns = place
         return rows, columns, work(Block(rows, columns, x[rows] @ y[columns].T))
 
-    with ThreadPoolExecutor(processors()) as pool:
+    with ThreadPoolExecutor(threads()) as pool:
         yield from pool.map(made, places)
 
 

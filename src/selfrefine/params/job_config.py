@@ -31,9 +31,11 @@ PROMPTED_FAMILIES = ("stable_diffusion",)
 INPAINTING = ("inpaint_images", "evaluate_inpainting")
 MEASURED_PAIRS = ("evaluate_inpainting", "evaluate_prompts")
 HIGHLIGHTER = ("train_highlighter", "evaluate_highlighter", "evaluate_maps")
+ON_A_DEVICE = (*LATENT, *DIFFUSION, *HIGHLIGHTER, *INPAINTING, *PROMPTS[1:], "extract_features", "evaluate_readouts")
 # Leaves of the section `shared` and the stages that read them.
 SHARED = {
-    "device": (*LATENT, *DIFFUSION, *HIGHLIGHTER, *INPAINTING, *PROMPTS[1:], "extract_features", "evaluate_readouts"),
+    "device": ON_A_DEVICE,
+    "threads": (*ON_A_DEVICE, "evaluate_generation"),
     "precision": (
         *("train_autoencoder", *DIFFUSION, *HIGHLIGHTER),
         *("evaluate_readouts", "inpaint_images", "train_classifier"),

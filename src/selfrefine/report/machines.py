@@ -1,4 +1,4 @@
-"""Whether the results behind a table come from unlike machines: another version, device, precision, instruction set.
+"""Whether the results behind a table come from unlike machines: another version, device, precision, number of threads.
 
 Each job's config.json keeps what it computed with; the records of all jobs before it are found by its inputs.
 """
@@ -17,6 +17,7 @@ WORDS = {
     "numpy": "NumPy",
     "device": "device",
     "precision": "precision",
+    "threads": "threads of a job",
     "instructions": "instruction set of the processor",
 }
 Machines = Mapping[str, Mapping[str, int]]  # fact -> its values -> number of jobs
