@@ -29,7 +29,9 @@ for word in sys.argv[4:]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch() if path.suffix else path.mkdir()
 """
-MADE_BY_OTHERS = ("config.json", "diffusion_pytorch_model.safetensors", "model.safetensors")
+WEIGHTS = ("diffusion_pytorch_model.safetensors", "model.safetensors")
+# Of an autoencoder and of a CLIP at once: one folder stands for all that others trained.
+SETTINGS = {"_class_name": "AutoencoderKL", "in_channels": 3, "out_channels": 3, "model_type": "clip"}
 
 
 def test_every_value_in_a_command_is_quoted():
@@ -64,8 +66,10 @@ def hostile(tmp_path):
     (root / "src").symlink_to(ROOT / "src")
     folder = root / HOSTILE
     folder.mkdir(parents=True)
-    for name in MADE_BY_OTHERS:
+    for name in WEIGHTS:
         (folder / name).touch()
+    (folder / "config.json").write_text(json.dumps(SETTINGS))
+    (folder / "preprocessor_config.json").write_text("{}")
     for index in range(24):
         Image.new("RGB", (40, 40), (index * 10, 0, 0)).save(folder / f"{index} $(touch MADE).png")
     prepared = {"folder": HOSTILE, "size": 32, "minimum_images": 2, "test_share": 0.4}
@@ -81,6 +85,7 @@ def hostile(tmp_path):
         "variants": variants,
         "evaluate_prompts": {"clip_folder": HOSTILE},
     }
+    overlay["datasets"]["my_images"] |= {"extract_features": {"n_images": 4}, "evaluate_highlighter": {"n_planted": 4}}
     overlay["select"] |= {"variants": [*variants], "masks": []}
     overlay["datasets"]["my_images"]["only"] = {"models": ["ddpm", "stable_diffusion"]}
     (root / "experiments" / "hostile.yaml").write_text(yaml.safe_dump(overlay))

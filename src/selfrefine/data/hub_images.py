@@ -18,9 +18,9 @@ from selfrefine.core import files
 from selfrefine.core.errors import InputError, one_line
 from selfrefine.core.progress import Progress
 from selfrefine.data.captions import COLUMNS
-from selfrefine.data.folder_splits import SPLITS
 from selfrefine.data.image_folder import CAPTIONS, SUFFIXES
 from selfrefine.data.providers import first_delivery
+from selfrefine.data.split_names import SPLITS
 
 ROWS = 256  # of a Parquet file that are in memory at a time
 
