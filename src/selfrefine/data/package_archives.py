@@ -102,9 +102,10 @@ def _download(package: PythonPackage, archive: Path, kind: str, words: str) -> P
     """
     from pypi_simple import PyPISimple
 
-    mirror = {"endpoint": address} if (address := os.environ.get("PIP_INDEX_URL")) else {}
+    mirror = os.environ.get("PIP_INDEX_URL")
     try:
-        with PyPISimple(**mirror, session=_session()) as index:
+        with PyPISimple(mirror) if mirror else PyPISimple() as index:
+            index.s.hooks["response"].append(_bounded)
             page = index.get_project_page(package.project, timeout=SECONDS_WITHOUT_ANSWER)
             found = [one for one in page.packages if one.package_type == kind and one.version == package.version]
             if not found:
@@ -119,23 +120,20 @@ def _download(package: PythonPackage, archive: Path, kind: str, words: str) -> P
     return archive
 
 
-def _session() -> Any:
-    """A session of the index's client that reads no page of more than MOST_OF_A_PAGE bytes; files are no pages."""
-    import requests  # the client's own
+def _bounded(response: Any, **asked: Any) -> None:
+    """Reads a page of at most MOST_OF_A_PAGE bytes into the response; what is streamed to a file is no page.
 
-    def bounded(response: Any, **asked: Any) -> None:
-        if asked.get("stream"):
-            return
-        content = bytearray()
-        for part in response.iter_content(2**16):
-            content += part
-            if len(content) > MOST_OF_A_PAGE:
-                raise InputError(f"the package index answers with more than {MOST_OF_A_PAGE:,} bytes")
-        response._content = bytes(content)  # what `response.content` then gives
-
-    session = requests.Session()
-    session.hooks["response"].append(bounded)
-    return session
+    Raises:
+        InputError: more.
+    """
+    if asked.get("stream"):
+        return
+    content = bytearray()
+    for part in response.iter_content(2**16):
+        content += part
+        if len(content) > MOST_OF_A_PAGE:
+            raise InputError(f"the package index answers with more than {MOST_OF_A_PAGE:,} bytes")
+    response._content = bytes(content)  # what `response.content` then gives
 
 
 def tar_member(archive: Path, name: str) -> bytes:
