@@ -6,6 +6,7 @@
 #   make readme                 writes the numbers and figures of the last run into README.md
 #   make plan EXPERIMENT=small  jobs, hours, disk and memory that an experiment takes, before anything starts
 #   make photographs EXPERIMENT=paper   the folders of images that it names, from who publishes them
+#   make sbom                   a bill of the pinned packages with their hashes, as CycloneDX writes it: sbom.json
 #   make bench                  what refinement costs on this machine and how fast training and sampling are: results/bench
 
 SHELL := /bin/bash
@@ -25,7 +26,7 @@ SHARED_OUT := --numprocesses logical --dist loadscope --no-loadscope-reorder
 QUIETLY = told=$$($(1) 2>&1) || { echo "$$told"; exit 1; }
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test checks unit workflow pull readme report plan photographs bench ready ready-to-test pins
+.PHONY: all test checks unit workflow pull readme report plan photographs bench ready ready-to-test pins sbom
 .DEFAULT_GOAL := all
 
 all: ready
@@ -104,3 +105,8 @@ pins:
 	  uv pip compile --quiet $$name.txt --constraint constraints.txt --universal --python-version 3.11 \
 	    --generate-hashes --no-annotate --custom-compile-command "make pins" --output-file $$name.lock; \
 	done
+
+# Needs uv, as pins do; what the bill says is that of requirements.lock alone, and equal each time.
+sbom:
+	@uvx --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.lock --output-reproducible \
+	  --output-file sbom.json

@@ -34,7 +34,8 @@ LIGHT = [
     "selfrefine",
     *(name for name in MODULES if name.startswith("selfrefine.params")),
     *(f"selfrefine.{name}" for name in ("core", "core.config_json", "core.contents", "core.errors", "core.names")),
-    *(f"selfrefine.{name}" for name in ("data", "data.image_folder", "data.user_files")),
+    *(f"selfrefine.{name}" for name in ("data", "data.image_folder", "data.user_files", "data.split_names")),
+    *(f"selfrefine.{name}" for name in ("data.counted_images", "data.idx_sets")),
 ]
 HEAVY = {"torch", "numpy", "pandas", "diffusers", "matplotlib", "torch_fidelity", "torchvision", "scipy", "sklearn"}
 # Ways to open a file, as they are written.

@@ -12,6 +12,8 @@ from selfrefine.core import errors
 from selfrefine.core.errors import InputError
 from selfrefine.data import providers
 
+MOST = providers.Most(gib=1, hours=1)
+
 
 def give(folder: Path) -> str:
     (folder / "download").write_text("part of a file")
@@ -35,7 +37,7 @@ ALL = {"give": give, "cut_off": cut_off, "full": full, "wrong": wrong}
 
 
 def deliver(order: list[str], scratch: Path) -> str:
-    return providers.first_delivery("thing", order, ALL, scratch, "put it into downloads/thing")
+    return providers.first_delivery("thing", order, ALL, scratch, "put it into downloads/thing", MOST)
 
 
 def test_the_first_that_works_delivers(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -98,7 +100,7 @@ def test_a_host_that_never_answers_fails_fast(
 
     began = time.monotonic()
     with pytest.raises(InputError):
-        providers.first_delivery("thing", ["slow"], {"slow": download}, tmp_path, "")
+        providers.first_delivery("thing", ["slow"], {"slow": download}, tmp_path, "", MOST)
     assert time.monotonic() - began < 5
     assert "timed out" in capsys.readouterr().out
     assert not any((tmp_path / "slow").iterdir())

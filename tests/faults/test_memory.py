@@ -234,6 +234,27 @@ def test_large_photographs_are_decoded_as_far_as_there_is_room(room, code, suffi
     assert ("MemoryError" in ended.told) == bool(code)
 
 
+LARGEST = (13_333, 13_333)  # px: 177.8 million, near the most that are read; 170 MiB of grey as PIL holds it
+
+
+def two_of_the_largest(paths: Any) -> None:
+    """Reads both, as many at a time as in any job."""
+    if isinstance(paths, dict):
+        photographs, notes = folder_splits.read_all(paths, 16, "white", "test")
+        assert (len(photographs.images), notes) == (2, [])
+        assert (photographs.images == 7).all()
+
+
+@pytest.mark.parametrize(("memory", "code"), [(288, 0), (128, 1)])
+def test_two_photographs_of_177_million_pixels_take_the_memory_of_one(memory, code, tmp_path):
+    (tmp_path / "photos").mkdir()
+    Image.new("L", LARGEST, 7).save(tmp_path / "photos" / "0.png", compress_level=1)
+    (tmp_path / "photos" / "1.png").hardlink_to(tmp_path / "photos" / "0.png")
+    ended = limited(two_of_the_largest, image_folder.image_files, tmp_path / "photos", memory)
+    assert ended.code == code, ended
+    assert ("MemoryError" in ended.told) == bool(code)
+
+
 MANY = 900  # images of 256 px: 169 MiB
 
 

@@ -1,6 +1,7 @@
 """Bad params end in one line that names file, key, value, what is allowed and the nearest known name."""
 
 import copy
+import json
 import math
 import shutil
 from typing import get_args
@@ -38,19 +39,24 @@ def test_every_experiment_is_right(path):
 
 
 @pytest.mark.parametrize(
-    ("leaf", "weights"),
+    ("leaf", "weights", "settings"),
     [
-        ("models.ddpm.train_base.pretrained", "diffusion_pytorch_model.safetensors"),
-        ("models.ldm.train_autoencoder.folder", "diffusion_pytorch_model.safetensors"),
-        ("evaluate_prompts.clip_folder", "model.safetensors"),
+        ("models.ddpm.train_base.pretrained", "diffusion_pytorch_model.safetensors", {}),
+        (
+            "models.ldm.train_autoencoder.folder",
+            "diffusion_pytorch_model.safetensors",
+            {"_class_name": "VQModel", "in_channels": 1, "out_channels": 1},
+        ),
+        ("evaluate_prompts.clip_folder", "model.safetensors", {"model_type": "clip"}),
     ],
 )
-def test_a_network_that_is_named_is_there(leaf, weights, tmp_path):
+def test_a_network_that_is_named_is_there(leaf, weights, settings, tmp_path):
     given = at(leaf, str(tmp_path / "given"))
     told = f'params.yaml: {leaf} is {tmp_path / "given"}, which has no {{}}; put the network there, or make it ""'
     assert line_about(given) == told.format("config.json")
     (tmp_path / "given").mkdir()
-    (tmp_path / "given" / "config.json").touch()
+    (tmp_path / "given" / "config.json").write_text(json.dumps(settings))
+    (tmp_path / "given" / "preprocessor_config.json").write_text("{}")
     assert line_about(given) == told.format(weights)
     (tmp_path / "given" / weights).touch()
     assert line_about(given) is None

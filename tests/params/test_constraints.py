@@ -203,7 +203,7 @@ PROMPTED = "models.stable_diffusion"
         (
             f"{PROMPTED}.train_autoencoder.kind",
             "vq",
-            f"{PROMPTED}.train_autoencoder.kind is vq; allowed with the family stable_diffusion: kl",
+            f"{PROMPTED}.train_autoencoder.kind is vq; allowed with the family stable_diffusion of {PROMPTED}: kl",
         ),
         (f"{PROMPTED}.train_base.network.attention_head_dim", [32, 16], None),
         (

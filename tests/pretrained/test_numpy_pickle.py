@@ -179,6 +179,7 @@ def test_a_tree_that_shares_branches_or_is_deep_ends():
             numpy_pickle.read(content)
 
 
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")
 def test_random_bytes_and_flipped_bits_never_do_more_than_be_refused():
     draws, whole = np.random.default_rng(0), pickle.dumps(TREE, protocol=3)
     for _ in range(3000):

@@ -57,6 +57,16 @@ def job(tmp_path_factory):
     return job
 
 
+def test_a_highlighter_that_may_be_guessing_is_told_by_the_job(job, capsys):
+    evaluate_highlighter.run(job)
+    table = pd.read_csv(job.outputs.metrics)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "guessing" in line]
+    score = table[(table["variant"] == "flaw") & (table["metric"] == "roc_auc")].iloc[0]
+    assert score["low"] < 0.5
+    assert line.startswith("evaluate_highlighter striped ddpm seed0: flaw is not shown to tell generated images from ")
+    assert f"ROC-AUC {score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}], where 0.5 is guessing" in line
+
+
 def data(folder, draw=0):
     real, fake = (arrays.read_images(folder / name) for name in ("real", "fake"))
     return RealsAndFakes(real, fakes_of_draw(fake, draw, 60), 0, draw)

@@ -97,6 +97,17 @@ def test_tables_are_written(job):
     assert tree["shapes"]["tiny"]["both"]["vgg16_conv5_gap"]["fd_test"] == pytest.approx(9.045)
 
 
+def test_every_page_of_what_rests_on_a_flat_map_says_so(job):
+    """Of 2 seeds of the only variant with a map one has none to speak of."""
+    built = job()
+    path = next(path for path in built.inputs.refreshes if len(files.read_table(path)))
+    files.write_table(path, files.read_table(path).assign(mean=0.0, std=0.0))
+    run(built)
+    pages = {name: (path.parent / f"{name}.md").read_text() for name in TABLES}
+    told = "- Tiny DDPM on Shapes: the map was 0 everywhere, so that it steered nothing, in Both (2 of 4 refreshes)."
+    assert [name for name, text in pages.items() if told not in text] == ["table7"]  # which shows other maps, none here
+
+
 @pytest.mark.parametrize("seeds", [1, 6])
 def test_rows_that_the_paper_does_not_have_stand_in_their_own_tables(job, seeds):
     fd = FD | {"uniform": 9.5, "edge": 9.6}

@@ -106,6 +106,47 @@ def test_the_first_map_shows_the_flaws_of_the_averaged_weights_at_the_fork(forke
         assert (forked / name / "maps.npy").read_bytes() == (forked / name / "mfams.npy").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("variant", "kind", "told"),
+    [
+        (
+            "both",
+            "mfam",
+            "the map is 0 everywhere at 3 of 3 refreshes: there it steers nothing; see the highlighter in ",
+        ),
+        (
+            "both",
+            "cells",
+            "the map is 0 everywhere at 3 of 3 refreshes: there it steers nothing; see the highlighter in ",
+        ),
+        (
+            "both",
+            "mfam_inverted",
+            "the map is the same everywhere at 3 of 3 refreshes: there it has strength and no pla",
+        ),
+        ("both", "gaussian_center", ""),
+        ("baseline", "mfam", ""),
+    ],
+)
+def test_a_map_without_a_place_is_told_by_the_job(forked, tmp_path, capsys, variant, kind, told):
+    """The maps of a highlighter whose head knows nothing are empty."""
+    blind = model.load(forked / "highlighter", torch.device("cpu"))
+    with torch.no_grad():
+        for weights in blind.head.parameters():
+            weights.zero_()
+    blind.save(tmp_path / "blind")
+    given = {"flaw_highlighter": tmp_path / "blind", "highlighter": tmp_path / "blind"}
+    run(forked, tmp_path / "out", given, **VARIANTS[variant] | {"map": kind})
+    lines = [line for line in capsys.readouterr().out.splitlines() if "the map is" in line]
+    assert len(lines) == bool(told)
+    assert all(told in line for line in lines)
+
+
+def test_a_map_with_a_place_is_not_doubted(forked, tmp_path, capsys):
+    run(forked, tmp_path, **VARIANTS["both"])
+    assert "the map is" not in capsys.readouterr().out
+
+
 def test_a_variant_without_map_has_an_empty_stack_and_an_empty_table(forked):
     assert np.load(forked / "baseline" / "maps.npy").shape == (0, tiny.SIZE, tiny.SIZE)
     rows = pd.read_csv(forked / "baseline" / "refreshes.csv")

@@ -29,28 +29,93 @@ for word in sys.argv[4:]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch() if path.suffix else path.mkdir()
 """
-MADE_BY_OTHERS = ("config.json", "diffusion_pytorch_model.safetensors", "model.safetensors")
+INSTALLED = ("requirements.lock", "pyproject.toml")  # what `make ready` looks at before it asks for Python
+WEIGHTS = ("diffusion_pytorch_model.safetensors", "model.safetensors")
+# Of an autoencoder and of a CLIP at once: one folder stands for all that others trained.
+SETTINGS = {"_class_name": "AutoencoderKL", "in_channels": 3, "out_channels": 3, "model_type": "clip"}
 
 
-def test_every_value_in_a_command_is_quoted():
-    for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
-        for shell in re.findall(r'shell:\n        """(.*?)"""', path.read_text(), re.DOTALL):
-            values = re.findall(r"{(.*?)}", shell)
-            assert values, path
-            assert [value for value in values if not value.endswith(":q")] == [], path
-    makefile = (ROOT / "Makefile").read_text()
-    given = re.findall(r"^override export (\w+) := \$\(value \1\)$", makefile, re.MULTILINE)
+RULES = [ROOT / "Snakefile", *sorted((ROOT / "workflow" / "rules").glob("*.smk"))]
+GITHUB = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def unquoted_in_rules(text):
+    """Values in the commands of rules that the shell would read; and what runs something and is no such command."""
+    shells = re.findall(r'^    shell:\n        """(.*?)"""', text, re.MULTILINE | re.DOTALL)
+    values = [value for shell in shells for value in re.findall(r"{(.*?)}", shell)]
+    others = re.findall(r"^\s*(?:run|script|notebook|wrapper|cwl|shell|template_engine)\b *[:(].*", text, re.MULTILINE)
+    assert len(shells) == 0 or values
+    return [value for value in values if not value.endswith(":q")] + others[len(shells) :]
+
+
+def unquoted_in_makefile(text):
+    """Values of the user that the shell would read, and variables of the shell that are neither quoted nor ours."""
+    given = re.findall(r"^override export (\w+) := \$\(value \1\)$", text, re.MULTILINE)
     assert given == ["PYTHON", "EXPERIMENT", "TFLOPS"]
-    for name in given:
-        assert not re.search(rf"(?<!\$)\$[({{]{name}\b", makefile), "make writes the value into what the shell reads"
-        used = re.findall(rf"(.)\$\${name}\b(.)", makefile)
-        assert used
-        assert all(before in "\"='" and after in "\"'" for before, after in used), used
-    for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values():
-        first, *others = stage["cmd"]
-        assert first.startswith("snakemake "), "it refuses an experiment that is no file before a shell reads the name"
-        assert "$" not in first
-        assert all(re.fullmatch(r"mkdir -p [a-z_/]+(\$\{experiment\})?", line) for line in others)
+    written = [word for name in given for word in re.findall(rf"(?<!\$)\$[({{]{name}\b", text)]
+    fixed = {"name", "start", "told"}  # set in the recipe, of words that stand there
+    loops = re.findall(r"for (\w+) in ([^;]*);", text)
+    assert loops
+    assert all(name in fixed and re.fullmatch(r"[\w \-]+", words) for name, words in loops)
+    bare = re.sub(r"\$\${\w+:\+", "", text)  # asks whether there is a value, and puts in what follows
+    used = re.findall(r"(.?)\$\${?(\w+)\b(.)", bare)
+    assert {name for _, name, _ in used} >= set(given)
+    return written + [
+        name for before, name, after in used if name not in fixed and not (before in "\"'=" and after in "\"'")
+    ]
+
+
+def unquoted_in_dvc(text):
+    """Commands of DVC, which puts values in unquoted, but for the name of an experiment after Snakemake's."""
+    commands = [stage["cmd"] for stage in yaml.safe_load(text)["stages"].values()]
+    assert commands
+    wrong = [first for first, *_ in commands if not first.startswith("snakemake ") or "$" in first]
+    others = [line for _, *lines in commands for line in lines]
+    return wrong + [line for line in others if not re.fullmatch(r"mkdir -p [a-z_/]+(\$\{experiment\})?", line)]
+
+
+def unquoted_on_github(text):
+    """Expressions of GitHub in commands: it writes their values, a title of a request for one, into the script."""
+    steps = [step for job in yaml.safe_load(text)["jobs"].values() for step in job["steps"]]
+    commands = [step["run"] for step in steps if "run" in step]
+    assert commands
+    return [command for command in commands if "${{" in command]
+
+
+READERS = dict.fromkeys(RULES, unquoted_in_rules) | dict.fromkeys(GITHUB, unquoted_on_github)
+READERS |= {ROOT / "Makefile": unquoted_in_makefile, ROOT / "dvc.yaml": unquoted_in_dvc}
+
+
+@pytest.mark.parametrize("path", READERS, ids=lambda path: path.name)
+def test_every_value_in_a_command_is_quoted(path):
+    assert READERS[path](path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("train_base.smk", "{input.images:q}", "{input.images}"),
+        ("train_base.smk", "    shell:\n", "    run:\n        shell(x)\n    shell:\n"),
+        ("fetch_data.smk", "    shell:\n", "    script:\n"),
+        ("Makefile", '"experiment=$$EXPERIMENT"', "experiment=$$EXPERIMENT"),
+        ("Makefile", '"$$PYTHON" -m venv', "$$PYTHON -m venv"),
+        ("Makefile", '"$$PYTHON" -m venv', "$(PYTHON) -m venv"),
+        ("Makefile", '--tflops="$$TFLOPS"', "--tflops=$$TFLOPS"),
+        ("Makefile", "for name in embedded smoke", "for name in $$EXPERIMENT smoke"),
+        ("dvc.yaml", "snakemake all_prepare_data", "snakemake all_prepare_data ${experiment}"),
+        ("dvc.yaml", "mkdir -p data/prepare_data/${experiment}", "mkdir -p data/prepare_data/${datasets}"),
+        ("test.yml", "run: make all", "run: make all ${{ github.head_ref }}"),
+    ],
+)
+def test_a_value_without_quotes_is_found(name, right, wrong):
+    (path,) = [path for path in READERS if path.name == name]
+    text = path.read_text()
+    assert right in text
+    try:
+        found = READERS[path](text.replace(right, wrong, 1))
+    except AssertionError:
+        return
+    assert found != []
 
 
 @pytest.fixture
@@ -59,13 +124,15 @@ def hostile(tmp_path):
     root = tmp_path / "a project's $(touch MADE)"
     for name in ("experiments", "profiles", "workflow"):
         shutil.copytree(ROOT / name, root / name)
-    for name in ("Snakefile", "Makefile", "dvc.yaml", "params.yaml", "environment.yml"):
+    for name in ("Snakefile", "Makefile", "dvc.yaml", "params.yaml", "environment.yml", *INSTALLED):
         shutil.copy(ROOT / name, root)
     (root / "src").symlink_to(ROOT / "src")
     folder = root / HOSTILE
     folder.mkdir(parents=True)
-    for name in MADE_BY_OTHERS:
+    for name in WEIGHTS:
         (folder / name).touch()
+    (folder / "config.json").write_text(json.dumps(SETTINGS))
+    (folder / "preprocessor_config.json").write_text("{}")
     for index in range(24):
         Image.new("RGB", (40, 40), (index * 10, 0, 0)).save(folder / f"{index} $(touch MADE).png")
     prepared = {"folder": HOSTILE, "size": 32, "minimum_images": 2, "test_share": 0.4}
@@ -81,6 +148,7 @@ def hostile(tmp_path):
         "variants": variants,
         "evaluate_prompts": {"clip_folder": HOSTILE},
     }
+    overlay["datasets"]["my_images"] |= {"extract_features": {"n_images": 4}, "evaluate_highlighter": {"n_planted": 4}}
     overlay["select"] |= {"variants": [*variants], "masks": []}
     overlay["datasets"]["my_images"]["only"] = {"models": ["ddpm", "stable_diffusion"]}
     (root / "experiments" / "hostile.yaml").write_text(yaml.safe_dump(overlay))
@@ -125,14 +193,48 @@ def test_a_dry_run_and_real_jobs_hand_on_every_name_as_it_is(hostile, tmp_path):
     assert not list(tmp_path.rglob("MADE"))
 
 
+COMMANDS = ["$(touch MADE)", "`touch MADE`", "smoke; touch MADE; true", "'; touch MADE; '", "$$(touch MADE)"]
+ALL = " ".join(COMMANDS)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", ["$(touch MADE)", "`touch MADE`", "smoke; touch MADE; true", "'; touch MADE; '", "$$(touch MADE)"]
-)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_a_hostile_experiment_is_refused_and_runs_nothing(name, hostile, tmp_path):
-    project = Project(hostile)
-    told = project.refuse(f"make -o ready all EXPERIMENT={shlex.quote(name)}")
+    told = Project(hostile).refuse(f"make -o ready all EXPERIMENT={shlex.quote(name)}")
     assert any("is no file of experiments/" in line or "not YAML" in line for line in told), told
+    assert not list(tmp_path.rglob("MADE"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["argument", "environment"])
+@pytest.mark.parametrize(
+    ("command", "variable", "told"),
+    [
+        ("make -o ready all", "EXPERIMENT", ("is no file of experiments/", "not YAML")),
+        ("make -o ready plan", "EXPERIMENT", ("is no file of experiments/",)),
+        ("make -o ready photographs", "EXPERIMENT", ("is no file of experiments/",)),
+        ("make -o ready plan", "TFLOPS", ("--tflops: ",)),
+        ("make ready", "PYTHON", ("found: install Python 3.11 or newer",)),
+    ],
+)
+def test_a_hostile_value_for_make_is_refused_and_runs_nothing(command, variable, told, where, hostile, tmp_path):
+    given = f"{variable}={shlex.quote(ALL)}"
+    lines = Project(hostile).refuse(f"{command} {given}" if where == "argument" else f"export {given}; {command}")
+    assert any(part in line for line in lines for part in told), lines
+    assert not list(tmp_path.rglob("MADE"))
+
+
+@pytest.mark.slow
+def test_a_project_may_lie_in_a_folder_of_any_name(hostile, tmp_path):
+    """Its own path, which a shell sees in none of the commands, but Python, Snakemake and DVC do."""
+    root = tmp_path / "a b$(touch MADE)`touch MADE`;'\"&#" / "project"
+    root.parent.mkdir()
+    hostile.rename(root)
+    project = Project(root)
+    project.run("snakemake --cores 1 --config experiment=hostile -- all_prepare_data")
+    assert (root / "data/prepare_data/hostile/my_images/train/images.npy").stat().st_size > 1000
+    told = project.run("snakemake --cores 1 --config experiment=hostile -- all_prepare_data")
+    assert "Nothing to be done" in told
     assert not list(tmp_path.rglob("MADE"))
 
 

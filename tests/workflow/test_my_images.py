@@ -15,6 +15,19 @@ JOBS = {"prepare_data experiment=embedded, dataset=my_images": 1}
 NOTHING = "Nothing to be done"
 
 
+def few_are_enough(project: Project) -> None:
+    """16 of the 40 images are for training, 24 for the test."""
+    project.set(f"{ROW}.minimum_images", 40)
+    project.set(f"{ROW}.test_share", 0.5)
+    for leaf in (
+        "extract_features.n_images",
+        "evaluate_highlighter.n_planted",
+        "evaluate_readouts.mechanism_images",
+        "evaluate_readouts.n_images",
+    ):
+        project.set(f"datasets.my_images.{leaf}", 16)
+
+
 def test_changed_images_are_noticed_and_a_missing_folder_is_told_before_anything_runs(fresh: Project) -> None:
     folder = fresh.root / "downloads" / "my_images"
     fresh.set("select.datasets", ["my_images"])
@@ -23,7 +36,15 @@ def test_changed_images_are_noticed_and_a_missing_folder_is_told_before_anything
     folder.mkdir(parents=True)
     for index in range(40):
         Image.new("RGB", (70, 80), (index, 0, 0)).save(folder / f"{index}.png")
-    fresh.set(f"{ROW}.minimum_images", 40)
+    few_are_enough(fresh)
+    fresh.set("datasets.my_images.evaluate_highlighter.n_planted", 25)
+    told = (
+        "datasets.my_images.evaluate_highlighter.n_planted is 25; allowed: at most 24, the images that "
+        "downloads/my_images has for test"
+    )
+    assert fresh.refuse("snakemake -n all") == [f"params.yaml: {told}"]
+    assert fresh.refuse("selfrefine plan --tflops 1") == [f"selfrefine plan: params.yaml: {told}"]
+    fresh.set("datasets.my_images.evaluate_highlighter.n_planted", 24)
     told = fresh.run("snakemake --cores 1 all_prepare_data")
     assert jobs(told) == JOBS
     for unchanged in (
@@ -46,7 +67,7 @@ def test_what_was_prepared_is_used_where_the_folder_is_gone_and_never_deleted(fr
     for index in range(40):
         Image.new("RGB", (70, 80), (index, 0, 0)).save(folder / f"{index}.png")
     fresh.set("select.datasets", ["my_images"])
-    fresh.set(f"{ROW}.minimum_images", 40)
+    few_are_enough(fresh)
     fresh.run("snakemake --cores 1 all_prepare_data")
     shutil.rmtree(folder)
     line = "downloads/my_images: no such folder; my_images is used as it was prepared from it before"

@@ -12,7 +12,7 @@ from selfrefine.core import devices
 from selfrefine.core.config_json import to_json
 from selfrefine.core.errors import InputError
 from selfrefine.core.names import FLAW, FORK
-from selfrefine.data import user_files
+from selfrefine.data import counted_images, user_files
 from selfrefine.params import check as params_check
 from selfrefine.params import code_digest, experiment, job_config, required_folders, strict_yaml
 
@@ -26,7 +26,7 @@ def read_params():
         given = [(os.path.relpath(path), strict_yaml.read(Path(path))) for path in workflow.overwrite_configfiles]
         given.append(("--config", experiment.given_words(workflow.config_settings.config_args or [])))
         values = experiment.laid_over(Path(), given)
-        if line := params_check.check(values, given=given):
+        if line := params_check.check(values, given=given, count=counted_images.count):
             sys.exit(line)
     except InputError as error:
         sys.exit(str(error))

@@ -13,6 +13,7 @@ from selfrefine.commands.arguments import add_experiment, number
 from selfrefine.core import devices, files
 from selfrefine.cost import clock, machine_rates, plan_table, planned_jobs, work
 from selfrefine.cost.loads import Load
+from selfrefine.data import counted_images
 from selfrefine.params.experiment import read_params
 
 HELP = """
@@ -80,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Plans the experiment of the project's folder."""
-    values, absent = read_params(Path(), arguments.experiment)
+    values, absent = read_params(Path(), arguments.experiment, counted_images.count)
     found = plan(Path(), values, arguments.tflops, SECONDS)
     for line in absent:
         print(f"Not there yet: {line}")

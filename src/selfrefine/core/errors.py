@@ -1,6 +1,7 @@
 """The one exception that a user is meant to read; every stage prints it as a single line and exits with code 1."""
 
 import errno
+import re
 from pathlib import Path
 
 
@@ -42,7 +43,23 @@ DISK_ERRORS = {
 }
 
 
+# What an address may tell nobody, each with what is shown of it: name and password before the host, also where only
+# host and port follow; and what stands behind the question mark, keys and signatures.
+SECRETS = (
+    (re.compile(r"://\S*@"), "://***@"),
+    (re.compile(r"[^\s/'\"]+(?=@[\w.\[\]-]+:\d)"), "***"),
+    (re.compile(r"(://[^\s?]*\?|/[\w.~%/-]*\?)[^\s'\")>]+"), r"\1***"),
+)
+
+
+def without_secrets(text: str) -> str:
+    """A text whose addresses tell neither password nor key."""
+    for secret, shown in SECRETS:
+        text = secret.sub(shown, text)
+    return text
+
+
 def one_line(error: object) -> str:
-    """The message of an error, or another value as text, without line breaks, at most 300 characters."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    """The message of an error, or another value as text, without line breaks and secrets, at most 300 characters."""
+    text = without_secrets(" ".join(str(error).split())) or type(error).__name__
     return text if len(text) <= 300 else f"{text[:297]}..."

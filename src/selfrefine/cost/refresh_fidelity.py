@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from selfrefine.core.errors import InputError
+from selfrefine.core.flat_maps import CONSTANT
 from selfrefine.evidence import map_correlation
 from selfrefine.evidence.jackknife_maps import MeanMap
-from selfrefine.guidance import control_maps
 
 REFERENCE, CANDIDATE = "reference", "candidate"
 FEWEST_REPEATS = 2  # groups whose standard deviation exists
@@ -82,7 +82,7 @@ def agreement(found: np.ndarray, reference: np.ndarray, common: np.ndarray | Non
     reference: it counts what is missing in r, in slope and in the mean. NaN where a map is constant, or none is common.
     """
     place = reference - reference.mean()
-    deviation = place.std() if place.std() >= control_maps.CONSTANT else math.nan
+    deviation = place.std() if place.std() >= CONSTANT else math.nan
     common = np.full(len(reference), math.nan) if common is None else common
     return {
         "r": correlation(found, reference),
@@ -97,7 +97,7 @@ def agreement(found: np.ndarray, reference: np.ndarray, common: np.ndarray | Non
 def correlation(found: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Pearson's r over pixels of each map, (G, P), with one, (P,): (G,); NaN where one of them is constant."""
     deviations = np.stack([found.std(axis=1), np.full(len(found), reference.std())])
-    deviations[deviations < control_maps.CONSTANT] = math.nan
+    deviations[deviations < CONSTANT] = math.nan
     r: np.ndarray = (found * (reference - reference.mean())).mean(axis=1) / deviations.prod(axis=0)
     return r
 

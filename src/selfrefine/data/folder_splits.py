@@ -1,12 +1,8 @@
-"""The two splits of a folder of images: a file's own name decides where it belongs, whatever other files there are.
-
-Or the folder comes split, as its sub-folders `train` and `test`.
-"""
+"""The two splits of a folder of images, read, without what both hold; which file belongs where says `split_names`."""
 
 import hashlib
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
@@ -20,9 +16,9 @@ from selfrefine.core.progress import Progress
 from selfrefine.data import image_decoding
 from selfrefine.data.idx_images import Split
 from selfrefine.data.image_folder import shown
+from selfrefine.data.split_names import split_names, sub_folder
 
 SKIPPED, ENLARGED, GREYED, MOVED = "skipped", "enlarged", "made grey", "moved to train"
-SPLITS = ("train", "test")  # names of the folders of a set that comes split
 TOGETHER = 256  # files that are read before their images are put away
 
 Room = Callable[[tuple[int, ...]], np.ndarray]  # makes an array of a shape, uint8
@@ -47,36 +43,6 @@ class Photographs(NamedTuple):
     def images(self) -> np.ndarray:
         """(n, size, size, 3) uint8, one for each name; no copy."""
         return self.buffer[: len(self.names)]
-
-
-def position(name: str, seed: int) -> float:
-    """The place of a file in the seeded order of all possible files, in [0, 1]; equal on every system."""
-    text = f"{seed}/{unicodedata.normalize('NFC', name)}"
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()[:8], "big") / 2**64
-
-
-def split_names(names: Iterable[str], test_share: float | None, seed: int) -> tuple[list[str], list[str]]:
-    """Names of train and of test, each in the seeded order, so that the first n come from no particular folder.
-
-    Args:
-        names: of all files.
-        test_share: expected share of test; None: the first folder in a name is its split.
-        seed: another one gives other splits, and other orders.
-
-    Raises:
-        InputError: a file in neither split's folder.
-    """
-    ordered = sorted((position(name, seed), name) for name in names)
-    if test_share is None:
-        if stray := next((name for _, name in ordered if sub_folder(name) not in SPLITS), None):
-            raise InputError(
-                f"{shown(stray)}: neither in {' nor in '.join(SPLITS)}; move it there, or set prepare_data.own_splits "
-                "to false in params.yaml"
-            )
-        train, test = ([name for _, name in ordered if sub_folder(name) == split] for split in SPLITS)
-        return train, test
-    train = [name for place, name in ordered if place >= test_share]
-    return train, [name for place, name in ordered if place < test_share]
 
 
 def read_all(
@@ -163,11 +129,6 @@ def labelled(
     if captions is not None:
         words = [captions[name] for name in photos.names]
     return Split(photos.images, labels, words, [shown(name) for name in photos.names])
-
-
-def sub_folder(name: str) -> str:
-    """The first folder in a file's name; empty if there is none."""
-    return name.partition("/")[0] if "/" in name else ""
 
 
 def read_folder(

@@ -18,10 +18,11 @@ from selfrefine.core import files
 from selfrefine.core.errors import InputError, one_line
 from selfrefine.core.progress import Progress
 from selfrefine.data.captions import COLUMNS
-from selfrefine.data.folder_splits import SPLITS
 from selfrefine.data.image_folder import CAPTIONS, SUFFIXES
-from selfrefine.data.providers import first_delivery
+from selfrefine.data.providers import Most, first_delivery
+from selfrefine.data.split_names import SPLITS
 
+MOST = Most(gib=1024, hours=168)  # of photographs that a person asks for by name
 ROWS = 256  # of a Parquet file that are in memory at a time
 
 
@@ -114,7 +115,10 @@ class OfHub:
     def _photograph(self, row: Mapping[str, Any]) -> Photograph:
         name = PurePosixPath(str(row[self.name_column])).name if self.name_column else ""
         caption = row[self.caption_column] if self.caption_column else ""
-        return Photograph(name, row[self.image_column]["bytes"], caption[0] if isinstance(caption, list) else caption)
+        image = row[self.image_column]
+        if not isinstance(image, dict) or not isinstance(image.get("bytes"), bytes):
+            raise InputError(f"{self.hub}: column {self.image_column} holds no image files")
+        return Photograph(name, image["bytes"], str((caption or [""])[0] if isinstance(caption, list) else caption))
 
 
 Source = OfTorchvision | OfHub
@@ -157,7 +161,7 @@ def fetch(dataset: str, source: Source, folder: Path, scratch: Path) -> int:
         shutil.rmtree(partial, ignore_errors=True)
         return _fill(dataset, source, partial, downloads)
 
-    number = first_delivery(f"photographs of {dataset}", [kind], {kind: fill}, scratch, remedy)
+    number = first_delivery(f"photographs of {dataset}", [kind], {kind: fill}, scratch, remedy, MOST)
     files.move(partial, folder)
     shutil.rmtree(scratch, ignore_errors=True)
     return number

@@ -11,6 +11,7 @@ class Source:
     Args:
         sha256: of each file, unpacked, by its name.
         classes: name of each label.
+        of_a_class: images of each class in the splits train and test, where all classes have as many.
         torchvision: its class in torchvision.datasets.
         debian_package: its package in Debian and Ubuntu.
         debian_folder: where that package puts the .gz files, below the root.
@@ -18,6 +19,7 @@ class Source:
 
     sha256: Mapping[str, str]
     classes: tuple[str, ...]
+    of_a_class: Mapping[str, int]
     torchvision: str
     debian_package: str
     debian_folder: str
@@ -44,6 +46,7 @@ SOURCES = {
             "bag",
             "ankle boot",
         ),
+        of_a_class={"train": 6000, "test": 1000},
         torchvision="FashionMNIST",
         debian_package="dataset-fashion-mnist",
         debian_folder="usr/share/datasets/fashion-mnist",

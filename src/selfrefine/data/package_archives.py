@@ -7,11 +7,13 @@ import tarfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from selfrefine.core import files
-from selfrefine.core.errors import InputError
+from selfrefine.core.errors import InputError, one_line
 from selfrefine.data.providers import SECONDS_WITHOUT_ANSWER, check_digest
 
+MOST_OF_A_PAGE = 2**25  # bytes, of a project in a package index: the largest have some millions
 SECONDS_PER_COMMAND = 600  # of apt-get and dpkg: a slow line, not a hanging one (that is the timeout above)
 
 # Read after the system's own configuration: everything private to one folder, and no hook of the system runs.
@@ -95,20 +97,43 @@ def _download(package: PythonPackage, archive: Path, kind: str, words: str) -> P
     """Downloads one kind of file of a package from the index or the mirror in PIP_INDEX_URL.
 
     Raises:
-        InputError: no such file, or another content.
+        InputError: no such file, another content, or an index that is none.
+        OSError: no answer, or a disk that takes no more.
     """
     from pypi_simple import PyPISimple
 
     mirror = os.environ.get("PIP_INDEX_URL")
-    with PyPISimple(mirror) if mirror else PyPISimple() as index:
-        page = index.get_project_page(package.project, timeout=SECONDS_WITHOUT_ANSWER)
-        found = [one for one in page.packages if one.package_type == kind and one.version == package.version]
-        if not found:
-            raise InputError(f"{package.project} {package.version}: the package index has no {words} of it")
-        # Checked below against our own pin: the index's digest would only say that the index agrees with itself.
-        index.download_package(found[0], archive, verify=False, timeout=SECONDS_WITHOUT_ANSWER)
+    try:
+        with PyPISimple(mirror) if mirror else PyPISimple() as index:
+            index.s.hooks["response"].append(_bounded)
+            page = index.get_project_page(package.project, timeout=SECONDS_WITHOUT_ANSWER)
+            found = [one for one in page.packages if one.package_type == kind and one.version == package.version]
+            if not found:
+                raise InputError(f"{package.project} {package.version}: the package index has no {words} of it")
+            # Checked below against our own pin: the index's digest would only say that the index agrees with itself.
+            index.download_package(found[0], archive, verify=False, timeout=SECONDS_WITHOUT_ANSWER)
+    except (InputError, OSError):
+        raise
+    except Exception as error:  # whatever a page does to the parser: no project, no page of an index
+        raise InputError(f"{package.project}: no page of a package index: {one_line(error)}") from error
     check_digest(f"{package.project} {package.version}", files.sha256(archive), package.sha256)
     return archive
+
+
+def _bounded(response: Any, **asked: Any) -> None:
+    """Reads a page of at most MOST_OF_A_PAGE bytes into the response; what is streamed to a file is no page.
+
+    Raises:
+        InputError: more.
+    """
+    if asked.get("stream"):
+        return
+    content = bytearray()
+    for part in response.iter_content(2**16):
+        content += part
+        if len(content) > MOST_OF_A_PAGE:
+            raise InputError(f"the package index answers with more than {MOST_OF_A_PAGE:,} bytes")
+    response._content = bytes(content)  # what `response.content` then gives
 
 
 def tar_member(archive: Path, name: str) -> bytes:

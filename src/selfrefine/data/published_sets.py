@@ -9,7 +9,9 @@ from selfrefine.core import files
 from selfrefine.core.errors import InputError
 from selfrefine.data import package_archives
 from selfrefine.data.idx_sets import SOURCES, Source
-from selfrefine.data.providers import check_digest, first_delivery
+from selfrefine.data.providers import Most, check_digest, first_delivery
+
+MOST = Most(gib=2, hours=1)  # of 55 MB unpacked; Debian's lists of packages are some hundred
 
 
 def fetch(name: str, order: Sequence[str], folder: Path, scratch: Path) -> dict[str, bytes]:
@@ -36,7 +38,7 @@ def fetch(name: str, order: Sequence[str], folder: Path, scratch: Path) -> dict[
         "debian": partial(from_debian, source),
     }
     remedy = f"put {', '.join(source.sha256)} (or .gz) into {folder}, or edit sources.{name}.fetch_data in params.yaml"
-    return first_delivery(name, order, providers, scratch, remedy)
+    return first_delivery(name, order, providers, scratch, remedy, MOST)
 
 
 def read_folder(source: Source, folder: Path) -> dict[str, bytes]:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from selfrefine.core.flat_maps import CONSTANT
 from selfrefine.evidence.jackknife_maps import Evidence, MeanMap
-from selfrefine.guidance import control_maps
 from selfrefine.metrics import intervals
 from selfrefine.metrics.intervals import Estimate
 
@@ -89,7 +89,7 @@ def _pearson(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """r over the last axis; NaN where a map is constant."""
     a, b = (some_map - some_map.mean(axis=-1, keepdims=True) for some_map in (one, other))
     spread = a.std(axis=-1) * b.std(axis=-1)
-    flat = np.minimum(a.std(axis=-1), b.std(axis=-1)) < control_maps.CONSTANT
+    flat = np.minimum(a.std(axis=-1), b.std(axis=-1)) < CONSTANT
     return np.where(flat, math.nan, (a * b).mean(axis=-1) / np.where(flat, 1.0, spread))
 
 

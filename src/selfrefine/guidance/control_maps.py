@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from selfrefine.core import random_streams
+from selfrefine.core.flat_maps import CONSTANT
 from selfrefine.guidance import canny
 from selfrefine.highlighter.gradcam import enlarge, mean_map, minmax
 
@@ -34,7 +35,6 @@ GuidanceMap = Literal[
     "gaussian_inverted",
     "edge",
 ]
-CONSTANT = 1e-6  # standard deviation below which a map counts as constant
 UNCORRELATED = 0.2  # a drawn control is drawn again until |r| with M_0 is below (method 11.3)
 DRAWS = 1000  # at most; then the least correlated one is taken, and the run's log shows its correlation
 SPECTRUM_ROUNDS = 20  # of imposing the spectrum and the histogram in turn

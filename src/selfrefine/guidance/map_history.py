@@ -1,11 +1,12 @@
 """The maps of a refinement phase: the one in use, and what is kept of all, in memory that refreshes do not fill."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from selfrefine.core import flat_maps
 from selfrefine.guidance import control_maps
 from selfrefine.guidance.refinement import Maps
 
@@ -85,6 +86,20 @@ class MapHistory:
         if numbers:
             self._total = tensors["total"]
             self._first, self.current = self._kept[0].mfam.to(device), self._kept[numbers[-1]].used.to(device)
+
+
+def doubt(rows: Sequence[Row], kind: control_maps.GuidanceMap) -> str:
+    """What must be said of the maps that a phase has used; "" where nothing must.
+
+    Args:
+        rows: of its refreshes.
+        kind: of map; one that is uniform by design is no surprise.
+    """
+    empty, flat = flat_maps.counted((row.mean for row in rows), (row.std for row in rows))
+    told = [f"0 everywhere at {empty} of {len(rows)} refreshes: there it steers nothing"] if empty else []
+    if flat and kind != "uniform":
+        told.append(f"the same everywhere at {flat} of {len(rows)} refreshes: there it has strength and no place")
+    return f"the map is {', '.join(told)}; see the highlighter in Table 6" if told else ""
 
 
 def is_kept(number: int, last: int) -> bool:

@@ -1,10 +1,13 @@
 """How well the highlighter tells real from generated images (method 4, Table 6)."""
 
+import math
+
 import numpy as np
 
 from selfrefine.metrics.intervals import CONFIDENCE, Estimate
 
 RESAMPLES = 1000
+GUESSING = 0.5  # ROC-AUC of one that knows nothing
 
 
 def measure(real: np.ndarray, fake: np.ndarray, seed: int) -> dict[str, Estimate]:
@@ -28,6 +31,11 @@ def measure(real: np.ndarray, fake: np.ndarray, seed: int) -> dict[str, Estimate
     whole = _scores(real, fake, np.ones((1, len(real))), np.ones((1, len(fake))))
     drawn = _scores(real, fake, _resample(draws, len(real)), _resample(draws, len(fake)))
     return {name: _estimate(float(whole[name][0]), drawn[name]) for name in whole}
+
+
+def guesses(roc_auc: Estimate) -> bool:
+    """Whether a highlighter may know nothing: its interval reaches down to guessing; of one without, its value does."""
+    return not (roc_auc.low if math.isfinite(roc_auc.low) else roc_auc.value) > GUESSING
 
 
 def _resample(draws: np.random.Generator, count: int) -> np.ndarray:

@@ -13,7 +13,16 @@ from typing import Any, cast
 
 from jsonschema import Draft202012Validator, ValidationError, validators
 
-from selfrefine.params import constraints, job_config, plain_values, references, required_folders, strict_yaml
+from selfrefine.params import (
+    asked_images,
+    constraints,
+    given_networks,
+    job_config,
+    plain_values,
+    references,
+    required_folders,
+    strict_yaml,
+)
 from selfrefine.params.references import Key, Problem
 from selfrefine.params.words import dotted, nearest, short, shown
 
@@ -41,6 +50,7 @@ def check(
     root: Path = Path(),
     given: Sequence[tuple[str, Mapping[str, Any]]] = (),
     folders: bool = True,
+    count: asked_images.Count = lambda _: None,
 ) -> str | None:
     """What is wrong with the params: one line with file, key, value and what is allowed; None if nothing is.
 
@@ -49,6 +59,7 @@ def check(
         root: the project's folder.
         given: what a command laid over both, by the option or file that says so; later ones win.
         folders: whether folders that are named must be there.
+        count: how many images a data set has.
     """
     schema = _schema(root / SCHEMA)
     problems = itertools.chain(  # in this order: each may rely on the ones before
@@ -58,6 +69,8 @@ def check(
         _missing_leaves(params, schema),
         constraints.relations(params),
         required_folders.missing(params, root) if folders else (),
+        given_networks.unfit(params, root),
+        asked_images.too_many(params, count),
     )
     problem = next(problems, None)
     if problem is None:

@@ -6,23 +6,26 @@ from pathlib import Path
 from typing import Any
 
 from selfrefine.core.errors import InputError
-from selfrefine.params import check, job_config, required_folders, strict_yaml
+from selfrefine.params import asked_images, check, job_config, required_folders, strict_yaml
 from selfrefine.params.words import dotted, nearest, short, shown
 
 
-def read_params(root: Path, experiment: str | None) -> tuple[dict[str, Any], list[str]]:
+def read_params(
+    root: Path, experiment: str | None, count: asked_images.Count = lambda _: None
+) -> tuple[dict[str, Any], list[str]]:
     """params.yaml with the experiment's overlay, and in a line each the folders of images that are not there yet.
 
     Args:
         root: the project's folder.
         experiment: a file of experiments/; None for the one that params.yaml names.
+        count: as of `check.check`.
 
     Raises:
         InputError: something else is wrong with it.
     """
     given = [("", {"experiment": experiment})] if experiment else []
     values = laid_over(root, given)
-    if wrong := check.check(values, root, folders=False):
+    if wrong := check.check(values, root, folders=False, count=count):
         raise InputError(wrong)
     return values, [f"{dotted(key)} {message}" for key, message in required_folders.missing(values, root)]
 

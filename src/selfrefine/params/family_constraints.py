@@ -54,7 +54,8 @@ def _latent(run: Run) -> Iterator[Problem]:
     if run.value("train_base", "horizontal_flip"):
         yield run.place("train_base", "horizontal_flip"), "is true; allowed with latents: false"
     if run.value("train_base", "family") == "stable_diffusion" and run.value("train_autoencoder", "kind") != "kl":
-        yield run.place("train_autoencoder", "kind"), "is vq; allowed with the family stable_diffusion: kl"
+        message = f"is vq; allowed with the family stable_diffusion of models.{run.names['model']}: kl"
+        yield run.place("train_autoencoder", "kind"), message
     if run.has_critic:
         message = f"runs {names.CRITIC}; latent models have no read-outs: leave it out of only.highlighters"
         yield ("models", run.names["model"], "only"), message

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from selfrefine.core import arrays
 from selfrefine.core.errors import InputError
 from selfrefine.data import package_archives
-from selfrefine.data.providers import check_digest, first_delivery
+from selfrefine.data.providers import Most, check_digest, first_delivery
 from selfrefine.pretrained import imagenet_backbones, numpy_pickle
 
 PREFIX = "features."
+MOST = Most(gib=2, hours=3)  # VGG16 has 0.55 GB
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def fetch(name: str, order: Sequence[str], folder: Path, scratch: Path) -> dict[
         f"put {name}.safetensors or torchvision's {name}-*.pth into {folder}, "
         f"or edit weights.{name}.fetch_weights in params.yaml"
     )
-    return first_delivery(f"weights of {name}", order, providers, scratch, remedy)
+    return first_delivery(f"weights of {name}", order, providers, scratch, remedy, MOST)
 
 
 def _checked(name: str, provider: Callable[[Path], Mapping[str, Tensor]], scratch: Path) -> dict[str, Tensor]:

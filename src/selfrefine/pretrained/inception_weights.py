@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from selfrefine.core import files
-from selfrefine.data.providers import check_digest, first_delivery
+from selfrefine.data.providers import Most, check_digest, first_delivery
 from selfrefine.pretrained import imagenet_weights
 
+MOST = Most(gib=0.5, hours=1)  # 0.1 GB
 NAME = "inception"  # its row of `weights` in params.yaml
 # Converted by torch-fidelity from the TensorFlow network of Heusel et al. 2017, as pytorch-fid's file of the same hash.
 FILE = "weights-inception-2015-12-05-6726825d.pth"
@@ -31,7 +32,7 @@ def fetch(order: Sequence[str], folder: Path, scratch: Path) -> dict[str, Tensor
     ways: dict[str, Callable[[Path], Path]] = {"folder": lambda _: folder / FILE, "torch_fidelity": download}
     providers = {way: partial(_checked, provider) for way, provider in ways.items()}
     remedy = f"put {FILE} of torch-fidelity into {folder}, or edit weights.{NAME}.fetch_weights in params.yaml"
-    return first_delivery(f"weights of {NAME}", order, providers, scratch, remedy)
+    return first_delivery(f"weights of {NAME}", order, providers, scratch, remedy, MOST)
 
 
 def download(scratch: Path) -> Path:

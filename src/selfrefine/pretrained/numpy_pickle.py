@@ -6,6 +6,7 @@ What a pickle asks for is built of stand-ins that keep plain values; arrays of n
 import io
 import math
 import pickle
+import pickletools
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -123,6 +124,13 @@ def _kind(dtype: Any) -> np.dtype[Any]:
     return np.dtype(f"{order}{code}")
 
 
+def _check_memo(content: bytes) -> None:
+    """Raises ValueError at a value that is kept under a number beyond all parts: pickle would make room up to it."""
+    for code, number, _ in pickletools.genops(content):
+        if code.name in ("PUT", "BINPUT", "LONG_BINPUT") and not 0 <= int(number or 0) <= MOST_PARTS:
+            raise ValueError(f"a part numbered {number}")
+
+
 def read(content: bytes) -> Any:
     """The tree of dicts, lists and arrays of numbers in a pickle.
 
@@ -130,6 +138,7 @@ def read(content: bytes) -> Any:
         pickle.UnpicklingError: anything else is in it, or it is cut off.
     """
     try:
+        _check_memo(content)
         return _Tree().of(_Unpickler(io.BytesIO(content)).load())
     except (EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error) as error:
         raise pickle.UnpicklingError(f"not a whole pickle of arrays ({error})") from error

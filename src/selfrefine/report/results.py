@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from selfrefine.core import files
+from selfrefine.core import files, flat_maps
 from selfrefine.core.errors import InputError
 from selfrefine.core.names import FLAW
 from selfrefine.report import paper_values, seed_statistics
@@ -27,7 +27,7 @@ FLAW_MAP = "mfam"
 R = "r"  # of a map with the flaw map: the metric that correlations have in the frame
 STATISTICS = ("mean", "std", "r_mfam", "r_first")  # columns of refreshes.csv that are printed
 RUN = [  # of the frame of refinements
-    *("dataset", "model", "variant", "seed", "map", "leaves", "n_maps"),
+    *("dataset", "model", "variant", "seed", "map", "leaves", "n_maps", "n_empty", "n_flat"),
     *(f"map_{column}" for column in STATISTICS),
     *("slope_predicted", "r_first", "r_first_least"),
 ]
@@ -186,17 +186,25 @@ def _run(config: Mapping[str, Any], refreshes: pd.DataFrame) -> dict[str, Any]:
     """One refinement.
 
     Returns:
-        Its names, `map`, `leaves` of its config without names, `n_maps`; means over the refreshes, `map_*`;
+        Its names, `map`, `leaves` of its config without names, `n_maps`, of which `n_empty` are 0 and `n_flat` another
+        number everywhere; means over the refreshes, `map_*`;
         `slope_predicted`; `r_first` and `r_first_least`: mean and least r with the first map of the later refreshes.
         NaN without a map, or where a constant map has no correlation.
     """
     means = {f"map_{column}": _mean(refreshes[column]) for column in STATISTICS}
     later = refreshes["r_first"][1:]
+    empty, flat = flat_maps.counted(refreshes["mean"], refreshes["std"])
     return {
         **{name: config["names"][name] for name in ("dataset", "model", "variant", "seed")},
         "map": config["map"],
         "leaves": {leaf: value for leaf, value in config.items() if leaf != "names"},
-        **{"n_maps": len(refreshes), **means, "slope_predicted": predicted_slope(config, refreshes)},
+        **{
+            "n_maps": len(refreshes),
+            "n_empty": empty,
+            "n_flat": flat,
+            **means,
+            "slope_predicted": predicted_slope(config, refreshes),
+        },
         **{"r_first": _mean(later), "r_first_least": later.min(skipna=False)},
     }
 

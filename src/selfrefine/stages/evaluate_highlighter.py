@@ -1,5 +1,6 @@
 """How well each highlighter tells images that it never saw, what it may go by, and whether it finds planted flaws."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,9 +85,21 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
                 figures, planted = plant(job, model, data, dtype)
                 found.append(figures)
                 examples = generated(model, data, dtype, config.n_examples) | planted
+                tell_guessing(job.label, found[0][0]["roc_auc"])
             rows += _lines(config, row, paths[row], found)
     files.write_table(job.outputs.metrics, pd.DataFrame(rows))
     arrays.write_arrays(job.outputs.examples, examples)
+
+
+def tell_guessing(label: str, roc_auc: Estimate) -> None:
+    """Says that the highlighter behind the maps may know nothing, if its score does not rule that out."""
+    if classification.guesses(roc_auc):
+        interval = f" [{roc_auc.low:.3f}, {roc_auc.high:.3f}]" if math.isfinite(roc_auc.low) else ""
+        print(
+            f"{label}: {FLAW} is not shown to tell generated images from real ones: ROC-AUC {roc_auc.value:.3f}"
+            f"{interval}, where {classification.GUESSING} is guessing: its maps may show nothing",
+            flush=True,
+        )
 
 
 def scores(model: Highlighter, data: RealsAndFakes, dtype: torch.dtype, seed: int) -> Found:

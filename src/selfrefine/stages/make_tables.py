@@ -7,7 +7,7 @@ from typing import Any
 from selfrefine.core import files
 from selfrefine.core.job import Job, main
 from selfrefine.metrics.contrasts import second_samplers
-from selfrefine.report import dvc_metrics, machines, results
+from selfrefine.report import doubtful_maps, dvc_metrics, machines, results
 from selfrefine.report.figures import dose_response as figures_dose_response
 from selfrefine.report.figures import forest_plot, style
 from selfrefine.report.figures import sweep as figures_sweep
@@ -91,7 +91,10 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     tables = {name: lines(found) for name, (lines, _) in TABLES.items()}
     paths = [path for given in vars(job.inputs).values() for path in (given if isinstance(given, tuple) else (given,))]
     mixed = machines.behind(paths)
-    pages = {name: page(tables[name], found) + machines.mixed_words(mixed) for name, (_, page) in TABLES.items()}
+    pages = {
+        name: page(tables[name], found) + doubtful_maps.words(tables[name], found) + machines.mixed_words(mixed)
+        for name, (_, page) in TABLES.items()
+    }
     for name, table in tables.items():
         files.write_table(getattr(outputs, f"{name}_csv"), table)
         files.write_text(getattr(outputs, f"{name}_md"), pages[name])

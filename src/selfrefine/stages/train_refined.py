@@ -12,7 +12,7 @@ from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder, noise_schedule, prompts
 from selfrefine.diffusion.forward_process import ForwardProcess
-from selfrefine.guidance import attention_modulation, control_maps
+from selfrefine.guidance import attention_modulation, control_maps, map_history
 from selfrefine.guidance.map_history import MapHistory, Row
 from selfrefine.guidance.map_refresh import Guide, MapRecipe
 from selfrefine.guidance.refinement import Refinement
@@ -142,6 +142,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             refinement=refinement,
             refresh=history,
         )
+        if doubt := map_history.doubt(history.rows, config.map):
+            print(f"{job.label}: {doubt}", flush=True)
         files.write_table(job.outputs.loss, pd.DataFrame(loop.log_columns(trainer)))
         write_maps(job.outputs, history, images.shape[1])
         with trainer.ema_weights():
