@@ -19,8 +19,7 @@ from typing import Any, Generic, TypeVar, get_type_hints
 from selfrefine.core import config_json, devices, record
 from selfrefine.core import scratch as core_scratch
 from selfrefine.core.errors import DISK_ERRORS, DamagedError, InputError
-
-ROOMS = ("data", "models", "results")  # what stages write: <room>/<stage>/...
+from selfrefine.core.names import ROOMS
 
 ConfigT = TypeVar("ConfigT")
 InputsT = TypeVar("InputsT")
