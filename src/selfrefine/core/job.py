@@ -16,7 +16,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Generic, TypeVar, get_type_hints
 
-from selfrefine.core import config_json, files, machine
+from selfrefine.core import config_json, files, machine, stopping
 from selfrefine.core import scratch as core_scratch
 from selfrefine.core.devices import set_threads
 from selfrefine.core.errors import DISK_ERRORS, DamagedError, InputError
@@ -78,7 +78,8 @@ def main(run: Callable[[Any], None], config_type: type | UnionType, inputs_type:
             name, config, _collect(inputs_type, arguments), _collect(outputs_type, arguments), arguments.code
         )
         set_threads()
-        run(job)
+        with stopping.allowed():
+            run(job)
         record = json.loads(arguments.config)
         if arguments.modules:
             digests = {str(path): files.fingerprint(path) for path in _paths(job.inputs)}
