@@ -213,7 +213,7 @@ def test_asked_twice_it_keeps_its_update_all_the_same(given, tmp_path, unbroken)
 
 
 def without_a_reader() -> None:
-    """The program that read the lines has ended, by the same signal, and every update has a line."""
+    """The program that read the lines has ended, by the same signal, and the line of this update is one."""
     reader, writer = os.pipe()
     os.close(reader)
     os.dup2(writer, 1)
@@ -223,11 +223,11 @@ def without_a_reader() -> None:
 
 def test_without_a_reader_of_its_lines_it_keeps_its_update_all_the_same(given, tmp_path, unbroken):
     ended = run_command(
-        KINDS["base"].job(given, tmp_path / "out"), tmp_path / "log", partial(in_update, 8, without_a_reader)
+        KINDS["base"].job(given, tmp_path / "out"), tmp_path / "log", partial(in_update, 5, without_a_reader)
     )
     assert ended.code != 0
-    assert "step 8; the same command" in ended.err
-    assert "going on after step 8\n" in goes_on("base", given, tmp_path, unbroken)
+    assert "step 5; the same command" in ended.err
+    assert "going on after step 5\n" in goes_on("base", given, tmp_path, unbroken)
 
 
 # -- what is no update -------------------------------------------------------------------------------------------------
