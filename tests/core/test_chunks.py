@@ -71,7 +71,7 @@ def test_a_chunk_that_is_damaged_while_others_are_made_is_not_used(tmp_path):
             DAMAGES["middle"](path)
         return squares([])(numbers)
 
-    with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path))}/chunk00000000.*damaged.*run the same command"):
+    with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path))}/chunk00000000.*damaged.*run the same again"):
         chunks.in_chunks(make, 8, tmp_path, label="", chunk_size=4)
     asked = []
     paths = chunks.in_chunks(squares(asked), 8, tmp_path, label="", chunk_size=4)

@@ -30,7 +30,7 @@ def test_a_file_is_found_by_its_name_and_no_other(tmp_path):
 def test_damage_is_seen_and_told_in_one_line_and_the_file_can_be_made_again(tmp_path, capsys, damage):
     path = write(tmp_path)
     damage(path)
-    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: damaged .*; run the same command"):
+    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: damaged .*; run the same again"):
         kept.checked(path)
     assert kept.found(tmp_path, "a.b[1].npy") is None
     assert capsys.readouterr().out == f"{tmp_path}/a.b[1].npy: damaged since it was written: it is made again\n"

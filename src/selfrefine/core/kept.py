@@ -65,5 +65,5 @@ def checked(path: Path) -> Path:
         InputError: it is damaged.
     """
     if not is_whole(path):
-        raise InputError(f"{path}: damaged since it was written", "run the same command, which makes it again")
+        raise InputError(f"{path}: damaged since it was written; run the same again, which makes it anew")
     return path

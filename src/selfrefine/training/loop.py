@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +48,9 @@ def run_phase(
         InputError: a loss or, before they are kept, weights that are not finite.
     """
     losses = _resume(trainer, refresh, scratch)  # since the last row of the log
-    total = last_step - first_step
-
-    def keep() -> int:
-        """Before the first update of the phase there is nothing to keep."""
-        return trainer.step if trainer.step == first_step else _checkpoint(trainer, refresh, losses, scratch)
-
-    with (
-        stopping.listening(label, keep) as stop,
+    total, keep = last_step - first_step, partial(_checkpoint, trainer, refresh, losses, scratch)
+    with (  # before the phase's first update there is nothing to keep
+        stopping.listening(label, lambda: trainer.step if trainer.step == first_step else keep()) as stop,
         Progress(label, total, start=trainer.step - first_step, items=trainer.settings.batch_size) as progress,
     ):
         while trainer.step < last_step:
@@ -70,7 +66,7 @@ def run_phase(
             if ended:
                 training_state.check_finite(trainer.tensors(), trainer.step, REMEDY)
             elif trainer.step % checkpoint_every == 0:
-                _checkpoint(trainer, refresh, losses, scratch)
+                keep()
             stop.check()
 
 
