@@ -1,7 +1,12 @@
 """What disks and copies do to a file: flipped bits, lost ends, lost bytes."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+
+import numpy as np
+
+from selfrefine.core import arrays, kept
 
 
 def flip(path: Path, position: int) -> None:
@@ -31,6 +36,13 @@ def lose(path: Path) -> None:
     """A file whose bytes the system cannot read: EIO, as of a bad sector."""
     path.unlink()
     path.symlink_to("/proc/self/mem")
+
+
+def replace_kept(folder: Path, name: str, array: np.ndarray) -> None:
+    """Keeps a whole file of other content under a name: what then uses it has not made it again."""
+    (old,) = kept.matching(folder, name)
+    old.unlink()
+    kept.write(folder, name, partial(arrays.fill_array, array=array))
 
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
