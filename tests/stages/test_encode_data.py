@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine.core import arrays, kept
+from selfrefine.core import arrays, kept, pixels
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import autoencoder
 from selfrefine.diffusion.autoencoder import LatentCodec
