@@ -49,7 +49,7 @@ def _records(root: Path, experiment: str) -> Iterator[tuple[Path, str, tuple[str
 
 
 def makespan(jobs: Sequence[Done], cores: int) -> float:
-    """Seconds until the last job ends: each takes one core, and of those that are ready the longest chain goes first."""
+    """Seconds until the last job ends: each takes one core, and of those that are ready the longest chain is first."""
     chains, left = chain_seconds(jobs), {job.record: len(job.needs) for job in jobs}
     after: dict[Path, list[Done]] = {job.record: [] for job in jobs}
     for job in jobs:
