@@ -24,11 +24,14 @@ def training(fresh: Project) -> Project:
     """A project whose base model trains on images of its own for some seconds."""
     folder = fresh.root / "downloads" / "my_images"
     folder.mkdir(parents=True)
-    for index, pixels in enumerate(np.random.default_rng(0).integers(0, 255, (40, 64, 64, 3), dtype=np.uint8)):
+    for index, pixels in enumerate(np.random.default_rng(0).integers(0, 255, (120, 64, 64, 3), dtype=np.uint8)):
         Image.fromarray(pixels).save(folder / f"{index}.png")
     fresh.set("experiment", "smoke")
     fresh.set("select.datasets", ["my_images"])
-    fresh.set("datasets.my_images.prepare_data.minimum_images", 40)
+    fresh.set("datasets.my_images.prepare_data.minimum_images", 120)
+    for leaf in ("extract_features.n_images", "evaluate_highlighter.n_planted", "inpaint_images.n_images"):
+        fresh.set(f"datasets.my_images.{leaf}", 4)  # of the few that the test split has
+    fresh.set("datasets.my_images.evaluate_readouts", {"mechanism_images": 4, "n_images": 4})
     fresh.set("train_base.steps", 3 * EVERY)
     fresh.set("train_base.checkpoint_every", EVERY)
     return fresh
