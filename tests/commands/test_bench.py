@@ -9,27 +9,7 @@ from selfrefine.commands import bench
 from selfrefine.core import files
 from selfrefine.core.errors import InputError
 from selfrefine.params import job_config
-from tests.support.tiny_subject import SIZES
-
-ROOT = Path(__file__).resolve().parents[2]
-TINY = {
-    "models": {
-        "ddpm": {
-            "train_base": {
-                "network": {
-                    "block_out_channels": [8, 8],
-                    "attention": [False, True],
-                    "norm_num_groups": 4,
-                    "attention_head_dim": 4,
-                },
-                "diffusion": {"timesteps": 20},
-            }
-        }
-    },
-    "train_base": {"batch_size": 4},
-    "train_highlighter": {"input_size": 32},
-    "shared": {"device": "cpu"},
-}
+from tests.support.tiny_subject import ROOT, SIZES, TINY_PARAMS
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +19,7 @@ def written(tmp_path_factory) -> Path:
     (root / "experiments").mkdir()
     shutil.copy(ROOT / "params.yaml", root)
     shutil.copy(ROOT / "experiments" / "smoke.yaml", root / "experiments" / "paper.yaml")
-    bench.bench(root, job_config.merge(bench.read_params(ROOT), TINY), SIZES)
+    bench.bench(root, job_config.merge(bench.read_params(ROOT), TINY_PARAMS), SIZES)
     return root / "results" / "bench"
 
 

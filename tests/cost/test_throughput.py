@@ -9,9 +9,9 @@ from selfrefine.commands import bench
 from selfrefine.cost import throughput
 from selfrefine.cost.throughput import Case
 from selfrefine.params import job_config
-from tests.commands.test_bench import ROOT, TINY
+from tests.support.tiny_subject import ROOT, TINY_PARAMS
 
-PARAMS = job_config.merge(bench.read_params(ROOT), TINY)
+PARAMS = job_config.merge(bench.read_params(ROOT), TINY_PARAMS)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Bad input through the real command lines: exit code 1, one line that says what to do, nothing half-written."""
 
 import dataclasses
-import json
 import os
 import re
 import resource
@@ -258,4 +257,4 @@ def test_the_record_holds_the_config_as_it_was_given(good, tmp_path):
     job = samples_of(good / "base" / "pipeline", tmp_path)
     ended = run_command(job, tmp_path / "log")
     assert (ended.code, ended.err) == (0, "")
-    assert json.loads((tmp_path / "out" / "config.json").read_text()) == dataclasses.asdict(job.config)
+    assert files.read_config(tmp_path / "out" / "config.json") == dataclasses.asdict(job.config)

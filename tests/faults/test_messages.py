@@ -11,9 +11,8 @@ from selfrefine.core.errors import DamagedError
 
 SOURCE = Path(job.__file__).parents[1]
 ADVICE = re.compile(r"\b(?:delet\w*|remov(?:e|ing)\b|rm -\w+|erase)[^;]*", re.IGNORECASE)
-# Where advice to delete something stands, and what: lines of a params file, and what a stage made (`job._remedy`).
+# Where advice to delete something stands, and what: lines of a params file.
 ALLOWED = {
-    ("core/job.py", "delete it and run the same command, which makes it again"),
     ("params/check.py", "delete it here"),
     ("params/constraints.py", "delete it here"),
     ("params/constraints.py", "delete one"),
@@ -69,9 +68,9 @@ OWN = [
 
 @pytest.mark.parametrize("path", MADE + OWN)
 @pytest.mark.parametrize("absolute", [False, True])
-def test_a_damaged_file_is_to_be_deleted_only_if_a_stage_made_it(path, absolute, tmp_path, monkeypatch):
+def test_a_damaged_file_is_made_again_only_if_a_stage_made_it(path, absolute, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     remedy = job._remedy(DamagedError(tmp_path / path if absolute else Path(path), "cut off").path)
-    assert ("delete it and run the same command" in remedy) == (path in MADE)
+    assert ("run the same command, which makes it again" in remedy) == (path in MADE)
     assert remedy.startswith("; ")
     assert "\n" not in remedy

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from selfrefine import networks
 from selfrefine.core import config_json
+from selfrefine.core.job import stage_config
 from selfrefine.cost import planned_jobs
 from selfrefine.diffusion import autoencoder
 from selfrefine.highlighter.model import Highlighter
@@ -27,7 +28,7 @@ planned_jobs.wildcards = functools.cache(planned_jobs.wildcards)  # the rules do
 @functools.cache
 def config(stage, text):
     """The config as the stage's own dataclass."""
-    return config_json.from_json(importlib.import_module(f"selfrefine.stages.{stage}").Config, text)
+    return stage_config(importlib.import_module(f"selfrefine.stages.{stage}").Config, text)
 
 
 @functools.cache

@@ -17,6 +17,7 @@ PARAMS = {
     },
     "shared": {
         "device": "cpu",
+        "threads": 2,
         "precision": "float32",
         "map_steps": 5,
         "map_images": 6,
@@ -67,6 +68,7 @@ def test_a_job_reads_its_section_then_the_rows_of_its_wildcards():
     names = {"dataset": "d", "model": "m", "seed": "3"}
     assert job_config.job(PARAMS, "train_base", names) == {
         "device": "cpu",
+        "threads": 2,
         "precision": "float32",
         "family": "ddpm",
         "steps": 7,
@@ -86,6 +88,7 @@ def test_shared_leaves_go_to_their_readers_only():
     assert job_config.job(PARAMS, "prepare_data", {"dataset": "d"}) == {"size": 16, "names": {"dataset": "d"}}
     assert job_config.job(PARAMS, "train_highlighter", {"highlighter": "flaw"}) == {
         "device": "cpu",
+        "threads": 2,
         "precision": "float32",
         "n_fakes": 7,
         "draw": 0,

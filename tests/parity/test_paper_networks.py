@@ -118,6 +118,13 @@ def autoencoder(dataset="celeba_hq_256", model="ldm"):
     return diffusion_autoencoder.build(kind, network, run.value("prepare_data", "size"), seed=0)
 
 
+@pytest.fixture(autouse=True)
+def all_constructors():
+    """Lets `with torch.device(...)` know torch.randn and the like: it lists them once, and a library that loads weights
+    puts others in their place meanwhile."""
+    torch.utils._device._device_constructors.cache_clear()
+
+
 def test_these_are_all_networks_of_the_experiment():
     assert {tuple(run.names.values()) for run in references.runs(VALUES)} == SELECTED.keys()
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from selfrefine.core import files
+from selfrefine.core import files, scratch
 from selfrefine.core.job import Job
 from selfrefine.data import idx_sets
 from selfrefine.stages import fetch_data
@@ -97,7 +97,8 @@ def test_a_kill_while_downloading_leaves_nothing_half_written(room: Path, stalli
     assert list(room.glob("scratch/fetch_data/small/*/torchvision/*.partial"))
     assert not (room / "data").exists()
     fill_folder()
-    fetch_data.run(job("folder"))
+    with scratch.lock(Path("data/fetch_data/small/train-images-idx3-ubyte")):
+        fetch_data.run(job("folder"))
     assert sorted(path.name for path in (room / "data/fetch_data/small").iterdir()) == sorted(CONTENTS)
     assert not (room / "scratch/fetch_data/small").exists()
 

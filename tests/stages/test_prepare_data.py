@@ -81,7 +81,7 @@ def test_the_command_prepares_the_first_images_of_both_splits_in_order(photograp
     items = OUTPUTS.test_items.read_text().splitlines()
     assert items == ["label,caption,source", "1,trouser,0", "9,ankle boot,1"]
     assert OUTPUTS.notes.read_text() == "source,note,detail\n"
-    assert json.loads(Path("out/config.json").read_text()) == json.loads(json.dumps(asdict(config)))
+    assert files.read_config(Path("out/config.json")) == json.loads(json.dumps(asdict(config)))
 
 
 def test_chosen_classes_keep_their_order_labels_and_sources(photographs: np.ndarray):

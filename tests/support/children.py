@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from selfrefine.core import config_json
+from selfrefine.core import config_json, scratch
 from selfrefine.core import job as core_job
 from selfrefine.core.job import Job
 
@@ -132,7 +132,8 @@ def _live(name: str, work: Job[Any, Any, Any] | list[str], log: Path, fault: Fau
     if fault is not None:
         fault()
     if isinstance(work, Job):
-        stage.run(work)
+        with scratch.lock(next(iter(vars(work.outputs).values()))):
+            stage.run(work)
         return
     sys.argv = [str(stage.__file__), *work]
     core_job.main(stage.run, stage.Config, stage.Inputs, stage.Outputs)

@@ -1,5 +1,6 @@
 """What the tests of cost share: a tiny model as a subject, a clock that only work moves, seconds of a known machine."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,6 +22,27 @@ SIZES = Sizes(
     sampled=(4, 5),
     seconds=0.2,
 )
+
+ROOT = Path(__file__).resolve().parents[2]
+# Laid over params.yaml: its model ddpm, tiny.
+TINY_PARAMS = {
+    "models": {
+        "ddpm": {
+            "train_base": {
+                "network": {
+                    "block_out_channels": [8, 8],
+                    "attention": [False, True],
+                    "norm_num_groups": 4,
+                    "attention_head_dim": 4,
+                },
+                "diffusion": {"timesteps": 20},
+            }
+        }
+    },
+    "train_base": {"batch_size": 4},
+    "train_highlighter": {"input_size": 32},
+    "shared": {"device": "cpu"},
+}
 
 
 class WorkClock:

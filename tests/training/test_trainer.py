@@ -12,6 +12,7 @@ from torch import nn
 
 from selfrefine.core import config_json, devices
 from selfrefine.core.errors import InputError
+from selfrefine.core.job import stage_config
 from selfrefine.diffusion import forward_process
 from selfrefine.guidance import attention_modulation
 from selfrefine.guidance.refinement import Refinement
@@ -197,9 +198,8 @@ PARAMS = project_params()
 def refinement_of(row):
     """What a job of this variant runs with."""
     names = {"dataset": "fashion_mnist", "model": "ddpm", "variant": row, "seed": "0"}
-    return config_json.from_json(
-        train_refined.Config, config_json.to_json(job_config.job(PARAMS, "train_refined", names))
-    ).refinement()
+    text = config_json.to_json(job_config.job(PARAMS, "train_refined", names))
+    return stage_config(train_refined.Config, text).refinement()
 
 
 def prepared(refinement, seed=0, **network):

@@ -79,8 +79,7 @@ def main(run: Callable[[Any], None], config_type: type | UnionType, inputs_type:
         given = json.loads(arguments.config)
         if "threads" in given:
             devices.set_threads(given["threads"])
-        text = json.dumps({key: value for key, value in given.items() if key != "threads"})
-        config: Any = config_json.from_json(config_type, text)
+        config = stage_config(config_type, arguments.config)
         job: Job[Any, Any, Any] = Job(
             name, config, _collect(inputs_type, arguments), _collect(outputs_type, arguments), arguments.code
         )
@@ -104,6 +103,14 @@ def main(run: Callable[[Any], None], config_type: type | UnionType, inputs_type:
             raise
         where, message = arguments.record.parent, DISK_ERRORS[number]
         sys.exit(f"{name}: {where}: {message}; mend it and run the same command: it goes on where it stopped")
+
+
+def stage_config(config_type: type | UnionType, text: str) -> Any:
+    """The config of a stage from that of its job: all of it but `threads`, which `main` reads."""
+    given = json.loads(text)
+    return config_json.from_json(
+        config_type, json.dumps({key: value for key, value in given.items() if key != "threads"})
+    )
 
 
 def _remedy(path: Path) -> str:

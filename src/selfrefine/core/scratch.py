@@ -4,6 +4,7 @@ Snakemake deletes a job's outputs before it starts, so checkpoints live beside t
 without room>/<key>/`. The key is a digest of all that decides the result; another key never sees the checkpoint.
 """
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,9 +39,10 @@ def lock(output: Path) -> Iterator[None]:
     root = scratch_root(output)
     try:
         with locks.hold(root / "lock"):
-            yield
-            if not any(entry.is_dir() for entry in root.iterdir()):
-                shutil.rmtree(root, ignore_errors=True)
+            try:
+                yield
+            finally:
+                _remove_empty(root)
     except locks.HeldError as holder:
         raise InputError(
             f"{output.parent}: {holder} is working on it; wait for it, or stop it and run the same command"
@@ -64,3 +66,13 @@ def scratch(output: Path, key: str) -> Iterator[Path]:
     yield folder
     for used in {*folders, folder}:
         shutil.rmtree(used, ignore_errors=True)
+    with contextlib.suppress(OSError):  # the lock is in it
+        root.rmdir()
+
+
+def _remove_empty(root: Path) -> None:
+    """Removes a root that holds no more than its lock, and what was made for it beside an output."""
+    if not any(entry.is_dir() for entry in root.iterdir()):
+        shutil.rmtree(root, ignore_errors=True)
+        with contextlib.suppress(OSError):  # others have theirs in it
+            root.parent.rmdir()
