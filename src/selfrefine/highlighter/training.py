@@ -112,9 +112,10 @@ class HighlighterTrainer:
         with (
             stopping.listening(label, lambda: self._checkpoint(scratch)) as stop,
             Progress(label, settings.steps, start=self.step, items=2 * settings.batch_size) as progress,
+            prefetch.ahead(self.draws, range(self.step, settings.steps), self.device) as draws,
         ):
-            while self.step < settings.steps:
-                self.losses.append(self.update())
+            for drawn in draws:
+                self.losses.append(self.update(drawn))
                 if self.step % settings.validate_every == 0 or self.step == settings.steps:
                     self._log()
                     self.log[-1] = (*self.log[-1][:2], self.validate())

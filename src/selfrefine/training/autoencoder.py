@@ -89,9 +89,10 @@ class AutoencoderTrainer:
         with (
             stopping.listening(label, lambda: self._checkpoint(scratch, losses)) as stop,
             Progress(label, settings.steps, start=self.step, items=settings.batch_size) as progress,
+            prefetch.ahead(self.draws, range(self.step, settings.steps), self.device) as draws,
         ):
-            while self.step < settings.steps:
-                losses.append(self.update())
+            for drawn in draws:
+                losses.append(self.update(drawn))
                 checkpoint = self.step % settings.checkpoint_every == 0
                 if self.step % settings.log_every == 0 or checkpoint or self.step == settings.steps:
                     self._log(losses)

@@ -92,9 +92,10 @@ class ClassifierTrainer:
         with (
             stopping.listening(label, lambda: self._checkpoint(scratch)) as stop,
             Progress(label, settings.steps, start=self.step, items=settings.batch_size) as progress,
+            prefetch.ahead(self.draws, range(self.step, settings.steps), self.device) as draws,
         ):
-            while self.step < settings.steps:
-                losses.append(self.update())
+            for drawn in draws:
+                losses.append(self.update(drawn))
                 if self.step % settings.checkpoint_every == 0 or self.step == settings.steps:
                     loss = training_state.read_losses(losses, self.step, self._remedy)[-1]
                     losses.clear()
