@@ -288,16 +288,6 @@ def test_a_device_that_is_absent_is_refused(name):
         pass
 
 
-def test_each_stage_holds_a_gpu_of_its_own_until_it_ends(room):
-    with devices._free_gpu(2) as first:
-        with devices._free_gpu(2) as second:
-            assert (first, second) == (0, 1)
-            with pytest.raises(InputError, match="all 2 GPUs are held"), devices._free_gpu(2):
-                pass
-        with devices._free_gpu(2) as again:
-            assert again == 1
-
-
 def test_precision_is_what_is_asked_for_and_bfloat16_only_where_the_hardware_has_it():
     cpu = torch.device("cpu")
     assert devices.precision("float32", cpu) == torch.float32

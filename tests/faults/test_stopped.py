@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import torch
 
-from selfrefine.core import arrays, files, progress, stopping
+from selfrefine.core import arrays, files, prefetch, progress, stopping
 from selfrefine.core.job import Job
 from selfrefine.stages import train_classifier, train_highlighter
 from tests.support import children, tiny, tiny_highlighter, tiny_latent
@@ -152,6 +152,25 @@ def test_the_last_update_is_kept_and_the_rest_is_bit_equal(given, tmp_path, unbr
     step = told_step(ended, job.label, name)
     assert step == KINDS[kind].first_step + update
     assert f"going on after step {step}\n" in goes_on(kind, given, tmp_path, unbroken)
+
+
+def draws_in_a_thread(fault: children.Fault) -> None:
+    """As for a GPU, in a child with this fault."""
+    prefetch.in_a_thread = lambda _device: True
+    fault()
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGKILL"])
+@pytest.mark.parametrize("kind", ["refined", "autoencoder"])
+def test_a_thread_that_draws_the_next_steps_changes_nothing(given, tmp_path, unbroken, kind, name):
+    job, update = KINDS[kind].job(given, tmp_path / "out"), KINDS[kind].update
+    fault = partial(in_update, update, partial(ask, signal.Signals[name]))
+    ended = run_command(job, tmp_path / "log", partial(draws_in_a_thread, fault))
+    if name == "SIGKILL":
+        assert ended.code == -signal.SIGKILL
+    else:
+        assert told_step(ended, job.label, name) == KINDS[kind].first_step + update
+    assert "going on after step" in goes_on(kind, given, tmp_path, unbroken)
 
 
 @pytest.mark.parametrize("kind", ["base", "autoencoder", "classifier"])

@@ -23,8 +23,8 @@ Run = Callable[[Path, str], None]
 BOTH = Refinement("xt", 0.5, "kv", 0.5, cycle=4)
 
 
-def of_diffusion(family: str, refinement: Refinement | None = None) -> tuple[Any, Run]:
-    made = tiny_trainers.trainer(family)
+def of_diffusion(family: str, refinement: Refinement | None = None, *, device: str = "cpu") -> tuple[Any, Run]:
+    made = tiny_trainers.trainer(family, device=device)
 
     def random_maps(_network: Any, number: int, _first: Any) -> Maps:
         return Maps(tiny_trainers.some_map(made, number), tiny_trainers.some_map(made, number + 100))
@@ -37,29 +37,29 @@ def of_diffusion(family: str, refinement: Refinement | None = None) -> tuple[Any
     return made, run
 
 
-def of_autoencoder(kind: autoencoder.Kind) -> tuple[Any, Run]:
+def of_autoencoder(kind: autoencoder.Kind, *, device: str = "cpu") -> tuple[Any, Run]:
     model = autoencoder.build(kind, tiny_latent.AUTOENCODER, tiny.SIZE, 0)
     how = tiny_latent.autoencoder_config(steps=STEPS, checkpoint_every=CHECKPOINT_EVERY)
-    made = AutoencoderTrainer(model, tiny.tiny_images(), how, seed=0, dtype=torch.float32)
+    made = AutoencoderTrainer(model.to(device), tiny.tiny_images(), how, seed=0, dtype=torch.float32)
     return made, made.run
 
 
-def of_classifier() -> tuple[Any, Run]:
+def of_classifier(*, device: str = "cpu") -> tuple[Any, Run]:
     images, labels = tiny_garments.garments(40, seed=0)
     how = classifier.Settings(STEPS, 8, 0.001, 0.0, CHECKPOINT_EVERY, 0)
     model = classifier.initial_classifier(labels, images.shape[1], 0)
-    made = classifier.ClassifierTrainer(model, images, labels, how, torch.float32)
+    made = classifier.ClassifierTrainer(model.to(device), images, labels, how, torch.float32)
     return made, made.run
 
 
-def of_highlighter() -> tuple[Any, Run]:
+def of_highlighter(*, device: str = "cpu") -> tuple[Any, Run]:
     data = RealsAndFakes(tiny.tiny_images(32), tiny.tiny_images(32)[::-1], seed=0)
     how = HighlighterSettings(STEPS, 2, 1e-5, 0.01, validate_every=CHECKPOINT_EVERY)
-    made = HighlighterTrainer(tiny_highlighter.highlighter(32), data, how, torch.float32)
+    made = HighlighterTrainer(tiny_highlighter.highlighter(32).to(device), data, how, torch.float32)
     return made, made.run
 
 
-TRAINERS: dict[str, Callable[[], tuple[Any, Run]]] = {
+TRAINERS: dict[str, Callable[..., tuple[Any, Run]]] = {
     **{family: partial(of_diffusion, family) for family in tiny_trainers.FAMILIES},
     "refined": partial(of_diffusion, "ddpm", BOTH),
     "vq": partial(of_autoencoder, "vq"),

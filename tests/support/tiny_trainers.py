@@ -26,9 +26,12 @@ def pipeline(family: str, dropout: float = 0.0) -> networks.Pipeline:
             return tiny_prompt.pipeline(dropout=dropout)
 
 
-def trainer(family: str, dropout: float = 0.0, dtype: torch.dtype = torch.float32, **settings: object) -> Trainer:
+def trainer(
+    family: str, dropout: float = 0.0, dtype: torch.dtype = torch.float32, device: str = "cpu", **settings: object
+) -> Trainer:
     """A trainer at step 0 of images or their latents; `settings` replace those of `tiny_settings`."""
     made, latent = pipeline(family, dropout), family in LATENT
+    made.unet.to(device)
     images = tiny_latent.latents() if latent else tiny.tiny_images()
     captions = tiny_prompt.captions() if family == "stable_diffusion" else None
     how = tiny.tiny_settings(**{"horizontal_flip": not latent} | settings)
@@ -38,4 +41,4 @@ def trainer(family: str, dropout: float = 0.0, dtype: torch.dtype = torch.float3
 def some_map(of: Trainer, number: int = 1) -> torch.Tensor:
     """A random map at the resolution of the network's images."""
     side = of.network.config.sample_size
-    return torch.rand((side, side), generator=torch.Generator().manual_seed(number))
+    return torch.rand((side, side), generator=torch.Generator().manual_seed(number)).to(of.device)

@@ -64,10 +64,10 @@ def test_a_killed_training_goes_on_bit_equal(tmp_path, kind):
     unbroken, killed = trained(tmp_path / "whole", kind), trainer(kind)
     update = killed.update
 
-    def dies_at_step_5():
+    def dies_at_step_5(*drawn):
         if killed.step == 5:
             raise KilledError
-        return update()
+        return update(*drawn)
 
     killed.update = dies_at_step_5
     (tmp_path / "parts").mkdir()

@@ -1,5 +1,6 @@
 """What a job computes on: processors, devices, precision."""
 
+import itertools
 import os
 import sys
 from collections.abc import Iterator
@@ -53,28 +54,31 @@ def has_gpu() -> bool:
 
 @contextmanager
 def device(name: str, given: str = "params.yaml: shared.device") -> Iterator["torch.device"]:
-    """Yields the device to compute on and holds it: with several GPUs, the first whose lock is free.
+    """Yields the device to compute on; with several GPUs, the card of the first place that no other stage here holds.
 
     Float32 is float32 from then on: TensorFloat-32, whose mantissa has ten bits, is off for products and convolutions.
-    Under bfloat16 networks compute in that, and what autocast leaves in float32 stays as exact.
+    Under bfloat16 networks compute in that, and what autocast leaves in float32 stays as exact. cuDNN chooses its
+    algorithms by their sizes, not by a race between them, whose winner may be another in the next run.
 
     Args:
         name: auto (a free GPU, else MPS, else the CPU), cpu, cuda or mps.
         given: where the name was given, for the message.
 
     Raises:
-        InputError: the named device is absent, or every GPU is taken.
+        InputError: the named device is absent.
     """
     import torch
 
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # the latter is on by default
+    torch.backends.cudnn.benchmark = False
     name = _resolved(name, given)
-    machine.uses(device=torch.cuda.get_device_name() if name == "cuda" else name)
-    if name != "cuda" or torch.cuda.device_count() == 1:
+    if name != "cuda":
+        machine.uses(device=name)
         yield torch.device(name)
         return
-    with _free_gpu(torch.cuda.device_count()) as index:
-        yield torch.device("cuda", index)
+    with _free_card(torch.cuda.device_count()) as card:
+        machine.uses(device=torch.cuda.get_device_name(card))
+        yield torch.device("cuda", card)
 
 
 def _resolved(name: str, given: str = "params.yaml: shared.device") -> str:
@@ -91,32 +95,41 @@ def _resolved(name: str, given: str = "params.yaml: shared.device") -> str:
 
 
 @contextmanager
-def _free_gpu(count: int) -> Iterator[int]:
-    """Yields the index of a GPU that no other stage here holds: Snakemake counts GPUs but hands out no ids."""
-    for index in range(count):
+def _free_card(cards: int) -> Iterator[int]:
+    """Yields the number of a card, and holds the first free place on it: Snakemake counts places but hands out none.
+
+    Places 0, 1, ... go round the cards. Snakemake bounds how many are held at a time (`--resources gpu=`): as many as
+    there are cards give each job its own, twice as many let two share one.
+    """
+    for place in itertools.count():
         with ExitStack() as stack:
             try:
-                stack.enter_context(locks.hold(Path("scratch", f"gpu{index}.lock")))
+                stack.enter_context(locks.hold(Path("scratch", f"gpu{place}.lock")))
             except locks.HeldError:
                 continue
             except OSError:
-                pass  # nothing can be written here: nobody is kept from the GPU either
-            yield index
+                pass  # nothing can be written here: nobody is kept from the card either
+            yield place % cards
             return
-    raise InputError(f"all {count} GPUs are held by other stages; run with --resources gpu={count}")
 
 
 def precision(name: str, on: "torch.device") -> "torch.dtype":
     """The type that networks compute in: auto is bfloat16 where the hardware multiplies it natively, else float32.
+
+    Of a card that does not a line tells.
 
     Args:
         name: auto, float32 or bfloat16: params.yaml, shared.precision.
         on: the device.
 
     Raises:
-        InputError: another name.
+        InputError: another name, or bfloat16 on such a card.
     """
+    import torch
+
     dtype = _dtype(name, on)
+    if name == "auto" and on.type == "cuda" and dtype == torch.float32:
+        print(f"{torch.cuda.get_device_name(on)} has no bfloat16: networks compute in float32", flush=True)
     machine.uses(precision=str(dtype).removeprefix("torch."))
     return dtype
 
@@ -124,16 +137,23 @@ def precision(name: str, on: "torch.device") -> "torch.dtype":
 def _dtype(name: str, on: "torch.device") -> "torch.dtype":
     import torch
 
-    if name == "auto":
-        native = {
-            "cuda": lambda: torch.cuda.get_device_capability(on)[0] >= 8,
-            "cpu": torch.cpu._is_avx512_bf16_supported,
-        }
-        name = "bfloat16" if native.get(on.type, lambda: False)() else "float32"
     types = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-    if name not in types:
+    if name not in ("auto", *types):
         raise InputError(f"params.yaml: shared.precision is {name}; allowed: auto, {', '.join(types)}")
-    return types[name]
+    native = _multiplies_bfloat16(on)
+    if name == "bfloat16" and on.type == "cuda" and not native:  # torch imitates it there, slower than float32
+        card = torch.cuda.get_device_name(on)
+        raise InputError(f"params.yaml: shared.precision is bfloat16, but {card} has none; set it to auto or float32")
+    return types["bfloat16" if native else "float32"] if name == "auto" else types[name]
+
+
+def _multiplies_bfloat16(on: "torch.device") -> bool:
+    """Whether the hardware does: cards since Ampere, processors with AVX-512 BF16."""
+    import torch
+
+    if on.type == "cuda":
+        return torch.cuda.get_device_capability(on)[0] >= 8
+    return on.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def deciding(device: str, precision: str) -> list[str]:

@@ -29,6 +29,7 @@ class Progress:
         self.items, self.counted = items, counted
         self.began = self.printed = time.monotonic()
         self.told = start  # units done at the last line
+        self.values: dict[str, float] = {}  # the last ones
         self.bar = tqdm(total=total, initial=start, desc=label, unit=unit) if sys.stdout.isatty() else None
 
     def __enter__(self) -> "Progress":
@@ -40,22 +41,23 @@ class Progress:
         if self.bar is not None:
             self.bar.close()
         elif kind is None and self.told < self.total:
-            self._print_line(self.total, {})
+            self._print_line(self.total)
 
     def update(self, done: int, **values: float) -> None:
-        """Tells that `done` units are finished; `values` (loss, ...) are printed beside."""
+        """Tells that `done` units are finished; `values` (loss, ...) are printed beside, until others are given."""
+        self.values |= values
         if self.bar is not None:
-            self.bar.set_postfix({name: f"{value:.4g}" for name, value in values.items()}, refresh=False)
+            self.bar.set_postfix({name: f"{value:.4g}" for name, value in self.values.items()}, refresh=False)
             self.bar.update(done - self.bar.n)
         elif done == self.total or time.monotonic() - self.printed >= SECONDS_BETWEEN_LINES:
-            self._print_line(done, values)
+            self._print_line(done)
 
-    def _print_line(self, done: int, values: dict[str, float]) -> None:
+    def _print_line(self, done: int) -> None:
         self.printed, self.told = time.monotonic(), done
         seconds = max(self.printed - self.began, 1e-9)
         rate = (done - self.start) / seconds
         left = (self.total - done) / rate if rate > 0 else 0.0
-        shown = "".join(f", {name} {value:.4g}" for name, value in values.items())
+        shown = "".join(f", {name} {value:.4g}" for name, value in self.values.items())
         clock = f"{int(left) // 3600}:{int(left) % 3600 // 60:02d}:{int(left) % 60:02d}"
         rate_told = f"{rate * self.items:.1f} {self.counted}/s"
         with contextlib.suppress(BrokenPipeError):  # the signal that asks the job to end has ended its log's reader

@@ -5,6 +5,7 @@ The last two files are kept: a damaged one costs the updates since the other.
 Tensors are named by their group: `weights/...`, then `step/...`, `exp_avg/...` and `exp_avg_sq/...` of the optimiser.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -59,6 +60,24 @@ def unlogged(losses: Sequence[Tensor]) -> dict[str, Tensor]:
 def restored_losses(tensors: Mapping[str, Tensor], device: torch.device) -> list[Tensor]:
     """What was given to `unlogged`."""
     return list(tensors[LOSSES].to(device)) if LOSSES in tensors else []
+
+
+def read_losses(losses: Sequence[Tensor], step: int, remedy: str) -> list[float]:
+    """The losses of the last updates, scalars on one device, as numbers: one wait for the device for all of them.
+
+    Args:
+        losses: of the updates up to number `step`.
+        step: number of updates so far.
+        remedy: what to change.
+
+    Raises:
+        InputError: one is not finite; the message names its update.
+    """
+    found: list[float] = torch.stack(list(losses)).tolist() if losses else []
+    for number, loss in enumerate(found, step - len(found) + 1):
+        if not math.isfinite(loss):
+            raise InputError(f"loss is {loss} at step {number}", remedy)
+    return found
 
 
 def check_finite(tensors: Mapping[str, Tensor], step: int, remedy: str) -> None:

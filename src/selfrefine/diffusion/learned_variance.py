@@ -36,17 +36,18 @@ class Bound:
     of 256 levels. x_0 is not clipped.
 
     Args:
-        schedule: a discrete one; the tables stay on its device.
+        schedule: a discrete one.
+        device: where the tables stay; None for that of the schedule.
     """
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, device: torch.device | None = None) -> None:
         levels = schedule.alphas_cumprod.cpu().double()
         below = torch.cat([torch.ones(1, dtype=torch.float64), levels[:-1]])
         posterior = forward_process.posterior(levels, below)
         # beta~ of t = 0 is 0 and has no logarithm: that of t = 1 in its place, as in Nichol & Dhariwal's code
         smallest = torch.cat([posterior.variance[1:2], posterior.variance[1:]])
         tables = (levels, posterior.from_images, smallest.log(), posterior.beta.log())
-        self.tables = torch.stack(tables).float().to(schedule.alphas_cumprod.device)
+        self.tables = torch.stack(tables).float().to(device or schedule.alphas_cumprod.device)
         self.timesteps = len(levels)
 
     def loss(self, output: Tensor, images: Tensor, noisy: Tensor, times: Tensor) -> Tensor:

@@ -70,9 +70,7 @@ class Highlighter(nn.Module):
         Returns:
             (N, 3, input_size, input_size) float32, standardised.
         """
-        levels = self.levels(images, streams)
-        resized = F.interpolate(levels / 255.0, size=(self.input_size, self.input_size), mode="bilinear")
-        return ((resized - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        return self.standardised(self.levels(images, streams))
 
     def levels(self, images: Tensor, streams: list[torch.Generator]) -> Tensor:
         """The grey levels that it sees, before they are resized; arguments as for `prepare`.
@@ -80,11 +78,23 @@ class Highlighter(nn.Module):
         Returns:
             (N, 3, H, W) float32: 0 ... 255 as stored, or, behind the guard, black made equal and all dithered.
         """
+        return self.dithered(images, self.dither(streams, tuple(images.shape[-2:])))
+
+    def dither(self, streams: list[torch.Generator], size: tuple[int, ...]) -> Tensor | None:
+        """What the guard adds to images of this height and width, (N, 3, H, W) float32 on the CPU; else None."""
+        return image_noise(streams, (3, *size)) if self.shortcut_guard else None
+
+    def dithered(self, images: Tensor, dither: Tensor | None) -> Tensor:
+        """`levels` under a dither that is drawn already, of `dither`."""
         levels = pixels.quantise(images)
-        if not self.shortcut_guard:
+        if dither is None:
             return levels
-        dither = image_noise(streams, tuple(levels.shape[1:])).to(levels.device)
-        return torch.where(levels > BLACK_LEVEL, levels, 0.0) + DITHER * dither
+        return torch.where(levels > BLACK_LEVEL, levels, 0.0) + DITHER * dither.to(levels.device)
+
+    def standardised(self, levels: Tensor) -> Tensor:
+        """What `prepare` makes of `levels`."""
+        resized = F.interpolate(levels / 255.0, size=(self.input_size, self.input_size), mode="bilinear")
+        return ((resized - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     def forward(self, prepared: Tensor) -> Tensor:
         """Logits (N, 2) of (fake, real) for images from `prepare`."""

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from selfrefine.core import devices, pixels, stopping, training_state
+from selfrefine.core import devices, pixels, prefetch, stopping, training_state
 from selfrefine.core.errors import InputError
 from selfrefine.core.progress import Progress
 from selfrefine.highlighter.data import RealsAndFakes, draw_seed, use_seed
@@ -99,6 +99,7 @@ class HighlighterTrainer:
         self.step = 0
         self.best = Best({})
         self.log: list[tuple[int, float, float | None]] = []
+        self.losses: list[Tensor] = []  # of the updates since the last row of the log
 
     def run(self, scratch: Path, label: str) -> None:
         """Trains from wherever a checkpoint in `scratch` stands to the last step; ends with the best weights.
@@ -111,34 +112,49 @@ class HighlighterTrainer:
         with (
             stopping.listening(label, lambda: self._checkpoint(scratch)) as stop,
             Progress(label, settings.steps, start=self.step, items=2 * settings.batch_size) as progress,
+            prefetch.ahead(self.draws, range(self.step, settings.steps), self.device) as draws,
         ):
-            while self.step < settings.steps:
-                loss = self.update()
-                accuracy = None
+            for drawn in draws:
+                self.losses.append(self.update(drawn))
                 if self.step % settings.validate_every == 0 or self.step == settings.steps:
-                    accuracy = self.validate()
-                self.log.append((self.step, loss, accuracy))
-                if accuracy is not None and self.step < settings.steps:
-                    self._checkpoint(scratch)
-                progress.update(self.step, loss=loss)
+                    self._log()
+                    self.log[-1] = (*self.log[-1][:2], self.validate())
+                    if self.step < settings.steps:
+                        self._checkpoint(scratch)
+                    progress.update(self.step, loss=self.log[-1][1])
+                else:
+                    progress.update(self.step)
                 stop.check()
         training_state.check_finite(self.best.weights, self.step, self._remedy)
         self.model.load_state_dict(self.best.weights)
 
-    def update(self) -> float:
-        """One update; returns the loss before it."""
-        batch = self.data.batch(self.step, self.settings.batch_size)
-        prepared = self.model.prepare(pixels.to_float(batch.images).to(self.device), batch.streams)
+    def draws(self, step: int) -> prefetch.Draws:
+        """`images`, `labels` and, behind the guard, `dither` of a step, on the CPU; depends on no update."""
+        batch = self.data.batch(step, self.settings.batch_size)
+        found = {"images": pixels.to_float(batch.images), "labels": batch.labels}
+        dither = self.model.dither(batch.streams, batch.images.shape[1:3])
+        return found if dither is None else found | {"dither": dither}
+
+    def update(self, drawn: prefetch.Draws | None = None) -> Tensor:
+        """One update, with what `draws` returns for this step; returns the loss before it, a scalar on the device."""
+        draws = prefetch.sent(self.draws(self.step) if drawn is None else drawn, self.device)
+        prepared = self.model.standardised(self.model.dithered(draws["images"], draws.get("dither")))
         with devices.autocast(self.device, self.dtype):
             logits = self.model(prepared)
-        loss = F.cross_entropy(logits.float(), batch.labels.to(self.device))
+        loss = F.cross_entropy(logits.float(), draws["labels"])
         loss.backward()  # type: ignore[no-untyped-call]
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.rate(self.step)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self.step += 1
-        return self._finite(float(loss.detach()), "loss")
+        return loss.detach()
+
+    def _log(self) -> None:
+        """A row of the log for each update that has none yet; waits for the device."""
+        losses = training_state.read_losses(self.losses, self.step, self._remedy)
+        self.log += [(number, loss, None) for number, loss in enumerate(losses, self.step - len(losses) + 1)]
+        self.losses.clear()
 
     def validate(self) -> float:
         """Mean of the two classes' accuracies on the validation part; keeps the state if it is the best so far."""
@@ -173,6 +189,7 @@ class HighlighterTrainer:
 
     def _checkpoint(self, scratch: Path) -> int:
         """Keeps all that the next update and the result depend on."""
+        self._log()
         tensors = training_state.grouped("weights", self.model.state_dict())
         tensors |= training_state.grouped("best", self.best.weights)
         tensors |= training_state.moments(self.model.named_parameters(), self.optimiser)

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from selfrefine.core import devices, pixels, random_streams, stopping, training_state
+from selfrefine.core import devices, pixels, prefetch, random_streams, stopping, training_state
 from selfrefine.core.errors import InputError
 from selfrefine.core.progress import Progress
+from selfrefine.diffusion import autoencoder as diffusion_autoencoder
 
 REMEDY = (
     "lower train_autoencoder.learning_rate in params.yaml, or set shared.precision to float32, and "
@@ -88,9 +89,10 @@ class AutoencoderTrainer:
         with (
             stopping.listening(label, lambda: self._checkpoint(scratch, losses)) as stop,
             Progress(label, settings.steps, start=self.step, items=settings.batch_size) as progress,
+            prefetch.ahead(self.draws, range(self.step, settings.steps), self.device) as draws,
         ):
-            while self.step < settings.steps:
-                losses.append(self.update())
+            for drawn in draws:
+                losses.append(self.update(drawn))
                 checkpoint = self.step % settings.checkpoint_every == 0
                 if self.step % settings.log_every == 0 or checkpoint or self.step == settings.steps:
                     self._log(losses)
@@ -108,17 +110,27 @@ class AutoencoderTrainer:
         rows = torch.randint(len(self.images), (self.settings.batch_size,), generator=draws)
         return pixels.to_float(self.images[rows.numpy()], self.channels), draws
 
-    def update(self) -> Tensor:
-        """One update; returns the L1 distance and the term of the latents before it, (2,) on the device.
+    def draws(self, step: int) -> prefetch.Draws:
+        """`images` of a step and, without a codebook, the `noise` of latents, on the CPU; depends on no update."""
+        images, draws = self.batch(step)
+        if hasattr(self.autoencoder, "quantize"):
+            return {"images": images}
+        side = images.shape[-1] // diffusion_autoencoder.factor(self.autoencoder)
+        shape = (len(images), self.autoencoder.config.latent_channels, side, side)
+        return {"images": images, "noise": torch.randn(shape, generator=draws)}
+
+    def update(self, drawn: prefetch.Draws | None = None) -> Tensor:
+        """One update, with what `draws` returns for this step; returns the L1 distance and the term of the latents
+        before it, (2,) on the device.
 
         # Not in paper: no perceptual loss and no adversary, which LDM adds, because on small images and a short
         # training the sum is dominated by them, and an adversary's fingerprint is a shortcut for the highlighter.
         """
-        images, draws = self.batch(self.step)
-        images = images.to(self.device)
+        draws = prefetch.sent(self.draws(self.step) if drawn is None else drawn, self.device)
+        images = draws["images"]
         self.autoencoder.train()
         with devices.training_attention(self.device), devices.autocast(self.device, self.dtype):
-            decoded, latent_term = self._reproduced(images, draws)
+            decoded, latent_term = self._reproduced(images, draws.get("noise"))
         terms = torch.stack([functional.l1_loss(decoded.float(), images), latent_term.float()])
         (terms[0] + self.settings.latent_weight * terms[1]).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.autoencoder.parameters(), self.settings.max_gradient_norm)
@@ -129,14 +141,13 @@ class AutoencoderTrainer:
         self.step += 1
         return terms.detach()
 
-    def _reproduced(self, images: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _reproduced(self, images: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
         """Decoded images and the term of their latents: of codes what the model says, else the mean divergence."""
         encoded = self.autoencoder.encode(images)
-        if hasattr(encoded, "latents"):
+        if noise is None:
             decoded = self.autoencoder.decode(encoded.latents)
             return decoded.sample, decoded.commit_loss
         latents = encoded.latent_dist
-        noise = torch.randn(latents.mean.shape, generator=draws).to(self.device)
         # LDM sums the divergence over the latents of an image and takes the mean over images
         return self.autoencoder.decode(latents.mean + latents.std * noise).sample, latents.kl().mean()
 

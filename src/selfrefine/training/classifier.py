@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from selfrefine.core import devices, pixels, stopping, training_state
+from selfrefine.core import devices, pixels, prefetch, stopping, training_state
 from selfrefine.core.errors import InputError
 from selfrefine.core.progress import Progress
 from selfrefine.core.random_streams import stream, stream_seed
@@ -85,40 +86,47 @@ class ClassifierTrainer:
         Raises:
             InputError: a loss or, before they are kept, weights that are not finite.
         """
-        settings = self.settings
+        settings, losses = self.settings, list[Tensor]()  # losses since they were last looked at
         self._resume(scratch)
         self.model.train()
         with (
             stopping.listening(label, lambda: self._checkpoint(scratch)) as stop,
             Progress(label, settings.steps, start=self.step, items=settings.batch_size) as progress,
+            prefetch.ahead(self.draws, range(self.step, settings.steps), self.device) as draws,
         ):
-            while self.step < settings.steps:
-                loss = self.update()
-                if self.step % settings.checkpoint_every == 0 and self.step < settings.steps:
-                    self._checkpoint(scratch)
-                progress.update(self.step, loss=loss)
+            for drawn in draws:
+                losses.append(self.update(drawn))
+                if self.step % settings.checkpoint_every == 0 or self.step == settings.steps:
+                    loss = training_state.read_losses(losses, self.step, self._remedy)[-1]
+                    losses.clear()
+                    if self.step < settings.steps:
+                        self._checkpoint(scratch)
+                    progress.update(self.step, loss=loss)
+                else:
+                    progress.update(self.step)
                 stop.check()
         training_state.check_finite(self.model.state_dict(), self.step, self._remedy)
         self.model.eval()
 
-    def update(self) -> float:
-        """One update; returns the loss before it."""
-        draws = stream(self.settings.draw, "classifier", self.step + 1)
+    def draws(self, step: int) -> prefetch.Draws:
+        """`images` and `labels` of a step, on the CPU; depends on no update."""
+        draws = stream(self.settings.draw, "classifier", step + 1)
         rows = torch.randint(len(self.images), (self.settings.batch_size,), generator=draws)
-        images = pixels.to_float(self.images[rows.numpy()]).to(self.device)
+        return {"images": pixels.to_float(self.images[rows.numpy()]), "labels": self.targets[rows]}
+
+    def update(self, drawn: prefetch.Draws | None = None) -> Tensor:
+        """One update, with what `draws` returns for this step; returns the loss before it, a scalar on the device."""
+        draws = prefetch.sent(self.draws(self.step) if drawn is None else drawn, self.device)
         with devices.autocast(self.device, self.dtype):
-            logits = self.model(images)
-        loss = F.cross_entropy(logits.float(), self.targets[rows].to(self.device))
+            logits = self.model(draws["images"])
+        loss = F.cross_entropy(logits.float(), draws["labels"])
         loss.backward()  # type: ignore[no-untyped-call]
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.rate(self.step)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self.step += 1
-        found = float(loss.detach())
-        if not math.isfinite(found):
-            raise InputError(f"classifier: loss is {found} at step {self.step}", self._remedy)
-        return found
+        return loss.detach()
 
     @property
     def _remedy(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from selfrefine.core import stopping, training_state
+from selfrefine.core import prefetch, stopping, training_state
 from selfrefine.core.errors import InputError
 from selfrefine.core.progress import Progress
 from selfrefine.guidance.refinement import Refinement, Refresh
@@ -48,18 +48,19 @@ def run_phase(
         InputError: a loss or, before they are kept, weights that are not finite.
     """
     losses = _resume(trainer, refresh, scratch)  # since the last row of the log
-    total, keep = last_step - first_step, partial(_checkpoint, trainer, refresh, losses, scratch)
+    steps, total = range(trainer.step, last_step), last_step - first_step
+    keep = partial(_checkpoint, trainer, refresh, losses, scratch)
     with (  # before the phase's first update there is nothing to keep
         stopping.listening(label, lambda: trainer.step if trainer.step == first_step else keep()) as stop,
         Progress(label, total, start=trainer.step - first_step, items=trainer.settings.batch_size) as progress,
+        prefetch.ahead(partial(trainer.draws, refinement=refinement), steps, trainer.device) as draws,
     ):
-        while trainer.step < last_step:
+        for drawn in draws:
             if refinement is not None and refresh is not None and refinement.due(trainer.step, first_step):
                 with trainer.ema_weights() as network, _checked_between(stop, network):
                     refresh(network, trainer.step)
-            losses.append(trainer.update(None if refresh is None else refresh.current, refinement))
-            ended = trainer.step == last_step
-            if trainer.step % log_every == 0 or trainer.step % checkpoint_every == 0 or ended:
+            losses.append(trainer.update(None if refresh is None else refresh.current, refinement, drawn))
+            if (ended := trainer.step == last_step) or 0 in (trainer.step % log_every, trainer.step % checkpoint_every):
                 _log(trainer, losses)
                 losses.clear()
                 progress.update(trainer.step - first_step, loss=trainer.log[-1][1])

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from selfrefine.core import devices, pixels, random_streams, training_state
+from selfrefine.core import devices, pixels, prefetch, random_streams, training_state
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import forward_process, learned_variance
 from selfrefine.diffusion.noise_schedule import Schedule
@@ -58,7 +58,7 @@ class Trainer:
         self.device = next(network.parameters()).device
         self.channels: int = network.config.in_channels
         self.schedule, self.captions = schedule.to(self.device), captions
-        self.bound = learned_variance.Bound(self.schedule) if schedule.learned_variance else None
+        self.bound = learned_variance.Bound(schedule, self.device) if schedule.learned_variance else None
         self.parameters = dict(network.named_parameters())
         self.projectors: nn.ModuleList | None = None
         self.ema = {name: value.detach().clone() for name, value in self.parameters.items()}
@@ -100,36 +100,57 @@ class Trainer:
             images = torch.where(flipped.view(-1, 1, 1, 1), images.flip(-1), images)
         return images
 
-    def prompts(self, step: int) -> tuple[Tensor, ...]:
-        """The captions of a step's batch, some left empty: (batch_size, L, D) float32; nothing if there are none."""
+    def prompts(self, step: int) -> Tensor | None:
+        """The captions of a step's batch, some left empty: (batch_size, L, D) float32; None if there are none."""
         if self.captions is None:
-            return ()
+            return None
         draws = random_streams.stream(self.seed, "caption_dropout", step)
-        return (self.captions.dropped(self._drawn(step)[0], self.settings.caption_dropout, draws).to(self.device),)
+        return self.captions.dropped(self._drawn(step)[0], self.settings.caption_dropout, draws)
+
+    def draws(self, step: int, refinement: Refinement | None = None) -> prefetch.Draws:
+        """All that a step draws, on the CPU: `images`, `times`, `noise`; `other_noise`, `prompts` where they are used.
+
+        The noise, eps, is equal in all variants. Nothing depends on an update: it may be drawn before the step is due.
+        """
+        images = self.batch(step)
+        times = self.schedule.draw(len(images), random_streams.stream(self.seed, "timestep", step))
+        found = {"images": images, "times": times, "noise": self._normal(images.shape, "noise", step)}
+        if refinement is not None and refinement.gamma:
+            found["other_noise"] = self._normal(images.shape, "input_perturbation", step)
+        prompts = self.prompts(step)
+        return found if prompts is None else found | {"prompts": prompts}
 
     def _drawn(self, step: int) -> tuple[Tensor, torch.Generator]:
         """The numbers of a step's images, and the stream that they came from."""
         draws = random_streams.stream(self.seed, "batch", step)
         return torch.randint(len(self.images), (self.settings.batch_size,), generator=draws), draws
 
-    def update(self, guidance_map: Tensor | None = None, refinement: Refinement | None = None) -> Tensor:
+    def update(
+        self,
+        guidance_map: Tensor | None = None,
+        refinement: Refinement | None = None,
+        drawn: prefetch.Draws | None = None,
+    ) -> Tensor:
         """One update of weights and EMA; returns the loss, a scalar on the device. Method 1 and 2.
+
+        The host reads nothing from the device and waits for none of its work.
 
         Args:
             guidance_map: M, (H, W) float32 in [0, 1], or None for plain training.
             refinement: how M is used.
+            drawn: what `draws` returns for this step; None draws it here.
         """
         step, settings = self.step, self.settings
-        images = self.batch(step).to(self.device)
-        times = self.schedule.draw(len(images), random_streams.stream(self.seed, "timestep", step)).to(self.device)
-        noise = self._noise(images.shape, guidance_map, refinement)
+        draws = prefetch.sent(self.draws(step, refinement) if drawn is None else drawn, self.device)
+        images, times, prompts = draws["images"], draws["times"], [draws[name] for name in draws if name == "prompts"]
+        noise = self._noise(draws, guidance_map, refinement)
         noisy = forward_process.diffuse(images, noise.injected, self.schedule.alphas_cumprod_at(times))
 
         self.network.train()
         torch.manual_seed(
             random_streams.stream_seed(self.seed, "dropout", step)
         )  # dropout knows no generator of its own
-        given, parts = (images, noisy, times, noise.target, *self.prompts(step)), settings.gradient_accumulation
+        given, parts = (images, noisy, times, noise.target, *prompts), settings.gradient_accumulation
         losses = []
         # Gradients are made in here, too: checkpointing evaluates the network again.
         with self._modulated(guidance_map, refinement), devices.training_attention(self.device):
@@ -157,18 +178,18 @@ class Trainer:
         return loss if self.bound is None else loss + self.bound.loss(output, images, noisy, times)
 
     def _noise(
-        self, shape: tuple[int, ...], guidance_map: Tensor | None, refinement: Refinement | None
+        self, draws: prefetch.Draws, guidance_map: Tensor | None, refinement: Refinement | None
     ) -> forward_process.Noise:
         """The noise of this step: eps, equal in all variants, and what the variant makes of it."""
-        noise = self._normal(shape, "noise")
+        noise = draws["noise"]
         if refinement is None:
             return forward_process.Noise(noise, noise)
         if refinement.gamma:
-            return forward_process.perturb(noise, self._normal(shape, "input_perturbation"), refinement.gamma)
+            return forward_process.perturb(noise, draws["other_noise"], refinement.gamma)
         return forward_process.steer(noise, guidance_map, refinement.forward, refinement.forward_weight)
 
-    def _normal(self, shape: tuple[int, ...], purpose: random_streams.Purpose) -> Tensor:
-        return torch.randn(shape, generator=random_streams.stream(self.seed, purpose, self.step)).to(self.device)
+    def _normal(self, shape: tuple[int, ...], purpose: random_streams.Purpose, step: int) -> Tensor:
+        return torch.randn(shape, generator=random_streams.stream(self.seed, purpose, step))
 
     def _modulated(self, guidance_map: Tensor | None, refinement: Refinement | None) -> AbstractContextManager[None]:
         """The variant's reverse process, as a context of the forward pass."""
