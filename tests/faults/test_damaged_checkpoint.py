@@ -14,10 +14,11 @@ from tests.support.every_trainer import CHECKPOINT_EVERY, STEPS, TRAINERS, Outco
 
 OLDER, NEWEST, KILLED_IN = CHECKPOINT_EVERY, 2 * CHECKPOINT_EVERY, STEPS - 1
 FEW = ("names", "middle", "cut in the middle")
-# Every kind of damage to one trainer of each file that has a `_resume`; VGG16 takes seconds a case.
-NEWEST_DAMAGED = [(name, damage) for name in ("refined", "vq", "classifier") for damage in DAMAGES]
-NEWEST_DAMAGED += [(name, damage) for name in TRAINERS if name not in ("refined", "vq", "classifier") for damage in FEW]
-EACH = ("refined", "vq", "classifier", "highlighter")
+# Every kind of damage to one trainer of each file that has a `_resume`; VGG16 takes half a minute a case: it has one.
+EACH = ("refined", "vq", "classifier")
+NEWEST_DAMAGED = [(name, damage) for name in EACH for damage in DAMAGES]
+NEWEST_DAMAGED += [(name, damage) for name in TRAINERS if name not in (*EACH, "highlighter") for damage in FEW]
+NEWEST_DAMAGED += [("highlighter", "middle")]
 
 
 @cache
