@@ -67,8 +67,8 @@ def parts(on: str, quick: bool) -> Iterator[Part]:
     runs = ready_network.of_experiment(params)
     sizes = {run.size: run.of("train_highlighter", highlighter=FLAW)["input_size"] for run in runs.values()}
     effort = network_speed.Effort(seconds=0.05, longest=5.0) if quick else network_speed.Effort(3.0, 5.0)
-    yield Part("machine", partial(gpu_facts.measure, on), 30.0)
-    yield Part("kill and resume", partial(kill_and_resume.measure, small, on, 30.0), 60.0)
+    yield Part("machine", partial(gpu_facts.measure, on), 90.0)  # the first to import
+    yield Part("kill and resume", partial(kill_and_resume.measure, small, on, 30.0), 90.0)
     yield Part("smoke chain", partial(library_chain.measure, small, on), 60.0)
     yield Part("flaw maps", partial(map_agreement.measure, sizes, on), 45.0)
     for title, run in runs.items():
