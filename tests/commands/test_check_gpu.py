@@ -23,7 +23,7 @@ from tests.support.command import PROGRAM, refused
 from tests.support.faulty_parts import FAULTS, LINE
 
 ROOT = Path(__file__).resolve().parents[2]
-ON_THE_CPU = ["check-gpu", "--device", "cpu", "--quick"]
+ON_THE_CPU = ["check-gpu", "--device", "cpu", "--quick", "--seconds", "900"]  # beside other tests
 ASKED = {"device": "cpu", "experiment": "smoke", "seconds": 300}
 # Ends every process that looks for a host, and leaves a note of it.
 NO_NETWORK = """

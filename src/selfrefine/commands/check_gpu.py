@@ -10,12 +10,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
+from selfrefine.commands import library_chain
 from selfrefine.commands.arguments import whole_number
 from selfrefine.core import files
 from selfrefine.core.errors import InputError, one_line
 from selfrefine.core.names import FLAW
+from selfrefine.cost import (
+    bounded,
+    gpu_facts,
+    gpu_page,
+    kill_and_resume,
+    map_agreement,
+    network_speed,
+    ready_network,
+)
 from selfrefine.cost.bounded import TIME_WAS_UP, Outcome, Work
 from selfrefine.cost.clock import Line
+from selfrefine.params import published
 
 HELP = """
 Needs: a GPU that torch's CUDA can use, and 5 minutes in which nothing else runs; neither the project's folder, nor the
@@ -58,15 +71,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def parts(on: str, quick: bool) -> Iterator[Part]:
     """All parts, in the order in which they are measured: what tells most in least time first."""
-    from selfrefine.commands import library_chain
-    from selfrefine.cost import gpu_facts, kill_and_resume, map_agreement, network_speed, ready_network
-    from selfrefine.params import published
-
     small = published.of_experiment("smoke")
     params = small if quick else published.of_experiment("paper")
     runs = ready_network.of_experiment(params)
     sizes = {run.size: run.of("train_highlighter", highlighter=FLAW)["input_size"] for run in runs.values()}
-    effort = network_speed.Effort(seconds=0.05, longest=5.0) if quick else network_speed.Effort(3.0, 5.0)
+    effort = network_speed.Effort(seconds=0.05 if quick else 3.0, longest=5.0)
     yield Part("machine", partial(gpu_facts.measure, on), 90.0)  # the first to import
     yield Part("kill and resume", partial(kill_and_resume.measure, small, on, 30.0), 90.0)
     yield Part("smoke chain", partial(library_chain.measure, small, on), 60.0)
@@ -87,8 +96,6 @@ def check(asked: Mapping[str, Any], every: Iterator[Part], end: float) -> dict[s
     Returns:
         what gpu.json holds: the lines of each section, and of each part seconds, fault ("" for none) and traceback.
     """
-    from selfrefine.cost import bounded
-
     found: dict[str, Any] = {"format": FORMAT, "asked": dict(asked), "parts": []} | {name: [] for name in SECTIONS}
     for part in every:
         left = end - time.monotonic()
@@ -106,8 +113,6 @@ def check(asked: Mapping[str, Any], every: Iterator[Part], end: float) -> dict[s
 
 def no_gpu() -> str:
     """Why no GPU is found, in one line; "" where there is one."""
-    import torch
-
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         if torch.cuda.is_available():
@@ -124,8 +129,6 @@ def _tell(line: str) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Measures and writes; exits with 1 where something is missing and with 3 where there is no GPU."""
-    from selfrefine.cost import gpu_page
-
     end = time.monotonic() + arguments.seconds
     if arguments.device == "cuda" and (reason := no_gpu()):
         print(f"selfrefine check-gpu: {reason}", file=sys.stderr)
