@@ -2,6 +2,9 @@
 from snakemake.utils import min_version
 
 min_version("9.27")
+# Snakemake's own strict mode; and where SIGTERM is for all at once, as Slurm's, shells wait for their jobs, which keep a
+# checkpoint: Snakemake waits for its shells, and what outlives it Slurm kills.
+shell.prefix("set -euo pipefail; trap : TERM; ")
 
 
 include: "workflow/rules/common.smk"

@@ -44,7 +44,16 @@ def written(tmp_path_factory) -> Path:
 
 
 def test_tables_figures_and_page_are_there(written):
-    names = {"cost.csv", "counted.csv", "training.csv", "sampling.csv", "cost.png", "speed.png", "bench.md"}
+    names = {
+        "cost.csv",
+        "counted.csv",
+        "training.csv",
+        "sampling.csv",
+        "side_by_side.csv",
+        "cost.png",
+        "speed.png",
+        "bench.md",
+    }
     assert {path.name for path in written.iterdir()} == names
 
 
@@ -53,7 +62,7 @@ def test_the_page_shows_the_tables(written):
     for name in ("cost", "counted"):
         for line in files.read_table(written / f"{name}.csv").to_dict("records"):
             assert f"{line['cost']:.3f}" in text
-    for name in ("training", "sampling"):
+    for name in ("training", "sampling", "side_by_side"):
         for line in files.read_table(written / f"{name}.csv").to_dict("records"):
             assert line["case"] in text
             assert f"{line['ratio']:.2f} [" in text

@@ -42,6 +42,13 @@ def act(word):
         os.kill(os.getpid(), signal.SIGKILL)
     elif word == "wait":
         time.sleep(60)
+    elif word == "patient":
+        def keep(number, frame):
+            time.sleep(0.5)
+            print("kept", flush=True)
+            sys.exit(3)
+        signal.signal(signal.SIGTERM, keep)
+        time.sleep(60)
 for word in sys.argv[1:]:
     act(word)
 """
@@ -214,6 +221,24 @@ def test_without_a_server_of_its_packages_a_command_does_the_job_itself(environm
         assert started(process) == str(process.pid)
         assert process.stdout.read() == "1\n"
     assert process.returncode == 7
+
+
+def test_sigterm_of_a_command_ends_its_job_and_the_command_waits_for_it(environment):
+    """And says nothing of too little memory. The job is asked as if its run were gone: it may keep a checkpoint."""
+    with subprocess.Popen(
+        [sys.executable, "-c", RUN, f"exec {JOB} tell patient"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        job = started(process)
+        (command,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[1:] or [None]
+        os.kill(int(command), signal.SIGTERM)
+        told, errors = process.communicate(timeout=60)
+    assert told.splitlines() == ["kept", "code 3"]
+    assert "memory" not in errors
+    assert ends(job)
 
 
 ALONE = pytest.mark.parametrize("alone", ["", f"{run_stage.SERVER}= "], ids=["forked", "alone"])

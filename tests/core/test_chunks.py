@@ -1,9 +1,13 @@
 """Chunks of equal size: their bytes depend on no order of work, and none is made twice."""
 
+import re
+
 import numpy as np
 import pytest
 
-from selfrefine.core import chunks
+from selfrefine.core import chunks, kept
+from selfrefine.core.errors import InputError
+from tests.support.damage import DAMAGES
 
 
 def squares(asked):
@@ -40,3 +44,36 @@ def test_after_a_kill_only_the_missing_chunks_are_made(tmp_path, capsys):
     assert asked == [[4, 5, 6, 7], [8, 9, 10, 11]]
     np.testing.assert_array_equal(chunks.joined(paths, 10), whole)
     assert "again: image 10/10" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_damaged_chunk_and_no_other_is_made_again_with_one_line(tmp_path, capsys, number, damage):
+    def make():
+        asked = []
+        return chunks.in_chunks(squares(asked), 10, tmp_path, label="squares", chunk_size=4), asked
+
+    paths, _ = make()
+    whole = chunks.joined(paths, 10)[:]
+    capsys.readouterr()
+    damage(paths[number])
+    paths, asked = make()
+    assert asked == [list(range(4 * number, 4 * number + 4))]
+    np.testing.assert_array_equal(chunks.joined(paths, 10), whole)
+    told = capsys.readouterr().out.splitlines()
+    name = f"{tmp_path}/chunk{4 * number:08d}.npy"
+    assert [line for line in told if "damaged" in line] == [f"{name}: damaged since it was written: it is made again"]
+
+
+def test_a_chunk_that_is_damaged_while_others_are_made_is_not_used(tmp_path):
+    def make(numbers):
+        for path in kept.matching(tmp_path, "chunk00000000.npy"):
+            DAMAGES["middle"](path)
+        return squares([])(numbers)
+
+    with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path))}/chunk00000000.*damaged.*run the same again"):
+        chunks.in_chunks(make, 8, tmp_path, label="", chunk_size=4)
+    asked = []
+    paths = chunks.in_chunks(squares(asked), 8, tmp_path, label="", chunk_size=4)
+    assert asked == [[0, 1, 2, 3]]
+    assert chunks.joined(paths, 8)[:, 0].tolist() == [number**2 for number in range(8)]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from selfrefine.core import contents
+from tests.support.damage import DAMAGES
 
 LONG_AGO = 10**18  # ns
 
@@ -67,13 +68,29 @@ def test_names_and_contents_count_and_nothing_else(files, tmp_path):
     assert contents.digest({}) == contents.digest({})
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"a": 1}', b'{"a": [[1], 2, 3]}', b"\xff", b"null"])
-def test_a_damaged_cache_is_read_over(files, tmp_path, monkeypatch, damage: bytes):
+OTHERS = {text: lambda path, text=text: path.write_text(text) for text in ("{", "[]", '{"a": 1}', "null", "a\n{}")}
+
+
+def change_a_digest(cache: Path) -> None:
+    """A flipped bit that leaves JSON of the right kind, with the digest of another content."""
+    text = cache.read_text()
+    digit = text.index('"', text.index("]")) + 1
+    cache.write_text(text[:digit] + ("1" if text[digit] == "0" else "0") + text[digit + 1 :])
+
+
+DAMAGED = {**DAMAGES, **OTHERS, "a digit": change_a_digest}
+
+
+@pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_cache_is_read_over(files, reads, tmp_path, monkeypatch, damage):
     settle(monkeypatch)
     first = contents.digest(files, tmp_path / "caches")
     (cache,) = (tmp_path / "caches").iterdir()
-    cache.write_bytes(damage)
+    damage(cache)
     assert contents.digest(files, tmp_path / "caches") == first
+    assert len(reads) == 6
+    assert contents.digest(files, tmp_path / "caches") == first
+    assert len(reads) == 6  # the cache was written again
 
 
 def test_without_room_for_a_cache_files_are_read_each_time(files, reads, tmp_path, monkeypatch):

@@ -51,7 +51,6 @@ def test_a_training_goes_on_as_if_it_had_never_stopped(tmp_path, capsys, layout)
 
 def test_without_a_file_a_training_begins(tmp_path, capsys):
     assert training_state.read(tmp_path) is None
-    assert training_state.kept_step(tmp_path) is None
     assert capsys.readouterr().out == ""
 
 

@@ -13,6 +13,7 @@ from selfrefine.core.errors import InputError
 from selfrefine.diffusion import inpainting_masks, noise_schedule, repaint, sampling
 from selfrefine.diffusion.repaint import Resampling
 from tests.support import tiny
+from tests.support.damage import replace_kept
 
 PAPER = Resampling(250, 10, 10, 1)
 SHORT = Resampling(steps=6, jump_length=2, jump_samples=2, step_samples=1)
@@ -229,7 +230,7 @@ def test_finished_chunks_are_not_made_again(tmp_path):
     whole = inpaint(tmp_path / "whole")
     inpaint(tmp_path / "part", n=8)  # two chunks of four, then a kill
     marked = np.zeros((4, tiny.SIZE, tiny.SIZE, 3), np.uint8)
-    np.save(tmp_path / "part" / "chunk00000000.npy", marked)
+    replace_kept(tmp_path / "part", "chunk00000000.npy", marked)
     resumed = inpaint(tmp_path / "part")
     assert np.array_equal(resumed[:4], marked)
     assert np.array_equal(resumed[4:], whole[4:])

@@ -7,6 +7,7 @@ import torch
 from selfrefine.core import random_streams
 from selfrefine.diffusion import noise_schedule, samplers, sampling
 from tests.support import tiny_uvit
+from tests.support.damage import replace_kept
 from tests.support.tiny import tiny_pipeline
 
 
@@ -45,7 +46,7 @@ def test_finished_chunks_are_not_sampled_again(tmp_path):
     whole = sample(tmp_path / "whole")
     sample(tmp_path / "part", n_images=8)  # two chunks of four, then a kill
     marked = np.zeros((4, 8, 8, 3), np.uint8)
-    np.save(tmp_path / "part" / "chunk00000000.npy", marked)
+    replace_kept(tmp_path / "part", "chunk00000000.npy", marked)
     resumed = sample(tmp_path / "part")
     assert np.array_equal(resumed[:4], marked)
     assert np.array_equal(resumed[4:], whole[4:])

@@ -16,6 +16,7 @@ from tests.support.children import (
     run_command,
     run_job,
 )
+from tests.support.damage import DAMAGES
 from tests.support.tiny import bytes_below
 
 
@@ -110,6 +111,19 @@ def test_finished_chunks_are_not_sampled_again(unbroken, tmp_path):
     # the second life has one write left, the images: at a second one it would die
     assert run_job(job, tmp_path / "log", partial(before_rename, 2)).code == 0
     assert bytes_below(tmp_path / "samples") == bytes_below(unbroken / "samples")
+
+
+@pytest.mark.parametrize("damage", ["header", "middle", "cut by a byte", "empty", "unreadable"])
+@pytest.mark.parametrize("kind", [samples, latents])
+def test_a_chunk_that_was_damaged_since_the_kill_is_made_again(unbroken, tmp_path, kind, damage):
+    job = kind(unbroken, tmp_path)
+    assert run_job(job, tmp_path / "log", partial(before_rename, 3)).code == -signal.SIGKILL
+    (first,) = tmp_path.rglob("chunk00000000.*.npy")
+    DAMAGES[damage](first)
+    ended = run_job(job, tmp_path / "log")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.count("chunk00000000.npy: damaged since it was written: it is made again\n") == 1
+    assert bytes_below(tmp_path / kind.__name__) == bytes_below(unbroken / kind.__name__)
 
 
 @pytest.mark.parametrize("kind", [base, samples])

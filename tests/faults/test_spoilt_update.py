@@ -1,8 +1,6 @@
 """An update that makes weights infinite or NaN: its loss, taken before it, is fine; nothing of it is kept."""
 
 import math
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,54 +9,9 @@ import torch
 
 from selfrefine.core import training_state
 from selfrefine.core.errors import InputError
-from selfrefine.diffusion import autoencoder
-from selfrefine.highlighter.data import RealsAndFakes
-from selfrefine.highlighter.training import HighlighterTrainer
-from selfrefine.highlighter.training import Settings as HighlighterSettings
 from selfrefine.stages import train_base
-from selfrefine.training import classifier, loop
-from selfrefine.training.autoencoder import AutoencoderTrainer
-from tests.support import tiny, tiny_garments, tiny_highlighter, tiny_latent, tiny_trainers
-
-STEPS, CHECKPOINT_EVERY = 6, 3
-Run = Callable[[Path, str], None]
-
-
-def of_diffusion(family: str) -> tuple[Any, Run]:
-    made = tiny_trainers.trainer(family)
-    steps = {"first_step": 0, "last_step": STEPS, "checkpoint_every": CHECKPOINT_EVERY, "log_every": 1}
-    return made, lambda scratch, label: loop.run_phase(made, scratch, label=label, **steps)
-
-
-def of_autoencoder(kind: autoencoder.Kind) -> tuple[Any, Run]:
-    model = autoencoder.build(kind, tiny_latent.AUTOENCODER, tiny.SIZE, 0)
-    how = tiny_latent.autoencoder_config(steps=STEPS, checkpoint_every=CHECKPOINT_EVERY)
-    made = AutoencoderTrainer(model, tiny.tiny_images(), how, seed=0, dtype=torch.float32)
-    return made, made.run
-
-
-def of_classifier() -> tuple[Any, Run]:
-    images, labels = tiny_garments.garments(40, seed=0)
-    how = classifier.Settings(STEPS, 8, 0.001, 0.0, CHECKPOINT_EVERY, 0)
-    model = classifier.initial_classifier(labels, images.shape[1], 0)
-    made = classifier.ClassifierTrainer(model, images, labels, how, torch.float32)
-    return made, made.run
-
-
-def of_highlighter() -> tuple[Any, Run]:
-    data = RealsAndFakes(tiny.tiny_images(32), tiny.tiny_images(32)[::-1], seed=0)
-    how = HighlighterSettings(STEPS, 2, 1e-5, 0.01, validate_every=CHECKPOINT_EVERY)
-    made = HighlighterTrainer(tiny_highlighter.highlighter(32), data, how, torch.float32)
-    return made, made.run
-
-
-TRAINERS: dict[str, Callable[[], tuple[Any, Run]]] = {
-    **{family: partial(of_diffusion, family) for family in tiny_trainers.FAMILIES},
-    "vq": partial(of_autoencoder, "vq"),
-    "kl": partial(of_autoencoder, "kl"),
-    "classifier": of_classifier,
-    "highlighter": of_highlighter,
-}
+from tests.support import tiny
+from tests.support.every_trainer import CHECKPOINT_EVERY, STEPS, TRAINERS, of_diffusion
 
 
 def spoil(trainer: Any, step: int, value: float) -> None:
@@ -81,9 +34,25 @@ def test_no_trainer_keeps_or_returns_weights_that_are_not_finite(
     spoil(trainer, step, value)
     with pytest.raises(
         InputError, match=rf"(not finite after|is (nan|inf).* at) step {step}\b.*lower train_\w+.learning"
-    ):
+    ) as told:
         run(tmp_path, "test")
-    assert training_state.kept_step(tmp_path) == (None if step == CHECKPOINT_EVERY else CHECKPOINT_EVERY)
+    kept = training_state.read(tmp_path)
+    assert (None if kept is None else kept[1]["step"]) == (
+        None if step == CHECKPOINT_EVERY else step - CHECKPOINT_EVERY
+    )
+    assert str(told.value).endswith(training_state.ANEW)
+    assert "checkpoint" not in str(told.value)  # none helps the mended run: see the next test
+
+
+def test_a_mended_run_begins_anew_as_the_message_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images = tiny.write_images(tmp_path / "images.npy")
+    with pytest.raises(InputError, match=r"lower train_base\.learning_rate .*: training begins anew"):
+        train_base.run(tiny.base_job(images, tmp_path / "out", learning_rate=1e30, warmup_steps=1000))
+    capsys.readouterr()
+    train_base.run(tiny.base_job(images, tmp_path / "out"))
+    told = capsys.readouterr().out
+    assert "starting afresh" in told
+    assert "going on" not in told
 
 
 def test_an_average_alone_that_is_not_finite_is_found(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_more_accurate_wins_then_lower_loss_then_earlier(accuracy, loss, wins):
 def test_a_loss_that_is_no_number_stops_in_one_line(data, tmp_path):
     trained = trainer(data, dataclasses.replace(SETTINGS, learning_rate=1e20))
     with pytest.raises(
-        InputError, match=r"loss is (nan|inf) at step \d; .* lower train_highlighter.learning_rate"
+        InputError, match=r"loss is (nan|inf) at step \d; lower train_highlighter.learning_rate"
     ) as caught:
         trained.run(tmp_path, "test")
     assert "\n" not in str(caught.value)

@@ -1,6 +1,7 @@
 """The library as a user meets it: the README's own lines at tiny scale, and one line for what does not fit."""
 
 import re
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMPipeline, DDPMScheduler, DiffusionPipeline, UNet2DModel
 from PIL import Image
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from selfrefine import library, networks
+from selfrefine.core import kept
 from selfrefine.core.errors import InputError
 from selfrefine.pretrained import imagenet_weights
 from tests.support import tiny, tiny_highlighter, tiny_uvit
+from tests.support.damage import DAMAGES
 
 README = Path(__file__).parents[2] / "README.md"
 PHOTOS = 24  # of which two are validated on
@@ -222,3 +226,28 @@ def test_a_folder_without_images(tmp_path: Path):
     for folder in (tmp_path / "absent", tmp_path):
         with pytest.raises(InputError, match="no image that can be read"):
             library.load_images(folder, 8)
+
+
+def test_signals_are_the_callers(pipeline: networks.Pipeline):
+    """Only stages listen to them: Ctrl-C in a notebook is a KeyboardInterrupt as ever."""
+    before, seen = signal.getsignal(signal.SIGINT), []
+    hook = register_optimizer_step_post_hook(lambda *_: seen.append(signal.getsignal(signal.SIGINT)))
+    try:
+        library.refine(pipeline, tiny.tiny_images(), tiny_highlighter.highlighter(32), **QUICK)
+    finally:
+        hook.remove()
+    assert seen == [before] * QUICK["steps"]
+
+
+def test_a_chunk_that_the_disk_damaged_is_not_used(pipeline: networks.Pipeline, monkeypatch: pytest.MonkeyPatch):
+    real = kept.write
+
+    def damaging(folder: Path, name: str, fill: Any) -> Path:
+        path = real(folder, name, fill)
+        DAMAGES["middle"](path)
+        return path
+
+    monkeypatch.setattr(kept, "write", damaging)
+    with pytest.raises(InputError, match=r"chunk\S+: damaged since it was written; run the same again") as told:
+        library.train_highlighter(pipeline, tiny.tiny_images(), steps=1, map_steps=3, weights=README)
+    assert "learning_rate" not in str(told.value)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from selfrefine.core import arrays, files
+from selfrefine.core import arrays, files, kept
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
 from selfrefine.stages import encode_captions
@@ -78,24 +78,23 @@ def test_what_is_cut_is_told(made: Path, tmp_path: Path, capsys):
 def test_the_same_job_gives_the_same_bytes_after_a_break_too(made: Path, tmp_path: Path, monkeypatch):
     written = []
 
-    def dies(path, array, write=arrays.write_array):
+    def dies(folder, name, fill, write=kept.write):
         if len(written) == 2:
             raise KeyboardInterrupt
-        written.append(path.name)
-        write(path, array)
+        written.append(name)
+        return write(folder, name, fill)
 
     with monkeypatch.context() as patch:
-        patch.setattr(arrays, "write_array", dies)
+        patch.setattr(kept, "write", dies)
         with pytest.raises(KeyboardInterrupt):
             encode_captions.run(job(made, tmp_path))
     assert written == ["chunk00000000.npy", "chunk00000003.npy"]
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("chunk*.npy")}
     assert len(before) == 2
-    kept = []
-    write = arrays.write_array
-    monkeypatch.setattr(arrays, "write_array", lambda path, array: (kept.append(path.name), write(path, array)))
+    written, write = [], kept.write
+    monkeypatch.setattr(kept, "write", lambda folder, name, fill: (written.append(name), write(folder, name, fill))[1])
     encode_captions.run(job(made, tmp_path))
-    assert kept == ["chunk00000006.npy", "train_rows.npy", "test_rows.npy"]
+    assert written == ["chunk00000006.npy"]
     assert bytes_below(tmp_path) == bytes_below(made / "out")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine.core import arrays, pixels
+from selfrefine.core import arrays, kept, pixels
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import autoencoder
 from selfrefine.diffusion.autoencoder import LatentCodec
@@ -39,14 +39,14 @@ def test_latents_are_those_of_the_images_in_their_order(made):
 def test_the_same_job_gives_the_same_bytes_after_a_break_too(made, tmp_path, monkeypatch):
     written = []
 
-    def dies(path, array, write=arrays.write_array):
+    def dies(folder, name, fill, write=kept.write):
         if len(written) == 2:
             raise KeyboardInterrupt
-        written.append(path.name)
-        write(path, array)
+        written.append(name)
+        return write(folder, name, fill)
 
     with monkeypatch.context() as patch:
-        patch.setattr(arrays, "write_array", dies)
+        patch.setattr(kept, "write", dies)
         with pytest.raises(KeyboardInterrupt):
             encode_data.run(job(made, tmp_path))
     assert written == ["chunk00000000.npy", "chunk00000005.npy"]

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine.core import arrays, files
+from selfrefine.core import arrays, files, kept
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
 from selfrefine.core.mirrored import Mirrored
 from selfrefine.metrics import features
 from selfrefine.pretrained.imagenet_backbones import alexnet_features
 from selfrefine.stages.extract_features import Config, Inputs, Outputs, run
+from tests.support.damage import DAMAGES
 from tests.support.tiny import tiny_images
 
 NAMES = {"dataset": "shapes", "model": "tiny", "seed": "0"}
@@ -104,12 +105,26 @@ def test_rows_that_a_killed_job_finished_are_not_extracted_again(job):
     whole = arrays.read_arrays(job().outputs.features)
     marked = np.zeros((8, 256), np.float32)
     with suppress(KeyboardInterrupt), job().scratch() as scratch:
-        arrays.write_array(scratch / f"both.{NETWORK}.npy", marked)
+        kept.write(scratch, f"both.{NETWORK}.npy", lambda path: arrays.fill_array(path, marked))
         raise KeyboardInterrupt
     run(job())
     resumed = arrays.read_arrays(job().outputs.features)
     assert np.array_equal(resumed.pop(f"both/{NETWORK}"), marked)
     assert all(np.array_equal(array, whole[name]) for name, array in resumed.items())
+
+
+@pytest.mark.parametrize("damage", ["header", "middle", "empty", "unreadable"])
+def test_a_damaged_row_is_extracted_again_with_one_line(job, capsys, damage):
+    run(job())
+    whole = files.sha256(job().outputs.features)
+    with suppress(KeyboardInterrupt), job().scratch() as scratch:
+        file = f"both.{NETWORK}.npy"
+        DAMAGES[damage](kept.write(scratch, file, lambda path: arrays.fill_array(path, np.zeros((8, 256), np.float32))))
+        raise KeyboardInterrupt
+    capsys.readouterr()
+    run(job())
+    assert capsys.readouterr().out.count(f"{file}: damaged since it was written: it is made again\n") == 1
+    assert files.sha256(job().outputs.features) == whole
 
 
 def test_the_same_images_give_the_same_bytes(job):

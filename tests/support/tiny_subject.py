@@ -12,7 +12,14 @@ from tests.support import tiny_highlighter
 from tests.support.tiny import DIFFUSION, NETWORK, SIZE, tiny_images, tiny_pipeline, tiny_settings
 
 SIZES = Sizes(
-    rounds=2, images=4, batches=(2, 4), cycles=(10, 100), refreshes=((4, 3), (2, 3)), authors_steps=5, sampled=(4, 5)
+    rounds=2,
+    images=4,
+    batches=(2, 4),
+    cycles=(10, 100),
+    refreshes=((4, 3), (2, 3)),
+    authors_steps=5,
+    sampled=(4, 5),
+    seconds=0.2,
 )
 
 

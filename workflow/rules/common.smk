@@ -14,7 +14,7 @@ from selfrefine.core.errors import InputError
 from selfrefine.core.names import FLAW, FORK
 from selfrefine.data import counted_images, user_files
 from selfrefine.params import check as params_check
-from selfrefine.params import code_digest, experiment, job_config, required_folders, strict_yaml
+from selfrefine.params import code_digest, experiment, job_config, measured_memory, required_folders, strict_yaml
 
 
 def read_params():
@@ -33,6 +33,7 @@ def read_params():
     config.clear()
     config.update(values)
     records.answer(config)
+    workflow.global_resources.setdefault("mem_mb", devices.memory_mib())  # of all jobs that run side by side here
     if baseline := os.environ.get("DVC_EXP_BASELINE_REV"):  # `dvc exp run`, perhaps with -S
         told = subprocess.run(["git", "show", f"{baseline}:./params.yaml"], capture_output=True, text=True)
         if told.returncode == 0:
@@ -138,6 +139,19 @@ def gpus(_wildcards):
     """The GPUs that a job which computes with torch takes: none where it would find none."""
     device = config["shared"]["device"]
     return int(device != "cpu" and (device != "auto" or not workflow.local_exec or devices.has_gpu()))
+
+
+def memory_of(stage):
+    """A function of wildcards: MiB that a job of the stage may take.
+
+    Here the measured peak with a margin, at most all there is; on a cluster, where experiments are larger, more again
+    after each failure.
+    """
+
+    def mem_mb(_wildcards, attempt):
+        return min(measured_memory.mib(stage), devices.memory_mib()) if workflow.local_exec else 16_000 * attempt
+
+    return mem_mb
 
 
 def preparation(dataset):

@@ -18,6 +18,7 @@ rule encode_captions:
     threads: threads_of_a_job
     resources:
         gpu=gpus,
+        mem_mb=memory_of("encode_captions"),
     params:
         config=config_of("encode_captions"),
         code=code_of("encode_captions"),

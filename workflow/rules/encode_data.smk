@@ -15,6 +15,7 @@ rule encode_data:
     threads: threads_of_a_job
     resources:
         gpu=gpus,
+        mem_mb=memory_of("encode_data"),
     params:
         config=config_of("encode_data"),
         code=code_of("encode_data"),

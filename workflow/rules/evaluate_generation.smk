@@ -12,6 +12,8 @@ rule evaluate_generation:
     conda:
         "../../environment.yml"
     threads: threads_of_a_job
+    resources:
+        mem_mb=memory_of("evaluate_generation"),
     params:
         config=config_of("evaluate_generation"),
         code=code_of("evaluate_generation"),

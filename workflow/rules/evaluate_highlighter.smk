@@ -18,6 +18,7 @@ rule evaluate_highlighter:
     threads: threads_of_a_job
     resources:
         gpu=gpus,
+        mem_mb=memory_of("evaluate_highlighter"),
     params:
         config=config_of("evaluate_highlighter"),
         code=code_of("evaluate_highlighter"),

@@ -19,6 +19,7 @@ rule evaluate_inpainting:
     threads: threads_of_a_job
     resources:
         gpu=gpus,
+        mem_mb=memory_of("evaluate_inpainting"),
     params:
         config=config_of("evaluate_inpainting"),
         code=code_of("evaluate_inpainting"),

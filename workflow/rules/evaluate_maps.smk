@@ -18,6 +18,7 @@ rule evaluate_maps:
     threads: threads_of_a_job
     resources:
         gpu=gpus,
+        mem_mb=memory_of("evaluate_maps"),
     params:
         config=config_of("evaluate_maps"),
         code=code_of("evaluate_maps"),

@@ -19,6 +19,7 @@ rule evaluate_prompts:
     threads: threads_of_a_job
     resources:
         gpu=gpus,
+        mem_mb=memory_of("evaluate_prompts"),
     params:
         config=config_of("evaluate_prompts"),
         code=code_of("evaluate_prompts"),

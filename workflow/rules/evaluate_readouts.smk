@@ -20,6 +20,7 @@ rule evaluate_readouts:
     threads: threads_of_a_job
     resources:
         gpu=gpus,
+        mem_mb=memory_of("evaluate_readouts"),
     params:
         config=config_of("evaluate_readouts"),
         code=code_of("evaluate_readouts"),

@@ -17,6 +17,7 @@ rule extract_features:
     threads: threads_of_a_job
     resources:
         gpu=gpus,
+        mem_mb=memory_of("extract_features"),
     params:
         config=config_of("extract_features"),
         code=code_of("extract_features"),

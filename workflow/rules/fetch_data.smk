@@ -14,6 +14,8 @@ rule fetch_data:
     conda:
         "../../environment.yml"
     threads: 1
+    resources:
+        mem_mb=memory_of("fetch_data"),
     params:
         config=config_of("fetch_data"),
         code=code_of("fetch_data"),

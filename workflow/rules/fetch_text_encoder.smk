@@ -11,6 +11,8 @@ rule fetch_text_encoder:
     conda:
         "../../environment.yml"
     threads: 1
+    resources:
+        mem_mb=memory_of("fetch_text_encoder"),
     params:
         config=config_of("fetch_text_encoder"),
         code=code_of("fetch_text_encoder"),

@@ -11,6 +11,8 @@ rule fetch_weights:
     conda:
         "../../environment.yml"
     threads: 1
+    resources:
+        mem_mb=memory_of("fetch_weights"),
     params:
         config=config_of("fetch_weights"),
         code=code_of("fetch_weights"),

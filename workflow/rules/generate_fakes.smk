@@ -15,6 +15,7 @@ rule generate_fakes:
     threads: threads_of_a_job
     resources:
         gpu=gpus,
+        mem_mb=memory_of("generate_fakes"),
     params:
         config=config_of("generate_fakes"),
         code=code_of("generate_fakes"),

@@ -16,6 +16,7 @@ rule generate_samples:
     threads: threads_of_a_job
     resources:
         gpu=gpus,
+        mem_mb=memory_of("generate_samples"),
     params:
         config=config_of("generate_samples"),
         code=code_of("generate_samples"),

@@ -17,6 +17,7 @@ rule inpaint_images:
     threads: threads_of_a_job
     resources:
         gpu=gpus,
+        mem_mb=memory_of("inpaint_images"),
     params:
         config=config_of("inpaint_images"),
         code=code_of("inpaint_images"),

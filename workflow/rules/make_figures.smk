@@ -77,6 +77,8 @@ rule make_figures:
     conda:
         "../../environment.yml"
     threads: 1
+    resources:
+        mem_mb=memory_of("make_figures"),
     params:
         config=config_of("make_figures"),
         code=code_of("make_figures"),

@@ -124,6 +124,8 @@ rule make_tables:
     conda:
         "../../environment.yml"
     threads: 1
+    resources:
+        mem_mb=memory_of("make_tables"),
     params:
         config=config_of("make_tables"),
         code=code_of("make_tables"),

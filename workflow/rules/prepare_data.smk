@@ -17,6 +17,8 @@ rule prepare_data:
     conda:
         "../../environment.yml"
     threads: 1
+    resources:
+        mem_mb=memory_of("prepare_data"),
     params:
         config=config_of("prepare_data"),
         code=code_of("prepare_data"),

@@ -18,6 +18,7 @@ rule train_autoencoder:
     threads: threads_of_a_job
     resources:
         gpu=gpus,
+        mem_mb=memory_of("train_autoencoder"),
     params:
         config=config_of("train_autoencoder"),
         code=code_of("train_autoencoder"),

@@ -21,6 +21,7 @@ rule train_base:
     threads: threads_of_a_job
     resources:
         gpu=gpus,
+        mem_mb=memory_of("train_base"),
     params:
         config=config_of("train_base"),
         code=code_of("train_base"),

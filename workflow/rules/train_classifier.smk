@@ -18,6 +18,7 @@ rule train_classifier:
     threads: threads_of_a_job
     resources:
         gpu=gpus,
+        mem_mb=memory_of("train_classifier"),
     params:
         config=config_of("train_classifier"),
         code=code_of("train_classifier"),

@@ -17,6 +17,7 @@ rule train_highlighter:
     threads: threads_of_a_job
     resources:
         gpu=gpus,
+        mem_mb=memory_of("train_highlighter"),
     params:
         config=config_of("train_highlighter"),
         code=code_of("train_highlighter"),

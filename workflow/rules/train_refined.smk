@@ -25,6 +25,7 @@ rule train_refined:
     threads: threads_of_a_job
     resources:
         gpu=gpus,
+        mem_mb=memory_of("train_refined"),
     params:
         config=config_of("train_refined"),
         code=code_of("train_refined"),

@@ -11,7 +11,7 @@ import torch
 
 from selfrefine.core import devices, files
 from selfrefine.core.errors import InputError
-from selfrefine.cost import bench_page, bench_subject, beside_diffusers, refresh_cost
+from selfrefine.cost import bench_page, bench_subject, beside_diffusers, refresh_cost, throughput
 from selfrefine.cost import clock as cost_clock
 from selfrefine.params import check, job_config, strict_yaml
 from selfrefine.report.figures import style
@@ -62,6 +62,10 @@ def bench(root: Path, values: Mapping[str, Any], sizes: bench_subject.Sizes) -> 
             "training": beside_diffusers.training(measured, sizes, clock, _tell),
             "sampling": beside_diffusers.sampled(measured, sizes, clock, _tell),
         }
+        if device.type == "cpu":
+            tables["side_by_side"] = throughput.lines(
+                values, devices.processors(), sizes.seconds, min(sizes.rounds, 3), _tell
+            )
     paper = _laid_over(root, PAPER)
     tables["counted"] = refresh_cost.counted(paper, sizes.batches, *sizes.refreshes[0], bench_page.CYCLE)
     for name, table in tables.items():

@@ -1,13 +1,17 @@
 """Writes what a run measured into README.md and docs/, so that no number there is typed."""
 
 import argparse
+import math
 import platform
 from pathlib import Path
+
+import pandas as pd
 
 from selfrefine.commands import why
 from selfrefine.core import devices, files
 from selfrefine.core.errors import InputError
-from selfrefine.cost import recorded_time
+from selfrefine.cost import recorded_time, side_by_side
+from selfrefine.params import measured_memory
 
 HELP = """
 Needs: a finished run of the experiment embedded; `selfrefine bench` and `fidelity` are taken along if they were run.
@@ -83,7 +87,9 @@ def time_table(root: Path, experiment: str) -> str:
     machine = f"{devices.processors()} processors, {platform.system()} {platform.machine()}"
     lines = [f"| `{name}` | {jobs} | {seconds:.0f} | {memory:.0f} |" for name, jobs, seconds, memory in rows]
     head = f"Time and memory of this run, by Snakemake's clock ({machine}):"
-    return "\n".join([head, "", "| stage | jobs | seconds | peak MiB of a job |", "|---|---|---|---|", *lines])
+    table = [head, "", "| stage | jobs | seconds | peak MiB of a job |", "|---|---|---|---|", *lines]
+    cores = side_by_side.words(side_by_side.finished(root, experiment))
+    return "\n".join([*table, *(["", cores] if cores else [])])
 
 
 def write(root: Path, experiment: str) -> None:
@@ -101,6 +107,9 @@ def write(root: Path, experiment: str) -> None:
     if absent := [path for path in made if not path.is_file()]:
         raise InputError(f"{absent[0]}: no such file; run `make all EXPERIMENT={experiment}` first")
     block = results_block(root, experiment)
+    peaks = sorted((line["stage"], line["peak_mib"]) for line in recorded_time.stages(root, experiment))
+    table = pd.DataFrame([(stage, round(mib)) for stage, mib in peaks if math.isfinite(mib)], columns=["stage", "mib"])
+    files.write_table(root / measured_memory.FILE, table)
     (root / "docs").mkdir(exist_ok=True)
     for path in [*made, *(results / "bench" / name for name in BENCH)]:
         if path.is_file():  # the benchmark need not have been run

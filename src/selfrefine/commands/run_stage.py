@@ -99,10 +99,23 @@ def main() -> None:
         request = {"arguments": sys.argv[1:], "folder": str(Path.cwd()), "environment": dict(os.environ)}
         socket.send_fds(connection, [b"\n"], STREAMS)
         connection.sendall(json.dumps(request).encode() + b"\n")
+        stopped = _hand_on_sigterm(connection)
         code = connection.recv(1)
-    if not code:
+    if not code and not stopped:
         print(f"{sys.argv[1]}: the job was killed; is there too little memory?", file=sys.stderr)
     sys.exit(code[0] if code else LOST)
+
+
+def _hand_on_sigterm(connection: socket.socket) -> list[int]:
+    """Lets SIGTERM end the job, which may keep a checkpoint, and not this command; the list is filled when it comes."""
+    stopped: list[int] = []
+
+    def hand_on(number: int, _frame: object) -> None:
+        stopped.append(number)
+        connection.shutdown(socket.SHUT_WR)  # the job ends with its command's end of the line
+
+    signal.signal(signal.SIGTERM, hand_on)
+    return stopped
 
 
 def _packages() -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from selfrefine.core import config_json, files, record
 from selfrefine.core.errors import InputError
-from selfrefine.core.names import CONTENTS, FORK
+from selfrefine.core.names import CONTENTS, FORK, ROOMS, STAGE_OF_FOLDER
 from selfrefine.data import user_files
 from selfrefine.params import check, code_digest, experiment, job_config, strict_yaml
 
@@ -25,8 +25,6 @@ Makes: a line for each module, param or input that has changed since, also of th
 Example, after `make all`:
   selfrefine why results/tables/embedded/table2.csv
 """
-ROOMS = ("data", "models", "results")
-STAGES = {"tables": "make_tables", "figures": "make_figures"}  # folders that do not have their stage's name
 UNSHARED = "fetch_"  # how the stages begin whose outputs belong to all experiments
 LONGEST = 60  # characters of a value that are shown
 
@@ -174,7 +172,7 @@ def _stage(path: Path) -> str | None:
     """The stage whose outputs lie where a path does."""
     if len(path.parts) < 3 or path.parts[0] not in ROOMS:
         return None
-    stage = STAGES.get(path.parts[1], path.parts[1])
+    stage = STAGE_OF_FOLDER.get(path.parts[1], path.parts[1])
     return stage if _rule(stage).is_file() else None
 
 

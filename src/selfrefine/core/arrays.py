@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
 def write_array(path: Path, array: np.ndarray) -> None:
     """Writes one array as .npy."""
-    with atomic_file(path) as temporary, open(temporary, "wb") as stream:
+    with atomic_file(path) as temporary:
+        fill_array(temporary, array)
+
+
+def fill_array(path: Path, array: np.ndarray) -> None:
+    """`write_array` to the temporary path of a file that gets its name from somebody else."""
+    with open(path, "wb") as stream:
         # Only `write` is shown to numpy: into a real file it writes by itself and drops the system's reason on failure.
         np.save(SimpleNamespace(write=stream.write), array, allow_pickle=False)
 
@@ -86,14 +92,17 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 def write_tensors(path: Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, Any] | None = None) -> None:
     """Writes tensors as safetensors; `metadata` is one JSON text: safetensors writes several keys in no order."""
+    with atomic_file(path) as temporary:
+        fill_tensors(temporary, tensors, metadata)
+
+
+def fill_tensors(path: Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, Any] | None = None) -> None:
+    """`write_tensors` to the temporary path of a file that gets its name from somebody else."""
     from safetensors.torch import save_file
 
     text = {"metadata": json.dumps(dict(metadata or {}), sort_keys=True)}
-    with atomic_file(path) as temporary:
-        save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata=text
-        )
-        temporary.chmod(0o644)  # safetensors makes it the owner's alone
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path, metadata=text)
+    path.chmod(0o644)  # safetensors makes it the owner's alone
 
 
 def read_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:

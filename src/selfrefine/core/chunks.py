@@ -1,14 +1,15 @@
-"""Long work in chunks: finished ones wait in a scratch folder, and a killed job goes on after the last of them.
+"""Long work in chunks: finished ones wait in a scratch folder, and a killed job makes what is missing or damaged.
 
 Every chunk has the same size, the last one too, whose surplus is cut: the bytes depend on no order of work.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from selfrefine.core import arrays
+from selfrefine.core import arrays, kept
 from selfrefine.core.progress import Progress
 
 
@@ -21,7 +22,7 @@ def in_chunks(
     chunk_size: int,
     unit: str = "image",
 ) -> list[Path]:
-    """The files of all chunks, in order; those that lie in `scratch` already are not made again.
+    """The files of all chunks, in order, just checked; those that lie in `scratch` whole already are not made again.
 
     Args:
         make: from the numbers of a chunk, (chunk_size,) int64, which in the last chunk go beyond n, the array of their
@@ -31,16 +32,20 @@ def in_chunks(
         label: for the progress lines.
         chunk_size: results of one chunk.
         unit: one result's name, for the progress lines.
+
+    Raises:
+        InputError: a chunk was damaged while others were made.
     """
-    starts = range(0, n, chunk_size)
-    paths = [scratch / f"chunk{start:08d}.npy" for start in starts]
-    finished = min(sum(path.is_file() for path in paths) * chunk_size, n)
+    names = {start: f"chunk{start:08d}.npy" for start in range(0, n, chunk_size)}
+    paths = {start: kept.found(scratch, name) for start, name in names.items()}
+    finished = min(sum(path is not None for path in paths.values()) * chunk_size, n)
     with Progress(label, n, start=finished, unit=unit, counted=f"{unit}s") as progress:
-        for start, path in zip(starts, paths, strict=True):
-            if not path.is_file():
-                arrays.write_array(path, make(np.arange(start, start + chunk_size)))
+        for start, path in paths.items():
+            if path is None:
+                made = make(np.arange(start, start + chunk_size))
+                paths[start] = kept.write(scratch, names[start], partial(arrays.fill_array, array=made))
             progress.update(min(start + chunk_size, n))
-    return paths
+    return [kept.checked(path) for path in paths.values() if path is not None]
 
 
 def joined(paths: list[Path], n: int) -> np.ndarray:

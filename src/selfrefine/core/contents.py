@@ -1,7 +1,8 @@
 """What files of the user hold, in a few letters: their content counts, not their dates. Each is read once.
 
 A small cache keeps the digest of each file with its size, times and inode: another file of an older date, or of equal
-size and date, has another inode or time of change. Imports nothing heavy: the Snakefile uses it.
+size and date, has another inode or time of change. The cache begins with a digest of itself: a damaged one would rerun
+what nobody changed. Imports nothing heavy: the Snakefile uses it.
 """
 
 import contextlib
@@ -79,11 +80,19 @@ def _sha256(path: Path) -> str:
 def _read(cache: Path) -> dict[str, tuple[State, str]]:
     """State and digest of each file; nothing of a cache that is missing or damaged."""
     try:
-        return {name: (list(state), str(sha)) for name, (state, sha) in json.loads(cache.read_text()).items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        checksum, _, text = cache.read_text().partition("\n")
+    except (OSError, ValueError):
         return {}
+    if checksum != _checksum(text):
+        return {}
+    return {name: (state, sha) for name, (state, sha) in json.loads(text).items()}
 
 
 def _write(cache: Path, known: Mapping[str, tuple[State, str]]) -> None:
     with contextlib.suppress(OSError):  # the cache saves time and nothing else
-        files.write_text(cache, json.dumps(known))
+        text = json.dumps(known)
+        files.write_text(cache, f"{_checksum(text)}\n{text}")
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -36,6 +36,15 @@ def threads() -> int:
     return int(machine.used("threads") or processors())
 
 
+def memory_mib() -> int:
+    """The memory that all processes here may take together, in MiB: of the machine, or of its container."""
+    bounds = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    limit = Path("/sys/fs/cgroup/memory.max")
+    if limit.is_file() and (told := limit.read_text().strip()).isdigit():
+        bounds.append(int(told))
+    return min(bounds) >> 20
+
+
 def has_gpu() -> bool:
     """Whether this machine has a GPU that torch may use, told without torch: the Snakefile asks."""
     nvidia_or_amd = any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/kfd").exists()

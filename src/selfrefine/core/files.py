@@ -31,7 +31,7 @@ DOCUMENTS = (".md", ".rst", ".html", ".pdf", ".png", ".jpg")  # a model card and
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`, renamed to it when the block ends well and deleted when it does not."""
-    temporary = _temporary(path)
+    temporary = unfinished(path)
     try:
         yield temporary
         move(temporary, path)
@@ -42,7 +42,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yields an empty folder beside `path`; when the block ends well it is sealed by SHA256SUMS and renamed."""
-    temporary = _temporary(path)
+    temporary = unfinished(path)
     temporary.mkdir()
     try:
         yield temporary
@@ -71,7 +71,7 @@ def _reach_disk(path: Path) -> None:
         os.close(descriptor)
 
 
-def _temporary(path: Path) -> Path:
+def unfinished(path: Path) -> Path:
     """A name beside `path` for this process, after removal of what killed processes left there of `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{glob.escape(path.name)}.[0-9]*.part"):

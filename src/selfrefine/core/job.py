@@ -16,11 +16,10 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Generic, TypeVar, get_type_hints
 
-from selfrefine.core import config_json, devices, record
+from selfrefine.core import config_json, devices, record, stopping
 from selfrefine.core import scratch as core_scratch
 from selfrefine.core.errors import DISK_ERRORS, DamagedError, InputError
-
-ROOMS = ("data", "models", "results")  # what stages write: <room>/<stage>/...
+from selfrefine.core.names import ROOMS
 
 ConfigT = TypeVar("ConfigT")
 InputsT = TypeVar("InputsT")
@@ -89,7 +88,8 @@ def main(run: Callable[[Any], None], config_type: type | UnionType, inputs_type:
             arguments.record.unlink(missing_ok=True)
             modules = json.loads(arguments.modules or "{}")
             lineage = record.lineage(given, job.code, record.origins(job.digests))
-            run(job)
+            with stopping.allowed():
+                run(job)
             record.write(arguments.record, given, modules, job.digests, _paths(job.outputs), lineage)
         print(f"{job.label}: peak memory {_peak_mib():.0f} MiB", flush=True)
     except DamagedError as error:

@@ -11,6 +11,11 @@ FLAW, CRITIC = "flaw", "second"  # the highlighter behind every mFAM; the one th
 # Feature spaces of extract_features, and the row of `weights` that each needs.
 FEATURE_WEIGHTS = {"vgg16_conv5_gap": "vgg16", "alexnet_conv5_gap": "alexnet", "inception-v3-compat": "inception"}
 
+# -- folders -----------------------------------------------------------------------------------------------------------
+
+ROOMS = ("data", "models", "results")  # what stages write: <room>/<stage>/...
+STAGE_OF_FOLDER = {"tables": "make_tables", "figures": "make_figures"}  # folders that do not have their stage's name
+
 # -- records -----------------------------------------------------------------------------------------------------------
 
 CONTENTS = "contents"  # the key of a job's config that tells of a change in a folder of the user, if it reads one

@@ -1,5 +1,6 @@
 """Progress of a long loop: a bar in a terminal, one plain line about every ten seconds in a log."""
 
+import contextlib
 import sys
 import time
 from types import TracebackType
@@ -57,4 +58,5 @@ class Progress:
         shown = "".join(f", {name} {value:.4g}" for name, value in values.items())
         clock = f"{int(left) // 3600}:{int(left) % 3600 // 60:02d}:{int(left) % 60:02d}"
         rate_told = f"{rate * self.items:.1f} {self.counted}/s"
-        print(f"{self.label}: {self.unit} {done}/{self.total}{shown}, {rate_told}, {clock} left", flush=True)
+        with contextlib.suppress(BrokenPipeError):  # the signal that asks the job to end has ended its log's reader
+            print(f"{self.label}: {self.unit} {done}/{self.total}{shown}, {rate_told}, {clock} left", flush=True)

@@ -18,6 +18,10 @@ COSTS = f"""Seconds of a refinement phase by those of as many plain updates: (up
 update; * marks at most {LIMIT:g}. Refresh: images x DDIM steps. `authors`: B images, the batch, by our sampler and
 explained a batch at a time, so that it is cheaper here than theirs.
 """
+SIDE_BY_SIDE = """Trainings in processes of their own that start at one moment, all their images per second together;
+beside other work there is one busy program for each processor. Threads of one training wait for one another, which
+costs most where something else runs: the workflow runs jobs of one thread side by side (`shared.threads`).
+"""
 COUNTED = """The same by FLOPs, as torch counts them, of the networks of `experiments/paper.yaml`. Not measured: a count
 says nothing of memory and launches. Of a small network explaining is the larger part of a refresh; of the paper's it is
 little.
@@ -30,7 +34,12 @@ def refresh_title(line: Line) -> str:
 
 
 def bench_page(machine: str, tables: Mapping[str, Sequence[Line]]) -> str:
-    """Markdown beside the files that it names: words on the machine; the tables cost, counted, training, sampling."""
+    """Markdown beside the files that it names.
+
+    Args:
+        machine: words on it.
+        tables: cost, counted, training, sampling and, of a CPU, side_by_side.
+    """
     first = tables["counted"][0]
     parts = [
         f"# Benchmark\n\n{machine}\n\n{ROUNDS}\n## Cost of a refinement phase\n\n{COSTS}",
@@ -39,7 +48,8 @@ def bench_page(machine: str, tables: Mapping[str, Sequence[Line]]) -> str:
         f"{first['images']} images x {first['steps']} steps every {first['cycle']} updates:\n",
         _wide(tables["counted"], ("model", "size"), "batch", _of_network),
         f"## Plain training\n\n{_speeds(tables['training'])}\n## Sampling\n\n{_speeds(tables['sampling'])}",
-        "![images per second](speed.png)\n\nTables: cost.csv, counted.csv, training.csv, sampling.csv.\n",
+        f"## Side by side\n\n{SIDE_BY_SIDE}\n{_speeds(tables['side_by_side'])}" if "side_by_side" in tables else "",
+        f"![images per second](speed.png)\n\nTables: {', '.join(f'{name}.csv' for name in tables)}.\n",
     ]
     return "\n".join(parts)
 

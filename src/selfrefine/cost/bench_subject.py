@@ -37,6 +37,7 @@ class Sizes:
     # (images, steps) of a refresh; of a small batch few steps rather than few images, since these cost more
     refreshes: tuple[tuple[int, int], ...] = ((64, 10), (64, 25), (32, 10), (16, 9), (16, 4))
     authors_steps: int = 250  # of the authors' refresh, of as many images as the batch
+    seconds: float = 5.0  # that a machine full of trainings is looked at
     sampled: tuple[int, int] = (64, 25)  # images sampled together beside diffusers' pipeline, and steps of each
 
     def refreshes_of(self, batch: int) -> list[tuple[int, int]]:

@@ -14,8 +14,9 @@ from selfrefine.cost.work import Asked
 
 LEGEND = (
     "start, work: of all jobs one after another, processes that start and end, and networks; recorded: what as many",
-    "jobs took in earlier runs here. disk: what stays; a job in training holds its checkpoint beside it. Memory of one",
-    "job: its process, and what networks add on the device (on a CPU in the same memory).",
+    "jobs took in earlier runs here. disk: what stays; a job in training holds two checkpoints beside it, and a third",
+    "while it writes one. Memory of one job: its process, and what networks add on the device (on a CPU in the same",
+    "memory).",
 )
 SUMS, MOST = ["jobs", "flops", "start_seconds", "work_seconds", "disk_bytes"], ["process_bytes", "network_bytes"]
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from selfrefine.core import devices, pixels, training_state
+from selfrefine.core import devices, pixels, stopping, training_state
 from selfrefine.core.errors import InputError
 from selfrefine.core.progress import Progress
 from selfrefine.highlighter.data import RealsAndFakes, draw_seed, use_seed
@@ -108,7 +108,10 @@ class HighlighterTrainer:
         """
         settings = self.settings
         self._resume(scratch)
-        with Progress(label, settings.steps, start=self.step, items=2 * settings.batch_size) as progress:
+        with (
+            stopping.listening(label, lambda: self._checkpoint(scratch)) as stop,
+            Progress(label, settings.steps, start=self.step, items=2 * settings.batch_size) as progress,
+        ):
             while self.step < settings.steps:
                 loss = self.update()
                 accuracy = None
@@ -118,6 +121,7 @@ class HighlighterTrainer:
                 if accuracy is not None and self.step < settings.steps:
                     self._checkpoint(scratch)
                 progress.update(self.step, loss=loss)
+                stop.check()
         training_state.check_finite(self.best.weights, self.step, self._remedy)
         self.model.load_state_dict(self.best.weights)
 
@@ -156,11 +160,7 @@ class HighlighterTrainer:
         """
         if math.isfinite(loss):
             return loss
-        kept = (self.step - 1) // self.settings.validate_every * self.settings.validate_every
-        raise InputError(
-            f"{name} is {loss} at step {self.step}",
-            f"the last good checkpoint is that of step {kept}; {self._remedy}",
-        )
+        raise InputError(f"{name} is {loss} at step {self.step}", self._remedy)
 
     @property
     def _remedy(self) -> str:
@@ -168,16 +168,16 @@ class HighlighterTrainer:
         rate = self.settings.learning_rate
         return (
             f"lower train_highlighter.learning_rate ({rate}) in params.yaml, or set shared.precision to float32, and "
-            "run the same command"
+            f"{training_state.ANEW}"
         )
 
-    def _checkpoint(self, scratch: Path) -> None:
+    def _checkpoint(self, scratch: Path) -> int:
         """Keeps all that the next update and the result depend on."""
         tensors = training_state.grouped("weights", self.model.state_dict())
         tensors |= training_state.grouped("best", self.best.weights)
         tensors |= training_state.moments(self.model.named_parameters(), self.optimiser)
         best = {"accuracy": self.best.accuracy, "loss": self.best.loss}
-        training_state.write(scratch, tensors, self.step, self._remedy, log=self.log, best=best)
+        return training_state.write(scratch, tensors, self.step, self._remedy, log=self.log, best=best)
 
     def _resume(self, scratch: Path) -> None:
         """Takes over what `_checkpoint` kept, if anything."""

@@ -1,6 +1,7 @@
 """Refines one's own diffusers pipeline on one's own images, without the workflow: README, "Your own model".
 
-Computes on the pipeline's device and changes nothing that it is given. Defaults are the paper's where it states them.
+Computes on the pipeline's device and changes nothing that it is given, nor who gets a signal. What it keeps in a folder
+of its own is checked as a job's is; a call that is stopped begins again. Defaults are the paper's where it states them.
 """
 
 import copy

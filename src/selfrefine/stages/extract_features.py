@@ -1,12 +1,13 @@
 """Features of all images that are compared in one table: of every row, of the base at the fork, of real images."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from selfrefine.core import arrays as core_arrays
-from selfrefine.core import devices
+from selfrefine.core import devices, kept
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
 from selfrefine.core.mirrored import Packed, as_trained
@@ -59,15 +60,16 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         images[row] = as_trained(stored, config.horizontal_flip and is_real)
     weights = {path.parent.name: path for path in inputs.weights}
     models = {name: features.extractor(name, weights) for name in config.networks}
-    arrays = {}
+    extracted: dict[str, Path] = {}
     with job.scratch() as scratch, devices.device(config.device) as device:
         for row, pixels in images.items():
             for name, model in models.items():
-                done, label = scratch / f"{row}.{name}.npy", f"{job.label} {row} {name}"
-                if not done.is_file():
+                file, label = f"{row}.{name}.npy", f"{job.label} {row} {name}"
+                if (done := kept.found(scratch, file)) is None:
                     found = features.extract(model, pixels, batch_size=config.batch_size, device=device, label=label)
-                    core_arrays.write_array(done, found)
-                arrays[feature_sets.key(row, name)] = core_arrays.read_array(done)
+                    done = kept.write(scratch, file, partial(core_arrays.fill_array, array=found))
+                extracted[feature_sets.key(row, name)] = done
+        arrays = {key: core_arrays.read_array(kept.checked(path)) for key, path in extracted.items()}
         core_arrays.write_arrays(job.outputs.features, arrays)
 
 

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from selfrefine.core import devices, pixels, random_streams, training_state
+from selfrefine.core import devices, pixels, random_streams, stopping, training_state
 from selfrefine.core.errors import InputError
 from selfrefine.core.progress import Progress
 
 REMEDY = (
-    "lower train_autoencoder.learning_rate in params.yaml, or set shared.precision to float32, and run the same command"
+    "lower train_autoencoder.learning_rate in params.yaml, or set shared.precision to float32, and "
+    f"{training_state.ANEW}"
 )
 
 
@@ -81,19 +82,23 @@ class AutoencoderTrainer:
         Raises:
             InputError: a loss or, before they are kept, weights that are not finite.
         """
-        settings, losses = self.settings, list[Tensor]()
-        if not self._resume(scratch) and hasattr(self.autoencoder, "quantize"):
+        settings, losses = self.settings, list[Tensor]()  # losses since the last row of the log
+        if not self._resume(scratch, losses) and hasattr(self.autoencoder, "quantize"):
             self._initialise_codes()
-        with Progress(label, settings.steps, start=self.step, items=settings.batch_size) as progress:
+        with (
+            stopping.listening(label, lambda: self._checkpoint(scratch, losses)) as stop,
+            Progress(label, settings.steps, start=self.step, items=settings.batch_size) as progress,
+        ):
             while self.step < settings.steps:
                 losses.append(self.update())
                 checkpoint = self.step % settings.checkpoint_every == 0
                 if self.step % settings.log_every == 0 or checkpoint or self.step == settings.steps:
                     self._log(losses)
-                    losses = []
+                    losses.clear()
                     progress.update(self.step, loss=self.log[-1][1])
                 if checkpoint and self.step < settings.steps:
-                    self._checkpoint(scratch)
+                    self._checkpoint(scratch, losses)
+                stop.check()
         training_state.check_finite(self.autoencoder.state_dict(), self.step, REMEDY)
         self.autoencoder.eval()
 
@@ -156,18 +161,20 @@ class AutoencoderTrainer:
             raise InputError(f"loss is {distance} + {latent_term} at step {self.step}", REMEDY)
         self.log.append((self.step, distance, latent_term, self.settings.rate(self.step - 1)))
 
-    def _checkpoint(self, scratch: Path) -> None:
+    def _checkpoint(self, scratch: Path, losses: list[Tensor]) -> int:
         """Keeps all that the next update and the result depend on."""
         tensors = training_state.grouped("weights", self.autoencoder.state_dict())
         tensors |= training_state.moments(self.autoencoder.named_parameters(), self.optimiser)
-        training_state.write(scratch, tensors, self.step, REMEDY, log=self.log)
+        tensors |= training_state.unlogged(losses)
+        return training_state.write(scratch, tensors, self.step, REMEDY, log=self.log)
 
-    def _resume(self, scratch: Path) -> bool:
-        """Takes over what `_checkpoint` kept, if anything; tells whether there was something."""
+    def _resume(self, scratch: Path, losses: list[Tensor]) -> bool:
+        """Takes over what `_checkpoint` kept, if anything, and fills `losses`; tells whether there was something."""
         if (kept := training_state.read(scratch)) is None:
             return False
         tensors, metadata = kept
         self.step, self.log = metadata["step"], [tuple(row) for row in metadata["log"]]
         self.autoencoder.load_state_dict(training_state.of_group("weights", tensors))
         training_state.restore_moments(self.autoencoder.named_parameters(), self.optimiser, tensors)
+        losses += training_state.restored_losses(tensors, self.device)
         return True

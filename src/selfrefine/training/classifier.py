@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from selfrefine.core import devices, pixels, training_state
+from selfrefine.core import devices, pixels, stopping, training_state
 from selfrefine.core.errors import InputError
 from selfrefine.core.progress import Progress
 from selfrefine.core.random_streams import stream, stream_seed
@@ -88,12 +88,16 @@ class ClassifierTrainer:
         settings = self.settings
         self._resume(scratch)
         self.model.train()
-        with Progress(label, settings.steps, start=self.step, items=settings.batch_size) as progress:
+        with (
+            stopping.listening(label, lambda: self._checkpoint(scratch)) as stop,
+            Progress(label, settings.steps, start=self.step, items=settings.batch_size) as progress,
+        ):
             while self.step < settings.steps:
                 loss = self.update()
                 if self.step % settings.checkpoint_every == 0 and self.step < settings.steps:
                     self._checkpoint(scratch)
                 progress.update(self.step, loss=loss)
+                stop.check()
         training_state.check_finite(self.model.state_dict(), self.step, self._remedy)
         self.model.eval()
 
@@ -120,13 +124,13 @@ class ClassifierTrainer:
     def _remedy(self) -> str:
         """What to do about numbers that are not finite."""
         rate = self.settings.learning_rate
-        return f"lower train_classifier.learning_rate ({rate}) in params.yaml and run the same command"
+        return f"lower train_classifier.learning_rate ({rate}) in params.yaml and {training_state.ANEW}"
 
-    def _checkpoint(self, scratch: Path) -> None:
+    def _checkpoint(self, scratch: Path) -> int:
         """Keeps all that the next update depends on."""
         tensors = training_state.grouped("weights", self.model.state_dict())
         tensors |= training_state.moments(self.model.named_parameters(), self.optimiser)
-        training_state.write(scratch, tensors, self.step, self._remedy)
+        return training_state.write(scratch, tensors, self.step, self._remedy)
 
     def _resume(self, scratch: Path) -> None:
         """Takes over what `_checkpoint` kept, if anything."""

@@ -1,0 +1,50 @@
+"""Trainings side by side, on a real tiny model in real processes."""
+
+import multiprocessing
+import time
+
+import pytest
+
+from selfrefine.commands import bench
+from selfrefine.cost import throughput
+from selfrefine.cost.throughput import Case
+from selfrefine.params import job_config
+from tests.commands.test_bench import ROOT, TINY
+
+PARAMS = job_config.merge(bench.read_params(ROOT), TINY)
+
+
+@pytest.mark.parametrize(
+    ("processors", "alone"),
+    [
+        (1, [(1, 1)]),
+        (2, [(1, 2), (1, 1), (2, 1)]),
+        (6, [(1, 6), (1, 1), (2, 1), (4, 1), (6, 1)]),
+        (8, [(1, 8), (1, 1), (2, 1), (4, 1), (8, 1)]),
+    ],
+)
+def test_cases_of_a_machine(processors, alone):
+    found = throughput.cases(processors)
+    assert [(case.jobs, case.threads) for case in found if not case.busy] == alone
+    busy = [(case.jobs, case.threads) for case in found if case.busy]
+    assert busy == list(dict.fromkeys([(1, processors), (processors, 1)]))
+
+
+def test_all_trainings_of_a_case_count_and_none_is_left():
+    one, two = (throughput.rate(PARAMS, Case(jobs, 1, busy), 0.3, 1) for jobs, busy in ((1, False), (2, True)))
+    assert one > 0
+    assert two > 0
+    until = time.monotonic() + 10
+    while multiprocessing.active_children() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not multiprocessing.active_children()
+
+
+def test_lines_say_images_per_second_and_times_the_first(capsys):
+    told = []
+    lines = throughput.lines(PARAMS, 1, 0.2, 2, told.append)
+    assert [line["case"] for line in lines] == ["1 job of 1 thread", "1 job of 1 thread, beside other work"]
+    assert lines[0]["ratio"] == 1.0
+    for line in lines:
+        assert line["images_per_second_low"] <= line["images_per_second"] <= line["images_per_second_high"]
+    assert told == ["side by side: round 1/2", "side by side: round 2/2"]

@@ -1,0 +1,37 @@
+"""Jobs beside one another: the bytes of one after another, and never more of them than memory has room for."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.project import Project, jobs
+
+pytestmark = pytest.mark.slow
+
+AT_ONCE = re.compile(r"^Execute (\d+) jobs\.\.\.$", re.MULTILINE)
+
+
+def digests(project: Project) -> dict[str, str]:
+    """Weights and images of the first stages, by name."""
+    found = [
+        *project.root.glob("models/train_base/**/*.safetensors"),
+        *project.root.glob("data/generate_fakes/**/*.npy"),
+    ]
+    return {str(path.relative_to(project.root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+def test_jobs_side_by_side_make_the_same_bytes(project: Project) -> None:
+    before = digests(project)
+    assert len({Path(name).name for name in before}) > 1
+    told = project.run("snakemake --cores 3 all_generate_fakes --forcerun train_base")
+    assert {job.split()[0] for job in jobs(told)} == {"train_base", "generate_fakes"}
+    assert max(map(int, AT_ONCE.findall(told))) == 3
+    assert digests(project) == before
+    assert "Nothing to be done" in project.run("snakemake -n all_generate_fakes")
+
+
+def test_memory_bounds_the_jobs_side_by_side(project: Project) -> None:
+    told = project.run("snakemake --cores 3 --resources gpu=1 mem_mb=1100 all_generate_fakes --forcerun generate_fakes")
+    assert set(AT_ONCE.findall(told)) == {"1"}
