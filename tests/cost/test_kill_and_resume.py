@@ -7,9 +7,9 @@ from selfrefine.core import training_state
 from selfrefine.core.errors import InputError
 from selfrefine.cost import kill_and_resume
 from selfrefine.cost.kill_and_resume import difference
-from selfrefine.params import published
+from selfrefine.params import packaged
 
-SMOKE = published.of_experiment("smoke")
+SMOKE = packaged.of_experiment("smoke")
 
 
 def test_a_training_that_outlives_its_kill_is_told(tmp_path):
@@ -18,17 +18,17 @@ def test_a_training_that_outlives_its_kill_is_told(tmp_path):
         kill_and_resume._train_in_a_process(SMOKE, "cpu", tmp_path / "late", late, 60.0)
 
 
-@pytest.mark.parametrize(("seconds", "fault"), [(0.05, "time was up"), (60.0, "not a readable safetensors")])
+@pytest.mark.parametrize(("seconds", "fault"), [(0.05, "time was up"), (60.0, "File exists")])
 def test_a_training_that_does_not_end_is_told(tmp_path, seconds, fault):
-    (tmp_path / "cut").mkdir()
-    (tmp_path / "cut" / training_state.CHECKPOINT).write_bytes(b"a checkpoint that is cut off")
-    with pytest.raises(InputError, match=f"the training in cut did not end: .*{fault}"):
-        kill_and_resume._train_in_a_process(SMOKE, "cpu", tmp_path / "cut", 0, seconds)
+    (tmp_path / "first").write_text("a file in the place of its folder")
+    with pytest.raises(InputError, match=f"the training in first did not end: .*{fault}"):
+        kill_and_resume._train_in_a_process(SMOKE, "cpu", tmp_path / "first", 0, seconds)
 
 
 def test_a_kill_is_that_of_the_update_and_leaves_the_checkpoint_before_it(tmp_path):
     kill_and_resume._train_in_a_process(SMOKE, "cpu", tmp_path / "killed", kill_and_resume.KILLED_IN, 60.0)
-    assert training_state.kept_step(tmp_path / "killed") == kill_and_resume.CHECKPOINT_EVERY
+    _, metadata = training_state.read(tmp_path / "killed")
+    assert metadata["step"] == kill_and_resume.CHECKPOINT_EVERY
     assert not (tmp_path / "killed" / kill_and_resume.WEIGHTS).exists()
 
 

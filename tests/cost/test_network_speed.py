@@ -9,12 +9,12 @@ from selfrefine.core.errors import InputError
 from selfrefine.cost import network_speed, ready_network
 from selfrefine.cost.flops import count
 from selfrefine.cost.network_speed import Effort, agreement, measure, timed
-from selfrefine.params import published
+from selfrefine.params import packaged
 from tests.support.tiny import tiny_trainer
 from tests.support.tiny_subject import WorkClock
 
 CPU = torch.device("cpu")
-PARAMS = published.of_experiment("smoke")
+PARAMS = packaged.of_experiment("smoke")
 RUNS = ready_network.of_experiment(PARAMS)
 
 

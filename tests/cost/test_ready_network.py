@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from selfrefine.cost import ready_network
-from selfrefine.params import job_config, published
+from selfrefine.params import job_config, packaged
 
 CPU = torch.device("cpu")
-SMOKE = ready_network.of_experiment(published.of_experiment("smoke"))
+SMOKE = ready_network.of_experiment(packaged.of_experiment("smoke"))
 
 
 @cache
@@ -19,7 +19,7 @@ def ready(title):
 
 
 def test_the_papers_networks_are_each_there_once():
-    found = ready_network.of_experiment(published.of_experiment("paper"))
+    found = ready_network.of_experiment(packaged.of_experiment("paper"))
     sizes = {"DDPM, 128 px": 128, "DDPM at 64 px, 64 px": 64, "Improved DDPM, 128 px": 128, "U-ViT, 64 px": 64}
     sizes |= {"LDM, 256 px": 256, "Stable Diffusion, 256 px": 256}
     assert {title: run.size for title, run in found.items()} == sizes

@@ -28,7 +28,7 @@ from selfrefine.cost import (
 )
 from selfrefine.cost.bounded import TIME_WAS_UP, Outcome, Work
 from selfrefine.cost.clock import Line
-from selfrefine.params import published
+from selfrefine.params import packaged
 
 HELP = """
 Needs: a GPU that torch's CUDA can use, and 5 minutes in which nothing else runs; neither the project's folder, nor the
@@ -71,8 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def parts(on: str, quick: bool) -> Iterator[Part]:
     """All parts, in the order in which they are measured: what tells most in least time first."""
-    small = published.of_experiment("smoke")
-    params = small if quick else published.of_experiment("paper")
+    small = packaged.of_experiment("smoke")
+    params = small if quick else packaged.of_experiment("paper")
     runs = ready_network.of_experiment(params)
     sizes = {run.size: run.of("train_highlighter", highlighter=FLAW)["input_size"] for run in runs.values()}
     effort = network_speed.Effort(seconds=0.05 if quick else 3.0, longest=5.0)

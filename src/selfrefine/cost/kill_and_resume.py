@@ -38,17 +38,18 @@ def measure(params: Mapping[str, Any], on: str, seconds: float, tell: Tell) -> N
         tell: takes the line.
 
     Raises:
-        InputError: a training did not end, or was not killed.
+        InputError: a training did not end, was not killed, or had kept nothing when it was.
     """
     with TemporaryDirectory() as folder:
         first, second, killed = (Path(folder, name) for name in ("first", "second", "killed"))
         for place in (first, second):
             _train_in_a_process(params, on, place, 0, seconds)
         _train_in_a_process(params, on, killed, KILLED_IN, seconds)
-        went_on = training_state.kept_step(killed)
+        if (kept := training_state.read(killed)) is None:
+            raise InputError("the training that was killed had kept no checkpoint")
         _train_in_a_process(params, on, killed, 0, seconds)
         unbroken = _weights(first)
-        told: Line = {"updates": UPDATES, "killed_in": KILLED_IN, "went_on_after": went_on}
+        told: Line = {"updates": UPDATES, "killed_in": KILLED_IN, "went_on_after": kept[1]["step"]}
         told |= {"largest_weight": max(float(value.abs().max()) for value in unbroken.values())}
         told |= {"unbroken_difference": difference(unbroken, _weights(second))}
         tell(RESUME, told | {"resumed_difference": difference(unbroken, _weights(killed))})

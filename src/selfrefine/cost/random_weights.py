@@ -9,7 +9,8 @@ from selfrefine.pretrained.imagenet_backbones import vgg16_features
 
 def features(seed: int) -> nn.Sequential:
     """VGG16's convolutions with He's initial weights, by the seed: torch's own let a signal die within the thirteen."""
-    made = vgg16_features()
+    with torch.random.fork_rng(devices=[]):  # torch's own weights, drawn in vain
+        made = vgg16_features()
     draws = torch.Generator().manual_seed(seed)
     for layer in made:
         if isinstance(layer, nn.Conv2d) and layer.bias is not None:

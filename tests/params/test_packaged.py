@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from selfrefine.params import published
+from selfrefine.params import packaged
 from selfrefine.params.experiment import laid_over
 
 ROOT = Path(__file__).parents[2]
@@ -14,12 +14,12 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("name", ["paper", "smoke"])
 def test_they_are_those_of_the_project(name):
-    assert published.of_experiment(name) == laid_over(ROOT, [("", {"experiment": name})])
+    assert packaged.of_experiment(name) == laid_over(ROOT, [("", {"experiment": name})])
 
 
 def test_a_changed_param_changes_no_code_for_dvc():
     """Every stage of dvc.yaml depends on the whole of src/selfrefine."""
-    links = list(published.PROJECT.rglob("*.yaml"))
+    links = list(packaged.PROJECT.rglob("*.yaml"))
     assert len(links) == 3
     command = [sys.executable, "-m", "dvc", "check-ignore", *map(str, links)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
