@@ -44,11 +44,11 @@ def test_what_the_work_prints_goes_nowhere(capfd):
     assert capfd.readouterr().out == ""
 
 
-def test_it_computes_in_as_many_threads_and_in_the_same_folder(tmp_path, monkeypatch):
+def test_it_has_the_threads_and_the_folder_of_its_parent_and_a_gpu_that_nobody_touched(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     devices.set_threads(3)
     _, told = outcome(faulty_parts.surroundings)
-    assert told == [("chain", {"threads": 3, "folder": str(tmp_path)})]
+    assert told == [("chain", {"threads": 3, "folder": str(tmp_path), "bad_fork": False})], "CUDA works in no bad fork"
 
 
 def test_an_alarm_ends_it_where_nobody_else_does():

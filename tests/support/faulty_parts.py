@@ -70,7 +70,8 @@ def prints(tell: Tell) -> None:
 
 
 def surroundings(tell: Tell) -> None:
-    tell("chain", {"threads": torch.get_num_threads(), "folder": str(Path.cwd())})
+    bad_fork = torch.cuda._is_in_bad_fork()
+    tell("chain", {"threads": torch.get_num_threads(), "folder": str(Path.cwd()), "bad_fork": bad_fork})
 
 
 def seconds_to_the_alarm(tell: Tell) -> None:

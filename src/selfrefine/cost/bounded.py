@@ -1,6 +1,6 @@
 """Work in a process of its own, with an end: a crash, a hang or a full memory in it stops nothing else.
 
-Processes are forked from a server that has done the slow imports and has not touched the GPU.
+Processes are forked from a server that has done the slow imports (`preloaded`) and has not touched the GPU.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from selfrefine.core.errors import one_line
 from selfrefine.cost.clock import Line
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["selfrefine.cost.network_speed"])
+PROCESSES.set_forkserver_preload(["selfrefine.cost.preloaded"])
 TIME_WAS_UP = "time was up"
 PATIENCE = 5  # seconds that a process has to end when its work is done, or, without a parent, when its time is up
 
