@@ -9,20 +9,15 @@ from torch import nn
 
 from selfrefine.core import arrays
 from selfrefine.core.random_streams import stream
+from selfrefine.cost import random_weights
 from selfrefine.highlighter.model import FAKE, REAL, Highlighter
-from selfrefine.pretrained.imagenet_backbones import VGG16_CONV5_3, vgg16_features
+from selfrefine.pretrained.imagenet_backbones import VGG16_CONV5_3
 
 
 @functools.cache
 def scaled_features() -> dict[str, torch.Tensor]:
-    """VGG16's convolutions with He's initial weights: torch's own let the signal die within thirteen layers."""
-    features = vgg16_features()
-    draws = torch.Generator().manual_seed(0)
-    for layer in features:
-        if isinstance(layer, nn.Conv2d):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=draws)
-            nn.init.zeros_(layer.bias)
-    return features.state_dict()
+    """VGG16's convolutions with weights that let a signal pass."""
+    return random_weights.features(0).state_dict()
 
 
 def write_weights(path: Path) -> Path:

@@ -33,6 +33,7 @@ COMMANDS = {
     "inpaint": Command("inpaint", "fills the hole in an image of yours with a trained model"),
     "why": Command("why", "says which module, param or input of an output changed since it was made"),
     "bench": Command("bench", "measures on this machine what refinement costs and how fast it is"),
+    "check-gpu": Command("check_gpu", "measures a GPU in five minutes: speed, memory, precision, kill and resume"),
     "fidelity": Command("fidelity", "compares the flaw maps of cheaper refreshes with that of a full one"),
     "readme": Command("readme", "writes the results of the last run into README.md and docs/"),
 }

@@ -178,10 +178,13 @@ def serve(listening: int) -> None:
 
 def import_slow_packages() -> None:
     """Imports what jobs with a network do: torch, and the families' parts of diffusers."""
-    from selfrefine import networks
+    from selfrefine.core import forkable
 
-    for family in pkgutil.iter_modules(networks.__path__, f"{networks.__name__}."):
-        importlib.import_module(family.name)
+    with forkable.untouched_gpu():
+        from selfrefine import networks
+
+        for family in pkgutil.iter_modules(networks.__path__, f"{networks.__name__}."):
+            importlib.import_module(family.name)
 
 
 def _live(connection: socket.socket) -> None:

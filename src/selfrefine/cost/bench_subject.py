@@ -13,6 +13,7 @@ import torch
 from selfrefine import networks
 from selfrefine.core import devices
 from selfrefine.core.names import FLAW
+from selfrefine.cost import random_weights
 from selfrefine.cost.clock import name_of
 from selfrefine.diffusion import noise_schedule
 from selfrefine.guidance.refinement import Refinement
@@ -72,6 +73,12 @@ class Subject(NamedTuple):
         return {f"ours, {name_of(dtype)}": dtype for dtype in (torch.float32, self.dtype)}
 
 
+def settings_of(base: Mapping[str, Any]) -> Settings:
+    """How the base phase with this config trains."""
+    shared = {field.name: base[field.name] for field in dataclasses.fields(Settings) if field.name != "base_steps"}
+    return Settings(**shared, base_steps=base["steps"])
+
+
 def of_params(params: Mapping[str, Any], device: torch.device) -> Subject:
     """The subject of the whole params: their model ddpm on the first selected data set, refined by both processes."""
     names = {"dataset": job_config.selected(params, "datasets")[0], "model": MODEL}
@@ -79,13 +86,12 @@ def of_params(params: Mapping[str, Any], device: torch.device) -> Subject:
     refined = job_config.job(params, "train_refined", names | {"variant": VARIANT})
     size: int = job_config.job(params, "prepare_data", names)["size"]
     input_size: int = job_config.job(params, "train_highlighter", names | {"highlighter": FLAW})["input_size"]
-    settings = {field.name: base[field.name] for field in dataclasses.fields(Settings) if field.name != "base_steps"}
     same = ("forward", "forward_weight", "reverse", "reverse_weight", "cycle")
     return Subject(
         base=base,
-        settings=Settings(**settings, base_steps=base["steps"]),
+        settings=settings_of(base),
         refinement=Refinement(**{name: refined[name] for name in same}),
-        highlighter=Highlighter(input_size, shortcut_guard=True).eval().to(device),
+        highlighter=random_weights.highlighter(input_size, SEED).to(device),
         images=np.random.default_rng(SEED)
         .integers(0, 256, (N_IMAGES, size, size, 1), dtype=np.uint8)
         .repeat(3, axis=-1),

@@ -18,9 +18,10 @@ def clock_of(device: torch.device) -> Clock:
     if device.type == "cpu":
         return time.perf_counter
     module = torch.get_device_module(device)
+    of_which = () if device.index is None else (device,)  # of several GPUs the one that was taken
 
     def clock() -> float:
-        module.synchronize()
+        module.synchronize(*of_which)
         return time.perf_counter()
 
     return clock
