@@ -57,7 +57,7 @@ def strength_figure(table: pd.DataFrame, results: Results) -> Figure:
             _draw(ax, line, column, colours[line["dataset"], line["model"]])
         ax.axhline(0.0, color=style.GREY, linewidth=0.8)
         ax.set_xlabel(PANELS[column])
-        ax.ticklabel_format(axis="x", scilimits=(-2, 2), useMathText=True)
+        ax.ticklabel_format(axis="x", scilimits=(-2, 2))
         ax.grid(visible=True)
     axes[0].set_ylabel(f"difference of log {distance} to test; below 0: lower {distance}")
     axes[0].margins(y=0.06)
