@@ -1,12 +1,18 @@
 """Work in a process of its own: however it ends, its lines are there, its fault is told, and nothing else stops."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from selfrefine.core import devices
 from selfrefine.cost import bounded
 from tests.support import faulty_parts
 from tests.support.faulty_parts import FAULTS, LINE
 
+ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 60.0
 SLOW = (faulty_parts.hangs, faulty_parts.tells_for_ever)
 
@@ -44,11 +50,21 @@ def test_what_the_work_prints_goes_nowhere(capfd):
     assert capfd.readouterr().out == ""
 
 
-def test_it_has_the_threads_and_the_folder_of_its_parent_and_a_gpu_that_nobody_touched(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    devices.set_threads(3)
-    _, told = outcome(faulty_parts.surroundings)
-    assert told == [("chain", {"threads": 3, "folder": str(tmp_path), "bad_fork": False})], "CUDA works in no bad fork"
+ALONE = """
+import json
+from selfrefine.core import devices
+from selfrefine.cost import bounded
+from tests.support import faulty_parts
+devices.set_threads(3)
+bounded.run(faulty_parts.surroundings, 60.0, lambda _, line: print(json.dumps(line)))
+"""
+
+
+def test_it_has_the_threads_and_the_folder_of_its_parent_and_a_gpu_that_nobody_touched(tmp_path):
+    """In a program of its own: that of the tests has one server of processes, which others may have started."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])}
+    told = subprocess.check_output([sys.executable, "-c", ALONE], cwd=tmp_path, env=environment, text=True)
+    assert json.loads(told) == {"threads": 3, "folder": str(tmp_path), "bad_fork": False}, "CUDA works in no bad fork"
 
 
 def test_an_alarm_ends_it_where_nobody_else_does():
