@@ -4,6 +4,7 @@
 """
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -22,7 +23,11 @@ LONG = [
 
 
 def pytest_configure() -> None:
-    """Gives each worker a processor of its own: threads that wait for one another on shared ones lose most of it."""
+    """Gives each worker a processor of its own: threads that wait for one another on shared ones lose most of it.
+
+    And Ctrl-C, which whatever is started in the background of a shell ignores: tests send it to what they start.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         processors = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         if processors:

@@ -231,7 +231,8 @@ def test_large_photographs_are_decoded_as_far_as_there_is_room(room, code, suffi
         (tmp_path / "photos" / f"{index}.{suffix}").hardlink_to(tmp_path / "photos" / f"0.{suffix}")
     ended = limited(partial(six_photographs, room), image_folder.image_files, tmp_path / "photos", 176)
     assert ended.code == code, ended
-    assert ("MemoryError" in ended.told) == bool(code)
+    full = ("MemoryError", "can't start new thread")  # whatever comes first: a picture, or the stack of a thread
+    assert any(words in ended.told for words in full) == bool(code)
 
 
 LARGEST = (13_333, 13_333)  # px: 177.8 million, near the most that are read; 170 MiB of grey as PIL holds it
