@@ -6,6 +6,7 @@ import time
 import pytest
 
 from selfrefine.commands import bench
+from selfrefine.core.errors import InputError
 from selfrefine.cost import throughput
 from selfrefine.cost.throughput import Case
 from selfrefine.params import job_config
@@ -37,6 +38,13 @@ def test_all_trainings_of_a_case_count_and_none_is_left():
     until = time.monotonic() + 10
     while multiprocessing.active_children() and time.monotonic() < until:
         time.sleep(0.05)
+    assert not multiprocessing.active_children()
+
+
+def test_a_training_that_ends_without_a_figure_is_one_line_and_leaves_nothing():
+    broken = job_config.merge(PARAMS, {"models": {"ddpm": {"train_base": {"family": "none_of_ours"}}}})
+    with pytest.raises(InputError, match="a training of 2 jobs of 1 thread ended before it was measured"):
+        throughput.rate(broken, Case(2, 1), 0.2, 1)
     assert not multiprocessing.active_children()
 
 

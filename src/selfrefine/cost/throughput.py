@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
+from threading import BrokenBarrierError
 from typing import Any
 
 import torch
 
 from selfrefine.core import devices
+from selfrefine.core.errors import InputError
 from selfrefine.cost import bench_subject
 from selfrefine.cost.clock import Line, rate_lines
 
@@ -62,7 +64,11 @@ def lines(
 
 
 def rate(params: Mapping[str, Any], case: Case, seconds: float, processors: int) -> float:
-    """Images per second of all trainings of a case together, in processes of their own that start at one moment."""
+    """Images per second of all trainings of a case together, in processes of their own that start at one moment.
+
+    Raises:
+        InputError: one of them ended without a figure.
+    """
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(case.jobs + 1)
     pipes = [context.Pipe(duplex=False) for _ in range(case.jobs)]
@@ -73,9 +79,13 @@ def rate(params: Mapping[str, Any], case: Case, seconds: float, processors: int)
     others = [context.Process(target=_spin, daemon=True) for _ in range(processors if case.busy else 0)]
     for process in (*others, *trainings):
         process.start()
+    for _, sending in pipes:
+        sending.close()  # then a training that ends without a word is told at once
     try:
         barrier.wait(PATIENCE)
         return float(sum(receiving.recv() for receiving, _ in pipes))
+    except (BrokenBarrierError, EOFError):
+        raise InputError(f"a training of {case} ended before it was measured; is there too little memory?") from None
     finally:
         for process in (*others, *trainings):
             process.kill()
@@ -85,9 +95,13 @@ def rate(params: Mapping[str, Any], case: Case, seconds: float, processors: int)
 def _train(params: Mapping[str, Any], threads: int, seconds: float, barrier: Barrier, sending: Connection) -> None:
     """A training in a process of its own: sends its images per second."""
     devices.set_threads(threads)
-    subject = bench_subject.of_params(params, torch.device("cpu"))
-    batch = subject.settings.batch_size
-    trainer, images = subject.trainer(batch, subject.dtype), 0
+    try:
+        subject = bench_subject.of_params(params, torch.device("cpu"))
+        batch = subject.settings.batch_size
+        trainer, images = subject.trainer(batch, subject.dtype), 0
+    except BaseException:
+        barrier.abort()  # nobody waits for this one
+        raise
     with devices.training_attention(subject.device):
         trainer.update()  # the first one makes what all others use
         barrier.wait(PATIENCE)
