@@ -49,7 +49,6 @@ NOT_DATA = {
     "selfrefine.data.hub_images": {"write_bytes", "open"},  # images of a folder that only appears when it is whole
     "selfrefine.core.contents": {"open", "read_text"},  # bytes of the user's files, and a cache of digests
     "selfrefine.data.image_folder": {"open"},  # how files begin
-    "selfrefine.data.user_files": {"read_text"},  # the record of a job
     "selfrefine.core.devices": {"read_text"},  # the memory that a container may take
     "selfrefine.core.record": {"read_text"},  # records and seals, damaged ones too
     "selfrefine.core.locks": {"read_text", "write_text"},  # who holds a lock

@@ -1,12 +1,11 @@
 """What a folder of the user holds decides about the jobs that read it, not its dates; without it their outputs do."""
 
-import json
 import os
 from pathlib import Path
 
 import pytest
 
-from selfrefine.core import config_json
+from selfrefine.core import config_json, record
 from selfrefine.data import user_files
 
 READ = {  # stage: files that count, beside hidden ones, which do not
@@ -57,7 +56,7 @@ def test_outputs_stand_in_for_a_folder_that_is_gone(stage: str):
     for damaged in ("cut", "[]", "{}"):
         Path("config.json").write_text(damaged)
         assert watched(stage) == ""
-    Path("config.json").write_text(json.dumps({"contents": before}))
+    record.write(Path("config.json"), {"contents": before}, {}, {}, [])
     assert watched(stage) == before
     assert watched(stage, size=9) == before
     Path("given").mkdir()

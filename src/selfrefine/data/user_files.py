@@ -3,11 +3,11 @@
 Their content counts, not their dates (`core/contents.py`). Imports only the standard library: the Snakefile uses it.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 from selfrefine.core import contents, files
+from selfrefine.core import record as records
 from selfrefine.core.names import CONTENTS
 from selfrefine.data import image_folder
 
@@ -43,13 +43,6 @@ def watched(stage: str, config: dict[str, Any], record: Path) -> dict[str, Any]:
         photographs = stage == "prepare_data"
         found = image_folder.digest(folder) if photographs else contents.digest(files.visible(folder))
         return config | {CONTENTS: found}
-    known = _recorded(record)
+    made = records.read(record)
+    known = str(made[0].get(CONTENTS, "")) if made else ""
     return config | {CONTENTS: known} if known or stage == "prepare_data" else config
-
-
-def _recorded(record: Path) -> str:
-    """CONTENTS in the record of a job; "" where there is none."""
-    try:
-        return str(json.loads(record.read_text(encoding="utf-8"))[CONTENTS])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
