@@ -48,7 +48,6 @@ def act(word):
             print("kept", flush=True)
             sys.exit(3)
         signal.signal(signal.SIGTERM, keep)
-        time.sleep(60)
 for word in sys.argv[1:]:
     act(word)
 """
@@ -227,7 +226,7 @@ def test_without_a_server_of_its_packages_a_command_does_the_job_itself(environm
 def test_sigterm_of_a_command_ends_its_job_and_the_command_waits_for_it(environment):
     """And says nothing of too little memory. The job is asked as if its run were gone: it may keep a checkpoint."""
     with subprocess.Popen(
-        [sys.executable, "-c", RUN, f"exec {JOB} tell patient"],
+        [sys.executable, "-c", RUN, f"exec {JOB} patient tell wait"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -97,9 +97,11 @@ def main() -> None:
             _run_stage(sys.argv[1:])
             return
         request = {"arguments": sys.argv[1:], "folder": str(Path.cwd()), "environment": dict(os.environ)}
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # asked to end, it ends a job that has begun, too
         socket.send_fds(connection, [b"\n"], STREAMS)
         connection.sendall(json.dumps(request).encode() + b"\n")
         stopped = _hand_on_sigterm(connection)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         code = connection.recv(1)
     if not code and not stopped:
         print(f"{sys.argv[1]}: the job was killed; is there too little memory?", file=sys.stderr)
