@@ -191,7 +191,7 @@ def runs(rule_name, output=None, **chosen):
             "variant": selected("samplings" if rule_name == "generate_samples_other" else "variants", dataset, model),
             "mask": selected("masks", dataset, model),
             "text_encoder": job_config.text_encoder(config, dataset, model),
-            "seed": selected("seeds"),
+            "seed": selected("seeds", dataset, model),
         }
         if rule_name == "inpaint_images":
             wildcards["variant"] = job_config.inpainted(config, model)
