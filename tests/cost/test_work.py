@@ -106,8 +106,9 @@ def test_validations_of_a_highlighter_are_those_of_its_loop():
 
 def test_features_are_those_of_all_rows():
     vgg, alexnet = loads("extract_features")
-    rows = 2 + 1 + 1 + 2  # variants, samplings, the fork, both splits of photographs
-    assert vgg.images == alexnet.images == rows * 64
+    assert vgg.images == alexnet.images == (2 + 1 + 1) * 64  # variants, samplings, the fork
+    photographs = work.of_job(SMOKE, Planned("extract_features", tuple(NAMES.items())[:2]))
+    assert [load.images for load in photographs.loads] == [2 * 64] * 2  # both splits
     assert vgg.kind == "measure"
 
 
@@ -248,5 +249,5 @@ def test_a_refinement_keeps_two_maps_of_so_many_refreshes_and_their_mean(steps, 
 
 
 def test_features_are_float32_of_every_row_and_tables_are_not_counted():
-    assert disk("extract_features") == 6 * 64 * (512 + 256) * 4
+    assert disk("extract_features") == 4 * 64 * (512 + 256) * 4
     assert disk("make_tables") == 0

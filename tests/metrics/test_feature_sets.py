@@ -20,7 +20,7 @@ def features(n=8, **sizes):
 def read(tmp_path, arrays, rows=ROWS, neighbours=3):
     path = tmp_path / "features.npz"
     core_arrays.write_arrays(path, arrays)
-    return feature_sets.read(path, rows, neighbours)
+    return feature_sets.read([path], rows, neighbours)
 
 
 def test_features_are_sorted_by_network_and_row(tmp_path):
@@ -30,6 +30,22 @@ def test_features_are_sorted_by_network_and_row(tmp_path):
     assert all(list(arrays) == [*ROWS] for arrays in spaces.values())
     assert spaces["vgg"]["both"].dtype == np.float32
     np.testing.assert_array_equal(spaces["vgg"]["both"], stored)
+
+
+def test_rows_may_stand_in_several_files(tmp_path):
+    """Photographs do: they are the same for all seeds."""
+    run, real = tmp_path / "run.npz", tmp_path / "real.npz"
+    core_arrays.write_arrays(run, features())
+    core_arrays.write_arrays(
+        real, {f"test/{space}": np.zeros((9, n), np.float32) for space, n in (("vgg", 4), ("alexnet", 2))}
+    )
+    spaces = feature_sets.read([run, real], (*ROWS, "test"), 3)
+    assert {space: [len(array) for array in rows.values()] for space, rows in spaces.items()} == {
+        "vgg": [8, 8, 9],
+        "alexnet": [8, 8, 9],
+    }
+    with pytest.raises(InputError, match=r"real.npz: no train/vgg in it"):
+        feature_sets.read([run, real], (*ROWS, "train"), 3)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +80,7 @@ def test_a_broken_archive_is_refused(tmp_path):
     core_arrays.write_arrays(path, features())
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(InputError, match=r"not a readable \.npz"):
-        feature_sets.read(path, ROWS, 3)
+        feature_sets.read([path], ROWS, 3)
 
 
 def test_neighbours_need_more_images_than_themselves(tmp_path):

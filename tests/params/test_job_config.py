@@ -117,9 +117,16 @@ def test_a_highlighters_row_wins():
 def test_what_is_selected_on_a_data_set_with_a_model_reaches_the_stages_that_compare_it(
     dataset, model, variants, samplings
 ):
-    job = job_config.job(PARAMS, "evaluate_generation", {"dataset": dataset, "model": model, "seed": "3"})
+    names = {"dataset": dataset, "model": model, "seed": "3"}
+    job = job_config.job(PARAMS, "evaluate_generation", names)
     assert (job["variants"], job["samplings"]) == (variants, samplings)
-    assert job_config.job(PARAMS, "evaluate_maps", {"dataset": dataset})["highlighters"] == ["flaw"]
+    assert job_config.job(PARAMS, "evaluate_maps", names)["highlighters"] == ["flaw"]
+
+
+def test_photographs_know_nothing_of_what_is_selected():
+    """They are of no seed, and measured once, whatever is compared with them."""
+    real = job_config.job(PARAMS, "extract_features", {"dataset": "d", "model": "m"})
+    assert (real["variants"], real["samplings"]) == ([], [])
 
 
 def test_a_data_set_that_no_selected_model_runs_on_does_not_run():

@@ -28,22 +28,24 @@ def features(name):
     return {space: (draws.normal(size=(N, size)) + SHIFTS[name]).astype(np.float32) for space, size in SPACES.items()}
 
 
-def write(path, **changes):
-    """The features of all rows in one file; `changes` replace some of a row's."""
+def write(inputs, **changes):
+    """The features of all rows, real images in a file of their own; `changes` replace some of a row's."""
     arrays = {row: features(row) | changes.get(row, {}) for row in SHIFTS}
-    core_arrays.write_arrays(
-        path, {f"{row}/{space}": array for row, spaces in arrays.items() for space, array in spaces.items()}
-    )
+    for path, rows in ((inputs.features, list(SHIFTS)[:4]), (inputs.real, list(SHIFTS)[4:])):
+        core_arrays.write_arrays(
+            path, {f"{row}/{space}": array for row in rows for space, array in arrays[row].items()}
+        )
 
 
 @pytest.fixture
 def job(tmp_path):
-    write(tmp_path / "features.npz")
+    inputs = Inputs(tmp_path / "features.npz", tmp_path / "real.npz")
+    write(inputs)
     names = {"dataset": "shapes", "model": "tiny", "seed": "3"}
     return Job(
         "evaluate_generation",
         Config(names, ("baseline", "both"), ("time_shift",), "baseline", 3),
-        Inputs(tmp_path / "features.npz"),
+        inputs,
         Outputs(tmp_path / "metrics.csv"),
     )
 
@@ -93,7 +95,7 @@ def test_photographs_of_other_numbers(job):
     """Distances are to all of them; the floor has as many images as the samples; neighbours are of equal pools."""
     more = {space: np.concatenate([array, 1.1 * array]) for space, array in features("train").items()}
     fewer = {space: array[:30] for space, array in features("test").items()}
-    write(job.inputs.features, train=more, test=fewer)
+    write(job.inputs, train=more, test=fewer)
     run(job)
     table = files.read_table(job.outputs.metrics)
     assert set(table["n_images"]) == {N}
@@ -127,7 +129,7 @@ def with_nan(row):
     ],
 )
 def test_features_that_do_not_match_are_one_line(job, broken, told):
-    write(job.inputs.features, **broken)
+    write(job.inputs, **broken)
     with pytest.raises(InputError, match=told) as error:
         run(job)
     assert "\n" not in str(error.value)

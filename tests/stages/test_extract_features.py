@@ -16,9 +16,12 @@ from selfrefine.stages.extract_features import Config, Inputs, Outputs, run
 from tests.support.damage import DAMAGES
 from tests.support.tiny import tiny_images
 
-NAMES = {"dataset": "shapes", "model": "tiny", "seed": "0"}
+PHOTOGRAPHS = {"dataset": "shapes", "model": "tiny"}
+NAMES = PHOTOGRAPHS | {"seed": "0"}
 NETWORK = "alexnet_conv5_gap"
-ROWS = ("baseline", "both", "baseline_ancestral", "fork", "train", "test")  # in the order of the inputs
+MADE = ("baseline", "both", "baseline_ancestral", "fork")  # rows of a run, in the order of the inputs
+REAL = ("train", "test")
+ROWS = (*MADE, *REAL)
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +41,16 @@ def images(row):
 
 @pytest.fixture
 def job(tmp_path, weights):
-    """A job on ten images of each row; `changes` replace leaves of its config."""
-    paths = [tmp_path / row / "images.npy" for row in ROWS]
-    for row, path in zip(ROWS, paths, strict=True):
-        arrays.write_array(path, images(row))
+    """A job on ten images of each row of a run, or of photographs; `changes` replace leaves of its config."""
+    for row in ROWS:
+        arrays.write_array(tmp_path / row / "images.npy", images(row))
 
-    def build(**changes):
+    def build(rows=MADE, **changes):
         values = {
-            "names": NAMES,
+            "names": NAMES if rows == MADE else PHOTOGRAPHS,
             "device": "cpu",
-            "variants": ROWS[:2],
-            "samplings": ROWS[2:3],
+            "variants": MADE[:2] if rows == MADE else (),
+            "samplings": MADE[2:3] if rows == MADE else (),
             "networks": (NETWORK,),
             "n_images": 8,
             "n_reference": 0,
@@ -56,15 +58,20 @@ def job(tmp_path, weights):
             "horizontal_flip": False,
         }
         outputs = Outputs(tmp_path / "out" / "features.npz")
-        inputs = Inputs(tuple(paths[:4]), *paths[4:], (weights,))
+        inputs = Inputs(tuple(tmp_path / row / "images.npy" for row in rows), (weights,))
         return Job("extract_features", Config(**values | changes), inputs, outputs)
 
     return build
 
 
+def made(job):
+    """The features of a job."""
+    run(job)
+    return arrays.read_arrays(job.outputs.features)
+
+
 def test_every_row_has_the_features_of_its_first_images_bit_for_bit(job, weights):
-    run(job())
-    found = arrays.read_arrays(job().outputs.features)
+    found = made(job()) | made(job(REAL))
     assert list(found) == [f"{row}/{NETWORK}" for row in ROWS]
     model = features.extractor(NETWORK, {"alexnet": weights})
     for row in ROWS:
@@ -76,25 +83,21 @@ def test_every_row_has_the_features_of_its_first_images_bit_for_bit(job, weights
 
 
 def test_photographs_are_mirrored_where_training_mirrors_and_samples_are_not(job, weights):
-    run(job())
-    plain = arrays.read_arrays(job().outputs.features)
-    run(job(horizontal_flip=True))
-    found = arrays.read_arrays(job().outputs.features)
+    plain = made(job()) | made(job(REAL))
+    found = made(job(horizontal_flip=True)) | made(job(REAL, horizontal_flip=True))
     model = features.extractor(NETWORK, {"alexnet": weights})
     for row in ROWS:
-        given = Mirrored(images(row)[:8])[:] if row in ("train", "test") else images(row)[:8]
+        given = Mirrored(images(row)[:8])[:] if row in REAL else images(row)[:8]
         alone = features.extract(model, given, batch_size=3, device=torch.device("cpu"), label="test")
         assert np.array_equal(found[f"{row}/{NETWORK}"], alone)
         changed = not np.array_equal(found[f"{row}/{NETWORK}"], plain[f"{row}/{NETWORK}"])
-        assert changed == (row in ("train", "test"))
+        assert changed == (row in REAL)
 
 
 def test_photographs_may_be_more_than_samples_and_end_where_the_split_does(job):
-    run(job())
-    few = arrays.read_arrays(job().outputs.features)
+    few = made(job()) | made(job(REAL))
     for n_reference, rows in ((9, 9), (100, 10)):
-        run(job(n_reference=n_reference))
-        found = arrays.read_arrays(job().outputs.features)
+        found = made(job(n_reference=n_reference)) | made(job(REAL, n_reference=n_reference))
         assert [len(array) for array in found.values()] == [8, 8, 8, 8, rows, rows]
         for name, array in found.items():
             np.testing.assert_allclose(array[:8], few[name], atol=1e-5)

@@ -15,7 +15,7 @@ EXPERIMENTS = ["embedded", "smoke", "small", "sweep"]  # paper's folders of imag
 # The only two folders that differ from their stage's name.
 FOLDERS = {"tables": "make_tables", "figures": "make_figures"}
 # How many times each stage is a rule; the others are one rule.
-RULES = {"generate_samples": 3}
+RULES = {"extract_features": 2, "generate_samples": 3}
 HERE = Project(ROOT)
 
 
@@ -169,7 +169,7 @@ def test_a_dry_run_plans_the_jobs_that_the_params_select(experiment, profile):
 )
 def test_a_target_rule_asks_for_all_jobs_of_its_stage(stage):
     told = HERE.run(f"snakemake -n --forceall all_{stage} --config experiment=smoke")
-    planned = re.findall(rf"^(?:local)?rule ({stage}(?:_fork|_other)?):$", told, re.MULTILINE)
+    planned = re.findall(rf"^(?:local)?rule ({stage}(?:_fork|_other|_real)?):$", told, re.MULTILINE)
     assert len(planned) == len([job for job in job_list(project_params("smoke")) if job.stage == stage])
 
 

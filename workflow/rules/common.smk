@@ -115,8 +115,11 @@ def config_of(stage):
 
     def config_json(wildcards):
         names = {name: value for name, value in wildcards.items() if name != "experiment"}
-        record = Path(str(getattr(rules, stage).output.config).format(**dict(wildcards.items())))
-        return to_json(user_files.watched(stage, job_config.job(config, stage, names), record))
+        values = job_config.job(config, stage, names)
+        if user_files.folder_of(stage, values):
+            record = Path(str(getattr(rules, stage).output.config).format(**dict(wildcards.items())))
+            values = user_files.watched(stage, values, record)
+        return to_json(values)
 
     return config_json
 

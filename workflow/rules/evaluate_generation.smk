@@ -2,6 +2,7 @@
 rule evaluate_generation:
     input:
         features="data/extract_features/{experiment}/{dataset}/{model}/seed{seed}/features.npz",
+        real="data/extract_features/{experiment}/{dataset}/{model}/real/features.npz",
     output:
         metrics="results/evaluate_generation/{experiment}/{dataset}/{model}/seed{seed}/metrics.csv",
         config="results/evaluate_generation/{experiment}/{dataset}/{model}/seed{seed}/config.json",
@@ -21,7 +22,7 @@ rule evaluate_generation:
         """
         python -m selfrefine.commands.run_stage evaluate_generation \
             --config {params.config:q} --code {params.code:q} --record {output.config:q} \
-            --features {input.features:q} \
+            --features {input.features:q} --real {input.real:q} \
             --metrics {output.metrics:q} \
             2>&1 | tee {log:q}
         """

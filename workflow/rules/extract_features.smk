@@ -1,9 +1,7 @@
-# Features of all images that one table compares: variants, samplings, the base model at the fork, photographs.
+# Features of the images that one run makes: variants, samplings, the base model at the fork.
 rule extract_features:
     input:
-        samples=samples_of_rows,
-        train="data/prepare_data/{experiment}/{dataset}/train/images.npy",
-        test="data/prepare_data/{experiment}/{dataset}/test/images.npy",
+        images=samples_of_rows,
         weights=expand("models/fetch_weights/{weights}/weights.safetensors", weights=selected("weights")),
     output:
         features="data/extract_features/{experiment}/{dataset}/{model}/seed{seed}/features.npz",
@@ -25,12 +23,27 @@ rule extract_features:
         """
         python -m selfrefine.commands.run_stage extract_features \
             --config {params.config:q} --code {params.code:q} --record {output.config:q} \
-            --samples {input.samples:q} --train {input.train:q} --test {input.test:q} --weights {input.weights:q} \
+            --images {input.images:q} --weights {input.weights:q} \
             --features {output.features:q} \
             2>&1 | tee {log:q}
         """
 
 
+# Of the photographs that the runs of every seed are compared with.
+use rule extract_features as extract_features_real with:
+    input:
+        images=expand("data/prepare_data/{{experiment}}/{{dataset}}/{split}/images.npy", split=["train", "test"]),
+        weights=expand("models/fetch_weights/{weights}/weights.safetensors", weights=selected("weights")),
+    output:
+        features="data/extract_features/{experiment}/{dataset}/{model}/real/features.npz",
+        config="data/extract_features/{experiment}/{dataset}/{model}/real/config.json",
+    log:
+        "logs/extract_features/{experiment}/{dataset}/{model}/real.log",
+    benchmark:
+        "benchmarks/extract_features/{experiment}/{dataset}/{model}/real.tsv"
+
+
 rule all_extract_features:
     input:
         runs("extract_features"),
+        runs("extract_features_real"),

@@ -136,8 +136,9 @@ def _evaluates(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             yield Load("measure", run.network(), CHUNK, variants * values["mechanism_images"])
             yield Load("measure", places(values["input_size"]), CHUNK, (variants + 1) * images)  # and the photographs
             yield Load("evaluate", run.highlighter(names.CRITIC), EXPLAINED, variants * images)
-        case "extract_features":  # of variants, samplings and the base model, and of photographs of both splits
-            images = _rows(run) * values["n_images"] + 2 * (values["n_reference"] or values["n_images"])
+        case "extract_features":  # of variants, samplings and the base model, or of photographs of both splits
+            real, made = 2 * (values["n_reference"] or values["n_images"]), _rows(run) * values["n_images"]
+            images = made if "seed" in run.names else real
             for name in values["networks"]:
                 yield Load("measure", feature_space(name), values["batch_size"], images)
                 yield FLOAT * images * NETWORKS[name].WIDTH

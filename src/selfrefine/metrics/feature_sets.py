@@ -19,11 +19,11 @@ def key(row: str, network: str) -> str:
     return f"{row}/{network}"
 
 
-def read(path: Path, rows: Sequence[str], neighbours: int) -> Spaces:
+def read(paths: Sequence[Path], rows: Sequence[str], neighbours: int) -> Spaces:
     """Reads the features of rows that are compared: float32, as they are stored.
 
     Args:
-        path: of extract_features, arrays `row/network`.
+        paths: of extract_features, arrays `row/network`; those of photographs last.
         rows: which; others are left out.
         neighbours: evaluate_generation.neighbours in params.yaml; every row needs more images than that.
 
@@ -32,42 +32,44 @@ def read(path: Path, rows: Sequence[str], neighbours: int) -> Spaces:
             value that is not finite; too few images.
     """
     spaces: Spaces = {}
-    for name, array in core_arrays.read_arrays(path).items():
-        row, _, network = name.partition("/")
-        spaces.setdefault(network, {})[row] = array
+    for path in paths:
+        for name, array in core_arrays.read_arrays(path).items():
+            row, _, network = name.partition("/")
+            spaces.setdefault(network, {})[row] = array
+    where = " and ".join(map(str, paths))
     if not spaces:
         raise InputError(
-            f"{path}: no features in it; extract_features.networks in params.yaml names the feature networks"
+            f"{where}: no features in it; extract_features.networks in params.yaml names the feature networks"
         )
     for network, arrays in spaces.items():
         if missing := [row for row in rows if row not in arrays]:
-            raise DamagedError(path, f"no {key(missing[0], network)} in it")
+            raise DamagedError(paths[-1 if missing[0] in REAL else 0], f"no {key(missing[0], network)} in it")
         spaces[network] = {row: arrays[row] for row in rows}
-        _check(path, network, spaces[network], neighbours)
+        _check(where, network, spaces[network], neighbours)
     return spaces
 
 
-def _check(path: Path, network: str, arrays: dict[str, np.ndarray], neighbours: int) -> None:
+def _check(where: str, network: str, arrays: dict[str, np.ndarray], neighbours: int) -> None:
     """Checks that the rows of one network compare."""
     (first_row, first), *_ = arrays.items()
     for row, array in arrays.items():
         name = key(row, network)
         if array.ndim != 2:
-            raise InputError(f"{path}: {name} has the shape {array.shape}, (images, features) needed")
+            raise InputError(f"{where}: {name} has the shape {array.shape}, (images, features) needed")
         if not np.isfinite(array).all():
             image = int(np.argmin(np.isfinite(array).all(axis=1)))
             raise InputError(
-                f"{path}: {name} of image {image} is not finite; look at that image and at the network's weights"
+                f"{where}: {name} of image {image} is not finite; look at that image and at the network's weights"
             )
         if array.shape[1:] != first.shape[1:] or (len(array) != len(first) and row not in REAL):
             raise InputError(
-                f"{path}: {name} has {array.shape} (images, features), but {key(first_row, network)} has "
+                f"{where}: {name} has {array.shape} (images, features), but {key(first_row, network)} has "
                 f"{first.shape}; every row needs the same extract_features.n_images of params.yaml"
             )
     least = max(LEAST_IMAGES, neighbours + 1)
     if (fewest := min(map(len, arrays.values()))) < least:
         raise InputError(
-            f"{path}: {fewest} images in a row, {least} or more needed; raise extract_features.n_images in params.yaml"
+            f"{where}: {fewest} images in a row, {least} or more needed; raise extract_features.n_images in params.yaml"
         )
 
 

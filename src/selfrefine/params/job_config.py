@@ -95,7 +95,10 @@ def job(params: Mapping[str, Any], stage: str, wildcards: Mapping[str, str]) -> 
     config["names"] = dict(wildcards)
     for section, readers in READERS.items():
         if stage in readers:
-            config[section] = selected(params, section, wildcards.get("dataset"), wildcards.get("model"))
+            rows = selected(params, section, wildcards.get("dataset"), wildcards.get("model"))
+            config[section] = (
+                rows if "seed" in wildcards else []
+            )  # photographs are of no seed, and the same for all rows
     if stage == "evaluate_inpainting":
         config["variants"] = inpainted(params, wildcards.get("model"))
     if stage in READERS_OF_ROWS:

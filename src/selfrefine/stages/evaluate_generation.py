@@ -33,6 +33,7 @@ class Inputs:
     """Features of every row, and of real images."""
 
     features: Path
+    real: Path
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             f"but select.variants has only {', '.join(config.variants)}"
         )
     rows = (*config.variants, *config.samplings, FORK)
-    spaces = feature_sets.read(job.inputs.features, (*rows, TRAIN, TEST), config.neighbours)
+    spaces = feature_sets.read(tuple(vars(job.inputs).values()), (*rows, TRAIN, TEST), config.neighbours)
     sums = {row: feature_sets.digest(arrays[row] for arrays in spaces.values()) for row in (*rows, TRAIN)}
     lines = [
         {

@@ -1,4 +1,4 @@
-"""Features of all images that are compared in one table: of every row, of the base at the fork, of real images."""
+"""Features of images that are compared in one table: of a run's rows and the base at the fork, or of photographs."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,8 @@ from selfrefine.metrics import feature_sets, features
 
 @dataclass(frozen=True)
 class Config:
-    """See params.yaml, extract_features; `variants` and `samplings` are the selected ones, in the order of samples."""
+    """See params.yaml, extract_features; `variants` and `samplings` are the selected ones; photographs have none, and
+    no seed among their names."""
 
     names: dict[str, str]
     device: str
@@ -32,11 +33,10 @@ class Config:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Images of the variants, the samplings, the fork; real images; weights, each in a folder of its network's name."""
+    """Images of the variants, the samplings, the fork, or of the training and the test split; weights, each in a
+    folder of its network's name."""
 
-    samples: tuple[Path, ...]
-    train: Path
-    test: Path
+    images: tuple[Path, ...]
     weights: tuple[Path, ...]
 
 
@@ -49,12 +49,10 @@ class Outputs:
 
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Extracts the features of the first images of every row in every network."""
-    config, inputs = job.config, job.inputs
-    rows = (*config.variants, *config.samplings, FORK, feature_sets.TRAIN, feature_sets.TEST)
-    paths = zip(rows, (*inputs.samples, inputs.train, inputs.test), strict=True)
+    config, inputs, is_real = job.config, job.inputs, "seed" not in job.config.names
+    rows = feature_sets.REAL if is_real else (*config.variants, *config.samplings, FORK)
     images: dict[str, Packed] = {}
-    for row, path in paths:
-        is_real = row in feature_sets.REAL
+    for row, path in zip(rows, inputs.images, strict=True):
         whole = config.n_reference and is_real
         stored = core_arrays.read_images(path)[: config.n_reference] if whole else first_images(path, config.n_images)
         images[row] = as_trained(stored, config.horizontal_flip and is_real)
