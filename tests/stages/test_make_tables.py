@@ -19,7 +19,16 @@ from tests.support.tiny_stage_metrics import inpainting_metrics, prompt_metrics,
 TABLES = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "maps", "controls")
 OUTPUTS = [f"{name}.{kind}" for name in TABLES for kind in ("csv", "md")]
 OUTPUTS.insert(2, "autoencoder.csv")
-OUTPUTS += ["noise_scale.csv", "sweep.csv", "sweep.md", "sweep.png", "strength.csv", "strength.png", "forest.png", "summary.json"]
+OUTPUTS += [
+    "noise_scale.csv",
+    "sweep.csv",
+    "sweep.md",
+    "sweep.png",
+    "strength.csv",
+    "strength.png",
+    "forest.png",
+    "summary.json",
+]
 NAMES = {"dataset": "shapes", "model": "tiny", "seed": "0"}
 
 

@@ -5,6 +5,7 @@ refinement does. So a refinement is also compared with its reference where both 
 """
 
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,8 @@ from torch import Tensor, nn
 from selfrefine.core import files
 from selfrefine.core.errors import DamagedError, InputError
 
-SCALE, DISTANCE, CHOSEN = "eps_scale", "fd_train", "chosen"  # columns of a choice
+SCALE, DISTANCE, FITTED, CHOSEN = "eps_scale", "fd_train", "fitted", "chosen"  # columns of a choice
+DIGITS = 4  # of a fitted factor: FD tells no finer ones apart
 
 
 class ScaledNoise(nn.Module):
@@ -56,26 +58,58 @@ def scaled(network: Any, factor: float) -> Any:
     return network if factor == 1.0 else ScaledNoise(network, factor)
 
 
-def choice(distances: dict[float, float]) -> pd.DataFrame:
-    """A line for each factor in their order: SCALE, DISTANCE, and CHOSEN, true for the one of least distance.
+def choice(distance: Callable[[float], float], scales: Sequence[float]) -> pd.DataFrame:
+    """Tries factors, and one more where the parabola through the best of them and its neighbours is lowest.
 
-    Of equal ones the nearest to 1 is chosen.
+    Not at an end of `scales`: what lies beyond it nobody has seen.
 
     Args:
-        distances: factor -> FD to training photographs of images that are sampled with it.
+        distance: of a factor, the FD to training photographs of images that are sampled with it.
+        scales: the factors.
+
+    Returns:
+        A line for each factor in the order of trial: SCALE, DISTANCE; FITTED, true for that of the parabola; CHOSEN,
+        true for the one of least distance, of equal ones the nearest to 1.
 
     Raises:
         InputError: a distance that is no number.
     """
-    for factor, distance in distances.items():
-        if not math.isfinite(distance):
-            raise InputError(
-                f"FD with {SCALE} {factor:g} is {distance}: images or features of it are no numbers; "
-                "look at the network, or change choose_eps_scale.scales in params.yaml"
-            )
-    best = min(distances, key=lambda factor: (distances[factor], abs(factor - 1.0)))
-    lines = [{SCALE: factor, DISTANCE: distance, CHOSEN: factor == best} for factor, distance in distances.items()]
+    found = {scale: _finite(scale, distance(scale)) for scale in sorted(scales)}
+    lowest = _lowest(list(found.items()))
+    if lowest is not None:
+        found[lowest] = _finite(lowest, distance(lowest))
+    best = min(found, key=lambda scale: (found[scale], abs(scale - 1.0)))
+    lines = [
+        {SCALE: scale, DISTANCE: value, FITTED: scale == lowest, CHOSEN: scale == best}
+        for scale, value in found.items()
+    ]
     return pd.DataFrame(lines)
+
+
+def _finite(scale: float, distance: float) -> float:
+    if not math.isfinite(distance):
+        raise InputError(
+            f"FD with {SCALE} {scale:g} is {distance}: images or features of it are no numbers; "
+            "look at the network, or change choose_eps_scale.scales in params.yaml"
+        )
+    return distance
+
+
+def _lowest(points: Sequence[tuple[float, float]]) -> float | None:
+    """Where the parabola through the lowest point and its neighbours is lowest; None at an end, or where it is a point.
+
+    Args:
+        points: (factor, distance), by factor.
+    """
+    best = min(range(len(points)), key=lambda number: points[number][1])
+    if best in (0, len(points) - 1):
+        return None
+    (left, high), (middle, low), (right, other) = points[best - 1 : best + 2]
+    down, up = (middle - left) * (low - other), (middle - right) * (low - high)
+    if down == up:
+        return None  # three equal distances
+    lowest = round(middle - 0.5 * ((middle - left) * down - (middle - right) * up) / (down - up), DIGITS)
+    return lowest if lowest not in (left, middle, right) else None
 
 
 def chosen(choices: tuple[Path, ...], row: str) -> float:

@@ -31,7 +31,7 @@ RUN = [  # of the frame of refinements
     *(f"map_{column}" for column in STATISTICS),
     *("slope_predicted", "r_first", "r_first_least"),
 ]
-SCALES = ["dataset", "model", "variant", "seed", "network", "eps_scale", "fd_train", "chosen", "n_images"]
+SCALES = ["dataset", "model", "variant", "seed", "network", "eps_scale", "fd_train", "fitted", "chosen", "n_images"]
 OWN_ROWS = {FORK: "Base model at the fork", FLOOR: "Floor: real training images"}
 KINDS = {"VQModel": "VQ", "AutoencoderKL": "KL"}
 AUTOENCODER = ["dataset", "model", "kind", "f", "latent_channels", "codes", "origin"]

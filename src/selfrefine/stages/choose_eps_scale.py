@@ -70,8 +70,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             )
 
         reference = gaussian(photographs, f"{job.label} photographs")
-        distances = {}
-        for scale in config.scales:
+
+        def distance(scale: float) -> float:
             label = f"{job.label} x {scale:g}"
             images = sampling.sample_images(
                 noise_scale.scaled(pipeline.unet, scale),
@@ -89,9 +89,11 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
                 captions=captions,
                 guidance_scale=config.guidance_scale,
             )
-            distances[scale] = frechet.frechet_distance(gaussian(images, label), reference)
+            return frechet.frechet_distance(gaussian(images, label), reference)
+
+        table = noise_scale.choice(distance, config.scales)
         found = {**config.names, "n_images": len(photographs), "network": config.primary_network}
-        files.write_table(job.outputs.scales, noise_scale.choice(distances).assign(**found))
+        files.write_table(job.outputs.scales, table.assign(**found))
 
 
 if __name__ == "__main__":

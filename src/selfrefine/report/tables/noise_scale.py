@@ -15,7 +15,7 @@ from selfrefine.report.results import Results
 from selfrefine.report.seed_statistics import places
 
 COLUMNS = [  # of noise_scale.csv
-    *("dataset", "model", "row", "seed", "network", "eps_scale", "fd_train", "chosen", "n_images"),
+    *("dataset", "model", "row", "seed", "network", "eps_scale", "fd_train", "fitted", "chosen", "n_images"),
 ]
 
 
@@ -29,7 +29,7 @@ def section(results: Results, dataset: str, model: str) -> str:
     found = _of(results, dataset, model)
     if found.empty:
         return ""
-    scales = sorted(found["eps_scale"].unique())
+    scales = sorted(found.loc[~found["fitted"].astype(bool), "eps_scale"].unique())
     rows = [(row, part) for (row,), part in places(found, "row")]
     columns: dict[str, list[str]] = {
         "": [results.titles.get(row, row) for row, _ in rows],
