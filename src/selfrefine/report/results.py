@@ -153,13 +153,14 @@ def read(inputs: Mapping[str, Any], *, judgement: Judgement, **words: Any) -> Re
             f"params.yaml: make_tables.primary_network is {judgement.primary_network!r}; "
             f"measured: {', '.join(networks)}"
         )
+    tried = inputs["scales"]
     configs, refreshes = map(files.read_config, inputs["refined"]), map(files.read_table, inputs["refreshes"])
     folders = [files.read_json(folder / "config.json") for folder in inputs["autoencoders"]]
     return Results(
         metrics=found,
         runs=runs(zip(configs, refreshes, strict=True)),
         autoencoders=autoencoders(zip(map(files.read_config, inputs["autoencoder_configs"]), folders, strict=True)),
-        scales=pd.concat([pd.DataFrame(columns=SCALES), *map(files.read_table, inputs["scales"])]),
+        scales=pd.concat(map(files.read_table, tried))[SCALES] if tried else pd.DataFrame(columns=SCALES),
         paper=files.read_table(inputs["paper"]),
         judgement=judgement,
         **words,
