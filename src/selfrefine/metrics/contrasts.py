@@ -131,8 +131,7 @@ def second_samplers(samplings: Mapping[str, Mapping[str, Any]]) -> dict[str, str
     """Variant -> the row of the same network under a second sampler; variants without one are not in it.
 
     Args:
-        samplings: row -> its `of`, the variant that is sampled, and its `correction`, none for another sampler; its
-            `eps_scale` if it has a scale of the noise of its own, which is no other sampler.
+        samplings: row -> its `of`, the variant that is sampled; a `correction` or `eps_scale` is no other sampler.
 
     Raises:
         InputError: two such rows of one variant: which of them would judge it?
@@ -149,7 +148,7 @@ def second_samplers(samplings: Mapping[str, Mapping[str, Any]]) -> dict[str, str
 
 
 def best_scales(samplings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Variant -> the row of the same network at its own best scale of the noise; variants without one are not in it."""
+    """Variant -> the row of the same network at its own best scale of the noise, where there is one."""
     return {row["of"]: name for name, row in samplings.items() if row.get("eps_scale") == BEST}
 
 

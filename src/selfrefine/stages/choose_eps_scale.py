@@ -92,8 +92,9 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             return frechet.frechet_distance(gaussian(images, label), reference)
 
         table = noise_scale.choice(distance, config.scales)
-        found = {**config.names, "n_images": len(photographs), "network": config.primary_network}
-        files.write_table(job.outputs.scales, table.assign(**found))
+        for column, value in {**config.names, "n_images": len(photographs), "network": config.primary_network}.items():
+            table[column] = value
+        files.write_table(job.outputs.scales, table)
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ def test_table_2_shows_the_rows_and_tells_of_the_references_scale(seeds):
     assert list(headline.loc[["baseline_best", "both_best"], "verdict"]) == ["", ""]
     text = table2_page(found)
     assert (
-        "**Baseline: its FD to training photographs is least with its noise x 1.027, -25.0 % without any train" in text
+        "**Baseline: its FD to training photographs is least with its noise x 1.027: -25.0 %, without any tra" in text
     )
     assert "- Baseline, best noise; Both, best noise: the same networks with their predicted noise times" in text
     assert "nan" not in text

@@ -70,8 +70,8 @@ def of_reference(results: Results, dataset: str, model: str) -> str:
         found.loc[kept, "fd_train"].astype(float) for kept in (found["chosen"].astype(bool), found["eps_scale"] == 1.0)
     )
     return (
-        f"**{results.reference}: its FD to training photographs is least with its noise x {best(found)}, "
-        f"{percent(float(np.log(least / plain).mean()))} without any training. What a row gains beyond calibration "
+        f"**{results.reference}: its FD to training photographs is least with its noise x {best(found)}: "
+        f"{percent(float(np.log(least / plain).mean()))}, without any training. What a row gains beyond calibration "
         "shows where both have their own best factor: see controls.md.**\n"
     )
 
