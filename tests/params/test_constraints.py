@@ -13,6 +13,51 @@ def sampled(of, correction="none", map_of=None, name="x"):
     return {"select": {"samplings": [name]}, "samplings": {name: row}}
 
 
+BEST = ["baseline_best_noise", "both_best_noise"]
+SCALE = "samplings.baseline_noise_1005.generate_samples"
+SCALED = [
+    (at("select.samplings", ["baseline_noise_1005", "fork_noise_1010", *BEST]), None),
+    (
+        at("select.samplings", BEST[1:]),
+        "select.samplings lacks a row with eps_scale best of baseline, which both_best_noise is compared with; add it",
+    ),
+    (
+        job_config.merge(
+            at("select.samplings", [*BEST, "x"]),
+            {"samplings": {"x": {"title": "X", "of": "both", "generate_samples": {"eps_scale": "best"}}}},
+        ),
+        "select.samplings has two rows with the best scale of both; delete one",
+    ),
+    (
+        job_config.merge(at("select.samplings", BEST), at("choose_eps_scale.scales", [0.9, 1.01, 1.1])),
+        "choose_eps_scale.scales is [0.9, 1.01, 1.1]; allowed: 1.0 among them, which changes nothing",
+    ),
+    (at("choose_eps_scale.scales", [0.9, 1.01, 1.1]), None),  # nothing is chosen
+    (at("choose_eps_scale.scales", [1.0, 1.1]), "choose_eps_scale.scales is [1.0, 1.1]; allowed: a list, with 3 or"),
+    (at("generate_samples.eps_scale", "best"), "generate_samples.eps_scale is best; allowed: a number; a row of sampl"),
+    (at("generate_samples.eps_scale", 1.005), None),
+    *(
+        (at("generate_samples.eps_scale", value), f"generate_samples.eps_scale is {shown}; allowed: a number or a text")
+        for value, shown in ((0, "0"), (-1.0, "-1.0"), (2.5, "2.5"), ("bset", '"bset"'), (True, "true"))
+    ),
+    (
+        job_config.merge(at("select.samplings", ["baseline_noise_1005"]), at(f"{SCALE}.sampler", "ancestral")),
+        f"{SCALE}.sampler stands beside eps_scale, and the row would differ from its variant in both; delete one",
+    ),
+    (
+        job_config.merge(
+            at("select.samplings", ["baseline_noise_1005"]),
+            {"samplings": {"baseline_noise_1005": {"map_of": "both", "generate_samples": {"correction": "kv_gain"}}}},
+        ),
+        f"{SCALE}.correction stands beside eps_scale, and the row would differ from its variant in both; delete one",
+    ),
+    (
+        job_config.merge(at("select.samplings", ["x"]), at("samplings.x", {"title": "X", "of": "forkk"})),
+        "samplings.x.of names forkk, which is not in select.variants",
+    ),
+]
+
+
 @pytest.mark.parametrize(
     ("changed", "line"),
     [
@@ -28,6 +73,7 @@ def sampled(of, correction="none", map_of=None, name="x"):
             sampled("both", "keep_map"),
             "samplings.x.map_of is missing; the correction keep_map needs the variant of its",
         ),
+        *SCALED,
         (sampled("both", map_of="both"), "samplings.x.map_of belongs to rows with a correction; delete it here"),
         (
             job_config.merge(sampled("both"), {"select": {"samplings": ["x", "both_ancestral"]}}),

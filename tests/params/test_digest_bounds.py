@@ -39,6 +39,11 @@ BOUNDS = {
         "highlighter.training highlighter.data guidance.untrained_controls "
         "diffusion.repaint diffusion.inpainting_masks training.autoencoder training.classifier",
     ),
+    "choose_eps_scale": (
+        "diffusion networks guidance metrics pretrained",
+        "map_refresh control_maps canny refinement untrained_controls attention_modulation repaint inpainting_masks "
+        "generation contrasts intervals imagenet_weights",
+    ),
     "generate_samples": (
         "diffusion networks guidance",
         "map_refresh control_maps canny refinement repaint inpainting_masks",

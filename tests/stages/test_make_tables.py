@@ -12,14 +12,34 @@ from selfrefine.core.names import PROVENANCE
 from selfrefine.report.tables import sweep
 from selfrefine.stages.make_tables import Config, Inputs, Outputs, run
 from tests.support import tiny_maps
-from tests.support.tiny_metrics import FD, PAPER, ROWS, generation, highlighter, line, of_models, published
+from tests.support.tiny_metrics import (
+    FD,
+    NOISE,
+    PAPER,
+    ROWS,
+    generation,
+    highlighter,
+    line,
+    of_models,
+    published,
+    scales,
+)
 from tests.support.tiny_refined import readouts, refined
 from tests.support.tiny_stage_metrics import inpainting_metrics, prompt_metrics, round_trip_metrics
 
 TABLES = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "maps", "controls")
 OUTPUTS = [f"{name}.{kind}" for name in TABLES for kind in ("csv", "md")]
 OUTPUTS.insert(2, "autoencoder.csv")
-OUTPUTS += ["sweep.csv", "sweep.md", "sweep.png", "strength.csv", "strength.png", "forest.png", "summary.json"]
+OUTPUTS += [
+    "noise_scale.csv",
+    "sweep.csv",
+    "sweep.md",
+    "sweep.png",
+    "strength.csv",
+    "strength.png",
+    "forest.png",
+    "summary.json",
+]
 NAMES = {"dataset": "shapes", "model": "tiny", "seed": "0"}
 
 
@@ -39,10 +59,12 @@ def autoencoders(folder, latent):
 def job(tmp_path):
     """A job on the metrics of some seeds, each in its file; `changes` replace leaves of its config."""
 
-    def build(extra=(), fd=FD, seeds=2, latent=False, **changes):
+    def build(extra=(), fd=FD, seeds=2, latent=False, scaled=False, **changes):
         variants = [row for row in fd if row not in ("fork", "floor")]
+        samplings = NOISE if scaled else {}
+        measured = fd | dict.fromkeys(samplings, 9.0)
         metrics = {
-            "generation": [*generation(fd, seeds), *extra],
+            "generation": [*generation(measured, seeds), *extra],
             "highlighter": highlighter(seeds),
             "maps": tiny_maps.metrics(seeds),
             "correlations": tiny_maps.correlations(seeds),
@@ -61,11 +83,16 @@ def job(tmp_path):
         for name, kind in (("config", "json"), ("refreshes", "csv")):
             paths[name] = tuple(tmp_path / f"{name}{number}.{kind}" for number in range(len(variants) * seeds))
         files.write_table(tmp_path / "paper_values.csv", pd.DataFrame(PAPER))
+        tried = []
+        for (row, seed), lines in pd.DataFrame(scales(seeds)).groupby(["variant", "seed"]):
+            if scaled:
+                tried.append(tmp_path / f"scales_{row}{seed}.csv")
+                files.write_table(tried[-1], lines)
         values = {
             "names": {},
             "experiment": "smoke",
             "select": {"datasets": ["shapes"], "models": ["tiny"], "variants": variants, "seeds": list(range(seeds))},
-            "rows": ROWS | {"variants": {row: {"title": row.capitalize()} for row in variants}},
+            "rows": ROWS | {"variants": {row: {"title": row.capitalize()} for row in variants}, "samplings": samplings},
             "primary_network": "vgg16_conv5_gap",
             "reference": "baseline",
             "map_of": "both",
@@ -76,6 +103,7 @@ def job(tmp_path):
         inputs = Inputs(
             *(paths[name] for name in (*metrics, "config", "refreshes")),
             *autoencoders(tmp_path, latent),
+            tuple(tried),
             tmp_path / "paper_values.csv",
         )
         outputs = Outputs(*(tmp_path / name for name in OUTPUTS))
@@ -126,10 +154,23 @@ def test_rows_that_the_paper_does_not_have_stand_in_their_own_tables(job, seeds)
     assert set(files.read_json(outputs.summary)["shapes"]["tiny"]) == {*fd, "highlighter"}
 
 
+@pytest.mark.parametrize("seeds", [1, 6])
+def test_scales_of_the_noise_stand_in_their_csv_and_on_both_pages(job, seeds):
+    built = job(seeds=seeds, scaled=True)
+    run(built)
+    outputs = built.outputs
+    assert len(files.read_table(outputs.noise_scale_csv)) == 2 * 5 * seeds
+    controls = files.read_table(outputs.controls_csv)
+    assert ("both_best", "baseline_best") in set(zip(controls["row"], controls["reference"], strict=True))
+    assert "### Scale of the noise" in outputs.controls_md.read_text()
+    assert "its FD to training photographs is least with its noise x 1.027" in outputs.table2_md.read_text()
+
+
 def test_the_papers_rows_alone_leave_files_that_say_so(job):
     run(job())
     outputs = job().outputs
     assert list(files.read_table(outputs.controls_csv)["row"].unique()) == ["both"]
+    assert files.read_table(outputs.noise_scale_csv).empty
     assert "No control is selected" in outputs.controls_md.read_text()
     assert len(files.read_table(outputs.table7_csv)) == 0
     assert "No other map of Table 7 is selected" in outputs.table7_md.read_text()

@@ -164,6 +164,7 @@ def samples_config(**changes: Any) -> generate_samples.Config:
         "chunk_size": 4,
         "guidance_scale": 1.0,
         "correction": "none",
+        "eps_scale": 1.0,
     }
     return generate_samples.Config(**values | changes)
 
@@ -198,10 +199,12 @@ def refined_job(images: Path, base: Path, highlighter: Path, out: Path, **change
     return Job("train_refined", refined_config(**changes), inputs, outputs)
 
 
-def samples_job(pipeline: Path, out: Path, some_map: tuple[Path, ...] = (), **changes: Any) -> Job[Any, Any, Any]:
-    """The job that samples from a pipeline folder; `some_map` is maps and config of a refinement."""
-    outputs = generate_samples.Outputs(out / "images.npy")
-    return Job("generate_samples", samples_config(**changes), generate_samples.Inputs(pipeline, some_map, ()), outputs)
+def samples_job(
+    pipeline: Path, out: Path, some_map: tuple[Path, ...] = (), scales: tuple[Path, ...] = (), **changes: Any
+) -> Job[Any, Any, Any]:
+    """The job that samples from a pipeline folder; `some_map` is maps and config of a refinement, `scales` a choice."""
+    inputs = generate_samples.Inputs(pipeline, some_map, scales, ())
+    return Job("generate_samples", samples_config(**changes), inputs, generate_samples.Outputs(out / "images.npy"))
 
 
 def fakes_job(pipeline: Path, out: Path, **changes: Any) -> Job[Any, Any, Any]:

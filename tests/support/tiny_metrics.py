@@ -106,5 +106,39 @@ SAMPLINGS = {
     "time_shift": {"title": "Clock shifted", "of": "baseline", "map_of": "both", "correction": "time_shift"},
     "kept": {"title": "Map kept", "of": "both", "map_of": "both", "correction": "keep_map"},
 }
+# Rows of samplings with another scale of the noise: two fixed ones, and two networks at their own best.
+NOISE = {
+    "baseline_noise": {"title": "Baseline, noise x 1.01", "of": "baseline", "correction": "none", "eps_scale": 1.01},
+    "fork_noise": {"title": "Fork, noise x 1.01", "of": "fork", "correction": "none", "eps_scale": 1.01},
+    "baseline_best": {"title": "Baseline, best noise", "of": "baseline", "correction": "none", "eps_scale": "best"},
+    "both_best": {"title": "Both, best noise", "of": "both", "correction": "none", "eps_scale": "best"},
+}
+
+
+def scales(seeds=1, distances=None):
+    """What choose_eps_scale writes of the rows at their own best, of `distances`: row -> scale -> FD, the last fitted.
+
+    In each later seed of `both_best` the fitted scale is chosen no more.
+    """
+    distances = distances or {
+        "baseline_best": {0.98: 12.0, 1.0: 10.0, 1.02: 8.0, 1.04: 9.0, 1.0267: 7.5},
+        "both_best": {0.98: 12.0, 1.0: 9.0, 1.02: 8.5, 1.04: 9.5, 1.0167: 8.4},
+    }
+    names = {"dataset": "shapes", "model": "tiny", "network": "vgg16_conv5_gap", "n_images": 64}
+    found = []
+    for row, tried in distances.items():
+        for seed in range(seeds):
+            *_, fitted = tried
+            of_seed = tried | ({fitted: 9.0} if seed and row == "both_best" else {})
+            best = min(of_seed, key=of_seed.get)
+            found += [
+                names
+                | {"variant": row, "seed": seed, "eps_scale": scale, "fd_train": distance}
+                | {"fitted": scale == fitted, "chosen": scale == best}
+                for scale, distance in of_seed.items()
+            ]
+    return found
+
+
 AGAIN = {"baseline": "baseline_ancestral", "both": "both_ancestral"}
 FD = {"baseline": 10.0, "both": 9.0, "fork": 10.5, "floor": 1.0}

@@ -14,7 +14,9 @@ JUDGEMENT = Judgement("baseline", 0.017, 6, "vgg16_conv5_gap")
 SECTIONS = ("datasets", "models", "variants", "samplings", "highlighters", "masks")
 
 
-def tiny_results(generation=(), runs=(), *, rows=ROWS, paper=PAPER, judgement=JUDGEMENT, autoencoders=(), **others):
+def tiny_results(
+    generation=(), runs=(), *, rows=ROWS, paper=PAPER, judgement=JUDGEMENT, autoencoders=(), scales=(), **others
+):
     """Results of lines as the stages write them: those of evaluate_generation, and by name those of other stages."""
     fixed = {name: others.pop(name) for name in ("experiment", "map_of", "select") if name in others}
     stages = {"generation": generation, **others}
@@ -25,6 +27,7 @@ def tiny_results(generation=(), runs=(), *, rows=ROWS, paper=PAPER, judgement=JU
         metrics=results.tidy(tables),
         runs=results.runs(runs),
         autoencoders=results.autoencoders(autoencoders),
+        scales=pd.DataFrame(scales, columns=results.SCALES),
         paper=pd.DataFrame(paper, columns=["table", "row", "dataset", "metric", "value", "error"]),
         judgement=judgement,
         rows=rows,

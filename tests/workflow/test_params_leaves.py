@@ -20,7 +20,7 @@ EMBEDDED = project_params("embedded")
 PARAMS = job_config.merge(
     EMBEDDED,
     {row: {f"{name}x": EMBEDDED[row][name] for name in EMBEDDED[row]} for row in job_config.ROWS}
-    | {"select": {"samplings": ["reverse_kept"]}},
+    | {"select": {"samplings": ["reverse_kept", "baseline_best_noise"]}},
 )
 ONLY = {  # has a test of its own
     name: row.pop("only") for rows in ("datasets", "models") for name, row in PARAMS[rows].items() if "only" in row
@@ -71,15 +71,16 @@ def is_read(path: tuple[str, ...], job: Planned) -> bool:
         return of_rows or (path[0] == "select" and selection_is_read(path[1], job))
     if path[0] in job_config.ROWS:
         return row_is_read(path, job)
-    return (job.stage == path[0] and not is_overridden(path, job)) or (
-        of_rows and path in TOLD and not sets_no_row(path)
-    )
+    owner, borrowers = job_config.BORROWED.get(path[-1], ("", ()))
+    reads = job.stage == path[0] or (path[0] == owner and job.stage in borrowers)
+    return (reads and not is_overridden(path, job)) or (of_rows and path in TOLD and not sets_no_row(path))
 
 
 TOLD = (  # in words of tables and figures
     *(("prepare_data", "size"), ("train_base", "steps"), ("train_refined", "steps")),
     ("generate_samples", "correction"),
 )
+OWN_SCALE = ("generate_samples", "eps_scale")  # told of the rows that set one
 
 
 def sets_no_row(path: tuple[str, ...]) -> bool:
@@ -117,7 +118,7 @@ def row_is_read(path: tuple[str, ...], job: Planned) -> bool:
     if len(path) == 3:  # titles, and words
         pairs = key == "self_refining" and job.stage == "evaluate_inpainting" and ("model", name) in job.names
         return pairs or (selected and job.stage in job_config.READERS_OF_ROWS)
-    told = path[2:] in TOLD
+    told = path[2:] in (*TOLD, OWN_SCALE)
     if path[2:] == ("train_base", "family"):  # tables and figures hear which models take prompts
         told = PARAMS["models"][name]["train_base"]["family"] in job_config.PROMPTED_FAMILIES
     of_row = (job_config.ROWS[section], name) in job.names and not is_overridden_later(path, job)

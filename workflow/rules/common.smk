@@ -11,7 +11,7 @@ from selfrefine.commands import records
 from selfrefine.core import devices
 from selfrefine.core.config_json import to_json
 from selfrefine.core.errors import InputError
-from selfrefine.core.names import FLAW, FORK
+from selfrefine.core.names import BEST, FEATURE_WEIGHTS, FLAW, FORK
 from selfrefine.data import counted_images, user_files
 from selfrefine.params import check as params_check
 from selfrefine.params import code_digest, experiment, job_config, measured_memory, required_folders, strict_yaml
@@ -191,7 +191,7 @@ def runs(rule_name, output=None, **chosen):
             "dataset": dataset,
             "model": model,
             "highlighter": selected("highlighters", dataset, model),
-            "variant": selected("samplings" if rule_name == "generate_samples_other" else "variants", dataset, model),
+            "variant": rows_of_rule(rule_name, dataset, model),
             "mask": selected("masks", dataset, model),
             "text_encoder": job_config.text_encoder(config, dataset, model),
             "seed": selected("seeds", dataset, model),
@@ -201,6 +201,13 @@ def runs(rule_name, output=None, **chosen):
         if job_config.is_evaluated(config, rule_name, dataset, model):
             found += expand(paths, **wildcards | chosen)
     return list(dict.fromkeys(found))  # what belongs to no data set is found for each
+
+
+def rows_of_rule(rule_name, dataset, model):
+    """What the wildcard `variant` stands for in the selected runs of a rule, on a data set with a model."""
+    if rule_name == "choose_eps_scale":
+        return job_config.with_best_scale(config, dataset, model)
+    return selected("samplings" if rule_name == "generate_samples_other" else "variants", dataset, model)
 
 
 def samples_of_data_sets():
@@ -345,8 +352,12 @@ def inpainted(file):
 
 
 def network_of_sampling(wildcards):
-    """The network of the variant that a row of `samplings` samples."""
-    return output_of("train_refined", "pipeline", wildcards, config["samplings"][wildcards.variant]["of"])
+    """The network of the variant that a row of `samplings` samples, or the base model's at the fork."""
+    of = config["samplings"][wildcards.variant]["of"]
+    if of == FORK:
+        run = f"{wildcards.experiment}/{wildcards.dataset}/{wildcards.model}/seed{wildcards.seed}"
+        return f"models/train_base/{run}/pipeline"
+    return output_of("train_refined", "pipeline", wildcards, of)
 
 
 def map_of_sampling(wildcards):
@@ -354,6 +365,19 @@ def map_of_sampling(wildcards):
     map_of = config["samplings"][wildcards.variant].get("map_of")
     files = ("maps.npy", "mean_map.npy", "config.json") if map_of else ()
     return [output_of("train_refined", file, wildcards, map_of) for file in files]
+
+
+def scales_of_sampling(wildcards):
+    """The choice of the noise's scale for a row of `samplings` that has the best one; none of another row."""
+    names = ("experiment", "dataset", "model", "variant")
+    run = "/".join(wildcards[name] for name in names)
+    best = job_config.own_scale(config, wildcards.variant) == BEST
+    return [f"results/choose_eps_scale/{run}/seed{wildcards.seed}/scales.csv"] if best else []
+
+
+def primary_weights():
+    """The weights of the feature network that tables are judged in."""
+    return f"models/fetch_weights/{FEATURE_WEIGHTS[config['make_tables']['primary_network']]}/weights.safetensors"
 
 
 def highlighters_of(wildcards):

@@ -3,6 +3,7 @@ rule generate_samples:
     input:
         pipeline="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/pipeline",
         map=[],
+        scales=[],
         captions=captions_of("test"),
     output:
         images="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/images.npy",
@@ -24,7 +25,8 @@ rule generate_samples:
         """
         python -m selfrefine.commands.run_stage generate_samples \
             --config {params.config:q} --code {params.code:q} --record {output.config:q} \
-            --pipeline {input.pipeline:q} --map {input.map:q} --captions {input.captions:q} \
+            --pipeline {input.pipeline:q} --map {input.map:q} --scales {input.scales:q} \
+            --captions {input.captions:q} \
             --images {output.images:q} \
             2>&1 | tee {log:q}
         """
@@ -35,6 +37,7 @@ use rule generate_samples as generate_samples_fork with:
     input:
         pipeline="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/pipeline",
         map=[],
+        scales=[],
         captions=captions_of("test"),
     output:
         images="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/images.npy",
@@ -48,6 +51,7 @@ use rule generate_samples as generate_samples_other with:
     input:
         pipeline=network_of_sampling,
         map=map_of_sampling,
+        scales=scales_of_sampling,
         captions=captions_of("test"),
     output:
         images="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/images.npy",

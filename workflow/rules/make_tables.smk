@@ -13,6 +13,7 @@ rule make_tables:
         autoencoder_configs=runs("train_autoencoder", output="config"),
         autoencoders=runs("train_autoencoder", output="autoencoder"),
         round_trips=runs("train_autoencoder", output="metrics"),
+        scales=runs("choose_eps_scale", output="scales"),
         paper="workflow/resources/paper_values.csv",
     output:
         table1_csv=report(
@@ -84,6 +85,12 @@ rule make_tables:
             labels={"table": "Controls: every difference"},
         ),
         controls_md="results/tables/{experiment}/controls.md",
+        noise_scale_csv=report(
+            "results/tables/{experiment}/noise_scale.csv",
+            caption="../report/noise_scale.rst",
+            category="Tables",
+            labels={"table": "Scale of the predicted noise"},
+        ),
         sweep_csv=report(
             "results/tables/{experiment}/sweep.csv",
             caption="../report/sweep.rst",
@@ -138,7 +145,7 @@ rule make_tables:
             --inpainting {input.inpainting:q} --prompts {input.prompts:q} \
             --refined {input.refined:q} --refreshes {input.refreshes:q} \
             --autoencoder_configs {input.autoencoder_configs:q} --autoencoders {input.autoencoders:q} \
-            --round_trips {input.round_trips:q} --paper {input.paper:q} \
+            --round_trips {input.round_trips:q} --scales {input.scales:q} --paper {input.paper:q} \
             --table1_csv {output.table1_csv:q} --table1_md {output.table1_md:q} \
             --autoencoder_csv {output.autoencoder_csv:q} \
             --table2_csv {output.table2_csv:q} --table2_md {output.table2_md:q} \
@@ -149,6 +156,7 @@ rule make_tables:
             --table7_csv {output.table7_csv:q} --table7_md {output.table7_md:q} \
             --maps_csv {output.maps_csv:q} --maps_md {output.maps_md:q} \
             --controls_csv {output.controls_csv:q} --controls_md {output.controls_md:q} \
+            --noise_scale_csv {output.noise_scale_csv:q} \
             --sweep_csv {output.sweep_csv:q} --sweep_md {output.sweep_md:q} --sweep {output.sweep:q} \
             --strength_csv {output.strength_csv:q} --strength {output.strength:q} \
             --forest {output.forest:q} --summary {output.summary:q} \

@@ -36,9 +36,18 @@ def from_json(config_type: type[ConfigT] | UnionType, text: str) -> ConfigT:
     return built
 
 
+def _kind(union: Any, value: Any) -> Any:
+    """The kind of a union that a value is meant as: a text as one of the words that it allows, if it allows any."""
+    words = [kind for kind in typing.get_args(union) if typing.get_origin(kind) is typing.Literal]
+    others = [kind for kind in typing.get_args(union) if kind not in words]
+    return (words if isinstance(value, str) else others)[0]
+
+
 def _convert(name: str, hint: Any, value: Any) -> Any:
     """`value` as the type of its field: lists become tuples, integers may stand for floats, nothing else is bent."""
     origin = typing.get_origin(hint)
+    if origin in (typing.Union, UnionType):
+        return _convert(name, _kind(hint, value), value)
     if origin is typing.Literal:
         if value not in typing.get_args(hint):
             raise InputError(f"params.yaml: {name} is {value!r}; allowed: {', '.join(map(str, typing.get_args(hint)))}")

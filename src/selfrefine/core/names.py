@@ -8,6 +8,7 @@ PHOTOGRAPHS = "photographs"  # the row of real test images with their own captio
 # Rows of tables, arrays and summary.json: no variants.
 RESERVED = (FORK, FLOOR, "highlighter", PHOTOGRAPHS, "train", "test")
 FLAW, CRITIC = "flaw", "second"  # the highlighter behind every mFAM; the one that no refinement has used
+BEST = "best"  # of generate_samples.eps_scale: the scale of the noise that choose_eps_scale finds for a network
 # Feature spaces of extract_features, and the row of `weights` that each needs.
 FEATURE_WEIGHTS = {"vgg16_conv5_gap": "vgg16", "alexnet_conv5_gap": "alexnet", "inception-v3-compat": "inception"}
 

@@ -34,6 +34,7 @@ Purpose = Literal[
     "classifier",  # initial weights and batches of the classifier of real images
     "other_prompts",  # which prompt of another an image is held against
     "evaluation",  # x_T and per-step noise of the images that are measured
+    "eps_scale",  # x_T and per-step noise of the images by which the scale of the noise is chosen
     "planted_flaws",  # places and strengths of planted flaws, dither of the images that bear them
     "masks",  # which part of an image is to be inpainted
     "inpainting",  # x_T and per-step noise of an inpainted image

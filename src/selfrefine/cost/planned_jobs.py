@@ -63,5 +63,7 @@ def _values(params: Mapping[str, Any], stage: str, wildcard: str, dataset: str, 
             return job_config.inpainted(params, model)
         case "variant" if stage == "generate_samples":
             return [*selected("variants"), *selected("samplings"), FORK]
+        case "variant" if stage == "choose_eps_scale":
+            return job_config.with_best_scale(params, dataset, model)
         case _:
             return selected(f"{wildcard}s")

@@ -112,6 +112,11 @@ def _makes(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             steps = values["map_steps" if stage == "generate_fakes" else "steps"]
             yield from _sampled(run, values["n_images"], values["chunk_size"], steps)
             yield _images(run, values["n_images"])
+        case "choose_eps_scale":
+            images = (len(values["scales"]) + 1) * values["n_images"]  # and one more scale between them
+            yield from _sampled(run, images, values["chunk_size"], values["steps"])
+            measured = feature_space(values["primary_network"])
+            yield Load("measure", measured, values["batch_size"], images + values["n_images"])  # and photographs
         case "inpaint_images":
             chain = Resampling(values["steps"], values["jump_length"], values["jump_samples"], values["step_samples"])
             yield from _sampled(run, values["n_images"], values["chunk_size"], chain.evaluations())

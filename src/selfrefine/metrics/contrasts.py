@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
 from selfrefine.core.errors import InputError
-from selfrefine.core.names import HEADLINE
+from selfrefine.core.names import BEST, HEADLINE
 from selfrefine.metrics import intervals
 from selfrefine.metrics.intervals import BETTER, EQUIVALENT, WORSE
 
@@ -131,19 +131,25 @@ def second_samplers(samplings: Mapping[str, Mapping[str, Any]]) -> dict[str, str
     """Variant -> the row of the same network under a second sampler; variants without one are not in it.
 
     Args:
-        samplings: row -> its `of`, the variant that is sampled, and its `correction`, none for another sampler.
+        samplings: row -> its `of`, the variant that is sampled; a `correction` or `eps_scale` is no other sampler.
 
     Raises:
         InputError: two such rows of one variant: which of them would judge it?
     """
     found: dict[str, str] = {}
     for name, row in samplings.items():
-        if row["correction"] == "none" and (other := found.setdefault(row["of"], name)) != name:
+        second = row["correction"] == "none" and "eps_scale" not in row
+        if second and (other := found.setdefault(row["of"], name)) != name:
             raise InputError(
                 f"params.yaml: select.samplings has {other} and {name}, both of {row['of']}; a variant has one second "
                 "sampler: select one of them"
             )
     return found
+
+
+def best_scales(samplings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Variant -> the row of the same network at its own best scale of the noise, where there is one."""
+    return {row["of"]: name for name, row in samplings.items() if row.get("eps_scale") == BEST}
 
 
 def distances(metrics: Iterable[Mapping[str, Any]]) -> Distances:

@@ -113,9 +113,14 @@ def over_seeds(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple
     n = len(values)
     if n < 2:
         return math.nan, math.nan
-    half = float(stdtrit(n - 1, 0.5 + confidence / 2.0)) * _standard_error(np.asarray(values))
+    half = reach(n, confidence) * float(np.std(values, ddof=1))
     mean = float(np.mean(values))
     return mean - half, mean + half
+
+
+def reach(n_seeds: int, confidence: float = CONFIDENCE) -> float:
+    """Half the width of the t interval over so many seeds, two or more, in standard deviations between seeds."""
+    return float(stdtrit(n_seeds - 1, 0.5 + confidence / 2.0)) / math.sqrt(n_seeds)
 
 
 def over_images(estimates: Sequence[Estimate]) -> tuple[float, float]:

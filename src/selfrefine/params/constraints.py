@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from selfrefine.core.names import CRITIC, FLAW
-from selfrefine.params import family_constraints, references
+from selfrefine.core.names import BEST, CRITIC, FLAW, FORK
+from selfrefine.params import family_constraints, job_config, references
 from selfrefine.params.references import Params, Problem, Run
 from selfrefine.params.words import nearest
 
@@ -25,6 +25,7 @@ def relations(params: Params) -> Iterator[Problem]:
             yield from _refinement(Run(params, {**run.names, "variant": variant}))
         for mask in run.selected("masks"):
             yield from _inpainting(Run(params, {**run.names, "mask": mask}))
+        yield from _scales(run)
         for sampling in run.selected("samplings"):
             yield from _sampling(Run(params, {**run.names, "variant": sampling}))
 
@@ -125,7 +126,7 @@ def _sampling(run: Run) -> Iterator[Problem]:
     name = run.names["variant"]
     row = run.params["samplings"][name]
     for leaf in ("of", "map_of"):
-        if leaf in row:
+        if leaf in row and (leaf, row[leaf]) != ("of", FORK):  # the base model always runs
             yield from run.unselected(("samplings", name, leaf), [row[leaf]])
     correction = run.value("generate_samples", "correction")
     if correction != "none" and "map_of" not in row:
@@ -134,10 +135,13 @@ def _sampling(run: Run) -> Iterator[Problem]:
         yield ("samplings", name, "map_of"), "belongs to rows with a correction; delete it here"
     if correction != "none" and row.get("map_of") in run.params["variants"]:
         yield from _corrected(run, correction, row["map_of"])
-    if correction == "none":
+    scale = job_config.own_scale(run.params, name)
+    if correction == "none" and scale is None:
         twins = [other for other in _second_samplers(run) if run.params["samplings"][other]["of"] == row["of"]]
         if len(twins) > 1:
             yield ("select", "samplings"), f"has {' and '.join(twins)}, two other samplers of {row['of']}; delete one"
+    if scale is not None:
+        yield from _scaled(run, scale)
     yield from run.at_most(("generate_samples", "steps"), ("train_base", "diffusion", "timesteps"))
     yield from _sampler(run)
 
@@ -153,10 +157,42 @@ def _sampler(run: Run) -> Iterator[Problem]:
 
 
 def _second_samplers(run: Run) -> list[str]:
-    """Selected rows of `samplings` that correct nothing."""
-    names = run.selected("samplings")
+    """Selected rows of `samplings` that correct and scale nothing."""
+    names = [name for name in run.selected("samplings") if job_config.own_scale(run.params, name) is None]
     runs = {name: Run(run.params, {**run.names, "variant": name}) for name in names}
     return [name for name, other in runs.items() if other.value("generate_samples", "correction") == "none"]
+
+
+def _scales(run: Run) -> Iterator[Problem]:
+    """The best scale of the noise is of rows of `samplings`, and is held against no scaling at all."""
+    if run.value("generate_samples", "eps_scale") == BEST:
+        message = f"is {BEST}; allowed: a number; a row of samplings may have {BEST}"
+        yield run.place("generate_samples", "eps_scale"), message
+    for name in job_config.with_best_scale(run.params, run.names["dataset"], run.names["model"]):
+        row = Run(run.params, {**run.names, "variant": name})
+        if 1.0 not in (scales := row.value("choose_eps_scale", "scales")):
+            yield (
+                row.place("choose_eps_scale", "scales"),
+                f"is {scales}; allowed: 1.0 among them, which changes nothing",
+            )
+
+
+def _scaled(run: Run, scale: float | str) -> Iterator[Problem]:
+    """A row with a scale of the noise of its own differs from its variant in that alone; best ones have their own
+    reference.
+    """
+    name = run.names["variant"]
+    for leaf in run.params["samplings"][name]["generate_samples"].keys() - {"eps_scale"}:
+        message = "stands beside eps_scale, and the row would differ from its variant in both; delete one"
+        yield ("samplings", name, "generate_samples", leaf), message
+    if scale == BEST:
+        rows = job_config.with_best_scale(run.params, run.names["dataset"], run.names["model"])
+        of = [run.params["samplings"][other]["of"] for other in rows]
+        if of.count(mine := run.params["samplings"][name]["of"]) > 1:
+            yield ("select", "samplings"), f"has two rows with the best scale of {mine}; delete one"
+        if (reference := run.params["shared"]["reference"]) not in of:
+            message = f"lacks a row with eps_scale {BEST} of {reference}, which {name} is compared with; add it"
+            yield ("select", "samplings"), message
 
 
 def _corrected(run: Run, correction: str, map_of: str) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from selfrefine.core.names import CRITIC
+from selfrefine.core.names import BEST, CRITIC
 
 # Sections of params.yaml that hold rows, and the wildcard that names one of them; later rows win.
 ROWS = {
@@ -23,7 +23,7 @@ ROWS = {
 }
 
 PHASES = ("train_base", "train_refined")
-DIFFUSION = ("train_base", "generate_fakes", "train_refined", "generate_samples")
+DIFFUSION = ("train_base", "generate_fakes", "train_refined", "choose_eps_scale", "generate_samples")
 # The stages that only some families have.
 LATENT, LATENT_FAMILIES = ("train_autoencoder", "encode_data"), ("ldm", "stable_diffusion")
 PROMPTS = ("fetch_text_encoder", "encode_captions", "train_classifier", "evaluate_prompts")
@@ -47,8 +47,13 @@ SHARED = {
     "map_of": ("evaluate_readouts", "make_tables"),
 }
 # Leaves of another stage's section: what training does to images is done to real ones that generated ones are held
-# against, too (method 11.1). Leaf -> whose it is, and who reads it.
-BORROWED = {"horizontal_flip": ("train_base", (*HIGHLIGHTER, "extract_features", "evaluate_readouts"))}
+# against, too (method 11.1); a scale of the noise is chosen for images as they will be sampled and judged.
+# Leaf -> whose it is, and who reads it.
+BORROWED = {
+    "horizontal_flip": ("train_base", (*HIGHLIGHTER, "choose_eps_scale", "extract_features", "evaluate_readouts")),
+    **dict.fromkeys(("sampler", "steps", "chunk_size", "guidance_scale"), ("generate_samples", ("choose_eps_scale",))),
+    "primary_network": ("make_tables", ("choose_eps_scale",)),
+}
 # Stages that measure all selected rows of a data set at once.
 READERS = {
     "highlighters": ("evaluate_highlighter", "evaluate_maps"),
@@ -135,6 +140,18 @@ def inpainted(params: Mapping[str, Any], model: str | None) -> list[str]:
     return [params["shared"]["reference"], *own]
 
 
+def with_best_scale(params: Mapping[str, Any], dataset: str | None = None, model: str | None = None) -> list[str]:
+    """The selected rows of `samplings` whose noise has the best scale of their network."""
+    rows = selected(params, "samplings", dataset, model)
+    return [name for name in rows if own_scale(params, name) == BEST]
+
+
+def own_scale(params: Mapping[str, Any], sampling: str) -> float | str | None:
+    """The scale of the noise that a row of `samplings` itself sets; None where it has that of all rows."""
+    scale: float | str | None = params["samplings"][sampling].get("generate_samples", {}).get("eps_scale")
+    return scale
+
+
 def main_model(params: Mapping[str, Any], dataset: str) -> str | None:
     """What the tables and figures of one model show of a data set: the first of select.models or what is in its place.
 
@@ -213,6 +230,8 @@ def _rows(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         words["home"] = home(params, name) or ""
     for name, words in rows["samplings"].items():
         words["correction"] = job(params, "generate_samples", {"variant": name})["correction"]
+        if (scale := own_scale(params, name)) is not None:
+            words["eps_scale"] = scale
     return rows
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from selfrefine.core.names import HEADLINE
 from selfrefine.metrics.contrasts import SAMPLER_DEPENDENT
 from selfrefine.metrics.frechet import FID_NETWORK, distance_name
-from selfrefine.metrics.intervals import BETTER, EQUIVALENT, INCONCLUSIVE, NOT_ASSESSED, UNDEFINED, WORSE
+from selfrefine.metrics.intervals import BETTER, EQUIVALENT, INCONCLUSIVE, NOT_ASSESSED, UNDEFINED, WORSE, reach
 from selfrefine.report.seed_statistics import FIGURE, SIZES, Judgement, Line, places, records
 
 Columns = Mapping[str, Iterable[str]]  # heading -> texts
@@ -86,7 +86,19 @@ def verdict_words(table: pd.DataFrame, judgement: Judgement, reference: str) -> 
     }
     given = set(table["verdict"])
     lines = [f"- {name}: {words.format(**values)}.\n" for name, words in VERDICTS.items() if name in given]
-    return "## Verdicts\n\n" + "".join(lines) if lines else ""
+    return "## Verdicts\n\n" + "".join(lines) + _width(table) if lines else ""
+
+
+def _width(table: pd.DataFrame) -> str:
+    """How wide intervals over so few seeds are; nothing where no seeds were judged."""
+    counts = sorted(set(table.loc[~table["verdict"].isin(["", NOT_ASSESSED, UNDEFINED]), "n_seeds"]))
+    if not counts:
+        return ""
+    widths = " and ".join(f"{reach(n):.1f} with {n:.0f} seeds" for n in counts)
+    return (
+        f"- Width: a 95 % interval over seeds reaches {widths} standard deviations between seeds to each side. Few "
+        "seeds are wrong no more often than many, but only show large changes.\n"
+    )
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------

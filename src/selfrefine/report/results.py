@@ -11,7 +11,7 @@ import pandas as pd
 
 from selfrefine.core import files, flat_maps
 from selfrefine.core.errors import InputError
-from selfrefine.core.names import FLAW
+from selfrefine.core.names import FLAW, FLOOR, FORK
 from selfrefine.report import paper_values, seed_statistics
 from selfrefine.report.paper_values import PAPER_DATASETS
 from selfrefine.report.seed_statistics import Judgement, main_lines
@@ -31,6 +31,8 @@ RUN = [  # of the frame of refinements
     *(f"map_{column}" for column in STATISTICS),
     *("slope_predicted", "r_first", "r_first_least"),
 ]
+SCALES = ["dataset", "model", "variant", "seed", "network", "eps_scale", "fd_train", "fitted", "chosen", "n_images"]
+OWN_ROWS = {FORK: "Base model at the fork", FLOOR: "Floor: real training images"}
 KINDS = {"VQModel": "VQ", "AutoencoderKL": "KL"}
 AUTOENCODER = ["dataset", "model", "kind", "f", "latent_channels", "codes", "origin"]
 TRAINED, GIVEN = "trained here", "given"
@@ -44,6 +46,7 @@ class Results:
         metrics: columns METRICS, all stages, data sets, models and seeds.
         runs: of every refinement, from `runs`.
         autoencoders: of every autoencoder that was trained or given, from `autoencoders`.
+        scales: columns SCALES, every scale of the noise that was tried, from choose_eps_scale.
         paper: paper_values.csv.
         judgement: how differences are judged.
         rows: words about the selected rows (`config.job` of make_tables).
@@ -55,6 +58,7 @@ class Results:
     metrics: pd.DataFrame
     runs: pd.DataFrame
     autoencoders: pd.DataFrame
+    scales: pd.DataFrame
     paper: pd.DataFrame
     judgement: Judgement
     rows: Rows
@@ -101,8 +105,8 @@ class Results:
 
     @cached_property
     def titles(self) -> dict[str, str]:
-        """Of data sets, models, variants, samplings, highlighters, masks."""
-        return {name: row["title"] for section in self.rows.values() for name, row in section.items()}
+        """Of data sets, models, variants, samplings, highlighters, masks, and of rows of ours."""
+        return OWN_ROWS | {name: row["title"] for section in self.rows.values() for name, row in section.items()}
 
     @property
     def reference(self) -> str:
@@ -149,12 +153,14 @@ def read(inputs: Mapping[str, Any], *, judgement: Judgement, **words: Any) -> Re
             f"params.yaml: make_tables.primary_network is {judgement.primary_network!r}; "
             f"measured: {', '.join(networks)}"
         )
+    tried = inputs["scales"]
     configs, refreshes = map(files.read_config, inputs["refined"]), map(files.read_table, inputs["refreshes"])
     folders = [files.read_json(folder / "config.json") for folder in inputs["autoencoders"]]
     return Results(
         metrics=found,
         runs=runs(zip(configs, refreshes, strict=True)),
         autoencoders=autoencoders(zip(map(files.read_config, inputs["autoencoder_configs"]), folders, strict=True)),
+        scales=pd.concat(map(files.read_table, tried))[SCALES] if tried else pd.DataFrame(columns=SCALES),
         paper=files.read_table(inputs["paper"]),
         judgement=judgement,
         **words,

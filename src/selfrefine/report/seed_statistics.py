@@ -34,9 +34,11 @@ PLATEAU = 0.10  # a baseline that gained more since the fork is still far from i
 
 @dataclass(frozen=True)
 class Judgement:
-    """How differences are taken and judged: make_tables in params.yaml; `second_sampler`: `contrasts.second_samplers`.
+    """How differences are taken and judged: make_tables in params.yaml; `second_sampler`: `contrasts.second_samplers`;
+    `best_scale`: `contrasts.best_scales`.
 
     Rows of a second sampler have no difference to the reference; they bear on their variant's verdict (method 11.4).
+    Nor have rows at their own best scale of the noise: what they are compared with is the reference at its own.
     """
 
     reference: str
@@ -45,6 +47,12 @@ class Judgement:
     primary_network: str = ""
     confirmatory: Sequence[Pair] = ()
     second_sampler: Mapping[str, str] = field(default_factory=dict)
+    best_scale: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def apart(self) -> set[str]:
+        """Rows that do not compare with the reference."""
+        return {*self.second_sampler.values(), *self.best_scale.values()}
 
     def contrasts(self, metrics: pd.DataFrame, pairs: Sequence[Pair]) -> list[Contrast]:
         """The confirmatory contrasts and `pairs`, judged."""
@@ -140,7 +148,7 @@ def compared(metrics: pd.DataFrame, judgement: Judgement, mains: Mapping[str, st
     """
     _check(metrics, judgement.reference)
     table = over_seeds(metrics[metrics["metric"] != LOG_DIFFERENCE], ROW)
-    alone = [judgement.reference, FLOOR, *judgement.second_sampler.values()]  # without a difference
+    alone = [judgement.reference, FLOOR, *judgement.apart]  # without a difference
     differing = by_seed(metrics, judgement.reference)
     taken = metrics[metrics["metric"] == LOG_DIFFERENCE].assign(metric=HEADLINE)
     for differences in (differences_over_seeds(differing, ROW), differences_over_images(taken, ROW)):
@@ -188,7 +196,7 @@ def _check(metrics: pd.DataFrame, reference: str) -> None:
 
 def _verdicts(metrics: pd.DataFrame, judgement: Judgement) -> pd.DataFrame:
     """The verdict of each row against the reference, the same as in controls.csv."""
-    others = {judgement.reference, FLOOR, FORK, *judgement.second_sampler.values()}
+    others = {judgement.reference, FLOOR, FORK, *judgement.apart}
     judged = sorted({*metrics["variant"]} - others)
     found = judgement.contrasts(metrics, [(variant, judgement.reference) for variant in judged])
     lines = [(*c.space, c.variant, HEADLINE, c.verdict) for c in found if c.reference == judgement.reference]

@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from selfrefine import networks
 from selfrefine.core import arrays, devices
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder, noise_schedule, prompts, samplers, sampling
-from selfrefine.guidance import untrained_controls
+from selfrefine.guidance import noise_scale, untrained_controls
 
 
 @dataclass(frozen=True)
 class Config:
-    """See params.yaml, generate_samples; the correction is none but in rows of `samplings`."""
+    """See params.yaml, generate_samples; correction and best scale are of rows of `samplings` alone."""
 
     names: dict[str, str]
     device: str
@@ -23,16 +24,18 @@ class Config:
     chunk_size: int
     guidance_scale: float
     correction: untrained_controls.Correction
+    eps_scale: float | Literal["best"]
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """A diffusers folder; for a correction, maps, mean map and config of the refinement that it is taken from; of
-    text-to-image the embedded captions and the row of each test image.
+    """A diffusers folder; for a correction, maps, mean map and config of the refinement that it is taken from; for the
+    best scale of the noise, its choice; of text-to-image the embedded captions and the row of each test image.
     """
 
     pipeline: Path
     map: tuple[Path, ...]
+    scales: tuple[Path, ...]
     captions: tuple[Path, ...]
 
 
@@ -46,12 +49,13 @@ class Outputs:
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Samples images 0 ... n_images-1; of captions image i has that of test image i."""
     config, row = job.config, job.config.names["variant"]
+    scale = noise_scale.chosen(job.inputs.scales, row) if config.eps_scale == "best" else config.eps_scale
     with job.scratch() as scratch, devices.device(config.device) as device:
         pipeline = networks.load(job.inputs.pipeline, device)
         schedule = noise_schedule.of(pipeline)
         with untrained_controls.corrected(pipeline.unet, schedule, config.correction, job.inputs.map, row) as network:
             images = sampling.sample_images(
-                network,
+                noise_scale.scaled(network, scale),
                 schedule,
                 scratch,
                 label=job.label,

@@ -6,14 +6,14 @@ from typing import Any
 
 from selfrefine.core import files
 from selfrefine.core.job import Job, main
-from selfrefine.metrics.contrasts import second_samplers
+from selfrefine.metrics.contrasts import best_scales, second_samplers
 from selfrefine.report import doubtful_maps, dvc_metrics, machines, results
 from selfrefine.report.figures import dose_response as figures_dose_response
 from selfrefine.report.figures import forest_plot, style
 from selfrefine.report.figures import sweep as figures_sweep
 from selfrefine.report.results import Results
 from selfrefine.report.seed_statistics import Judgement
-from selfrefine.report.tables import autoencoders, dose_response
+from selfrefine.report.tables import autoencoders, dose_response, noise_scale
 from selfrefine.report.tables.every_table import TABLES
 
 
@@ -36,7 +36,8 @@ class Config:
 @dataclass(frozen=True)
 class Inputs:
     """Tidy metrics of all data sets, models and seeds; correlations of their maps; config and refreshes of every
-    refinement, in one order; config, folder and round trip of every first stage; the paper's figures."""
+    refinement, in one order; config, folder and round trip of every first stage; scales of the noise that were tried;
+    the paper's figures."""
 
     generation: tuple[Path, ...]
     highlighter: tuple[Path, ...]
@@ -50,6 +51,7 @@ class Inputs:
     autoencoder_configs: tuple[Path, ...]
     autoencoders: tuple[Path, ...]
     round_trips: tuple[Path, ...]
+    scales: tuple[Path, ...]
     paper: Path
 
 
@@ -76,6 +78,7 @@ class Outputs:
     maps_md: Path
     controls_csv: Path
     controls_md: Path
+    noise_scale_csv: Path
     sweep_csv: Path
     sweep_md: Path
     sweep: Path
@@ -99,6 +102,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         files.write_table(getattr(outputs, f"{name}_csv"), table)
         files.write_text(getattr(outputs, f"{name}_md"), pages[name])
     files.write_table(outputs.autoencoder_csv, autoencoders.lines(found))
+    files.write_table(outputs.noise_scale_csv, noise_scale.lines(found))
     strengths = dose_response.lines(tables["controls"], found)
     files.write_table(outputs.strength_csv, strengths)
     with style.style():
@@ -118,6 +122,7 @@ def read(job: Job[Config, Inputs, Outputs]) -> Results:
         config.primary_network,
         config.confirmatory,
         second_samplers(config.rows["samplings"]),
+        best_scales(config.rows["samplings"]),
     )
     words = {name: getattr(config, name) for name in ("rows", "select", "experiment", "map_of")}
     return results.read(vars(job.inputs), judgement=judgement, **words)

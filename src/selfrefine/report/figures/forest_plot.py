@@ -14,9 +14,10 @@ from selfrefine.metrics.frechet import distance_name
 from selfrefine.report import seed_statistics
 from selfrefine.report.figures import style
 from selfrefine.report.results import Results
-from selfrefine.report.seed_statistics import records
+from selfrefine.report.seed_statistics import Line, records
 
 ROW = 0.24  # inches of one difference
+LETTER = 0.075  # inches of a letter of a name
 LOWEST = 2 * ROW  # inches of a panel
 AROUND = 0.45  # inches of a panel's title and ticks
 LINE_COLOURS = {True: "#d55e00", False: "#0072b2"}  # confirmatory or not
@@ -37,7 +38,9 @@ def forest_figure(table: pd.DataFrame, results: Results) -> Figure:
     places = seed_statistics.places(measured, "dataset", "model")
     heights = [max(LOWEST, ROW * part["network"].value_counts().max()) for _, part in places]
     height = sum(heights) + AROUND * len(heights) + 1.4
-    figure = Figure(figsize=(4.8 + 2.9 * len(networks), height), layout="constrained")
+    longest = max(len(_pair(line, titles)) for line in records(measured))
+    width = max(4.8, 1.9 + LETTER * longest) + 2.9 * len(networks)
+    figure = Figure(figsize=(width, height), layout="constrained")
     style.headed(figure, "Every difference, with its seeds")
     shape = (len(heights), len(networks))
     axes = figure.subplots(*shape, squeeze=False, sharey="row", sharex="col", height_ratios=heights)
@@ -72,13 +75,14 @@ def _draw(ax: Axes, part: pd.DataFrame, margin: float, titles: Mapping[str, str]
             ax.plot(line["difference"], row, color=colour, marker="|", markersize=9.0, linestyle="none")
         seeds = seeds_of(line["by_seed"])
         ax.plot(seeds, [row] * len(seeds), color=colour, marker="o", markersize=3.5, linestyle="none")
-    pairs = [
-        (titles.get(line["row"], line["row"]), titles.get(line["reference"], line["reference"]))
-        for line in records(part)
-    ]
-    ax.set_yticks(range(len(part)), [f"{row} \N{EN DASH} {reference}" for row, reference in pairs])
+    ax.set_yticks(range(len(part)), [_pair(line, titles) for line in records(part)])
     ax.set_ylim(len(part) - 0.5, -0.5)
     ax.grid(visible=True, axis="x")
+
+
+def _pair(line: Line, titles: Mapping[str, str]) -> str:
+    """The names of both rows of a difference."""
+    return f"{titles.get(line['row'], line['row'])} \N{EN DASH} {titles.get(line['reference'], line['reference'])}"
 
 
 def seeds_of(text: str) -> list[float]:

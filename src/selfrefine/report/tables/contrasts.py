@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from selfrefine.core.names import LOG_DIFFERENCE
-from selfrefine.metrics.contrasts import CONTROLS, Contrast, Pair
+from selfrefine.metrics.contrasts import CONTROLS, Contrast, Pair, best_scales
 from selfrefine.report.results import FLAW_MAP, STATISTICS, Results
 from selfrefine.report.seed_statistics import OVER_IMAGES, SPACE, differences_over_images, over_seeds
 
@@ -65,21 +65,29 @@ def pairs(
 ) -> list[Pair]:
     """Each variant and untrained control against the reference, each variant with the flaw map against its controls.
 
-    An untrained control is also compared with the variant whose network it samples, else the variant whose map it uses
-    with it. Rows of a second sampler have no pairs: they tell the `second_difference` of their variants' pairs.
+    An untrained control, a correction or a scale of the noise, is also compared with the variant whose network it
+    samples, else the variant whose map it uses with it. Rows of a second sampler have no pairs: they tell the
+    `second_difference` of their variants' pairs. A row at its own best scale of the noise is compared with the
+    reference at its own, and with its variant.
 
     Args:
         variants: the selected ones.
         reference: shared.reference.
         controls: from `controls_of`.
-        samplings: the selected rows: their `of`, `map_of` and `correction`.
+        samplings: the selected rows: their `of`, `map_of`, `correction` and `eps_scale`.
     """
-    untrained = {name: row for name, row in samplings.items() if row["correction"] != "none"}
+    best = best_scales(samplings)
+    changed = {name for name, row in samplings.items() if row["correction"] != "none" or "eps_scale" in row}
+    untrained = {name: row for name, row in samplings.items() if name in changed - {*best.values()}}
     found: list[Pair] = [(row, reference) for row in (*variants, *untrained) if row != reference]
     found += [(arm, row) for arm, rows in controls.items() for row in rows.values()]
     for name, row in untrained.items():
-        found.append((name, row["of"]) if row["of"] != reference else (row["map_of"], name))
-    return found
+        if row["of"] != reference:
+            found.append((name, row["of"]))
+        elif "map_of" in row:
+            found.append((row["map_of"], name))
+    found += [(row, best[reference]) for variant, row in best.items() if variant != reference and reference in best]
+    return found + [(row, variant) for variant, row in best.items()]
 
 
 def judged(results: Results) -> list[Contrast]:

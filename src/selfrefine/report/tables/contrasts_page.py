@@ -10,11 +10,17 @@ from selfrefine.report import markdown
 from selfrefine.report.markdown import EMPTY, number, percent
 from selfrefine.report.results import Results
 from selfrefine.report.seed_statistics import FIGURE, Judgement, Line, records
+from selfrefine.report.tables import noise_scale
 from selfrefine.report.tables.contrasts import MOST_ALIKE, NOT_A_CONTROL, controls_of, judged
 
 NO_CONTROL = (
     "No control is selected: whether the flaw map helps, and not just any map, cannot be told. `select.variants` in "
     "params.yaml names what runs.\n"
+)
+BEST_SCALE = (
+    "- Best noise: the same network with its predicted noise times the factor that is best for it. FD measures above "
+    "all how well the noise is calibrated, and such a factor costs no training: what a row gains against the second "
+    "row, both at their best, is more than calibration.\n"
 )
 
 
@@ -22,7 +28,10 @@ def page(table: pd.DataFrame, results: Results) -> str:
     """controls.csv as Markdown."""
     judgement, titles, found = results.judgement, results.titles, judged(results)
     controls = controls_of(results.of_mains(results.runs))
-    parts = ["# Controls: is it the flaw map?\n", _how_to_read(judgement)]
+    parts = [
+        "# Controls: is it the flaw map?\n",
+        _how_to_read(judgement) + (BEST_SCALE if judgement.best_scale else ""),
+    ]
     for heading, part in markdown.sections(table, titles):
         place = tuple(part[["dataset", "model"]].iloc[0])
         here = [contrast for contrast in found if contrast.space == (*place, judgement.primary_network)]
@@ -30,6 +39,7 @@ def page(table: pd.DataFrame, results: Results) -> str:
         parts += [heading, _findings(here, controls, alike, titles)]
         for network, space in markdown.feature_spaces(part, judgement.primary_network):
             parts += [f"### Differences in features of `{network}`\n", _differences(space, titles)]
+        parts += [noise_scale.section(results, *place)] if len(results.scales) else []
         parts += ["### Maps and read-outs\n", _maps(part, titles)]
     return "\n".join([*parts, markdown.verdict_words(table, judgement, "row that it is compared with")])
 

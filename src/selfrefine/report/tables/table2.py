@@ -1,19 +1,21 @@
 """Table 2 of the paper: what each process of self-refinement does, and what else we measure of it."""
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from selfrefine.core.names import FLOOR, FORK, HEADLINE
 from selfrefine.metrics.frechet import distance_name
 from selfrefine.metrics.intervals import IMAGES_PER_FEATURE
 from selfrefine.report import markdown
-from selfrefine.report.results import Results
+from selfrefine.report.results import OWN_ROWS, Results
 from selfrefine.report.seed_statistics import CHANGE, FIGURE, SIZES, TRAIN
+from selfrefine.report.tables import noise_scale
 
 COLUMNS = [  # of table2.csv
     *("dataset", "model", "network", "row", "metric", "paper", *TRAIN, *FIGURE, *SIZES, *CHANGE),
     *("verdict", "n_images", "n_seeds", "scale", "note"),
 ]
-OWN_ROWS = {FORK: "Base model at the fork", FLOOR: "Floor: real training images"}
 OTHER_METRICS = {  # metric -> (heading, factor, format)
     "kid_test": ("KID x 1000", 1e3, ".2f"),
     "precision": ("Precision", 1.0, ".3f"),
@@ -23,7 +25,8 @@ OTHER_METRICS = {  # metric -> (heading, factor, format)
 
 
 def lines(results: Results) -> pd.DataFrame:
-    """The lines of table2.csv: the reference and the paper's rows, also under a second sampler; the fork, the floor.
+    """The lines of table2.csv: the reference and the paper's rows, also under a second sampler and with other scales of
+    the noise; the fork, likewise; the floor.
 
     All figures are those of `seed_statistics.compared`. `paper` is an FID to images that were learned from: in lines
     of FD to test it stands beside `train_value`.
@@ -32,6 +35,7 @@ def lines(results: Results) -> pd.DataFrame:
     printed = results.paper.loc[results.paper["table"] == "table2", "row"]
     kept = {*printed, results.judgement.reference, FORK, FLOOR}
     kept |= {row for variant, row in again.items() if variant in kept}
+    kept |= {row for row, words in results.rows["samplings"].items() if "eps_scale" in words and words["of"] in kept}
     table = results.of_mains(results.compared)
     table = table[table["row"].isin(kept)]
     paper = pd.Series(results.published_fid(table, "table2"), table.index)
@@ -40,10 +44,10 @@ def lines(results: Results) -> pd.DataFrame:
 
 def page(table: pd.DataFrame, results: Results) -> str:
     """table2.csv as Markdown."""
-    titles, judgement = {**results.titles, **OWN_ROWS}, results.judgement
+    titles, judgement = results.titles, results.judgement
     parts = ["# Table 2: the processes of self-refinement\n", _how_to_read(table, results)]
     for heading, part in markdown.sections(table, titles):
-        parts.append(heading)
+        parts += [heading, noise_scale.of_reference(results, *part[["dataset", "model"]].iloc[0])]
         for network, space in markdown.feature_spaces(part, judgement.primary_network):
             role = "primary" if network == judgement.primary_network else "a second, independent feature space"
             distances = space[space["metric"] == HEADLINE]
@@ -60,13 +64,7 @@ def page(table: pd.DataFrame, results: Results) -> str:
 
 def _how_to_read(table: pd.DataFrame, results: Results) -> str:
     over = "over the images of its one seed" if table["n_seeds"].max() == 1 else "over seeds"
-    rows = set(table["row"])
-    again = [results.titles[row] for row in results.judgement.second_sampler.values() if row in rows]
-    second = (
-        f"- {'; '.join(again)}: the same networks under a second sampler. They compare with "
-        "each other alone: better and worse must not be contradicted there. Their changes stand in controls.md.\n"
-    )
-    return (
+    words = (
         "FD is the Fréchet distance to real images in the feature space that the heading names, to test images and to "
         "training images, as many as stand behind n; lower is better. "
         "The paper's FID is the same formula on other features (Inception), other images and another scale: the two "
@@ -80,4 +78,23 @@ def _how_to_read(table: pd.DataFrame, results: Results) -> str:
         f"- {OWN_ROWS[FORK]}: what all rows start from. {OWN_ROWS[FLOOR]}: the least FD that can be expected.\n"
         "- KID: kernel distance to test images, the formula of that name on these features; 0 is no difference.\n"
         "- Nearest in train: share of samples whose nearest real image is a training image; 50 % is chance.\n"
-    ) + (second if again else "")
+    )
+    return words + _rows_apart(set(table["row"]), results)
+
+
+def _rows_apart(rows: Collection[str], results: Results) -> str:
+    """On rows of the table that do not compare with the reference."""
+    again, best = (
+        [results.titles[row] for row in found.values() if row in rows]
+        for found in (results.judgement.second_sampler, results.judgement.best_scale)
+    )
+    second = (
+        f"- {'; '.join(again)}: the same networks under a second sampler. They compare with "
+        "each other alone: better and worse must not be contradicted there. Their changes stand in controls.md.\n"
+    )
+    scaled = (
+        f"- {'; '.join(best)}: the same networks with their predicted noise times the factor that is best for each, "
+        "chosen on training photographs and other noise. They compare with each other alone. Their changes stand in "
+        "controls.md.\n"
+    )
+    return (second if again else "") + (scaled if best else "")
