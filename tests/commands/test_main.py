@@ -147,9 +147,12 @@ def test_the_console_scripts_are_functions_of_the_package():
 
 
 def test_every_command_in_the_texts_is_one_that_the_program_takes():
-    """README, CONTRIBUTING and Makefile: `selfrefine plan ...` as a line of a block or between backticks."""
+    """Every page and the Makefile: `selfrefine plan ...` as a line of a block or between backticks."""
     found = []
-    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile"):
+    pages = [
+        path.relative_to(ROOT) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("results/*.md"))
+    ]
+    for name in (*pages, "Makefile"):
         text = (ROOT / name).read_text().replace("\\\n", " ")
         assert "python -m selfrefine.commands" not in text
         found += re.findall(r"(?:^|`|@)selfrefine ([a-z].*?)(?:`|$)", text, re.MULTILINE)

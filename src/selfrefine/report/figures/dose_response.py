@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from selfrefine.metrics.frechet import distance_name
 from selfrefine.report import seed_statistics
@@ -106,6 +106,7 @@ def _draw_arms(row: Sequence[Axes], arms: Sequence[Line], titles: Mapping[str, s
         ax.grid(visible=True)
     for ax in row[:2]:
         ax.xaxis.set_major_locator(MaxNLocator(4))
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
 def _has(line: Line, column: str) -> bool:

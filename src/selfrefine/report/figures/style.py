@@ -118,6 +118,7 @@ def linear_near_zero(ax: Axes, direction: str) -> None:
     low, high = axis.get_view_interval()
     if max(-low, high) <= LINEAR:
         axis.set_major_locator(MaxNLocator(4))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
         return
     getattr(ax, f"set_{direction}scale")("symlog", linthresh=LINEAR)
     ticks = [0.0, *(sign * tick for tick in TICKS for sign in (-1.0, 1.0))]
