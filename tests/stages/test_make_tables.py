@@ -12,6 +12,7 @@ from selfrefine.core.names import PROVENANCE
 from selfrefine.report.tables import sweep
 from selfrefine.stages.make_tables import Config, Inputs, Outputs, run
 from tests.support import tiny_maps
+from tests.support.columns_page import PAGE, columns_of_files
 from tests.support.tiny_metrics import FD, PAPER, ROWS, generation, highlighter, line, of_models, published
 from tests.support.tiny_refined import readouts, refined
 from tests.support.tiny_stage_metrics import inpainting_metrics, prompt_metrics, round_trip_metrics
@@ -124,6 +125,16 @@ def test_rows_that_the_paper_does_not_have_stand_in_their_own_tables(job, seeds)
     assert set(controls["n_seeds"]) == {seeds}
     assert "not shown: " in outputs.controls_md.read_text()
     assert set(files.read_json(outputs.summary)["shapes"]["tiny"]) == {*fd, "highlighter"}
+
+
+def test_every_table_has_the_columns_that_the_page_of_results_names(job):
+    built = job(fd=FD | {"uniform": 9.5}, latent=True)
+    run(built)
+    paths = [path for path in vars(built.outputs).values() if path.suffix == ".csv"]
+    named = columns_of_files(PAGE.read_text(encoding="utf-8"))
+    assert {path.name for path in paths} == {name for name in named if "/" not in name}
+    for path in paths:
+        assert list(files.read_table(path).columns) == named[path.name], path.name
 
 
 def test_the_papers_rows_alone_leave_files_that_say_so(job):
