@@ -86,7 +86,6 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     rows = shown.rows["variants"]
     controls = {rows[row]["title"] for row in shown.select["variants"] if row not in PROCESSES}
     examples = arrays.read_arrays(inputs.examples)
-    flaws = {name: examples[name] for name in ("images", "maps", "cells")}
     planted = {name: examples[f"planted_{name}"] for name in ("images", "cells", "masks")}
     maps = dict(zip(variants, map(arrays.read_array, inputs.refined_maps), strict=True))
     refreshes = dict(zip(variants, map(files.read_table, inputs.refreshes), strict=True))
@@ -101,7 +100,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         files.write_figure(outputs.figure5, families_figure(families(job), shown.run()))
         files.write_figure(outputs.figure6, prompts(job))
         files.write_figure(outputs.figure7, inpainting(job))
-        files.write_figure(outputs.figure8, flaw_maps_figure(**flaws, caption=caption))
+        figure8 = flaw_maps_figure(examples["images"], examples["maps"], caption, examples["cells"])
+        files.write_figure(outputs.figure8, figure8)
         files.write_figure(outputs.planted, planted_flaws.planted_flaws_figure(**planted, caption=caption))
         figure = map_correlations.correlation_figure(correlations, compared, map_validity.TITLES, caption)
         files.write_figure(outputs.maps, figure)

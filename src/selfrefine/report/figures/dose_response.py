@@ -59,8 +59,8 @@ def strength_figure(table: pd.DataFrame, results: Results) -> Figure:
     style.headed(figure, f"{distance} against the strength of each process")
     legend = _legend({names[place]: colour for place, colour in colours.items()})
     above, below = style.above_legend(figure, legend, 3).subfigures(
-        2, 1, height_ratios=(HIGH + 0.6, sum(heights) + AROUND * len(heights))
-    )
+        2, 1, squeeze=False, height_ratios=(HIGH + 0.6, sum(heights) + AROUND * len(heights))
+    )[:, 0]
     _draw_strengths(above, records(drawn), colours, distance)
     axes = below.subplots(len(places), 3, squeeze=False, height_ratios=heights, sharex="col", sharey="row")
     for row, (place, arms) in zip(axes, places.items(), strict=True):
@@ -74,7 +74,7 @@ def strength_figure(table: pd.DataFrame, results: Results) -> Figure:
 
 
 def _draw_strengths(
-    figure: SubFigure, arms: Sequence[Line], colours: Mapping[tuple[str, str], str], distance: str
+    figure: SubFigure, arms: Sequence[Line], colours: Mapping[tuple[str, ...], str], distance: str
 ) -> None:
     """A panel for each process, all arms in both."""
     axes = figure.subplots(1, len(PANELS), sharey=True)

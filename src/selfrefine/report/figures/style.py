@@ -90,7 +90,8 @@ def head_panels(ax: Axes, words: str, **look: Any) -> None:
 def above_legend(figure: Figure, handles: Sequence[Artist], columns: int) -> SubFigure:
     """The room for the panels of a figure, over a legend in some columns; the caption comes below both."""
     high = LEGEND_LINE * (math.ceil(len(handles) / columns) + 1)
-    body, below = figure.subfigures(2, 1, height_ratios=(figure.get_figheight() - high, high))
+    ratios = (figure.get_figheight() - high, high)
+    body, below = figure.subfigures(2, 1, squeeze=False, height_ratios=ratios)[:, 0]
     below.legend(handles=handles, loc="center left", ncols=columns, fontsize=SMALL, borderpad=0.2, **LEGEND)
     return body  # type: ignore[no-any-return]
 
