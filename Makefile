@@ -3,7 +3,7 @@
 #   make all PYTHON=python3.12  another Python to build .venv with
 #   make pull                   data, models and results from the DVC remote instead of computing them
 #   make report                 tables, figures and provenance of the last run in one page: report.html
-#   make readme                 writes the numbers and figures of the last run into README.md
+#   make readme                 writes what the last run says into README.md, its tables and figures into docs/
 #   make plan EXPERIMENT=small  jobs, hours, disk and memory that an experiment takes, before anything starts
 #   make photographs EXPERIMENT=paper   the folders of images that it names, from who publishes them
 #   make sbom                   a bill of the pinned packages with their hashes, as CycloneDX writes it: sbom.json

@@ -132,10 +132,10 @@ def test_stages_do_not_import_each_other(name):
     assert not [found for found in imports(name) if found.startswith("selfrefine.stages")]
 
 
-def test_the_readme_lists_the_rooms_in_their_order():
+def test_the_page_of_the_code_lists_the_rooms_in_their_order():
     """One line each, from the top floor down."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\| `(\w+)/` \|", readme.partition("## Where things are")[2], re.MULTILINE)
+    page = (ROOT / "docs" / "code.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)/` \|", page, re.MULTILINE)
     assert listed == [name for rooms in FLOORS for name in rooms]
 
 

@@ -14,7 +14,8 @@ PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for na
 CITING = [ROOT / name for name in ("params.yaml", "README.md", "CONTRIBUTING.md", "Snakefile", "dvc.yaml", "Makefile")]
 for _folder, _ends in {"src": "py", "tests": "py", "experiments": "yaml", "workflow": "*", "docs": "md"}.items():
     CITING += sorted(path for path in (ROOT / _folder).rglob(f"*.{_ends}") if path.is_file() and path != Path(__file__))
-LINKING = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINKING = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "results/README.md"))]
+LINKING += sorted((ROOT / "docs").glob("*.md"))
 ROWS_OF = ("method", "6")  # the section whose table has numbered rows
 
 # "method 5.6 and 11.3", "Methods 4, 5.7 and 11.1", "method.md 6, rows 31 and 33", "method 3, section 6 rows 6 to 8",

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from selfrefine.commands import readme
 from selfrefine.core.errors import InputError
@@ -11,13 +12,37 @@ from selfrefine.core.errors import InputError
 ROOT = Path(__file__).resolve().parents[2]
 
 
+SUMMARY = """# What this run says
+
+- Forward: no change is shown.
+- Reverse: nor there.
+
+## Table 1: model families
+
+| Row | Ours |
+| --- | --- |
+| DDPM | 3 |
+
+## Table 2: the processes of self-refinement
+
+| Row | Ours |
+| --- | --- |
+| Baseline | 1.5 |
+
+## What was run
+
+- Seeds: 0, 1
+"""
+
+
 @pytest.fixture
 def project(tmp_path) -> Path:
-    """A project after a run: a table, figures, benchmarks of two experiments."""
+    """A project after a run: a summary, tables, figures, benchmarks of two experiments."""
     texts = {
         "README.md": f"before\n{readme.BEGIN}\nold numbers\n{readme.END}\nafter\n",
+        "results/README.md": "# Columns",
         **{f"results/tables/embedded/{name}.md": f"# {name}\n" for name in readme.PAGES},
-        "results/tables/embedded/table2.md": "# Table 2\n\n## DDPM\n\n### A\n\n| FD | 1.5 |\n\n### B\n\n| FD | 7 |\n",
+        "results/summary/embedded/summary.md": SUMMARY,
         "benchmarks/train_base/embedded/d/m/seed0.tsv": "s\n100.4\n",
         "benchmarks/train_base/smoke/d/m/seed0.tsv": "s\n5\n",
         "benchmarks/make_tables/embedded.tsv": "s\n1.2\n",
@@ -27,6 +52,8 @@ def project(tmp_path) -> Path:
         "logs/make_tables/embedded.log": "peak memory 81 MiB\n",
         "logs/fetch_data/fashion_mnist.log": "peak memory 300 MiB\n",
         **{f"results/{room}/embedded/{name}": name for room, names in readme.FIGURES.items() for name in names},
+        "models/train_base/embedded/weights": "w" * 3_000_000,
+        "models/train_base/smoke/weights": "w" * 9_000_000,
     }
     for name, text in texts.items():
         path = tmp_path / name
@@ -35,32 +62,65 @@ def project(tmp_path) -> Path:
     return tmp_path
 
 
-def test_block_is_replaced_and_the_rest_kept(project):
+def nowhere(page: Path) -> list[str]:
+    """Links and pictures of a page that lead to no file."""
+    found = re.findall(r"\]\(([^)]+)\)", page.read_text())
+    assert found
+    return [link for link in found if "://" not in link and not (page.parent / link).is_file()]
+
+
+def test_the_block_is_replaced_by_the_sentences_and_the_short_table_and_the_rest_kept(project):
     readme.write(project, "embedded")
     once = (project / "README.md").read_text()
     assert once.startswith("before\n")
     assert once.endswith("\nafter\n")
     assert "old numbers" not in once
-    assert "#### Table 2" in once
-    assert "##### DDPM" in once
-    assert "| FD | 1.5 |" in once
-    assert "| FD | 7 |" not in once, "the second feature space stands in the page alone"
-    assert (project / "docs" / "figure4.png").read_text() == "figure4.png"
-    assert "### B" in (project / "docs" / "table2.md").read_text()
-    assert all((project / link).is_file() for link in re.findall(r"\((docs/[^)]+)\)", once))
+    assert "- Forward: no change is shown.\n- Reverse: nor there.\n" in once
+    assert "### Table 2: the processes of self-refinement\n" in once
+    assert "| Baseline | 1.5 |" in once
+    assert "| DDPM | 3 |" not in once, "all other tables stand in the page alone"
+    assert "Its files take 3 MB." in once
+    assert not nowhere(project / "README.md")
     readme.write(project, "embedded")
     assert (project / "README.md").read_text() == once
 
 
+def test_the_page_has_every_section_every_figure_and_the_times(project):
+    readme.write(project, "embedded")
+    page = project / "docs" / "results.md"
+    text = page.read_text()
+    assert "What this run says" not in text
+    assert re.findall("^## (.*)", text, re.MULTILINE) == [
+        "Table 1: model families",
+        "Table 2: the processes of self-refinement",
+        *("What was run", "Whole tables", "Figures", "Time and memory"),
+    ]
+    assert not nowhere(page)
+    drawn = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
+    assert set(drawn) == {name for names in readme.FIGURES.values() for name in names}
+    assert {f"{name}.md" for name in readme.PAGES} <= set(re.findall(r"\]\(([^)]+)\)", text))
+    assert (project / "docs" / "figure4.png").read_text() == "figure4.png"
+    assert "| `train_base` | 1 | 100 | 900 |" in text
+
+
+def test_a_summary_without_the_short_table_is_one_line(project):
+    path = project / "results" / "summary" / "embedded" / "summary.md"
+    path.write_text(SUMMARY.replace("## Table 2", "## Table two"))
+    with pytest.raises(InputError, match=r"summary\.md: no section '## Table 2'; run `make all` again"):
+        readme.write(project, "embedded")
+    assert not (project / "docs").exists()
+
+
 def test_pages_of_the_bench_are_linked_where_it_was_run(project):
     readme.write(project, "embedded")
-    assert "docs/bench.md" not in (project / "README.md").read_text()
+    page = project / "docs" / "results.md"
+    assert "bench.md" not in page.read_text()
     for name in ("bench.md", "cost.png"):
         (project / "results" / "bench").mkdir(exist_ok=True)
         (project / "results" / "bench" / name).write_text(name)
     readme.write(project, "embedded")
-    text = (project / "README.md").read_text()
-    assert "[bench](docs/bench.md)" in text
+    text = page.read_text()
+    assert "[bench](bench.md)" in text
     assert "fidelity" not in text
     assert (project / "docs" / "cost.png").read_text() == "cost.png"
 
@@ -75,11 +135,17 @@ def test_time_is_that_of_the_experiment_and_of_fetching(project):
     ]
 
 
-def test_what_is_missing_is_told_and_nothing_is_copied(project):
-    (project / "results" / "tables" / "embedded" / "forest.png").unlink()
-    with pytest.raises(InputError, match=r"forest\.png: no such file; run `make all EXPERIMENT=embedded` first"):
+@pytest.mark.parametrize(
+    "gone", ["tables/embedded/forest.png", "tables/embedded/maps.md", "summary/embedded/summary.md"]
+)
+def test_what_is_missing_is_told_and_nothing_is_copied(project, gone):
+    (project / "results" / gone).unlink()
+    with pytest.raises(InputError, match=rf"{gone}: no such file; run `make all EXPERIMENT=embedded` first"):
         readme.write(project, "embedded")
     assert not (project / "docs").exists()
+
+
+def test_a_readme_without_marks_and_a_run_without_times_are_one_line(project):
     with pytest.raises(InputError, match="no benchmark of experiment small; run `make all` first"):
         readme.time_table(project / "elsewhere", "small")
     (project / "README.md").write_text("no block")
@@ -87,9 +153,22 @@ def test_what_is_missing_is_told_and_nothing_is_copied(project):
         readme.write(project, "embedded")
 
 
-def test_pictures_of_the_readme_are_there_and_its_numbers_written_by_a_run():
+def test_the_readme_is_short_its_pictures_are_there_and_its_numbers_written_by_a_run():
     text = (ROOT / "README.md").read_text()
-    assert all((ROOT / path).is_file() for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", text))
+    assert len(text.splitlines()) < 130
+    pictures = [path for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", text) if "://" not in path]
+    assert pictures
+    assert all((ROOT / path).is_file() for path in pictures)
     block = text.split(readme.BEGIN)[1].split(readme.END)[0]
-    assert "Experiment embedded:" in block
-    assert "| `train_base` |" in block
+    assert f"(docs/{readme.PAGE})" in block
+    assert "| Baseline" in block
+    assert "| `train_base` |" in (ROOT / "docs" / readme.PAGE).read_text()
+
+
+def test_the_readme_cites_what_the_citation_file_names():
+    text, cited = (ROOT / "README.md").read_text(), yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    (paper,) = cited["references"]
+    names = [author["family-names"] for author in paper["authors"]]
+    number = paper["identifiers"][0]["value"].removeprefix("arXiv:")
+    for words in (cited["title"], f"version = {{{cited['version']}}}", paper["title"], number, *names):
+        assert words in text, words

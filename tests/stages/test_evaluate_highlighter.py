@@ -181,13 +181,20 @@ def test_examples_are_the_first_fakes_of_the_test_part_and_the_first_fake_splice
     assert np.array_equal(examples["images"], fakes.images[:3])
     expected = gradcam.explain(model, fakes.images[:3], fakes.streams[:3], torch.float32)
     assert np.array_equal(examples["maps"], expected)
+    assert np.array_equal(enlarged(examples["cells"]), expected)
     patch = planted_flaws.Patch(0.5, 0.2, 0.2, 40.0, 90.0)
     planted = planted_flaws.plant(arrays.read_images(job.inputs.test)[:6], fakes.images, patch, 0)
     assert np.array_equal(examples["planted_images"], planted.images[FAKE_SPLICE][:3])
     assert np.array_equal(examples["planted_masks"], planted.masks[:3])
     streams = planted_flaws.dither_streams(np.arange(6), 0)
     maps = gradcam.explain(model, planted.images[FAKE_SPLICE][:3], streams[:3], torch.float32)
-    assert np.array_equal(examples["planted_maps"], maps)
+    assert np.array_equal(enlarged(examples["planted_cells"]), maps)
+
+
+def enlarged(cells):
+    """What a flaw map is of its cells."""
+    found = torch.from_numpy(cells)
+    return gradcam.minmax(gradcam.enlarge(found, gradcam.CELL * cells.shape[1])).numpy()
 
 
 def test_pieces_of_any_size_measure_the_same(job, tmp_path, monkeypatch):

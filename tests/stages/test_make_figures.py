@@ -60,7 +60,8 @@ def inputs(tmp_path_factory):
         "images": draws.integers(0, 256, (2, 16, 16, 3), dtype=np.uint8),
         "maps": draws.random((2, 32, 32), dtype=np.float32),
         "planted_images": draws.integers(0, 256, (2, 16, 16, 3), dtype=np.uint8),
-        "planted_maps": draws.random((2, 32, 32), dtype=np.float32),
+        "cells": draws.random((2, 2, 2), dtype=np.float32),
+        "planted_cells": draws.random((2, 2, 2), dtype=np.float32),
         "planted_masks": np.pad(np.ones((2, 4, 4), np.float32), ((0, 0), (3, 9), (5, 7))),
     }
     arrays.write_arrays(folder / "examples.npz", examples)
@@ -89,7 +90,7 @@ def inputs(tmp_path_factory):
 
 
 def draw(inputs, folder, config=CONFIG):
-    names = ("figure4", "figure5", "figure6", "figure7", "figure8", "planted", "maps", "mfam", "loss")
+    names = ("figure4", "figure4_all", "figure5", "figure6", "figure7", "figure8", "planted", "maps", "mfam", "loss")
     make_figures.run(Job("make_figures", config, inputs, Outputs(*(folder / f"{name}.png" for name in names))))
     return {name: folder / f"{name}.png" for name in names}
 
@@ -109,7 +110,7 @@ def test_the_same_files_give_the_same_bytes(inputs, tmp_path):
 
 def test_the_caption_names_scale_and_seed(inputs, tmp_path):
     assert make_figures.shown_of(CONFIG).caption("garments", 16) == (
-        "Experiment smoke: DDPM, seed 7. Garments at 16 px, 20 base steps and 15 of refinement."
+        "Experiment smoke: DDPM, seed 7. Garments at 16 px, 20 + 15 steps."
     )
     other = dataclasses.replace(CONFIG, experiment="embedded")
     ours, theirs = draw(inputs, tmp_path / "smoke"), draw(inputs, tmp_path / "embedded", other)
@@ -139,7 +140,8 @@ def test_each_family_shows_its_reference_and_the_row_that_it_names(inputs):
     row = CONFIG.rows["models"]["ddpm"]
     variants = CONFIG.rows["variants"] | {"reverse": {"title": "Reverse"}}
     models = {"ddpm": row, "uvit": {"title": "U-ViT", "self_refining": "reverse", "home": "garments"}}
-    datasets = {"garments": {"title": "Garments", "models": dict.fromkeys(models)}}
+    steps = {"ddpm": {"steps": [20, 15]}, "uvit": {"steps": [30, 10]}}
+    datasets = {"garments": {"title": "Garments", "size": 16, "models": steps}}
     rows = CONFIG.rows | {"datasets": datasets, "models": models, "variants": variants}
     config = dataclasses.replace(CONFIG, rows=rows, select=CONFIG.select | {"models": ["ddpm", "uvit"]})
     one, two = inputs.families
@@ -148,24 +150,34 @@ def test_each_family_shows_its_reference_and_the_row_that_it_names(inputs):
     )
     assert {title: list(rows) for title, rows in blocks.items()} == {
         "Garments": ["Photographs"],
-        "DDPM": ["Baseline", "Forward + reverse"],
-        "U-ViT": ["Baseline", "Reverse"],
+        "DDPM: Garments at 16 px, 20 + 15 steps": ["Baseline", "Forward + reverse"],
+        "U-ViT: Garments at 16 px, 30 + 10 steps": ["Baseline", "Reverse"],
     }
-    assert np.array_equal(blocks["U-ViT"]["Reverse"], arrays.read_images(one)[:4])
-    assert np.array_equal(blocks["DDPM"]["Forward + reverse"], arrays.read_images(two)[:4])
-
-
-def test_the_caption_of_families_names_the_steps_of_each():
-    scale = "Experiment smoke, seed 7. DDPM: Garments at 16 px, 20 + 15 steps."
-    assert make_figures.shown_of(CONFIG).scale_of_families() == scale
+    assert np.array_equal(blocks["U-ViT: Garments at 16 px, 30 + 10 steps"]["Reverse"], arrays.read_images(one)[:4])
+    assert np.array_equal(
+        blocks["DDPM: Garments at 16 px, 20 + 15 steps"]["Forward + reverse"], arrays.read_images(two)[:4]
+    )
 
 
 def test_a_size_that_a_title_tells_is_not_told_twice():
     rows = copy.deepcopy(CONFIG.rows)
     for row in rows["datasets"].values():
         row["title"] = "Garments, 16 px"
-    scale = make_figures.shown_of(dataclasses.replace(CONFIG, rows=rows)).scale_of_families()
-    assert scale == "Experiment smoke, seed 7. DDPM: Garments, 16 px, 20 + 15 steps."
+    shown = make_figures.shown_of(dataclasses.replace(CONFIG, rows=rows))
+    assert shown.family("ddpm") == "DDPM: Garments, 16 px, 20 + 15 steps"
+
+
+def test_figure4_is_of_the_processes_on_the_first_data_set_and_the_other_figure_of_all():
+    rows = {"Photographs": 0, "Baseline": 1, "Forward + reverse": 2, "Edge": 3}
+    samples = {
+        name: {row: np.full((2, 8, 8, 3), 9 * k, np.uint8) for row, k in rows.items()} for name in ("one", "two")
+    }
+    variants = CONFIG.rows["variants"] | {"edge": {"title": "Edge"}}
+    select = CONFIG.select | {"variants": ["baseline", "both", "edge"]}
+    config = dataclasses.replace(CONFIG, rows=CONFIG.rows | {"variants": variants}, select=select)
+    figure = make_figures.processes(make_figures.shown_of(config), samples)
+    found = [ax.get_ylabel() for ax in figure.axes]
+    assert found == ["Photographs", "Baseline", "Forward + reverse", "less Baseline"]
 
 
 def test_without_masks_figure7_says_why(inputs, tmp_path):

@@ -12,6 +12,7 @@ from selfrefine.core.names import PROVENANCE
 from selfrefine.report.tables import sweep
 from selfrefine.stages.make_tables import Config, Inputs, Outputs, run
 from tests.support import tiny_maps
+from tests.support.columns_page import PAGE, columns_of_files
 from tests.support.tiny_metrics import (
     FD,
     NOISE,
@@ -164,6 +165,16 @@ def test_scales_of_the_noise_stand_in_their_csv_and_on_both_pages(job, seeds):
     assert ("both_best", "baseline_best") in set(zip(controls["row"], controls["reference"], strict=True))
     assert "### Scale of the noise" in outputs.controls_md.read_text()
     assert "its FD to training photographs is least with its noise x 1.027" in outputs.table2_md.read_text()
+
+
+def test_every_table_has_the_columns_that_the_page_of_results_names(job):
+    built = job(fd=FD | {"uniform": 9.5}, latent=True)
+    run(built)
+    paths = [path for path in vars(built.outputs).values() if path.suffix == ".csv"]
+    named = columns_of_files(PAGE.read_text(encoding="utf-8"))
+    assert {path.name for path in paths} == {name for name in named if "/" not in name}
+    for path in paths:
+        assert list(files.read_table(path).columns) == named[path.name], path.name
 
 
 def test_the_papers_rows_alone_leave_files_that_say_so(job):

@@ -1,6 +1,7 @@
 """Images, maps and what stands on a figure, for the tests of figures."""
 
 import numpy as np
+from matplotlib.legend import Legend
 
 CAPTION = "Experiment smoke: Garments at 16 px, DDPM, 60 base steps and 20 of refinement, seed 7."
 
@@ -23,3 +24,9 @@ def column_labels(ax):
 
 def caption_of(figure):
     return " ".join(figure.get_supxlabel().split())
+
+
+def legend_words(figure):
+    """Of the one legend, which may stand in a part of the figure."""
+    (legend,) = figure.findobj(Legend)
+    return [text.get_text() for text in legend.get_texts()]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import columns_page
 from tests.support.project import ROOT, USERS_COMMAND, Project, children_seconds, jobs
 
 pytestmark = pytest.mark.slow
@@ -19,12 +20,12 @@ NOTHING = "Nothing to be done"
 (BUILT_WITH,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
 TABLES = [f"{name}.{kind}" for name in ("table1", "table2", "table5", "controls", "table7") for kind in ("csv", "md")]
 TABLES += ["forest.png", "summary.json"]
-FIGURES = ["figure4.png", "figure5.png", "figure6.png", "figure7.png", "figure8.png", "mfam.png", "loss.png"]
+FIGURES = ["figure4", "figure4_all", "figure5", "figure6", "figure7", "figure8", "mfam", "loss"]
 
 
 def test_the_first_run_makes_every_table_and_figure(smoke: Project) -> None:
     tables = [smoke.root / "results" / "tables" / "smoke" / name for name in TABLES]
-    figures = [smoke.root / "results" / "figures" / "smoke" / name for name in FIGURES]
+    figures = [smoke.root / "results" / "figures" / "smoke" / f"{name}.png" for name in FIGURES]
     for path in tables + figures:
         assert path.stat().st_size > 0
     assert sum(jobs(smoke.first).values()) > 20
@@ -33,7 +34,7 @@ def test_the_first_run_makes_every_table_and_figure(smoke: Project) -> None:
 def test_a_newcomers_dry_run_names_the_jobs_that_the_first_run_executes(smoke: Project, fresh: Project) -> None:
     fresh.set("experiment", "smoke")
     assert fresh.dry_run() == jobs(smoke.first)
-    assert not (fresh.root / "results").exists()
+    assert [path.name for path in (fresh.root / "results").iterdir()] == ["README.md"]
 
 
 @pytest.mark.parametrize("command", [USERS_COMMAND, "snakemake -n all", "snakemake all --cores 1"])
@@ -230,3 +231,16 @@ def test_make_puts_our_console_scripts_right(fresh: Project, wrong: str) -> None
     fresh.run("unset PYTHONPATH; make ready")
     assert "from selfrefine.commands.snakemake import main" in scripts["snakemake"].read_text()
     assert "from selfrefine.commands.main import main" in scripts["selfrefine"].read_text()
+
+
+def test_every_table_of_a_run_has_the_columns_that_the_page_of_results_names(smoke: Project) -> None:
+    """Also the metrics of each stage; a file that the page does not name is found, too."""
+    results, named = smoke.root / "results", columns_page.columns_of_files(columns_page.PAGE.read_text())
+    found = {
+        columns_page.name_of(path, results): path.read_text().partition("\n")[0].split(",")
+        for path in sorted(results.rglob("*.csv"))
+    }
+    assert found == named
+    pictures = {path.name for path in results.rglob("*.png")}
+    assert pictures
+    assert not [name for name in pictures if f"/{name}` |" not in columns_page.PAGE.read_text()]

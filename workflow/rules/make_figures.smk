@@ -19,7 +19,13 @@ rule make_figures:
             "results/figures/{experiment}/figure4.png",
             caption="../report/figure4.rst",
             category="Figures",
-            labels={"figure": "Figure 4: samples of all variants"},
+            labels={"figure": "Figure 4: samples of both processes"},
+        ),
+        figure4_all=report(
+            "results/figures/{experiment}/figure4_all.png",
+            caption="../report/figure4_all.rst",
+            category="Figures",
+            labels={"figure": "Figure 4 of all variants and data sets"},
         ),
         figure5=report(
             "results/figures/{experiment}/figure5.png",
@@ -91,8 +97,8 @@ rule make_figures:
             --correlations {input.correlations:q} --mean_maps {input.mean_maps:q} --losses {input.losses:q} \
             --inpainted {input.inpainted:q} --masks {input.masks:q} \
             --prompted {input.prompted:q} --captions {input.captions:q} \
-            --figure4 {output.figure4:q} --figure5 {output.figure5:q} --figure6 {output.figure6:q} \
-            --figure7 {output.figure7:q} --figure8 {output.figure8:q} --planted {output.planted:q} \
+            --figure4 {output.figure4:q} --figure4_all {output.figure4_all:q} --figure5 {output.figure5:q} \
+            --figure6 {output.figure6:q} --figure7 {output.figure7:q} --figure8 {output.figure8:q} --planted {output.planted:q} \
             --maps {output.maps:q} --mfam {output.mfam:q} --loss {output.loss:q} \
             2>&1 | tee {log:q}
         """

@@ -3,6 +3,7 @@
 import argparse
 import math
 import platform
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -10,67 +11,101 @@ import pandas as pd
 from selfrefine.commands import why
 from selfrefine.core import devices, files
 from selfrefine.core.errors import InputError
+from selfrefine.core.names import ROOMS
 from selfrefine.cost import recorded_time, side_by_side
 from selfrefine.params import measured_memory
 
 HELP = """
 Needs: a finished run of the experiment embedded; `selfrefine bench` and `fidelity` are taken along if they were run.
-Makes: the tables, figures and times between two marks in README.md, and their files in docs/.
+Makes: what the run says between two marks in README.md; its tables, figures and times in docs/.
 
 Example, after `make all`:
   selfrefine readme
 """
 EXPERIMENT = "embedded"  # whose results the README shows
 BEGIN, END = "<!-- results:begin (written by `make readme`) -->", "<!-- results:end -->"
+PAGE = "results.md"  # in docs/: all that the README has no room for
+SHORT = "## Table 2"  # the table of the summary that the README shows, too
 PAGES = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "controls", "maps", "sweep")
-# Where each figure is made, and which of them the README shows below its table (figure 8 stands at its top).
+# Where each figure is made, in the order in which the page of results shows them, and what it shows.
 FIGURES = {
-    "figures": (
-        "figure4.png",
-        "figure5.png",
-        "figure6.png",
-        "figure7.png",
-        "figure8.png",
-        "planted.png",
-        "maps.png",
-        "mfam.png",
-        "loss.png",
-    ),
-    "tables": ("strength.png", "forest.png", "sweep.png"),
+    "tables": {
+        "forest.png": "Every difference, with its seeds",
+        "strength.png": "FD against the strength of each process",
+        "sweep.png": "FD over the paper's search space",
+    },
+    "figures": {
+        "figure4.png": "Figure 4: photographs, samples of both processes, and what they change",
+        "figure4_all.png": "Figure 4 of every variant and data set",
+        "figure5.png": "Figure 5: samples of each model family",
+        "figure6.png": "Figure 6: images made from prompts",
+        "figure7.png": "Figure 7: inpainting",
+        "figure8.png": "Figure 8: flaw maps",
+        "planted.png": "Planted flaws, and where the map points",
+        "maps.png": "Maps and their correlations",
+        "mfam.png": "The map over its refreshes",
+        "loss.png": "Loss of both phases",
+    },
 }
 # Of `make bench` and of the study of cheap maps, where they were run.
 BENCH = ("bench.md", "cost.png", "speed.png", "fidelity.md", "fidelity.png")
-SHOWN = (
-    "figure4.png",
-    "figure5.png",
-    "figure6.png",
-    "figure7.png",
-    "maps.png",
-    "planted.png",
-    "strength.png",
-    "mfam.png",
-)
 
 
-def results_block(root: Path, experiment: str) -> str:
-    """The README's section on an experiment: its first table, where the others are, figures, where its time went."""
-    table = (root / "results" / "tables" / experiment / "table2.md").read_text(encoding="utf-8")
-    below = "\n".join(f"###{line}" if line.startswith("#") else line for line in first_space(table))
-    pages = ", ".join(f"[{name}](docs/{name}.md)" for name in PAGES)
-    message = f"All tables of this run, as they were written: {pages}. Its other figures are in [docs/](docs)."
+def readme_block(root: Path, experiment: str) -> str:
+    """The README's section on an experiment: what it says, its first table in short form, what it took.
+
+    Raises:
+        InputError: the summary has no such table, or there is no benchmark of this experiment.
+    """
+    sentences, *tables = sections(root, experiment)
+    found = next((table for table in tables if table.startswith(SHORT)), None)
+    if found is None:
+        raise InputError(f"{summary(root, experiment)}: no section {SHORT!r}; run `make all` again")
+    more = f"All tables and figures of this run: [docs/{PAGE}](docs/{PAGE}). {taken(root, experiment)}"
+    return "\n\n".join([sentences, f"###{found.removeprefix('##')}", more])
+
+
+def results_page(root: Path, experiment: str) -> str:
+    """docs/results.md: all that the summary says, where the whole tables are, every figure, where the time went."""
+    sentences, *tables = sections(root, experiment)
     costs = [name for name in BENCH if name.endswith(".md") and (root / "results" / "bench" / name).is_file()]
-    if costs:
-        links = ", ".join(f"[{name.removesuffix('.md')}](docs/{name})" for name in costs)
-        message += f" What refinement costs, and how true a cheap map is, on the same machine: {links}."
-    pictures = "\n\n".join(f"![{name}](docs/{name})" for name in SHOWN)
-    return "\n\n".join([below, message, pictures, time_table(root, experiment)])
+    pages = [*(f"{name}.md" for name in PAGES), *costs]
+    links = ", ".join(f"[{name.removesuffix('.md')}]({name})" for name in pages)
+    pictures = [f"### {title}\n\n![{name}]({name})" for figures in FIGURES.values() for name, title in figures.items()]
+    head = f"# Results of the experiment {experiment}\n\nWritten by `make readme`."
+    whole = f"## Whole tables\n\n{links}. [What stands in their columns](../results/README.md)."
+    time = f"## Time and memory\n\n{time_table(root, experiment)}"
+    return "\n\n".join([head, sentences, *tables, whole, "## Figures", *pictures, time]) + "\n"
 
 
-def first_space(page: str) -> list[str]:
-    """A page up to its second heading of a feature space: what it is, and its first table."""
-    lines = page.splitlines()
-    ends = [number for number, line in enumerate(lines) if line.startswith("### ")]
-    return lines[: ends[1]] if len(ends) > 1 else lines
+def summary(root: Path, experiment: str) -> Path:
+    """What make_summary says of a run."""
+    return root / "results" / "summary" / experiment / "summary.md"
+
+
+def sections(root: Path, experiment: str) -> list[str]:
+    """The summary: its sentences without their heading, then each of its sections with its own."""
+    text = summary(root, experiment).read_text(encoding="utf-8")
+    first, *others = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    return [re.sub(r"^# .*\n", "", first).strip(), *(part.strip() for part in others)]
+
+
+def taken(root: Path, experiment: str) -> str:
+    """Minutes on some numbers of cores, by the times of all jobs, and what lies on the disk."""
+    jobs = side_by_side.finished(root, experiment)
+    used = sum(
+        path.stat().st_size
+        for room in ROOMS
+        for folder in (root / room).glob(f"*/{experiment}")
+        for path in folder.rglob("*")
+        if path.is_file()
+    )
+    disk = f"Its files take {used / 1e6:,.0f} MB."
+    if not jobs:
+        return disk
+    times = [f"{side_by_side.makespan(jobs, cores) / 60:.0f} on {cores}" for cores in side_by_side.CORES]
+    listed = f"{', '.join(times[:-1])} and {times[-1]}"
+    return f"From the times of its jobs, it takes {listed} cores (minutes, simulated). {disk}"
 
 
 def time_table(root: Path, experiment: str) -> str:
@@ -86,14 +121,14 @@ def time_table(root: Path, experiment: str) -> str:
     rows.append(("all", sum(row[1] for row in rows), sum(row[2] for row in rows), max(row[3] for row in rows)))
     machine = f"{devices.processors()} processors, {platform.system()} {platform.machine()}"
     lines = [f"| `{name}` | {jobs} | {seconds:.0f} | {memory:.0f} |" for name, jobs, seconds, memory in rows]
-    head = f"Time and memory of this run, by Snakemake's clock ({machine}):"
+    head = f"By Snakemake's clock ({machine}):"
     table = [head, "", "| stage | jobs | seconds | peak MiB of a job |", "|---|---|---|---|", *lines]
     cores = side_by_side.words(side_by_side.finished(root, experiment))
     return "\n".join([*table, *(["", cores] if cores else [])])
 
 
 def write(root: Path, experiment: str) -> None:
-    """Copies figures and pages to docs/ and replaces the block of README.md.
+    """Copies figures and pages to docs/, writes the page of results and replaces the block of README.md.
 
     Raises:
         InputError: README.md has no such block, or the run has not made a file; nothing is copied then.
@@ -104,9 +139,9 @@ def write(root: Path, experiment: str) -> None:
         raise InputError(f"{readme}: no block between {BEGIN} and {END}")
     made = [results / kind / experiment / name for kind, names in FIGURES.items() for name in names]
     made += [results / "tables" / experiment / f"{name}.md" for name in PAGES]
-    if absent := [path for path in made if not path.is_file()]:
+    if absent := [path for path in [*made, summary(root, experiment)] if not path.is_file()]:
         raise InputError(f"{absent[0]}: no such file; run `make all EXPERIMENT={experiment}` first")
-    block = results_block(root, experiment)
+    block, page = readme_block(root, experiment), results_page(root, experiment)
     peaks = sorted((line["stage"], line["peak_mib"]) for line in recorded_time.stages(root, experiment))
     table = pd.DataFrame([(stage, round(mib)) for stage, mib in peaks if math.isfinite(mib)], columns=["stage", "mib"])
     files.write_table(root / measured_memory.FILE, table)
@@ -114,6 +149,7 @@ def write(root: Path, experiment: str) -> None:
     for path in [*made, *(results / "bench" / name for name in BENCH)]:
         if path.is_file():  # the benchmark need not have been run
             files.write_bytes(root / "docs" / path.name, path.read_bytes())
+    files.write_text(root / "docs" / PAGE, page)
     files.write_text(readme, f"{text.split(BEGIN)[0]}{BEGIN}\n{block}\n{END}{text.split(END)[1]}")
 
 
@@ -124,7 +160,7 @@ def check_current(experiment: str) -> None:
         InputError: a table or figure that was made of others, or whose files were changed by other means.
     """
     for kind, names in FIGURES.items():
-        path = Path("results", kind, experiment, names[0])
+        path = Path("results", kind, experiment, next(iter(names)))
         if found := why.differences(path):
             raise InputError(f"{path}: not of the code and params that are here; {found[0]}; run `make all` first")
 

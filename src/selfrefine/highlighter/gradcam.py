@@ -67,6 +67,18 @@ def flaw_activation_maps(
         return minmax(enlarge(cells, model.input_size).relu())
 
 
+def explained_cells(
+    model: Highlighter, images: np.ndarray, streams: list[torch.Generator], dtype: torch.dtype
+) -> np.ndarray:
+    """What `explain` enlarges: all that Grad-CAM tells of packed images; arguments as for it, of one chunk.
+
+    Returns:
+        (N, input_size / 16, input_size / 16) float32 in [0, 1].
+    """
+    evidence = torch.from_numpy(cell_evidence(model, images, streams, dtype))
+    return minmax(evidence.relu()).numpy()
+
+
 def explain(
     model: Highlighter, images: np.ndarray, streams: list[torch.Generator], dtype: torch.dtype, chunk_size: int = 64
 ) -> np.ndarray:

@@ -18,7 +18,7 @@ from selfrefine.evidence import planted_flaws, pointing_game, shortcut_baseline
 from selfrefine.evidence.planted_flaws import Patch
 from selfrefine.highlighter import model as highlighter_model
 from selfrefine.highlighter.data import Batch, Part, RealsAndFakes, fakes_of_draw
-from selfrefine.highlighter.gradcam import CELL, cell_evidence, explain
+from selfrefine.highlighter.gradcam import CELL, cell_evidence, explain, explained_cells
 from selfrefine.highlighter.model import FAKE, REAL, Highlighter
 from selfrefine.metrics import classification
 from selfrefine.metrics.intervals import Estimate
@@ -152,15 +152,16 @@ def places(models: Mapping[str, Highlighter], data: RealsAndFakes, dtype: torch.
 
 
 def generated(model: Highlighter, data: RealsAndFakes, dtype: torch.dtype, count: int) -> dict[str, np.ndarray]:
-    """The first fakes of the test part, and their maps."""
-    first = next(data.pieces("test", FAKE, count))
-    return {"images": first.images, "maps": explain(model, first.images, first.streams, dtype)}
+    """The first fakes of the test part, their maps and the cells of these."""
+    first, again = (next(data.pieces("test", FAKE, count)) for _ in range(2))  # a stream of dither serves once
+    maps = explain(model, first.images, first.streams, dtype)
+    return {"images": first.images, "maps": maps, "cells": explained_cells(model, again.images, again.streams, dtype)}
 
 
 def plant(
     job: Job[Config, Inputs, Outputs], model: Highlighter, data: RealsAndFakes, dtype: torch.dtype
 ) -> tuple[Found, dict[str, np.ndarray]]:
-    """Whether the maps point at planted flaws; and the first fake splices themselves, their maps and masks."""
+    """Whether the maps point at planted flaws; and the first fake splices, the cells of their maps, masks."""
     config, seed, count = job.config, int(job.config.names["seed"]), job.config.n_planted
     ground, side = arrays.read_images(job.inputs.test), model.input_size // CELL
     if len(ground) < count:
@@ -188,7 +189,7 @@ def plant(
     first = np.arange(min(config.n_examples, count))
     shown = planted(first)
     splices, streams = shown.images[FAKE_SPLICE], planted_flaws.dither_streams(first, seed)
-    examples = {"images": splices, "maps": explain(model, splices, streams, dtype), "masks": shown.masks}
+    examples = {"images": splices, "cells": explained_cells(model, splices, streams, dtype), "masks": shown.masks}
     return (figures, count), {f"planted_{name}": array for name, array in examples.items()}
 
 

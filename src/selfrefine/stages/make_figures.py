@@ -10,7 +10,12 @@ from matplotlib.figure import Figure
 from selfrefine.core import arrays, files
 from selfrefine.core.job import Job, main
 from selfrefine.report.figures import map_correlations, planted_flaws, refinement_curves, style
-from selfrefine.report.figures.figure4_figure5_samples import PHOTOGRAPHS, families_figure, samples_figure
+from selfrefine.report.figures.figure4_figure5_samples import (
+    PHOTOGRAPHS,
+    families_figure,
+    processes_figure,
+    samples_figure,
+)
 from selfrefine.report.figures.figure6_prompts import prompt_figure
 from selfrefine.report.figures.figure7_inpainting import Block, inpainting_figure
 from selfrefine.report.figures.figure8_flaw_maps import flaw_maps_figure
@@ -58,10 +63,11 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Samples of variants and of families, images made from prompts, inpainted images, flaw maps, planted flaws,
-    compared maps, mFAM over the refreshes, loss."""
+    """Samples of the processes, of all variants and of families, images made from prompts, inpainted images, flaw
+    maps, planted flaws, compared maps, mFAM over the refreshes, loss."""
 
     figure4: Path
+    figure4_all: Path
     figure5: Path
     figure6: Path
     figure7: Path
@@ -74,12 +80,13 @@ class Outputs:
 
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Draws the figures."""
-    inputs, outputs, shown = job.inputs, job.outputs, shown_of(job.config)
+    inputs, outputs, shown, samples = job.inputs, job.outputs, shown_of(job.config), blocks(job)
+    reference = shown.rows["variants"][shown.reference]["title"]
     variants = shown.variants(shown.first)
     rows = shown.rows["variants"]
     controls = {rows[row]["title"] for row in shown.select["variants"] if row not in PROCESSES}
     examples = arrays.read_arrays(inputs.examples)
-    planted = {name: examples[f"planted_{name}"] for name in ("images", "maps", "masks")}
+    planted = {name: examples[f"planted_{name}"] for name in ("images", "cells", "masks")}
     maps = dict(zip(variants, map(arrays.read_array, inputs.refined_maps), strict=True))
     refreshes = dict(zip(variants, map(files.read_table, inputs.refreshes), strict=True))
     base_loss, *refined_losses = map(files.read_table, inputs.losses)
@@ -88,11 +95,13 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     compared = map_correlations.mean_maps(arrays.read_arrays(inputs.mean_maps))
     correlations = records(files.read_table(inputs.correlations))
     with style.style():
-        files.write_figure(outputs.figure4, samples_figure(blocks(job), shown.scale()))
-        files.write_figure(outputs.figure5, families_figure(families(job), shown.scale_of_families()))
+        files.write_figure(outputs.figure4, processes(shown, samples))
+        files.write_figure(outputs.figure4_all, samples_figure(samples, reference, shown.scale()))
+        files.write_figure(outputs.figure5, families_figure(families(job), shown.run()))
         files.write_figure(outputs.figure6, prompts(job))
         files.write_figure(outputs.figure7, inpainting(job))
-        files.write_figure(outputs.figure8, flaw_maps_figure(examples["images"], examples["maps"], caption))
+        figure8 = flaw_maps_figure(examples["images"], examples["maps"], caption, examples["cells"])
+        files.write_figure(outputs.figure8, figure8)
         files.write_figure(outputs.planted, planted_flaws.planted_flaws_figure(**planted, caption=caption))
         figure = map_correlations.correlation_figure(correlations, compared, map_validity.TITLES, caption)
         files.write_figure(outputs.maps, figure)
@@ -103,6 +112,15 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
 def shown_of(config: Config) -> Shown:
     """What is selected, and the words for it."""
     return Shown(config.experiment, config.select, config.rows, config.reference)
+
+
+def processes(shown: Shown, samples: Blocks) -> Figure:
+    """The rows of the paper's Table 2 on the first data set, of those that run; else the reference alone."""
+    title, rows = next(iter(samples.items()))
+    reference = shown.rows["variants"][shown.reference]["title"]
+    first = [shown.rows["variants"][row]["title"] for row in shown.select["variants"] if row in PROCESSES]
+    chosen = {row: images for row, images in rows.items() if row in (PHOTOGRAPHS, reference, *first)}
+    return processes_figure(chosen, reference, title, shown.scale())
 
 
 def blocks(job: Job[Config, Inputs, Outputs]) -> Blocks:
@@ -121,10 +139,7 @@ def families(job: Job[Config, Inputs, Outputs]) -> Blocks:
     """Photographs of the first data set, then each model: its reference and its self-refining row."""
     shown, samples = shown_of(job.config), iter(job.inputs.families)
     photographs = {shown.rows["datasets"][shown.first]["title"]: {PHOTOGRAPHS: job.inputs.photographs[0]}}
-    rows = {
-        shown.rows["models"][model]["title"]: {row: next(samples) for row in shown.two_rows(model)}
-        for model in shown.families()
-    }
+    rows = {shown.family(model): {row: next(samples) for row in shown.two_rows(model)} for model in shown.families()}
     return {block: first_images(job, paths) for block, paths in (photographs | rows).items()}
 
 

@@ -16,21 +16,58 @@ BLOCKS = {
 }
 
 
+def draw(blocks=BLOCKS):
+    return figure4_figure5_samples.samples_figure(blocks, "Baseline", CAPTION)
+
+
+def parts(ax, count=3):
+    """The images of a row: its samples and, after an empty place, their differences."""
+    pixels = strip(ax)
+    size = pixels.shape[0]
+    found = [pixels[:, place * (size + size // 16) :][:, :size] for place in range(2 * count + 1)]
+    return found[:count], found[count + 1 :]
+
+
 def test_rows_are_variants_and_columns_are_images():
-    figure = figure4_figure5_samples.samples_figure(BLOCKS, CAPTION)
+    figure = draw()
     rows = [images for block in BLOCKS.values() for images in block.values()]
     assert [ax.get_ylabel() for ax in figure.axes] == [PHOTOGRAPHS, "Baseline", "Both", PHOTOGRAPHS, "Baseline"]
     for ax, shown in zip(figure.axes, rows, strict=True):
-        size, gap = shown.shape[2], shown.shape[2] // 16
-        for number, image in enumerate(shown):
-            left = number * (size + gap)
-            assert np.array_equal(strip(ax)[:, left : left + size], image / 255.0)
+        assert np.array_equal(parts(ax)[0], shown / 255.0)
+
+
+def test_what_a_row_differs_in_stands_beside_it_in_red_and_blue():
+    plain = np.full((3, 16, 16, 3), 100, np.uint8)
+    other = plain.copy()
+    other[0, 3, 5], other[1, 2, 2] = 140, 60
+    _, baseline, both = draw({"Garments": {PHOTOGRAPHS: plain, "Baseline": plain, "Both": other}}).axes
+    assert all((image == 1.0).all() for image in parts(baseline)[1]), "nothing stands beside the reference"
+    brighter, darker, same = parts(both)[1]
+    red, _, blue = brighter[3, 5]
+    assert red > 2 * blue
+    red, _, blue = darker[2, 2]
+    assert blue > 2 * red
+    nothing = figure4_figure5_samples.coloured(np.zeros((1, 1, 1)), 1.0)[0, 0]
+    assert np.allclose(same, nothing)
+    assert np.ptp(nothing) < 0.01, "no difference has no hue"
 
 
 def test_each_block_is_headed_and_numbered_once():
-    axes = figure4_figure5_samples.samples_figure(BLOCKS, CAPTION).axes
+    axes = draw().axes
     assert [ax.get_title(loc="left").strip() for ax in axes] == ["Garments", "", "", "Shoes", ""]
-    assert [column_labels(ax) for ax in axes] == [["0", "1", "2"], [], [], ["0", "1", "2"], []]
+    numbers = ["0", "1", "2"]
+    assert [column_labels(ax) for ax in axes] == [[*numbers, "", *numbers], [], [], [*numbers, ""], []]
+
+
+def test_figure_4_has_the_differences_of_each_process_below_it():
+    rows = {PHOTOGRAPHS: images(3), "Baseline": images(3, seed=1), "Forward": images(3, seed=2)}
+    figure = figure4_figure5_samples.processes_figure(rows, "Baseline", "Garments", CAPTION)
+    assert [ax.get_ylabel() for ax in figure.axes] == [PHOTOGRAPHS, "Baseline", "Forward", "less Baseline"]
+    highest = int(caption_of(figure).split("full colour at ")[1].split()[0])
+    changes = (rows["Forward"].astype(float) - rows["Baseline"]).mean(axis=3)
+    assert np.mean(np.abs(changes) <= highest) == pytest.approx(0.99, abs=0.01)
+    expected = figure4_figure5_samples.coloured(changes, highest)
+    assert np.array_equal(strip(figure.axes[3])[:, 17:33], expected[1])
 
 
 @pytest.mark.parametrize("variants", [2, 10])
@@ -38,7 +75,7 @@ def test_columns_stand_below_each_other(variants):
     """Whatever the layout makes of heights and labels: a photograph as wide as the samples below it."""
     rows = {PHOTOGRAPHS: images(4), **{f"Variant number {n}": images(4, seed=n) for n in range(variants)}}
     with style.style():
-        figure = figure4_figure5_samples.samples_figure({"Garments": rows, "Shoes": rows}, CAPTION)
+        figure = draw({"Garments": rows, "Shoes": rows})
         figure.draw_without_rendering()  # lays it out
     boxes = [ax.get_position(original=False) for ax in figure.axes]
     assert np.ptp([box.x0 for box in boxes]) == pytest.approx(0.0, abs=1e-6)
@@ -46,12 +83,12 @@ def test_columns_stand_below_each_other(variants):
 
 
 def test_the_caption_tells_what_is_real_and_that_nothing_was_picked():
-    told = caption_of(figure4_figure5_samples.samples_figure(BLOCKS, CAPTION))
+    told = caption_of(draw())
     assert told.endswith(CAPTION)
     assert "Images 0 to 2, not picked" in told
-    assert "Photographs: images 0 to 2 of the test split" in told
-    told = caption_of(figure4_figure5_samples.samples_figure({"Garments": {"Baseline": images(3)}}, CAPTION))
-    assert PHOTOGRAPHS not in told
+    assert "Samples belong to no photograph." in told
+    told = caption_of(draw({"Garments": {"Baseline": images(3)}}))
+    assert "photograph" not in told
 
 
 FAMILIES = {
@@ -93,8 +130,13 @@ def test_figure_5_has_its_columns_below_each_other_and_nothing_outside(families)
         assert box.x1 <= figure.bbox.width
 
 
-@pytest.mark.parametrize("draw", [figure4_figure5_samples.samples_figure, figure4_figure5_samples.families_figure])
-def test_rows_of_different_length_are_refused(draw):
+@pytest.mark.parametrize("name", ["processes", "samples", "families"])
+def test_rows_of_different_length_are_refused(name):
     rows = {PHOTOGRAPHS: images(8), "Baseline": images(5)}
+    draws = {
+        "processes": lambda: figure4_figure5_samples.processes_figure(rows, "Baseline", "Garments", CAPTION),
+        "samples": lambda: draw({"Garments": rows}),
+        "families": lambda: figure4_figure5_samples.families_figure({"Garments": rows}, CAPTION),
+    }
     with pytest.raises(InputError, match=r"make_figures\.n_images .* 5 and 8; allowed: at most 5"):
-        draw({"Garments": rows}, CAPTION)
+        draws[name]()

@@ -21,7 +21,7 @@ def test_rows_are_variants_and_columns_prompts():
     axes = figure().axes
     assert [ax.get_ylabel() for ax in axes] == ["Baseline", "Reverse"]
     labels = [tick.get_text() for tick in axes[0].get_xticklabels()]
-    assert labels[:3] == ["a shirt", "a grey photo of\nan ankle boot", "coat"]
+    assert labels[:3] == ["a shirt", "a grey photo\nof an ankle\nboot", "coat"]
     assert labels[3].count("\n") == MOST_LINES - 1
     assert labels[3].endswith("...")
     assert all(len(line) <= WORDS for label in labels for line in label.split("\n"))
@@ -39,7 +39,7 @@ def test_the_images_are_the_first_ones():
 
 def test_the_caption_says_that_nothing_is_picked():
     words = " ".join(figure().get_supxlabel().split())
-    assert "Images 0 to 3, not picked; the prompts are the captions of test images 0 to 3." in words
+    assert "Prompts: captions of test images 0 to 3, not picked." in words
     assert words.endswith("Seed 0.")
 
 

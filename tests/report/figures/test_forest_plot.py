@@ -33,6 +33,7 @@ def test_every_seed_is_a_dot(seeds):
         dots = [mark for mark in marks(ax, row) if mark.get_marker() == "o"]
         assert list(dots[0].get_xdata()) == pytest.approx([line["difference"]] * seeds)
     labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels[0] == "Forward", "the reference of all is told once, below"
     assert len(labels) == len(shown)
     assert labels[-1] == "Both \N{EN DASH} Real_map_matched"
 
@@ -55,7 +56,7 @@ def test_the_margin_is_shaded_and_the_scale_stands_below():
     _, figure = draw(6)
     (band,) = figure.axes[0].patches
     assert (band.get_x(), band.get_width()) == pytest.approx((-0.017, 0.034))
-    assert "Experiment smoke: Tiny DDPM on Shapes" in " ".join(figure.get_supxlabel().split())
+    assert "Experiment smoke, 6 seeds." in " ".join(figure.get_supxlabel().split())
 
 
 def test_a_data_set_of_few_variants_gets_a_low_panel():
@@ -71,3 +72,16 @@ def test_a_data_set_of_few_variants_gets_a_low_panel():
 def test_nothing_to_compare_is_said():
     figure = forest_plot.forest_figure(table(1)[:0], RESULTS[1])
     assert "No two variants" in figure.get_supxlabel()
+
+
+@pytest.mark.parametrize(("largest", "scale"), [(0.09, "linear"), (0.7, "symlog")])
+def test_one_large_difference_does_not_squeeze_the_small_ones(largest, scale):
+    """Up to 0.1 an axis is linear; beyond, what is ten times as far stands twice as far."""
+    shown = table(6).head(3).assign(difference=[0.0, 0.02, largest], low=0.0, high=0.03, by_seed="0:0.01")
+    figure = forest_plot.forest_figure(shown.assign(image_low=0.0, image_high=0.02), RESULTS[6])
+    (ax,) = figure.axes
+    assert ax.get_xscale() == scale
+    if scale == "symlog":
+        zero, end, tenfold = (ax.transData.transform((value, 0.0))[0] for value in (0.0, 0.1, 1.0))
+        assert (tenfold - zero) / (end - zero) == pytest.approx(1.9, abs=0.2)
+        assert {"0", "0.05", "0.1", "0.3"} <= {label.get_text() for label in ax.get_xticklabels()}

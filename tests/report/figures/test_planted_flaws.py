@@ -18,7 +18,7 @@ def shown():
     for number, mask in enumerate(masks):
         mask[2 + number : 10 + number, 5 : 9 + number] = 0.5
     images = draws.integers(0, 256, (COUNT, 16, 16, 3), dtype=np.uint8)
-    return images, draws.random((COUNT, 64, 64)), masks
+    return images, draws.random((COUNT, 4, 4)), masks
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,7 @@ def test_images_and_maps_are_drawn_as_they_are(shown, figure):
     for column in range(COUNT):
         assert np.array_equal(axes[column].images[0].get_array(), shown[0][column])
         assert np.array_equal(axes[COUNT + column].images[0].get_array(), shown[1][column])
+        assert axes[COUNT + column].images[0].get_interpolation() == "nearest"
         assert axes[COUNT + column].images[0].get_clim() == (0.0, 1.0)
         assert axes[column].images[0].get_extent() == axes[COUNT + column].images[0].get_extent()
 

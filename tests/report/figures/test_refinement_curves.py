@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from selfrefine.report.figures import refinement_curves, style
-from tests.support.tiny_figures import CAPTION, caption_of, column_labels, maps, strip
+from tests.support.tiny_figures import CAPTION, caption_of, column_labels, legend_words, maps, strip
 
 
 def refreshes(steps, values):
@@ -132,8 +132,19 @@ class TestLoss:
         told = caption_of(figure)
         assert "Dashed: controls." in told
         assert told.endswith(CAPTION)
-        assert len(figure.legends[0].get_texts()) == 11
+        assert len(legend_words(figure)) == 11
 
     def test_few_say_what_is_pale(self):
         told = caption_of(refinement_curves.loss_figure(BASE, REFINED, CAPTION))
-        assert told.startswith("Pale: as logged; dark: smoothed. All variants")
+        assert told.startswith("Pale: as logged; dark: smoothed. A variant changes")
+
+    def test_one_wild_curve_hides_no_other(self):
+        wild = {f"Variant {number}": REFINED["Baseline"] + {"step": 0, "loss": 1e-4 * number} for number in range(4)}
+        plain = refinement_curves.loss_figure(BASE, wild, CAPTION).axes[1]
+        assert plain.get_yscale() == "linear"
+        wild["Variant 4"] = REFINED["Baseline"] + {"step": 0, "loss": 0.1}
+        ax = refinement_curves.loss_figure(BASE, wild, CAPTION).axes[1]
+        assert ax.get_yscale() == "symlog"
+        assert ax.get_ylabel() == "logarithmic beyond \N{PLUS-MINUS SIGN}0.001"
+        heights = [ax.transData.transform((0.0, level))[1] for level in (0.0, 2e-4, 0.1)]
+        assert heights[1] - heights[0] > 0.04 * (heights[2] - heights[0]), "a five-hundredth of it would be unseen"

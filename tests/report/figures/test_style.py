@@ -41,10 +41,21 @@ def test_a_title_is_drawn_as_it_is(title, tmp_path):
 def test_an_overlay_is_six_parts_image_and_four_parts_jet():
     shown, heat = images(2), maps(2, 32)
     figure = figure8_flaw_maps.flaw_maps_figure(shown, heat, CAPTION)
-    rows = {ax.get_ylabel(): strip(ax)[:, :32] for ax in figure.axes if ax.images}
+    rows = {ax.get_ylabel().replace("\n", " "): strip(ax)[:, :32] for ax in figure.axes if ax.images}
+    assert list(rows) == ["Image", "Flaw map as the method uses it", "Image and map"]
     assert np.array_equal(rows["Image"], np.kron(shown[0], np.ones((2, 2, 1))) / 255.0)
-    assert np.allclose(rows["Flaw map"], mpl.colormaps["jet"](heat[0])[..., :3])
-    assert np.allclose(rows["Overlay"], 0.6 * rows["Image"] + 0.4 * rows["Flaw map"])
+    assert np.allclose(rows["Flaw map as the method uses it"], mpl.colormaps["jet"](heat[0])[..., :3])
+    both = 0.6 * rows["Image"] + 0.4 * rows["Flaw map as the method uses it"]
+    assert np.allclose(rows["Image and map"], both)
+
+
+def test_the_cells_of_a_map_are_drawn_as_squares_of_one_colour():
+    cells = maps(2, 4)
+    figure = figure8_flaw_maps.flaw_maps_figure(images(2), maps(2, 32), CAPTION, cells)
+    (ax,) = (ax for ax in figure.axes if "cells" in ax.get_ylabel())
+    assert ax.get_ylabel().split() == ["Flaw", "map,", "its", "4", "x", "4", "cells"]
+    squares = np.kron(mpl.colormaps["jet"](cells[0])[..., :3], np.ones((8, 8, 1)))
+    assert np.array_equal(strip(ax)[:, :32], squares)
 
 
 def test_images_stand_side_by_side_and_their_labels_above_them():

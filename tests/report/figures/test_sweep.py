@@ -8,7 +8,7 @@ import pytest
 from selfrefine.report.figures import style
 from selfrefine.report.figures import sweep as figures_sweep
 from selfrefine.report.tables import sweep
-from tests.support.tiny_figures import caption_of
+from tests.support.tiny_figures import caption_of, legend_words
 from tests.support.tiny_sweep import RUNS, run, sweep_results
 
 
@@ -85,8 +85,7 @@ def test_caption_and_legend_tell_scale_and_series(lines):
     told = caption_of(figure)
     assert "Experiment sweep" in told
     assert "Exploratory" in told
-    labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels[:4] == ["both", "forward", "reverse", "reverse, map uniform"]
+    assert legend_words(figure)[:4] == ["both", "forward", "reverse", "reverse, map uniform"]
 
 
 def test_an_experiment_without_sweep_says_why_there_is_no_figure():

@@ -1,14 +1,17 @@
-"""FD against strength, drawn: one panel for each process, a mark for each arm of each data set and model."""
+"""FD against strength, drawn: a panel for each process with a mark for each arm, and below them every arm by name."""
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from selfrefine.metrics.frechet import distance_name
+from selfrefine.report import seed_statistics
 from selfrefine.report.figures import style
 from selfrefine.report.figures.forest_plot import seeds_of
 from selfrefine.report.results import Results
@@ -26,15 +29,18 @@ PANELS = {  # column -> label of the axis
     "forward_strength": "forward: weight x mean of map\n(relative rise of the noise level)",
     "reverse_strength": "reverse: weight x mean of map\n(relative rise of keys and values)",
 }
+STRENGTH_TITLES = {"forward_strength": "forward", "reverse_strength": "reverse"}
 PLACE_COLOURS = style.COLOURS[1:]
 PALE = 0.3
-LABEL_HEIGHT = 0.15  # inches from one label to the next
-LABEL_SIZE = 7.0
-LOWEST = 3.4  # inches of the panels
+HIGH = 2.3  # inches of the two panels
+ROW = 0.17  # inches of one named arm
+AROUND = 0.5  # inches of the title and ticks of a place's arms
+LABEL_WIDTH = 34  # characters of the name of an arm
 
 
 def strength_figure(table: pd.DataFrame, results: Results) -> Figure:
-    """Difference of log FD against the strength of each process, in the primary feature network.
+    """Difference of log FD against the strength of each process, in the primary feature network; below every arm by
+    its name, the highest difference of its data set and model first: strengths that explain rise with it.
 
     Args:
         table: lines of strength.csv.
@@ -44,34 +50,63 @@ def strength_figure(table: pd.DataFrame, results: Results) -> Figure:
     drawn = table[table["network"] == network]
     if drawn.empty:
         return style.only_words("No variant is selected whose processes have a strength.")
-    arms = records(drawn)
-    places = list(dict.fromkeys((line["dataset"], line["model"]) for line in arms))
+    places = dict(seed_statistics.places(drawn, "dataset", "model"))
+    names = {place: f"{titles[place[1]]} on {titles[place[0]]}" for place in places}
     colours = {place: PLACE_COLOURS[number % len(PLACE_COLOURS)] for number, place in enumerate(places)}
-    height = max(LOWEST, LABEL_HEIGHT * (len(arms) + 4))
-    figure = Figure(figsize=(13.0, height + 1.7), layout="constrained")
+    heights = [ROW * max(2, len(arms)) for arms in places.values()]
+    figure = Figure(figsize=(style.PAGE, HIGH + sum(heights) + AROUND * len(heights) + 2.2), layout="constrained")
     distance = distance_name(network)
     style.headed(figure, f"{distance} against the strength of each process")
+    legend = _legend({names[place]: colour for place, colour in colours.items()})
+    above, below = style.above_legend(figure, legend, 3).subfigures(
+        2, 1, squeeze=False, height_ratios=(HIGH + 0.6, sum(heights) + AROUND * len(heights))
+    )[:, 0]
+    _draw_strengths(above, records(drawn), colours, distance)
+    axes = below.subplots(len(places), 3, squeeze=False, height_ratios=heights, sharex="col", sharey="row")
+    for row, (place, arms) in zip(axes, places.items(), strict=True):
+        _draw_arms(row, records(arms.sort_values("difference", ascending=False)), titles, colours[place])
+        style.head_panels(row[0], f"{names[place]}: {_found(arms)}", color=colours[place], fontweight="normal")
+    style.linear_near_zero(axes[-1][2], "x")
+    axes[-1][2].set_xlabel(f"difference of log {distance}", fontsize=style.SMALL)
+    for ax, title in zip(axes[-1], STRENGTH_TITLES.values(), strict=False):
+        ax.set_xlabel(f"strength, {title}", fontsize=style.SMALL)
+    return style.captioned(figure, _caption(results, network, drawn["n_seeds"]))
+
+
+def _draw_strengths(
+    figure: SubFigure, arms: Sequence[Line], colours: Mapping[tuple[str, ...], str], distance: str
+) -> None:
+    """A panel for each process, all arms in both."""
     axes = figure.subplots(1, len(PANELS), sharey=True)
     for ax, column in zip(axes, PANELS, strict=True):
         for line in arms:
             _draw(ax, line, column, colours[line["dataset"], line["model"]])
         ax.axhline(0.0, color=style.GREY, linewidth=0.8)
         ax.set_xlabel(PANELS[column])
-        ax.ticklabel_format(axis="x", scilimits=(-2, 2))
+        ax.xaxis.set_major_locator(MaxNLocator(5))
         ax.grid(visible=True)
-    axes[0].set_ylabel(f"difference of log {distance} to test; below 0: lower {distance}")
-    axes[0].margins(y=0.06)
-    for ax, column in zip(axes, PANELS, strict=True):
-        shown = [line for line in arms if _has(line, column)]
-        labels = [(line[column], line["difference"], titles.get(line["row"], line["row"])) for line in shown]
-        _label(ax, labels, [colours[line["dataset"], line["model"]] for line in shown], LABEL_HEIGHT / height)
-    names = {place: f"{titles[place[1]]} on {titles[place[0]]}" for place in places}
-    figure.legend(
-        handles=_legend({names[place]: colour for place, colour in colours.items()}),
-        loc="outside right upper",
-        **style.LEGEND,
-    )
-    return style.captioned(figure, _caption(drawn, names, network))
+    axes[0].set_ylabel(f"difference of log {distance}\nbelow 0: lower {distance}")
+    style.linear_near_zero(axes[0], "y")
+
+
+def _draw_arms(row: Sequence[Axes], arms: Sequence[Line], titles: Mapping[str, str], colour: str) -> None:
+    """Strengths and difference of each arm, one below the other."""
+    for number, line in enumerate(arms):
+        for ax, column in zip(row, PANELS, strict=False):
+            if _has(line, column):
+                ax.plot(line[column], number, color=colour, marker=MARKS[line["process"]], markersize=5.0)
+        if line["n_seeds"] > 1:
+            row[2].plot([line["low"], line["high"]], [number, number], color=colour, linewidth=4.0, alpha=0.45)
+        row[2].plot(line["difference"], number, color=colour, marker="|", markersize=8.0)
+    names = [textwrap.shorten(titles.get(line["row"], line["row"]), LABEL_WIDTH, placeholder=" ...") for line in arms]
+    row[0].set_yticks(range(len(arms)), names, fontsize=style.SMALL)
+    row[0].set_ylim(len(arms) - 0.5, -0.5)
+    for ax in row:
+        ax.axvline(0.0, color=style.GREY, linewidth=0.8)
+        ax.grid(visible=True)
+    for ax in row[:2]:
+        ax.xaxis.set_major_locator(MaxNLocator(4))
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
 def _has(line: Line, column: str) -> bool:
@@ -91,47 +126,6 @@ def _draw(ax: Axes, line: Line, column: str, colour: str) -> None:
     ax.plot(x, line["difference"], color=colour, marker=MARKS[line["process"]], markersize=size, alpha=alpha)
 
 
-def _label(ax: Axes, points: Sequence[tuple[float, float, str]], colours: Sequence[str], apart: float) -> None:
-    """Labels in a column right of the panel, each with a thin line to its point (x, y).
-
-    Args:
-        ax: with its final limits.
-        points: x, y and label.
-        colours: of the labels.
-        apart: least distance of two labels, as a share of the panel's height.
-    """
-    low, high = ax.get_ylim()
-    order = sorted(range(len(points)), key=lambda number: points[number][1])
-    heights = spread([(points[number][1] - low) / (high - low) for number in order], apart)
-    for number, height in zip(order, heights, strict=True):
-        x, y, text = points[number]
-        ax.annotate(
-            text,
-            (x, y),
-            xytext=(1.04, height),
-            textcoords="axes fraction",
-            va="center",
-            fontsize=LABEL_SIZE,
-            color=colours[number],
-            arrowprops={"arrowstyle": "-", "color": "0.75", "linewidth": 0.5, "shrinkA": 1.0, "shrinkB": 3.0},
-            annotation_clip=False,
-        )
-
-
-def spread(heights: Sequence[float], apart: float) -> list[float]:
-    """The sorted heights, moved as little as a sweep up and one down need to stand `apart` in [0, 1].
-
-    Where there are too many for that, the lowest stand below 0.
-    """
-    moved: list[float] = []
-    for height in heights:
-        moved.append(max(height, moved[-1] + apart) if moved else max(height, 0.0))
-    for number in reversed(range(len(moved))):
-        ceiling = 1.0 if number == len(moved) - 1 else moved[number + 1] - apart
-        moved[number] = min(moved[number], ceiling)
-    return moved
-
-
 def _legend(places: Mapping[str, str]) -> list[Line2D]:
     """Colours of the places, marks of the processes, the interval."""
     black = style.COLOURS[0]
@@ -142,23 +136,24 @@ def _legend(places: Mapping[str, str]) -> list[Line2D]:
             for process, mark in MARKS.items()
         ),
         Line2D([], [], color=black, linewidth=0.8, label="95 % over images"),
+        Line2D([], [], color=black, linewidth=4.0, alpha=0.45, label="95 % over seeds"),
         Line2D([], [], color=black, marker=".", markersize=3.0, linestyle="none", label="one seed"),
     ]
 
 
-def _caption(arms: pd.DataFrame, names: Mapping[tuple[str, str], str], network: str) -> str:
-    """What is drawn, the correlations, the scales."""
-    found = []
-    for place, title in names.items():
-        here = dose_response.fit(arms[(arms["dataset"] == place[0]) & (arms["model"] == place[1])])
-        words = f"{title}: {here.n_arms} arm{'s' if here.n_arms > 1 else ''}"
-        numbers = {"r forward": here.r_forward, "r reverse": here.r_reverse, "both explain R\u00b2": here.explained}
-        known = [f"{name} {value:.2f}" for name, value in numbers.items() if math.isfinite(value)]
-        found.append(", ".join([words, *known] if known else [words, "too few for a correlation"]))
-    scales = arms["scale"].unique()
+def _found(arms: pd.DataFrame) -> str:
+    """How many arms a place has, and what their strengths explain."""
+    here = dose_response.fit(arms)
+    words = f"{here.n_arms} arm{'s' if here.n_arms > 1 else ''}"
+    numbers = {"r forward": here.r_forward, "r reverse": here.r_reverse, "both explain R\u00b2": here.explained}
+    known = [f"{name} {value:.2f}" for name, value in numbers.items() if math.isfinite(value)]
+    return ", ".join([words, *known] if known else [words, "too few for r"])
+
+
+def _caption(results: Results, network: str, n_seeds: pd.Series) -> str:
+    """What is drawn, at which scale."""
     return (
-        f"Against the reference, features of {network}. Pale: the arm has not this process. DDPM-IP stands where its "
-        "noise is: sqrt(1 + gamma\u00b2) - 1. Correlation r of difference and strength over all arms, exploratory; an "
-        "arm without the process counts as 0, so r and R\u00b2 also tell which processes are on: "
-        f"{'; '.join(found)}. {'; '.join(scales)}."
+        f"Against {results.reference}, features of {network}. Pale: the arm has not this process. r, R\u00b2: "
+        f"exploratory; no process counts as strength 0. {style.LOGARITHMIC} "
+        f"{style.run_words(results.experiment, n_seeds)}"
     )

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from selfrefine.core.errors import InputError
 from selfrefine.report.figures.style import Strip, strips_figure
 
-CELL = 1.0  # inches of one image: wide enough for the words above it
+CELL = 0.84  # inches of one image: wide enough for the words above it
 LINE = 0.14  # inches of a line of a prompt
-WORDS = 16  # characters of such a line
+WORDS = 14  # characters of such a line
 MOST_LINES = 6  # of a prompt; what is longer is cut
 
 
@@ -36,10 +36,7 @@ def prompt_figure(rows: Mapping[str, np.ndarray], captions: Sequence[str], capti
         textwrap.fill(words, WORDS, max_lines=MOST_LINES, placeholder=" ...", break_long_words=False)
         for words in captions
     ]
-    message = (
-        f"Images 0 to {count - 1}, not picked; the prompts are the captions of test images 0 to {count - 1}. "
-        "Each column starts from the same noise."
-    )
+    message = f"Prompts: captions of test images 0 to {count - 1}, not picked. Each column starts from the same noise."
     first = next(iter(rows))
     strips = [Strip(title, images[:count], columns=broken if title == first else ()) for title, images in rows.items()]
     above = LINE * max(words.count("\n") + 1 for words in broken) + 0.7

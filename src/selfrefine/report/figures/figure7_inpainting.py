@@ -48,9 +48,6 @@ def inpainting_figure(photographs: np.ndarray, blocks: Mapping[str, Block], capt
             Strip("Known pixels", known * shown + (1.0 - known) * HOLE, GREY),
             *(Strip(row, images[:count]) for row, images in block.results.items()),
         ]
-    message = (
-        f"Test images 0 to {count - 1}, not picked; pink: unknown pixels. RePaint; all variants get the same masks and "
-        "noise; known pixels are pasted back."
-    )
+    message = f"Test images 0 to {count - 1}, not picked; pink: unknown pixels. All variants get the same noise."
     above = len(blocks) * HEADING + 0.8
     return strips_figure("Inpainting", strips, CELL, above, f"{message} {caption}")

@@ -42,7 +42,7 @@ def correlation_figure(
         caption: scale and seed.
     """
     names, count = list(maps), len(maps)
-    size = (max(style.NARROWEST, count * CELL + 2.0), count * CELL + 1.4)
+    size = (max(style.NARROWEST, count * CELL + 2.5), count * CELL + 1.4)
     figure = Figure(figsize=size, layout="constrained")
     style.headed(figure, "Is it a map of flaws? Mean maps and their correlations")
     ax = figure.subplots()
@@ -60,10 +60,8 @@ def correlation_figure(
     bar = ax.inset_axes((1.0 - 2.2 / count, 0.955, 2.1 / count, 0.022))
     figure.colorbar(ScalarMappable(Normalize(-1.0, 1.0), COLOURS), cax=bar, orientation="horizontal", label="r")
     message = (
-        "Means over generated images that no highlighter has seen, of the base model before any refinement; real "
-        "images: training images. Each map is drawn from its least to its greatest value; beside it mean and standard "
-        "deviation over pixels. r: over pixels, the noise of the images taken out; in brackets 95 % over images; "
-        "a constant map (grey) has none."
+        "Means over generated images of the base model, or over training images; each from its least to its greatest "
+        "value. r over pixels, in brackets 95 % over images."
     )
     return style.captioned(figure, f"{message} {caption}")
 

@@ -10,12 +10,12 @@ OUTLINE = "#ffffff"
 UNDER = "#000000"  # below the outline, so that it is seen on bright places, too
 
 
-def planted_flaws_figure(images: np.ndarray, maps: np.ndarray, masks: np.ndarray, caption: str) -> Figure:
+def planted_flaws_figure(images: np.ndarray, cells: np.ndarray, masks: np.ndarray, caption: str) -> Figure:
     """Real test images with a patch of a generated one, and their flaw maps.
 
     Args:
         images: (n, H, W, 3) uint8.
-        maps: (n, S, S) in [0, 1].
+        cells: (n, s, s) in [0, 1], the cells of their flaw maps.
         masks: (n, H, W) in [0, 1], the patches.
         caption: scale and seed.
     """
@@ -28,19 +28,26 @@ def planted_flaws_figure(images: np.ndarray, maps: np.ndarray, masks: np.ndarray
     for column in range(count):
         above, below = axes[:, column]
         above.imshow(images[column], interpolation="nearest", extent=extent)
-        drawn = below.imshow(maps[column], cmap=figure8_flaw_maps.FLAW_COLOURS, vmin=0.0, vmax=1.0, extent=extent)
+        drawn = below.imshow(
+            cells[column],
+            interpolation="nearest",
+            cmap=figure8_flaw_maps.FLAW_COLOURS,
+            vmin=0.0,
+            vmax=1.0,
+            extent=extent,
+        )
         for ax in (above, below):
             for colour, line in ((UNDER, 2.4), (OUTLINE, 1.2)):
                 ax.add_patch(_outline(masks[column], colour, line))
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set_visible(False)
         above.set_title(str(column), color=style.GREY, fontsize=7.5)
-    for ax, title in zip(axes[:, 0], ("Image", "Flaw map"), strict=True):
+    for ax, title in zip(axes[:, 0], ("Image", "Flaw map,\nits cells"), strict=True):
         ax.set_ylabel(title, rotation=0, ha="right", va="center")
     figure.colorbar(drawn, ax=axes.ravel().tolist(), label="evidence of generation", pad=0.01, aspect=25)
     message = (
-        f"Real test images 0 to {count - 1}, not picked. The square is a piece of a generated image, with a soft edge; "
-        "its map should peak there. A map without any evidence is empty. How often a map finds the place: Table 6."
+        f"Real test images 0 to {count - 1}, not picked; the square is a piece of a generated image. A map without "
+        "evidence is empty. How often the place is found: Table 6."
     )
     return style.captioned(figure, f"{message} {caption}")
 

@@ -1,6 +1,7 @@
 """What happens in the refinement phase: the maps over its refreshes, and the loss curves of both phases."""
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -9,18 +10,22 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
 
 from selfrefine.report.figures import style
 from selfrefine.report.figures.style import GREY
 
 MAP_COLOURS = "magma"
-CELL = 0.62  # inches of one map
-CURVES = 4.6  # inches of the curves beside the maps
+CELL = 0.42  # inches of one map
+CURVES = 2.9  # inches of the curves beside the maps
+NAME_LINE = 0.135  # inches of a variant's name below the curves
 LOWEST = 3.6  # inches of a figure with curves
 MOST_MAPS = 8  # maps that are still readable in a row
 WIDEST, THINNEST = 4.2, 1.1  # points: curves that lie upon each other all show
 SMOOTHED_SHARE = 0.1  # of the base phase that one point of a smoothed line averages
+PANELS = 4.2  # inches of the loss curves with all around them but the names
+NAMES_A_LINE = 3
+WILD = 4.0  # times the middle curve: above it the axis of differences is no longer linear all the way
 MOST_PALE = 4  # variants whose loss as logged is still readable behind the smoothed lines
 
 
@@ -44,17 +49,14 @@ def refreshes_figure(
         return style.only_words(f"No selected variant uses a guidance map. {caption}")
     looks = style.looks(maps, controls)
     count = min(MOST_MAPS, max(len(values) for values in used.values()))
-    strips = style.LABEL + count * CELL + 0.9
-    height = max(LOWEST, len(used) * (CELL + 0.08) + 1.2)
+    strips = style.LABEL + count * CELL + 0.5
+    height = max(LOWEST + NAME_LINE * len(used), len(used) * (CELL + 0.08) + 1.2)
     figure = Figure(figsize=(strips + CURVES, height), layout="constrained")
     style.headed(figure, "The map of every variant over its refreshes")
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(strips, CURVES))[0]
     _draw_maps(left, used, refreshes, count, looks)
     _draw_statistics(right, {title: refreshes[title] for title in used}, looks)
-    message = (
-        "M is the map that the variant uses from the step above it on; a flaw map is the mean over images sampled from "
-        f"the EMA weights. Mean and std are over pixels; narrow lines lie on wide ones.{_dashed(controls)}"
-    )
+    message = f"M: the map from the step above it on; mean and std over its pixels.{_dashed(controls)}"
     return style.captioned(figure, f"{message} {caption}")
 
 
@@ -105,7 +107,7 @@ def _draw_statistics(
         ax.grid(visible=True)
     axes[-1].set_xlabel("step")
     handles = [Line2D([], [], label=title, **looks[title]) for title in tables]
-    figure.legend(handles=handles, loc="outside lower left", ncols=2, fontsize=8, **style.LEGEND)
+    figure.legend(handles=handles, loc="outside lower left", fontsize=style.SMALL, labelspacing=0.2, **style.LEGEND)
 
 
 def loss_figure(
@@ -119,12 +121,17 @@ def loss_figure(
         caption: scale and seed.
         controls: titles of the variants that are controls: dashed.
     """
-    figure = Figure(figsize=(10.5, 4.2), layout="constrained")
-    whole, apart = figure.subplots(1, 2, width_ratios=(1.0, 1.15))
+    looks = style.looks(refined, controls)
+    names = [Line2D([], [], label=title, **look) for title, look in looks.items()]
+    legend = [Line2D([], [], color=GREY, label="Base"), *names]
+    high = PANELS + style.LEGEND_LINE * math.ceil(len(legend) / NAMES_A_LINE)
+    figure = Figure(figsize=(style.PAGE, high), layout="constrained")
+    body = style.above_legend(figure, legend, NAMES_A_LINE)
+    whole, apart = body.subplots(1, 2, width_ratios=(1.0, 1.15))
     window, pale = max(1, round(SMOOTHED_SHARE * len(base))), len(refined) <= MOST_PALE
     _draw_curve(whole, base, base["loss"], window, {"color": GREY, "label": "Base"}, pale=True)
     reference = next(iter(refined))
-    for title, look in style.looks(refined, controls).items():
+    for title, look in looks.items():
         curve = refined[title]
         joined = pd.concat([base, curve], ignore_index=True)
         labelled = {**look, "label": title}
@@ -132,18 +139,15 @@ def loss_figure(
         if title != reference:
             _draw_curve(apart, curve, curve["loss"] - refined[reference]["loss"], window, labelled, pale=pale)
     _finish(whole, apart, float(base["step"].iloc[-1]), reference)
-    figure.legend(*whole.get_legend_handles_labels(), loc="outside right upper", **style.LEGEND)
     style.headed(figure, "Loss of the base phase and of the refinements")
     drawn = "Pale: as logged; dark: smoothed." if pale else "Smoothed; of the base phase also as logged, pale."
-    message = (
-        f"{drawn}{_dashed(controls)} All variants see the same images, times and noise; a "
-        "variant changes what its loss measures, so lower is not better."
-    )
+    message = f"{drawn}{_dashed(controls)} A variant changes what its loss measures: lower is not better."
     return style.captioned(figure, f"{message} {caption}")
 
 
 def _finish(whole: Axes, apart: Axes, fork: float, reference: str) -> None:
     """Axes, grid and the mark of the fork."""
+    drawn = list(apart.lines)
     for ax in (whole, apart):
         ax.axvline(fork, color=GREY, linewidth=1.0, linestyle="--")
         ax.grid(visible=True)
@@ -157,7 +161,24 @@ def _finish(whole: Axes, apart: Axes, fork: float, reference: str) -> None:
     whole.yaxis.set_minor_locator(NullLocator())
     apart.axhline(0.0, color=style.COLOURS[0], linewidth=1.0)
     apart.set_title(f"Loss minus that of {reference}")
-    apart.ticklabel_format(axis="y", scilimits=(-2, 2))
+    _linear_for_most(apart, [np.abs(np.asarray(line.get_ydata(), float)) for line in drawn])
+
+
+def _linear_for_most(ax: Axes, sizes: Sequence[np.ndarray]) -> None:
+    """Makes the axis logarithmic beyond what half of the curves stay within, so that one wild curve hides no other."""
+    most = sorted(float(size.max()) for size in sizes)
+    middle = most[len(most) // 2] if most else 0.0
+    if not middle or most[-1] <= WILD * middle:
+        ax.ticklabel_format(axis="y", scilimits=(-2, 2))
+        return
+    end = 10.0 ** math.ceil(math.log10(middle))
+    ax.set_yscale("symlog", linthresh=end)
+    ticks = [sign * end * 10.0**power for power in range(6) for sign in (-1.0, 1.0)]
+    low, high = ax.get_ylim()
+    ax.yaxis.set_major_locator(FixedLocator([0.0, *(tick for tick in ticks if low <= tick <= high)]))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.set_ylabel(f"logarithmic beyond \N{PLUS-MINUS SIGN}{end:g}")
 
 
 def _draw_curve(

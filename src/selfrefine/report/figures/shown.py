@@ -69,21 +69,22 @@ class Shown:
         """Experiment, model, data set and seed."""
         return self.scale(f"{self.rows['models'][model]['title']} on {self.rows['datasets'][dataset]['title']}")
 
-    def scale_of_families(self) -> str:
-        """Experiment, seed, and data and steps of both phases of each model."""
-        phrases = []
-        for model in self.families():
-            row = self.rows["models"][model]
-            data = self.rows["datasets"][row["home"]]
-            base, refined = data["models"][model]["steps"]
-            phrases.append(f"{row['title']}: {_data(data['title'], data['size'])}, {base} + {refined} steps")
-        return f"Experiment {self.experiment}, seed {self.select['seeds'][0]}. {'; '.join(phrases)}."
+    def family(self, model: str) -> str:
+        """A model's title, its data and the steps of both phases."""
+        row = self.rows["models"][model]
+        data = self.rows["datasets"][row["home"]]
+        base, refined = data["models"][model]["steps"]
+        return f"{row['title']}: {_data(data['title'], data['size'])}, {base} + {refined} steps"
+
+    def run(self) -> str:
+        """Experiment and seed."""
+        return f"Experiment {self.experiment}, seed {self.select['seeds'][0]}."
 
     def caption(self, dataset: str, size: int) -> str:
         """Scale and seed, for under a figure of one data set at a size in px."""
         base, refined = self._main_run(dataset)["steps"]
         data = _data(self.rows["datasets"][dataset]["title"], size)
-        return f"{self.scale()} {data}, {base} base steps and {refined} of refinement."
+        return f"{self.scale()} {data}, {base} + {refined} steps."
 
     def _main_run(self, dataset: str) -> Mapping[str, Any]:
         """Steps and rows of a data set's main model."""

@@ -3,6 +3,7 @@
 Under each figure stands what it shows, at which scale and with which seed.
 """
 
+import math
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -10,10 +11,13 @@ from typing import Any, NamedTuple
 
 import matplotlib.style
 import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure, FigureBase, SubFigure
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that the bytes are the same everywhere
@@ -39,6 +43,12 @@ CELL = 0.85  # inches of one image
 LABEL = 1.2  # inches left of a row
 LABEL_WIDTH = 22  # characters of a row's label before it is broken
 NARROWEST = 5.5  # inches of a figure, for its caption
+PAGE = 7.6  # inches of a figure of curves: on a page of 900 px its letters are as large as the page's own
+LINEAR = 0.1  # differences of log FD up to which an axis is linear: one large arm must not squeeze all others
+LOGARITHMIC = f"Axes are logarithmic beyond \N{PLUS-MINUS SIGN}{LINEAR:g}."
+SMALL = 7.5  # points of captions, legends and labels of rows
+LEGEND_LINE = 0.15  # inches
+TICKS = (0.05, 0.1, 0.3, 1.0, 3.0)  # of such an axis, of either sign
 
 
 def style() -> AbstractContextManager[None]:
@@ -70,11 +80,52 @@ def headed(figure: FigureBase, title: str) -> None:
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
 
 
+def head_panels(ax: Axes, words: str, **look: Any) -> None:
+    """A heading that begins over the first panel of a row and may go on over the next, which it moves not aside."""
+    ax.set_title(" ", loc="left")  # keeps the height free
+    place: dict[str, Any] = {"xycoords": "axes fraction", "xytext": (0.0, 5.0), "textcoords": "offset points"}
+    ax.annotate(words, (0.0, 1.0), **{"fontweight": "bold", **place, **look}).set_in_layout(False)
+
+
+def above_legend(figure: Figure, handles: Sequence[Artist], columns: int) -> SubFigure:
+    """The room for the panels of a figure, over a legend in some columns; the caption comes below both."""
+    high = LEGEND_LINE * (math.ceil(len(handles) / columns) + 1)
+    ratios = (figure.get_figheight() - high, high)
+    body, below = figure.subfigures(2, 1, squeeze=False, height_ratios=ratios)[:, 0]
+    below.legend(handles=handles, loc="center left", ncols=columns, fontsize=SMALL, borderpad=0.2, **LEGEND)
+    return body  # type: ignore[no-any-return]
+
+
 def captioned(figure: Figure, caption: str) -> Figure:
     """Puts the caption under a figure, broken to its width."""
     lines = textwrap.fill(caption, width=int(figure.get_figwidth() * 17), break_on_hyphens=False)
-    figure.supxlabel(lines, x=0.01, ha="left", fontsize=7.5, color=GREY)
+    figure.supxlabel(lines, x=0.01, ha="left", fontsize=SMALL, color=GREY)
     return figure
+
+
+def run_words(experiment: str, n_seeds: pd.Series) -> str:
+    """Experiment and seeds of what is drawn; steps and images stand on the pages of the tables."""
+    fewest, most = int(n_seeds.min()), int(n_seeds.max())
+    seeds = f"{fewest} to {most}" if fewest < most else str(most)
+    return f"Experiment {experiment}, {seeds} seed{'s' if most > 1 else ''}."
+
+
+def linear_near_zero(ax: Axes, direction: str) -> None:
+    """Makes the axis of differences "x" or "y", of all panels that share it, linear up to LINEAR, logarithmic beyond.
+
+    What is drawn must be drawn before; an axis that ends within LINEAR keeps its own ticks.
+    """
+    axis = {"x": ax.xaxis, "y": ax.yaxis}[direction]
+    low, high = axis.get_view_interval()
+    if max(-low, high) <= LINEAR:
+        axis.set_major_locator(MaxNLocator(4))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        return
+    getattr(ax, f"set_{direction}scale")("symlog", linthresh=LINEAR)
+    ticks = [0.0, *(sign * tick for tick in TICKS for sign in (-1.0, 1.0))]
+    axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def only_words(caption: str) -> Figure:
@@ -144,7 +195,7 @@ def draw_strip(ax: Axes, images: np.ndarray, title: str, colour: str = COLOURS[0
 def number_columns(ax: Axes, labels: Sequence[str], size: int) -> None:
     """Puts labels above the images of a strip; `size` is the width of an image in pixels."""
     centres = [(size - 1) / 2 + number * (size + _gap(size)) for number in range(len(labels))]
-    ax.set_xticks(centres, labels, color=GREY, fontsize=7.5)
+    ax.set_xticks(centres, labels, color=GREY, fontsize=SMALL)
     ax.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
 
 

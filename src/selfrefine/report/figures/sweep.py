@@ -20,7 +20,8 @@ from selfrefine.report.results import FLAW_MAP, Results
 from selfrefine.report.seed_statistics import Line, records
 from selfrefine.report.tables import dose_response, sweep
 
-WIDTH, HEIGHT = 2.9, 3.2  # inches of a panel
+HEIGHT = 2.6  # inches of a panel
+NAMES_A_LINE = 3
 APART = 1.03  # two series of one panel stand this much aside, so that their intervals do not hide each other
 COLOURS = dict(zip((dose_response.BOTH, dose_response.FORWARD, dose_response.REVERSE), style.COLOURS[1:], strict=False))
 
@@ -38,28 +39,28 @@ def sweep_figure(table: pd.DataFrame, results: Results) -> Figure:
         return style.only_words(sweep.NONE_SELECTED)
     places = seed_statistics.places(drawn, "dataset", "family")
     factors = [factor for factor in sweep.FACTORS if (drawn["factor"] == factor).any()]
-    figure = Figure(figsize=(WIDTH * len(factors) + 2.6, HEIGHT * len(places) + 1.5), layout="constrained")
+    legend = _legend(records(drawn), margin)
+    high = HEIGHT * len(places) + 1.2 + style.LEGEND_LINE * (len(legend) / NAMES_A_LINE + 1)
+    figure = Figure(figsize=(style.PAGE, high), layout="constrained")
     distance = distance_name(network)
     style.headed(figure, f"{distance} over the search space of the paper")
-    axes = figure.subplots(len(places), len(factors), squeeze=False, sharey="row")
+    body = style.above_legend(figure, legend, NAMES_A_LINE)
+    axes = body.subplots(len(places), len(factors), squeeze=False, sharey="row")
     for ((dataset, family), here), row in zip(places, axes, strict=True):
         for factor, ax in zip(factors, row, strict=True):
             _panel(ax, here[here["factor"] == factor], factor, margin)
-        row[0].set_ylabel(f"{titles[family]} on {titles[dataset]}\ndifference of log {distance} to the baseline")
-    figure.legend(handles=_legend(records(drawn), margin), loc="outside right upper", **style.LEGEND)
-    scales = "; ".join(drawn["scale"].unique())
+        style.linear_near_zero(row[0], "y")
+        row[0].set_ylabel(f"{titles[family]} on {titles[dataset]}\ndifference of log {distance}")
     message = (
-        f"Below 0: lower {distance} than the baseline of the same model and seed; features of {network}. In each "
-        "series one factor moves, all else stays. Thin: 95 % over images, for these very models, where it was taken. "
-        "Thick: 95 % over seeds, from two seeds on. Dotted: the paper's choice. Exploratory: the best of many settings "
-        "is no finding."
+        f"Below 0: lower {distance} than the baseline; features of {network}. Dotted: the paper's choice. Exploratory: "
+        f"the best of many settings is no finding. {style.LOGARITHMIC}"
     )
-    return style.captioned(figure, f"{message} {scales}.")
+    return style.captioned(figure, f"{message} {style.run_words(results.experiment, drawn['n_seeds'])}")
 
 
 def _panel(ax: Axes, part: pd.DataFrame, factor: str, margin: float) -> None:
     """All series of one factor; an empty panel where this model has none."""
-    ax.set_title(sweep.FACTORS[factor])
+    ax.set_title(sweep.FACTORS[factor], fontsize=style.SMALL)
     if part.empty:
         ax.set_axis_off()
         return
@@ -71,7 +72,7 @@ def _panel(ax: Axes, part: pd.DataFrame, factor: str, margin: float) -> None:
     for number, name in enumerate(names):
         _series(ax, records(part[part["series"] == name]), APART ** (number - (len(names) - 1) / 2.0))
     settings = sorted(part["setting"].unique())
-    ax.set_xticks(settings, [sweep.setting_words(factor, setting) for setting in settings])
+    ax.set_xticks(settings, [sweep.setting_words(factor, setting) for setting in settings], fontsize=style.SMALL)
     ax.xaxis.set_minor_locator(NullLocator())
     ax.margins(x=0.12)
 
