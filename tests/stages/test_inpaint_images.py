@@ -25,6 +25,8 @@ def inpaint(folder, out, pipeline="pipeline", **changes):
         "names": tiny.NAMES | {"variant": "both", "mask": "wide"},
         "device": "cpu",
         "precision": "float32",
+        "channels_last": "auto",
+        "compile": "auto",
         "kind": "wide",
         "resolution": "native",
         "n_images": 6,

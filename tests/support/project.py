@@ -14,13 +14,16 @@ from typing import Any
 import yaml
 from dvc.utils.serialize import modify_yaml
 
+from selfrefine.commands.run_lines import label
+
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(sys.executable).parent
 # What a surrounding `make test` or an activated environment would tell the commands.
 SURROUNDINGS = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VIRTUAL_ENV", "EXPERIMENT", "PYTHON"}
 # How Snakemake begins its words about profiles and config files.
 SETTINGS = ("Using workflow specific profile", "Config file params.yaml is extended")
-# A job as Snakemake prints it: its rule, then its indented properties.
+# A job of a dry run, as Snakemake prints it: its rule, then its indented properties.
+STARTS = re.compile(r"^(?P<label>\w+(?: \w+)*): starts$", re.MULTILINE)  # a job that runs
 JOB = re.compile(r"^(?:local)?rule (?P<rule>\w+):\n(?P<properties>(?:    .*\n)*)", re.MULTILINE)
 
 
@@ -116,12 +119,13 @@ class Project:
 
 
 def jobs(told: str) -> Counter[str]:
-    """The jobs in what Snakemake printed, as "rule wildcards"; target rules left out."""
-    found = Counter[str]()
+    """The jobs in what a run or a dry run printed, as "train_base fashion_mnist ddpm seed0"; target rules left out."""
+    found = Counter(started["label"] for started in STARTS.finditer(told))
     for job in JOB.finditer(told):
         wildcards = re.search(r"^    wildcards: (.*)$", job["properties"], re.MULTILINE)
         if job["rule"].split("_")[0] != "all":
-            found[f"{job['rule']} {wildcards[1] if wildcards else ''}"] += 1
+            named = dict(pair.split("=", 1) for pair in wildcards[1].split(", ")) if wildcards else {}
+            found[label(job["rule"], named)] += 1
     return found
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import columns_page
-from tests.support.project import ROOT, USERS_COMMAND, Project, children_seconds, jobs
+from tests.support.project import ROOT, SETTINGS, USERS_COMMAND, Project, children_seconds, jobs
 
 pytestmark = pytest.mark.slow
 
@@ -29,6 +29,19 @@ def test_the_first_run_makes_every_table_and_figure(smoke: Project) -> None:
     for path in tables + figures:
         assert path.stat().st_size > 0
     assert sum(jobs(smoke.first).values()) > 20
+
+
+def test_the_first_run_is_watched_in_lines_and_the_rest_of_it_is_in_snakemakes_log(smoke: Project) -> None:
+    count, (log,) = sum(jobs(smoke.first).values()), (smoke.root / ".snakemake" / "log").iterdir()
+    first, *lines = [line for line in smoke.first.splitlines() if not line.startswith(SETTINGS)]
+    assert first.startswith(f"jobs to do: {count}")
+    assert sum(bool(re.search(r": done in .*; \d+ of \d+ jobs", line)) for line in lines) == count
+    assert any(re.search(r": step 8/8, loss .* images/s, .* left$", line) for line in lines)
+    assert any(re.search(rf"^{count} jobs done in .*/log/{re.escape(log.name)}$", line) for line in lines)
+    assert not any(line.startswith((" ", "[", "rule ", "localrule ")) for line in lines)
+    for part in ("python -m selfrefine.commands.run_stage train_base", "reason: ", "wildcards: ", "benchmark: "):
+        assert part not in smoke.first
+        assert part in log.read_text()
 
 
 def test_a_newcomers_dry_run_names_the_jobs_that_the_first_run_executes(smoke: Project, fresh: Project) -> None:

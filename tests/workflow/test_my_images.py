@@ -11,7 +11,7 @@ from tests.support.project import Project, jobs
 pytestmark = pytest.mark.slow
 
 ROW = "datasets.my_images.prepare_data"
-JOBS = {"prepare_data experiment=embedded, dataset=my_images": 1}
+JOBS = {"prepare_data my_images": 1}
 NOTHING = "Nothing to be done"
 
 

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from selfrefine.commands import records
+from selfrefine.commands import records, run_lines
 from selfrefine.core import devices
 from selfrefine.core.config_json import to_json
 from selfrefine.core.errors import InputError
@@ -33,6 +33,7 @@ def read_params():
     config.clear()
     config.update(values)
     records.answer(config)
+    run_lines.follow(workflow, config["experiment"])
     workflow.global_resources.setdefault("mem_mb", devices.memory_mib())  # of all jobs that run side by side here
     if baseline := os.environ.get("DVC_EXP_BASELINE_REV"):  # `dvc exp run`, perhaps with -S
         told = subprocess.run(["git", "show", f"{baseline}:./params.yaml"], capture_output=True, text=True)

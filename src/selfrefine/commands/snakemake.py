@@ -103,6 +103,21 @@ def only_run(folder: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _lines() -> Iterator[None]:
+    """Lets a run of this project speak in lines for people; any other workflow speaks as Snakemake does."""
+    if not Path("params.yaml").is_file():
+        yield
+        return
+    from selfrefine.commands import run_lines  # which needs Snakemake
+
+    lines = run_lines.install()
+    try:
+        yield
+    finally:
+        lines.end()
+
+
 def main() -> None:
     """Runs Snakemake with this environment's programs first in PATH: rules find its Python without activation."""
     from snakemake import exceptions
@@ -116,5 +131,5 @@ def main() -> None:
     if not runs_jobs(sys.argv[1:]):
         snakemake()
         return
-    with only_run(Path()), run_stage.server():
+    with only_run(Path()), run_stage.server(), _lines():
         snakemake()

@@ -27,6 +27,11 @@ def sent(draws: Draws, device: torch.device) -> Draws:
     return {name: tensor.to(device, non_blocking=not wait) for name, tensor in pinned(draws, device).items()}
 
 
+def sent_one(tensor: Tensor, device: torch.device) -> Tensor:
+    """As `sent`, of one tensor of the CPU."""
+    return sent({"": tensor}, device)[""]
+
+
 def in_a_thread(device: torch.device) -> bool:
     """Whether steps are drawn beside the updates: where these leave the processor free. On a CPU both want it."""
     return device.type == "cuda"

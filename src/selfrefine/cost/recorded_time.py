@@ -1,11 +1,11 @@
 """Where the time of a run went: Snakemake's clock, and the memory that jobs say in their logs, by stage."""
 
-import csv
 import math
 import re
 from pathlib import Path
 
 from selfrefine.core import files
+from selfrefine.cost import side_by_side
 from selfrefine.cost.clock import Line
 
 # What core.job prints last. Snakemake's own figure is of the command, and none where it was short.
@@ -33,7 +33,6 @@ def stages(root: Path, experiment: str) -> list[Line]:
 
 def _job(path: Path, root: Path) -> tuple[float, float]:
     """Seconds and peak MiB of a job's last run; not a number where its log says none."""
-    *_, last = csv.DictReader(files.read_bytes(path).decode().splitlines(), delimiter="\t")
     log = root / "logs" / path.relative_to(root / "benchmarks").with_suffix(".log")
     peaks = PEAK.findall(files.read_bytes(log).decode()) if log.is_file() else []
-    return float(last["s"]), float(peaks[-1]) if peaks else math.nan
+    return side_by_side.seconds(path), float(peaks[-1]) if peaks else math.nan

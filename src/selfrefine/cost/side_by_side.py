@@ -32,10 +32,19 @@ def finished(root: Path, experiment: str) -> list[Done]:
     for path, (stage, place, known) in found.items():
         benchmark = (root / "benchmarks" / stage).joinpath(*place).with_suffix(".tsv")
         if benchmark.is_file():
-            *_, last = csv.DictReader(files.read_bytes(benchmark).decode().splitlines(), delimiter="\t")
             above = {folder / record.NAME for name in known[1]["inputs"] for folder in list((root / name).parents)[:2]}
-            jobs.append(Done(path, stage, float(last["s"]), tuple(sorted(above & found.keys() - {path}))))
+            jobs.append(Done(path, stage, seconds(benchmark), tuple(sorted(above & found.keys() - {path}))))
     return sorted(jobs, key=lambda job: job.record)
+
+
+def seconds(benchmark: Path) -> float:
+    """What a job's last run took, by its benchmark file of Snakemake's.
+
+    Raises:
+        ValueError: no time in it, as after a kill.
+    """
+    *_, last = csv.DictReader(files.read_bytes(benchmark).decode().splitlines(), delimiter="\t")
+    return float(last["s"])
 
 
 def _records(root: Path, experiment: str) -> Iterator[tuple[Path, str, tuple[str, ...], record.Known]]:

@@ -1,6 +1,7 @@
 """The noise levels of a pipeline: at which times its network is trained and sampled, and how noisy an image is then."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,8 @@ LINEAR, SQUARE = 0.1, 9.95
 TIME_SCALE = 999.0  # what a network of continuous time is given for t = 1
 LAST_TIME = 1e-3  # the lowest t of a continuous chain; method 3
 
-Step = tuple[float, float, float]  # what the network is given as time, abar then, abar of the next lower time
+Time = float | Tensor  # a number, or it on the device, ()
+Step = tuple[Time, float, float]  # what the network is given as time, abar then, abar of the next lower time
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +57,12 @@ class Schedule:
             return torch.exp(-LINEAR * t - SQUARE * t**2)
         return self.alphas_cumprod[times]
 
-    def chain(self, steps: int) -> list[Step]:
+    def steps_on(self, device: torch.device, steps: int) -> list[Step]:
+        """`chain`, whose times a network on the device takes as they are."""
+        times, levels, lower = zip(*self.chain(steps), strict=True)
+        return list(zip(sent_times(times, device), levels, lower, strict=True))
+
+    def chain(self, steps: int) -> list[tuple[float, float, float]]:
         """The steps of a respaced chain, from the noisiest; after the last one abar is 1. Method 3.
 
         Args:
@@ -68,6 +75,14 @@ class Schedule:
             times = spaced_timesteps(len(self.alphas_cumprod), steps)
             levels = self.alphas_cumprod[times].tolist()
         return list(zip(times, levels, [*levels[1:], 1.0], strict=True))
+
+
+def sent_times(times: Sequence[float], device: torch.device) -> tuple[Tensor, ...]:
+    """Times on the device, each (): int64, or float32 of 999 t.
+
+    All are sent at once: a network that is given a number sends it itself, and the host waits for the step before.
+    """
+    return torch.tensor(times, device=device).unbind()
 
 
 def of(pipeline: Any) -> Schedule:

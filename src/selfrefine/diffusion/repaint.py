@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfrefine.core import chunks, devices, pixels, random_streams
+from selfrefine.core import chunks, devices, pixels, prefetch, random_streams
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import samplers
 from selfrefine.diffusion.inpainting_masks import KNOWN
@@ -83,18 +83,18 @@ def repaint(
         streams: one generator per image, for x_T and the noise of all steps, forth and back.
         known_streams: likewise, for the noise of the known pixels.
     """
-    chain, shape = schedule.chain(resampling.steps)[::-1], tuple(images.shape[1:])
+    chain, shape = schedule.steps_on(images.device, resampling.steps)[::-1], tuple(images.shape[1:])
     noisy = random_streams.image_noise(list(streams), shape).to(images.device)
     for number, (place, after) in enumerate(pairwise(resampling.times())):
         if after > place:  # one step of the forward process of the respaced chain
             _, level, lower = chain[after]
             kept = level / lower
-            fresh = random_streams.image_noise(list(streams), shape).to(images.device)
+            fresh = prefetch.sent_one(random_streams.image_noise(list(streams), shape), images.device)
             noisy = kept**0.5 * noisy + (1.0 - kept) ** 0.5 * fresh
             continue
         if number:  # x_T is noise everywhere
             level = chain[place][1]
-            fresh = random_streams.image_noise(list(known_streams), shape).to(images.device)
+            fresh = prefetch.sent_one(random_streams.image_noise(list(known_streams), shape), images.device)
             noisy = known * (level**0.5 * images + (1.0 - level) ** 0.5 * fresh) + (1.0 - known) * noisy
         noisy = samplers.ancestral_step(network, schedule, noisy, chain[place], streams)
     return noisy

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from selfrefine.core import random_streams
+from selfrefine.core import prefetch, random_streams
 from selfrefine.diffusion import forward_process, learned_variance, sde_samplers
 from selfrefine.diffusion.noise_schedule import Schedule, Step
 from selfrefine.diffusion.sde_samplers import Streams
@@ -25,7 +25,7 @@ def _images(output: Tensor, noisy: Tensor, level: float, bounded: bool) -> Tenso
 
 def ddim(network: nn.Module, schedule: Schedule, noisy: Tensor, steps: int, _streams: Streams) -> Tensor:
     """DDIM with eta 0: x_T (N, C, H, W) float32 to images in [-1, 1]. Song et al. 2021, Eq. 12; method 3."""
-    for t, level, lower in schedule.chain(steps):
+    for t, level, lower in schedule.steps_on(noisy.device, steps):
         images = _images(network(noisy, t).sample.float(), noisy, level, schedule.bounded)
         noise = (noisy - level**0.5 * images) / (1.0 - level) ** 0.5  # once more: x_0 was clipped
         noisy = lower**0.5 * images + (1.0 - lower) ** 0.5 * noise
@@ -37,14 +37,14 @@ def ddim_eta_1(network: nn.Module, schedule: Schedule, noisy: Tensor, steps: int
 
     It is the reverse chain with the variance of the posterior, the small one, whatever a network has learned.
     """
-    for step in schedule.chain(steps):
+    for step in schedule.steps_on(noisy.device, steps):
         noisy = _reverse(network, schedule, noisy, step, streams, small=True)
     return noisy
 
 
 def ancestral(network: nn.Module, schedule: Schedule, noisy: Tensor, steps: int, streams: Streams) -> Tensor:
     """DDPM's sampler on a respaced chain: x_T to images in [-1, 1]. Ho et al. 2020, Alg. 2."""
-    for step in schedule.chain(steps):
+    for step in schedule.steps_on(noisy.device, steps):
         noisy = ancestral_step(network, schedule, noisy, step, streams)
     return noisy
 
@@ -72,9 +72,9 @@ def _reverse(
     mean = posterior.from_images * _images(output, noisy, level, schedule.bounded) + posterior.from_noisy * noisy
     if lower == 1.0:
         return mean
-    fresh = random_streams.image_noise(list(streams), tuple(noisy.shape[1:]))
+    fresh = prefetch.sent_one(random_streams.image_noise(list(streams), tuple(noisy.shape[1:])), noisy.device)
     deviation = posterior.variance**0.5 if small else _deviation(output, posterior, schedule.learned_variance)
-    return mean + deviation * fresh.to(noisy.device)
+    return mean + deviation * fresh
 
 
 def _deviation(output: Tensor, step: forward_process.Posterior[float], learned: bool) -> Tensor | float:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from selfrefine.core import random_streams
+from selfrefine.core import prefetch, random_streams
 from selfrefine.core.errors import InputError
+from selfrefine.diffusion import noise_schedule
 from selfrefine.diffusion.noise_schedule import LINEAR, SQUARE, TIME_SCALE, Schedule
 
 Streams = Sequence[torch.Generator]
@@ -27,8 +28,8 @@ def euler_ode(network: nn.Module, schedule: Schedule, noisy: Tensor, steps: int,
     Raises:
         InputError: a schedule of discrete times.
     """
-    for t, level, span in _chain(schedule, steps, "euler_ode"):
-        noise = network(noisy, TIME_SCALE * t).sample.float()
+    for given, t, level, span in _chain(schedule, steps, "euler_ode", noisy.device):
+        noise = network(noisy, given).sample.float()
         noisy = noisy + 0.5 * beta(t) * span * (noisy - noise / (1.0 - level) ** 0.5)
     return noisy.clamp(-1.0, 1.0)  # Not in paper: where other samplers clip, too; the highlighter knows no other range
 
@@ -39,17 +40,19 @@ def euler_sde(network: nn.Module, schedule: Schedule, noisy: Tensor, steps: int,
     Raises:
         InputError: a schedule of discrete times.
     """
-    for t, level, span in _chain(schedule, steps, "euler_sde"):
-        noise = network(noisy, TIME_SCALE * t).sample.float()
+    for given, t, level, span in _chain(schedule, steps, "euler_sde", noisy.device):
+        noise = network(noisy, given).sample.float()
         noisy = noisy + beta(t) * span * (0.5 * noisy - noise / (1.0 - level) ** 0.5)
         if span < t:
-            fresh = random_streams.image_noise(list(streams), tuple(noisy.shape[1:]))
-            noisy = noisy + (beta(t) * span) ** 0.5 * fresh.to(noisy.device)
+            fresh = prefetch.sent_one(random_streams.image_noise(list(streams), tuple(noisy.shape[1:])), noisy.device)
+            noisy = noisy + (beta(t) * span) ** 0.5 * fresh
     return noisy.clamp(-1.0, 1.0)  # Not in paper: as above
 
 
-def _chain(schedule: Schedule, steps: int, sampler: str) -> list[tuple[float, float, float]]:
-    """The steps of a chain: (t in (0, 1], abar, length of the step down); the last one ends at t = 0."""
+def _chain(
+    schedule: Schedule, steps: int, sampler: str, device: torch.device
+) -> list[tuple[Tensor, float, float, float]]:
+    """The steps of a chain: (999 t on the device, t in (0, 1], abar, length of the step down); the last ends at 0."""
     if not schedule.continuous:
         raise InputError(
             f"params.yaml: generate_samples.sampler is {sampler}; it is for networks of continuous time (family uvit, "
@@ -58,4 +61,6 @@ def _chain(schedule: Schedule, steps: int, sampler: str) -> list[tuple[float, fl
     chain = schedule.chain(steps)
     times = [time / TIME_SCALE for time, _, _ in chain]
     levels = [level for _, level, _ in chain]
-    return [(t, level, t - lower) for t, level, lower in zip(times, levels, [*times[1:], 0.0], strict=True)]
+    given = noise_schedule.sent_times([TIME_SCALE * t for t in times], device)
+    spans = [t - lower for t, lower in zip(times, [*times[1:], 0.0], strict=True)]
+    return list(zip(given, times, levels, spans, strict=True))

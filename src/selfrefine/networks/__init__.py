@@ -14,7 +14,7 @@ import torch
 from diffusers import DiffusionPipeline
 from diffusers.utils import logging
 
-from selfrefine.core import arrays, files, model_folders, random_streams, strict_loading
+from selfrefine.core import arrays, execution, files, model_folders, random_streams, strict_loading
 from selfrefine.core.errors import InputError, one_line
 from selfrefine.diffusion import autoencoder as diffusion_autoencoder
 
@@ -83,6 +83,7 @@ def begin_with(network: Any, weights: Path) -> None:
 
 def save(pipeline: Pipeline, folder: Path) -> None:
     """Saves a complete, sealed diffusers folder; it appears under its name only when it is whole."""
+    execution.in_own_order(pipeline.unet)
     with files.atomic_folder(folder) as temporary:
         pipeline.save_pretrained(temporary, safe_serialization=True)
 

@@ -40,6 +40,8 @@ SHARED = {
         *("train_autoencoder", *DIFFUSION, *HIGHLIGHTER),
         *("evaluate_readouts", "inpaint_images", "train_classifier"),
     ),
+    "channels_last": (*DIFFUSION, "inpaint_images"),
+    "compile": (*DIFFUSION, "inpaint_images"),
     "n_fakes": HIGHLIGHTER,
     "map_steps": ("generate_fakes", "train_refined"),
     "map_images": ("train_refined", "evaluate_maps"),

@@ -1,10 +1,12 @@
 """Images of the base model that the highlighter learns from: the sampler and steps of a refresh, noise of their own."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from selfrefine import networks
-from selfrefine.core import arrays, devices
+from selfrefine.core import arrays, devices, execution
+from selfrefine.core.execution import Choice
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder, noise_schedule, prompts, sampling
 
@@ -16,6 +18,8 @@ class Config:
     names: dict[str, str]
     device: str
     precision: str
+    channels_last: Choice
+    compile: Choice
     map_steps: int
     n_images: int
     chunk_size: int
@@ -41,6 +45,9 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     config = job.config
     with job.scratch() as scratch, devices.device(config.device) as device:
         pipeline = networks.load(job.inputs.pipeline, device)
+        execution.prepare(
+            pipeline.unet, device, config, config.map_steps * math.ceil(config.n_images / config.chunk_size)
+        )
         images = sampling.sample_images(
             pipeline.unet,
             noise_schedule.of(pipeline),

@@ -1,11 +1,13 @@
 """Images that are measured: image i of every variant from the same noise, without any map but in untrained controls."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from selfrefine import networks
-from selfrefine.core import arrays, devices
+from selfrefine.core import arrays, devices, execution
+from selfrefine.core.execution import Choice
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder, noise_schedule, prompts, samplers, sampling
 from selfrefine.guidance import noise_scale, untrained_controls
@@ -18,6 +20,8 @@ class Config:
     names: dict[str, str]
     device: str
     precision: str
+    channels_last: Choice
+    compile: Choice
     n_images: int
     sampler: samplers.Sampler
     steps: int
@@ -52,6 +56,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     scale = noise_scale.chosen(job.inputs.scales, row) if config.eps_scale == "best" else config.eps_scale
     with job.scratch() as scratch, devices.device(config.device) as device:
         pipeline = networks.load(job.inputs.pipeline, device)
+        execution.prepare(pipeline.unet, device, config, config.steps * math.ceil(config.n_images / config.chunk_size))
         schedule = noise_schedule.of(pipeline)
         with untrained_controls.corrected(pipeline.unet, schedule, config.correction, job.inputs.map, row) as network:
             images = sampling.sample_images(

@@ -1,11 +1,13 @@
 """Test images with a hole, filled by RePaint: every variant gets the same masks and noise, and no map."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from selfrefine import networks
-from selfrefine.core import arrays, devices
+from selfrefine.core import arrays, devices, execution
 from selfrefine.core.errors import InputError
+from selfrefine.core.execution import Choice
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import inpainting_masks, noise_schedule, repaint
 from selfrefine.diffusion.repaint import Resampling
@@ -18,6 +20,8 @@ class Config:
     names: dict[str, str]
     device: str
     precision: str
+    channels_last: Choice
+    compile: Choice
     kind: inpainting_masks.Kind
     resolution: inpainting_masks.Resolution
     n_images: int
@@ -58,7 +62,11 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     images, seed = photographs[: config.n_images], int(config.names["seed"])
     known = inpainting_masks.first_masks(config.kind, config.resolution, images.shape[1], len(images), seed)
     with job.scratch() as scratch, devices.device(config.device) as device:
+        resampling = Resampling(config.steps, config.jump_length, config.jump_samples, config.step_samples)
         pipeline = networks.load(job.inputs.pipeline, device)
+        execution.prepare(
+            pipeline.unet, device, config, resampling.evaluations() * math.ceil(config.n_images / config.chunk_size)
+        )
         raw = repaint.inpaint_images(
             pipeline.unet,
             noise_schedule.of(pipeline),
@@ -67,7 +75,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             scratch,
             label=job.label,
             seed=seed,
-            resampling=Resampling(config.steps, config.jump_length, config.jump_samples, config.step_samples),
+            resampling=resampling,
             chunk_size=config.chunk_size,
             dtype=devices.precision(config.precision, device),
         )

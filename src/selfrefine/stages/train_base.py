@@ -9,7 +9,8 @@ import pandas as pd
 import torch
 
 from selfrefine import networks
-from selfrefine.core import arrays, devices, files
+from selfrefine.core import arrays, devices, execution, files
+from selfrefine.core.execution import Choice
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder as diffusion_autoencoder
 from selfrefine.diffusion import noise_schedule, prompts
@@ -26,6 +27,8 @@ class Config:
     names: dict[str, str]
     device: str
     precision: str
+    channels_last: Choice
+    compile: Choice
     family: str
     pretrained: str
     network: dict[str, Any]
@@ -92,6 +95,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     with job.scratch() as scratch, devices.device(config.device) as device:
         dtype = devices.precision(config.precision, device)
         pipeline.to(device)
+        execution.prepare(pipeline.unet, device, config, config.steps)
         trainer = Trainer(
             pipeline.unet, noise_schedule.of(pipeline), data, settings, seed=seed, dtype=dtype, captions=captions
         )

@@ -7,8 +7,9 @@ import pandas as pd
 from torch import Tensor
 
 from selfrefine import networks
-from selfrefine.core import arrays, devices, files
+from selfrefine.core import arrays, devices, execution, files
 from selfrefine.core.errors import InputError
+from selfrefine.core.execution import Choice
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder, noise_schedule, prompts
 from selfrefine.diffusion.forward_process import ForwardProcess
@@ -30,6 +31,8 @@ class Config:
     names: dict[str, str]
     device: str
     precision: str
+    channels_last: Choice
+    compile: Choice
     map_steps: int
     steps: int
     extra_steps: float
@@ -49,6 +52,13 @@ class Config:
     cam_preparation: CamPreparation
     checkpoint_every: int
     log_every: int
+
+    def updates(self) -> int:
+        """Updates of the phase.
+
+        # Not in paper: a share of the phase is added, because every model has its own length.
+        """
+        return self.steps + round(self.extra_steps * self.steps)
 
     def refinement(self) -> Refinement:
         """How an update uses the map."""
@@ -105,6 +115,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     with job.scratch() as scratch, devices.device(config.device) as device:
         dtype = devices.precision(config.precision, device)
         pipeline = networks.load(job.inputs.base, device)
+        execution.prepare(pipeline.unet, device, config, config.updates())
         tensors, settings, fork = read_state(job.inputs.state)
         stage = autoencoder.of(pipeline)
         data = autoencoder.training_set(stage, images, job.inputs.latents)
@@ -135,8 +146,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             scratch,
             label=job.label,
             first_step=fork,
-            # Not in paper: a share of the phase, because every model has its own length.
-            last_step=fork + config.steps + round(config.extra_steps * config.steps),
+            last_step=fork + config.updates(),
             checkpoint_every=config.checkpoint_every,
             log_every=config.log_every,
             refinement=refinement,
