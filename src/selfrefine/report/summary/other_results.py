@@ -7,6 +7,7 @@ from selfrefine.core.names import FAKE_SPLICE, FLAW, HEADLINE, REAL_MAP
 from selfrefine.metrics.classification import guesses
 from selfrefine.metrics.intervals import Estimate
 from selfrefine.metrics.prompt_agreement import AGREEMENT
+from selfrefine.report.markdown import EMPTY
 from selfrefine.report.results import R
 from selfrefine.report.seed_statistics import FIGURE, Line
 from selfrefine.report.summary import words
@@ -54,7 +55,9 @@ def stable(run: Run) -> list[str]:
 
 
 def figure(line: Line, style: str) -> str:
-    """Value [low, high]; without brackets where there is no interval."""
+    """Value [low, high]; without brackets where there is no interval, a dash for no value."""
+    if not math.isfinite(line["value"]):
+        return EMPTY
     value, low, high = (format(line[end], style) for end in FIGURE)
     return f"{value} [{low}, {high}]" if math.isfinite(line["low"]) else value
 
@@ -81,10 +84,11 @@ def other_tables(run: Run) -> str:
 def other_tasks(run: Run) -> str:
     """Self-refinement of images made from prompts (Table 4) and of inpainting (Table 5), by FD."""
     everywhere = {"dataset": None, "model": None}
-    distances = {"metric": HEADLINE, "network": run.primary_network}
     prompts = {
         f"{run.title(line['variant'])} of {run.title(line['model'])}": change(line)
-        for line in run.lines("table4", **everywhere, **distances, row=table4.SELF_REFINING)
+        for line in run.lines(
+            "table4", **everywhere, metric=HEADLINE, network=run.primary_network, row=table4.SELF_REFINING
+        )
     }
     shown = [
         f"share of images that show their prompt's class: {100.0 * line['difference']:+.1f} points" + _points(line)
@@ -93,7 +97,7 @@ def other_tasks(run: Run) -> str:
     ]
     holes = {
         f"{run.title(line['mask'])} masks": change(line)
-        for line in run.lines("table5", **everywhere, **distances, pixels="raw")
+        for line in run.lines("table5", **everywhere, metric=HEADLINE, network=run.network("table5"), pixels="raw")
         if line["row"] != run.reference
     }
     told = "; ".join([_or_none(prompts, run), *shown])

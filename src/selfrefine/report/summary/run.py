@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from selfrefine.core.names import HEADLINE
 from selfrefine.metrics.frechet import distance_name
 from selfrefine.report.seed_statistics import Line, records
 
@@ -84,6 +85,12 @@ class Run:
             {name: "" if name in WORDS and value != value else value for name, value in line.items()}  # NaN: no words
             for line in records(found)
         ]
+
+    def network(self, table: str) -> str:
+        """The primary network, or the first that a table has an FD in, since inpainting need not be measured in it."""
+        lines = self.tables[table]
+        measured = (lines[lines["metric"] == HEADLINE] if "metric" in lines else lines)["network"].tolist()
+        return self.primary_network if self.primary_network in measured or not measured else measured[0]
 
     def contrast(self, row: str, reference: str) -> Change | None:
         """How a row differs from another in controls.csv; None where they were not compared in any seed."""

@@ -57,10 +57,7 @@ def flaw_map(run: Run) -> str:
         titles = words.listed([run.title(arm) for arm in helped])
         parts.append(f"The flaw map is better than each other map of its strength, in direct contrasts, in {titles}")
     others = {arm: rows for arm, rows in arms.items() if arm not in helped}
-    parts += [
-        f"Nothing shows that the flaw map is better than {_failed(run, arm, rows, unlike)}"
-        for arm, rows in others.items()
-    ]
+    parts += [_not_shown(run, arm, rows, unlike) for arm, rows in others.items()]
     beaten = [run.title(arm) for arm in others if _is_better(run.contrast(arm, run.reference))]
     if beaten:
         parts.append(f"That {words.listed(beaten)} is better than {run.title(run.reference)} is no evidence for it")
@@ -82,7 +79,7 @@ def map_helps(rows: Mapping[str, tuple[str, Change]]) -> bool:
     return all(kind in rows and rows[kind][1].verdict == BETTER for kind in CONTROLS)
 
 
-def _failed(run: Run, arm: str, rows: Mapping[str, tuple[str, Change]], unlike: set[str]) -> str:
+def _not_shown(run: Run, arm: str, rows: Mapping[str, tuple[str, Change]], unlike: set[str]) -> str:
     """The controls of an arm with what was found against each, and those that were not measured or are none."""
     found = {CONTROL_WORDS[kind]: against for kind, (_, against) in rows.items()}
     missing = [CONTROL_WORDS[kind] for kind in CONTROLS if kind not in rows]
@@ -93,7 +90,8 @@ def _failed(run: Run, arm: str, rows: Mapping[str, tuple[str, Change]], unlike: 
         if names
     ]
     told = "; ".join([words.grouped(found, run), *ends])
-    return f"another map of its strength in {run.title(arm)} ({run.distance} against {told})"
+    start = "It is not shown that the flaw map, and not just any map of its strength, helps in"
+    return f"{start} {run.title(arm)} ({run.distance} against {told})"
 
 
 def _is_better(found: Change | None) -> bool:

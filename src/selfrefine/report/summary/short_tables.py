@@ -56,7 +56,7 @@ TITLES = {
 def short_tables(run: Run) -> list[Short]:
     """All tables of a run, in the order of TITLES."""
     return [
-        Short(name, title, (LEFT_OUT if name in JUDGED else FIGURES).format(network=run.primary_network), rows(run))
+        Short(name, title, LEFT_OUT.format(network=run.network(name)) if name in JUDGED else FIGURES, rows(run))
         for name, title in TITLES.items()
         for rows in [JUDGED.get(name) or OTHERS[name]]
     ]
@@ -66,7 +66,7 @@ def _judged(table: str, name: Callable[[Line, Run], str], **values: str) -> Call
     """The rows of a table that have a verdict, each called by `name`; `values` choose them."""
 
     def rows(run: Run) -> list[tuple[str, ...]]:
-        wanted = {"dataset": None, "model": None, "metric": HEADLINE, "network": run.primary_network} | values
+        wanted = {"dataset": None, "model": None, "metric": HEADLINE, "network": run.network(table)} | values
         kept = {column: value for column, value in wanted.items() if column in run.tables[table]}
         papers = Papers(run, table, kept)
         return [(name(line, run), papers.text(line), *_figures(line)) for line in run.lines(table, **kept)]
