@@ -15,6 +15,7 @@ from PIL import Image
 from selfrefine.core import files
 from selfrefine.core.job import Job
 from selfrefine.core.names import PROVENANCE
+from selfrefine.report import doubtful_maps, machines
 from selfrefine.report.summary import pages
 from selfrefine.report.summary.sentences import ten
 from selfrefine.report.summary.short_tables import HEADINGS, TITLES, short_tables
@@ -177,6 +178,21 @@ def test_empty_tables_say_so(tmp_path):
     text = built.outputs.summary.read_text()
     for name in ("table4", "table5", "sweep"):
         assert f"## {TITLES[name]}\n\nNothing of it was run.\n" in text
+
+
+@pytest.mark.parametrize("heading", [doubtful_maps.HEADING, machines.HEADING])
+def test_what_speaks_against_it_is_taken_from_the_pages_of_the_tables(heading, tmp_path):
+    built = written(tmp_path / "doubted", tiny_run(seeds=1))
+    page = built.inputs.tables[0].with_name("table2.md")
+    page.write_text(f"# Table 2\n\n- A row.\n\n{heading}\n\nWords.\n\n- The doubt.\n\n## Another\n\n- No doubt.\n")
+    run(dataclasses.replace(built, inputs=dataclasses.replace(built.inputs, tables=(*built.inputs.tables, page, page))))
+    assert f"\n## {pages.DOUBTS}\n\n- The doubt.\n\n## Table 1" in built.outputs.summary.read_text()
+    assert "The doubt." in Parsed(built.outputs.index.read_text()).text
+
+
+def test_every_figure_of_a_rule_has_its_title():
+    rules = [(TEMPLATE.parents[1] / "rules" / f"make_{name}.smk").read_text() for name in ("tables", "figures")]
+    assert pages.FIGURES.keys() == {name for text in rules for name in re.findall(r"/(\w+)\.png", text)}
 
 
 def test_a_verdict_that_changes_changes_the_page(tmp_path, job):

@@ -42,7 +42,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     pictures = {path.stem: path for path in (*job.inputs.tables, *job.inputs.figures) if path.suffix == ".png"}
     made_with = read(job.config, tables)
     facts = pages.facts(made_with, files.read_json(tables["config.json"]))
-    page = pages.Page(ten(made_with), short_tables(made_with), facts)
+    doubts = pages.doubts(files.read_bytes(path).decode() for path in job.inputs.tables if path.suffix == ".md")
+    page = pages.Page(ten(made_with), doubts, short_tables(made_with), facts)
     template = files.read_bytes(job.inputs.template).decode()
     files.write_text(job.outputs.index, pages.as_html(page, made_with, template, pictures))
     files.write_text(job.outputs.summary, pages.as_markdown(page, made_with))

@@ -6,7 +6,7 @@ record keeps, a digest of the params, the code and the data behind them, beside 
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +15,14 @@ import pandas as pd
 
 from selfrefine.core import files
 from selfrefine.core.names import PROVENANCE
-from selfrefine.report import markdown
+from selfrefine.report import doubtful_maps, machines, markdown
 from selfrefine.report.markdown import VERDICTS
 from selfrefine.report.seed_statistics import Judgement
 from selfrefine.report.summary.run import Run
 from selfrefine.report.summary.short_tables import HEADINGS, Short
 
 TITLE = "What this run says"
+DOUBTS = "What speaks against it"
 VERSIONS = {"torch": "torch", "diffusers": "diffusers", "numpy": "NumPy"}
 FIGURES = {
     "figure4": "Figure 4: photographs, and the same noise drawn by every variant",
@@ -50,13 +51,26 @@ class Page:
 
     Args:
         sentences: what the run says.
+        doubts: from `doubts`.
         tables: in short form.
         facts: name -> text: experiment, scale, seeds, versions.
     """
 
     sentences: list[str]
+    doubts: list[str]
     tables: list[Short]
     facts: Mapping[str, str]
+
+
+def doubts(texts: Iterable[str]) -> list[str]:
+    """What speaks against the maps or machines behind the tables: what their own pages say of it, each line once."""
+    found: dict[str, None] = {}
+    for text in texts:
+        for heading in (doubtful_maps.HEADING, machines.HEADING):
+            _, _, below = text.partition(f"\n{heading}\n")
+            lines = below.partition("\n## ")[0].splitlines()
+            found |= dict.fromkeys(line.removeprefix("- ") for line in lines if line.startswith("- "))
+    return list(found)
 
 
 def facts(run: Run, record: Mapping[str, object]) -> dict[str, str]:
@@ -94,6 +108,8 @@ def verdict_words(run: Run) -> str:
 def as_markdown(page: Page, run: Run) -> str:
     """summary.md: the sentences first, up to the first heading of the second level."""
     parts = [f"# {TITLE}\n", "".join(f"- {sentence}\n" for sentence in page.sentences)]
+    if page.doubts:
+        parts += [f"## {DOUBTS}\n", "".join(f"- {doubt}\n" for doubt in page.doubts)]
     for table in page.tables:
         parts.append(f"## {table.title}\n")
         if not table.rows:
@@ -122,6 +138,7 @@ def as_html(page: Page, run: Run, template: str, pictures: Mapping[str, Path]) -
     whole = {name: (list(map(str, table.columns)), cells(table)) for name, table in run.tables.items()}
     return environment.from_string(template).render(
         title=TITLE,
+        doubts=DOUBTS,
         run=run,
         page=page,
         headings=HEADINGS,

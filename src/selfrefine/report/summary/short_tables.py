@@ -77,9 +77,9 @@ def _judged(table: str, name: Callable[[Line, Run], str], **values: str) -> Call
 class Papers:
     """The paper's figures of a table, each with its change to the paper's baseline."""
 
-    def __init__(self, run: Run, table: str, chosen: Mapping[str, str | None]) -> None:
-        at = {"metric": TO_TRAIN} if table == "table4" else {}  # where that table has them
-        lines = run.lines(table, **chosen | at) if "paper" in run.tables[table] else []
+    def __init__(self, run: Run, table: str, chosen: dict[str, str | None]) -> None:
+        at = chosen | {"metric": TO_TRAIN} if table == "table4" else chosen  # where that table has them
+        lines = run.lines(table, **at) if "paper" in run.tables[table] else []
         self.found = {_key(line): line["paper"] for line in lines}
         self.bases = {_key(line)[:-1]: line["paper"] for line in lines if line["row"] in (run.reference, BASELINE)}
 
