@@ -54,6 +54,7 @@ include: "workflow/rules/train_classifier.smk"
 include: "workflow/rules/evaluate_prompts.smk"
 include: "workflow/rules/make_tables.smk"
 include: "workflow/rules/make_figures.smk"
+include: "workflow/rules/make_summary.smk"
 
 
 onstart:
@@ -68,3 +69,4 @@ rule all:
         runs("evaluate_readouts"),
         runs("make_tables"),
         runs("make_figures"),
+        runs("make_summary"),

@@ -22,7 +22,7 @@ def test_a_seed_more_is_a_run_more_of_everything_but_data_and_tables():
         stages_of(planned_jobs.of_params(job_config.merge(SMOKE, {"select": {"seeds": seeds}}), ROOT))
         for seeds in ([3], [3, 8])
     )
-    once = {"fetch_data", "fetch_weights", "prepare_data", "make_tables", "make_figures"}
+    once = {"fetch_data", "fetch_weights", "prepare_data", "make_tables", "make_figures", "make_summary"}
     assert {stage: two.count(stage) for stage in two} == {
         stage: one.count(stage) * (1 if stage in once else 2) for stage in one
     }

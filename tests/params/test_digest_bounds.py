@@ -60,6 +60,10 @@ BOUNDS = {
     "train_classifier": ("metrics training", "training.loop training.trainer training.autoencoder metrics.generation"),
     "evaluate_prompts": ("metrics", "generation frechet features perceptual contrasts"),
     "make_tables": ("report metrics", "metrics.features metrics.generation metrics.perceptual metrics.clip_score"),
+    "make_summary": (
+        "report metrics",
+        "metrics.features metrics.generation metrics.perceptual metrics.clip_score report.figures.style",
+    ),
     "make_figures": (
         "report metrics diffusion",
         "report.tables.table1 report.tables.table2 report.tables.table7 report.figures.forest_plot "

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.support.wrong_params import project_params
 
 EXPERIMENTS = ("embedded", "smoke")
-FEW = ("baseline", "both", "reverse", "label_shuffled", "reverse_no_mid", "uniform", "both_ancestral")
+FEW = ("baseline", "forward", "both", "reverse", "label_shuffled", "reverse_no_mid", "uniform", "both_ancestral")
 SIGNS = st.characters(exclude_categories=())  # half surrogates and control characters among them
 NUMBERS = st.one_of(
     st.integers(),

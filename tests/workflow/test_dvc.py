@@ -93,7 +93,7 @@ def test_pull_into_a_fresh_clone(recorded: Project, tmp_path: Path) -> None:
     assert "Nothing to be done" in clone.run(USERS_COMMAND)
     assert "Data and pipelines are up to date." in clone.run("dvc status")
     clone.set("evaluate_generation.neighbours", 2)
-    assert {job.split()[0] for job in clone.dry_run()} == {"evaluate_generation", "make_tables"}
+    assert {job.split()[0] for job in clone.dry_run()} == {"evaluate_generation", "make_tables", "make_summary"}
     assert clone.try_out("dvc status --quiet").returncode == 1
     refused = clone.refuse("make -o ready pull")
     assert any("evaluate_generation" in line for line in refused)
@@ -116,6 +116,6 @@ def test_dvc_repro_runs_exactly_the_jobs_that_snakemake_names(recorded: Project,
 def test_an_experiment_of_dvc_in_a_folder_of_its_own_runs_the_same_jobs_and_no_more(recorded: Project) -> None:
     """There are no notes of Snakemake and no dates of files: the records say what is up to date."""
     told = recorded.run("dvc exp run --temp -S evaluate_generation.neighbours=2")
-    assert {job.split()[0] for job in jobs(told)} == {"evaluate_generation", "make_tables"}
+    assert {job.split()[0] for job in jobs(told)} == {"evaluate_generation", "make_tables", "make_summary"}
     (name,) = recorded.run("dvc exp list --name-only").split()
     assert "precision" in recorded.run(f"dvc metrics diff HEAD {name}")

@@ -17,7 +17,8 @@ NOTHING = "Nothing to be done"
 RUN = "smoke/fashion_mnist/ddpm"
 FEATURES = f"data/extract_features/{RUN}/seed0/features.npz"
 METRICS = f"results/evaluate_generation/{RUN}/seed0/metrics.csv"
-LAST = {"evaluate_generation", "make_tables"}  # what follows from the features of a run, but for its read-outs
+# What follows from the features of a run, but for its read-outs.
+LAST = {"evaluate_generation", "make_tables", "make_summary"}
 
 
 def stages(told: str) -> set[str]:

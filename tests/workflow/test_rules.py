@@ -12,8 +12,8 @@ from tests.support.job_list import ROOT, STAGES, job_list, project_params, rules
 from tests.support.project import Project
 
 EXPERIMENTS = ["embedded", "smoke", "small", "sweep"]  # paper's folders of images are nowhere but at its users'
-# The only two folders that differ from their stage's name.
-FOLDERS = {"tables": "make_tables", "figures": "make_figures"}
+# The only folders that differ from their stage's name.
+FOLDERS = {"tables": "make_tables", "figures": "make_figures", "summary": "make_summary"}
 # How many times each stage is a rule; the others are one rule.
 RULES = {"extract_features": 2, "generate_samples": 3}
 HERE = Project(ROOT)
@@ -139,7 +139,7 @@ def test_everything_that_is_read_as_a_result_has_a_caption_in_the_report():
         assert output.count("report(") == output.count("category=") == output.count("labels={") == len(captions)
         for name in captions:
             assert (ROOT / "workflow" / "report" / f"{name}.rst").read_text().strip()
-        shown = re.findall(r'"results/[^"]*\.(?:csv|png)"', output)
+        shown = re.findall(r'"results/[^"]*\.(?:csv|png|html)"', output)
         assert len(shown) == len(captions)
 
 

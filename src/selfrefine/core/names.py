@@ -15,7 +15,8 @@ FEATURE_WEIGHTS = {"vgg16_conv5_gap": "vgg16", "alexnet_conv5_gap": "alexnet", "
 # -- folders -----------------------------------------------------------------------------------------------------------
 
 ROOMS = ("data", "models", "results")  # what stages write: <room>/<stage>/...
-STAGE_OF_FOLDER = {"tables": "make_tables", "figures": "make_figures"}  # folders that do not have their stage's name
+# Folders that do not have their stage's name.
+STAGE_OF_FOLDER = {"tables": "make_tables", "figures": "make_figures", "summary": "make_summary"}
 
 # -- records -----------------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ def selection(params: Params) -> Iterator[Problem]:
     chosen: dict[Key, str] = {
         ("select", section): section for section in params["select"] if section in job_config.ROWS
     }
+    chosen["make_summary", "processes"] = "variants"
     for rows in ("datasets", "models"):
         for name, row in params[rows].items():
             chosen |= {(rows, name, "only", section): section for section in row.get("only", {}) if section != "seeds"}

@@ -14,6 +14,7 @@ from selfrefine.report.seed_statistics import FIGURE, Line, places, records
 
 EMPTY_MAP = "was 0 everywhere, so that it steered nothing, in"
 FLAT_MAP = "was the same everywhere, so that it had strength and no place, in"
+HEADING = "## Maps to doubt"
 FLAT_BY_DESIGN = "uniform"  # the map of that name
 
 
@@ -32,7 +33,7 @@ def words(table: pd.DataFrame, results: Results) -> str:
     lines = [*_flat(runs, results), *_guessing(scores, results)]
     if not lines:
         return ""
-    return f"\n## Maps to doubt\n\nWhat rests on these maps says nothing of flaws.\n\n{''.join(lines)}"
+    return f"\n{HEADING}\n\nWhat rests on these maps says nothing of flaws.\n\n{''.join(lines)}"
 
 
 def _scores(results: Results) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from pathlib import Path
 from selfrefine.core import files
 from selfrefine.core.names import PROVENANCE
 
+HEADING = "## Unlike machines"
 UNKNOWN = "not recorded"  # of a job of an older version
 FETCHED = "fetch_"  # stages that only copy: what they ran on changes nothing
 WORDS = {
@@ -54,7 +55,7 @@ def mixed_words(mixed: Machines) -> str:
         told = [f"{value} ({count:,} job{'s' * (count > 1)})" for value, count in sorted(values.items())]
         lines.append(f"- {WORDS[name]}: {', '.join(told)}.\n")
     return (
-        "\n## Unlike machines\n\nThe jobs behind these figures did not all run alike. Another instruction set or "
+        f"\n{HEADING}\n\nThe jobs behind these figures did not all run alike. Another instruction set or "
         "version changes last bits, from which a training run departs; another precision changes more. Rows that "
         f"differ in this, too, are no fair comparison.\n\n{''.join(lines)}"
     )

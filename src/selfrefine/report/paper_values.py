@@ -20,14 +20,15 @@ class Family(NamedTuple):
     title: str
     size: int  # px of its images
     training: str  # its steps, and who says so
+    steps: int | None  # of both phases; None: unknown
 
 
 # Row of `models` in params.yaml -> the paper's family of that name.
 PAPER_FAMILIES = {
-    "ddpm": Family("DDPM", 128, "250,000 + 250,000 training steps"),
-    "improved_ddpm": Family("Improved DDPM", 128, "500,000 training steps in the authors' code"),
-    "uvit": Family("U-ViT", 64, "250,000 + 250,000 training steps in the authors' code"),
-    "ldm": Family("LDM", 256, "reverse process only, number of training steps unknown"),
+    "ddpm": Family("DDPM", 128, "250,000 + 250,000 training steps", 500_000),
+    "improved_ddpm": Family("Improved DDPM", 128, "500,000 training steps in the authors' code", 500_000),
+    "uvit": Family("U-ViT", 64, "250,000 + 250,000 training steps in the authors' code", 500_000),
+    "ldm": Family("LDM", 256, "reverse process only, number of training steps unknown", None),
 }
 
 

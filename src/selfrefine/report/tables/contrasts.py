@@ -29,7 +29,7 @@ IMAGES = ["image_low", "image_high"]
 MAP = [f"map_{column}" for column in STATISTICS]
 COLUMNS = [  # of controls.csv
     *(*SPACE, "row", "reference", "difference", "low", "high", *SECOND, *IMAGES),
-    *("p", "p_holm", "kind", "verdict", "n_seeds", "by_seed", *MAP, "map_note"),
+    *("p", "p_holm", "kind", "control", "verdict", "n_seeds", "by_seed", *MAP, "map_note"),
     *("slope", "slope_low", "slope_high", "slope_predicted", "place", "place_low", "place_high"),
     *("critic", "critic_low", "critic_high", "scale"),
 ]
@@ -99,7 +99,9 @@ def judged(results: Results) -> list[Contrast]:
 
 def lines(results: Results) -> pd.DataFrame:
     """The lines of controls.csv."""
-    table = pd.DataFrame([_line(contrast) for contrast in judged(results)], columns=COLUMNS[: COLUMNS.index(MAP[0])])
+    controls = controls_of(results.of_mains(results.runs))
+    found = [_line(contrast, controls) for contrast in judged(results)]
+    table = pd.DataFrame(found, columns=COLUMNS[: COLUMNS.index(MAP[0])])
     metrics = results.of_mains(results.of("generation"))
     taken = metrics[metrics["metric"] == LOG_DIFFERENCE].rename(columns={"variant": "row"})
     over_images = differences_over_images(taken, [*SPACE, "row"]).rename(
@@ -113,7 +115,9 @@ def lines(results: Results) -> pd.DataFrame:
     return table.fillna({"map_note": ""}).assign(scale=results.scale(table))[COLUMNS]
 
 
-def _line(contrast: Contrast) -> dict[str, Any]:
+def _line(contrast: Contrast, controls: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """A contrast as a line; `control`: which of CONTROLS its second row is for the first; "" for none."""
+    kinds = {row: kind for kind, row in controls.get(contrast.variant, {}).items()}
     columns = (
         "reference",
         "difference",
@@ -128,7 +132,13 @@ def _line(contrast: Contrast) -> dict[str, Any]:
     )
     by_seed = " ".join(f"{seed}:{difference:.9g}" for seed, difference in contrast.by_seed.items())
     figures = {column: getattr(contrast, column) for column in columns}
-    return {**contrast.space._asdict(), "row": contrast.variant, **figures, "by_seed": by_seed}
+    return {
+        **contrast.space._asdict(),
+        "row": contrast.variant,
+        **figures,
+        "control": kinds.get(contrast.reference, ""),
+        "by_seed": by_seed,
+    }
 
 
 def map_statistics(runs: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,71 @@
+"""Each table in short form: row, the paper's figure, ours, change, verdict."""
+
+import dataclasses
+
+import pytest
+
+from selfrefine.report.summary.short_tables import HEADINGS, TITLES, short_tables
+from selfrefine.report.tables.every_table import TABLES
+from tests.support.tiny_metrics import SAMPLINGS, published
+from tests.support.tiny_summary import PRINTED, tiny_run
+
+RUN = tiny_run(both=-0.06, samplings=list(SAMPLINGS))
+
+
+def rows(name, run=RUN):
+    (found,) = (table for table in short_tables(run) if table.name == name)
+    return found.rows
+
+
+def test_every_table_that_is_written_is_shown():
+    assert TITLES.keys() == {*TABLES, "strength", "autoencoder"}
+    assert [table.name for table in short_tables(RUN)] == list(TITLES)
+    for table in short_tables(RUN):
+        assert all(len(row) == len(HEADINGS) for row in table.rows)
+        assert not [text for row in table.rows for text in row if "nan" in text or not text]
+
+
+def test_the_papers_change_stands_beside_ours():
+    assert rows("table2")[:1] == [("Shapes: Baseline", "8.985", "10.00 [10.00, 10.00]", "-", "-")]
+    (both,) = (row for row in rows("table2") if row[0] == "Shapes: Both")
+    assert both[1:] == ("8.369 (-6.9 %)", "9.418 [9.338, 9.498]", "-5.8 % [-6.6, -5.0]", "sampler-dependent")
+
+
+def test_of_images_from_prompts_the_papers_figures_are_those_to_images_that_were_learned_from():
+    printed = [
+        *PRINTED,
+        *(published("table4", *row) for row in (("baseline", "fid", 25.0), ("self_refining", "fid", 24.0))),
+    ]
+    run = tiny_run(printed=printed)
+    assert [row[:2] for row in rows("table4", run)] == [
+        ("Tiny DDPM: Baseline", "25.000"),
+        ("Tiny DDPM: Both", "24.000 (-4.0 %)"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("table1", "Tiny DDPM, baseline"),
+        ("table3", "Shapes: Baseline"),
+        ("table5", "Tiny DDPM, Wide masks: Baseline"),
+        ("table6", "Shapes, Tiny DDPM, Flaw highlighter: Accuracy"),
+        ("controls", "Shapes: Forward against Baseline"),
+        ("maps", "Shapes, Tiny DDPM: r with the flaw map of Same highlighter, real images"),
+        ("strength", "Shapes: Forward (forward 0.004, reverse 0)"),
+        ("autoencoder", "Shapes, Tiny DDPM: PSNR, dB"),
+    ],
+)
+def test_rows_are_in_words(name, first):
+    assert rows(name)[0][0] == first
+
+
+def test_one_line_a_row_in_one_feature_space():
+    assert len(rows("controls")) == len(RUN.tables["controls"]) / 2  # of two networks
+    assert {row[-1] for row in rows("controls")} <= {*RUN.tables["controls"]["verdict"]}
+
+
+def test_what_was_not_run_has_no_rows():
+    assert rows("sweep") == rows("table7") == []
+    empty = {name: table.iloc[:0] for name, table in RUN.tables.items()}
+    assert not [table for table in short_tables(dataclasses.replace(RUN, tables=empty)) if table.rows]
