@@ -5,6 +5,7 @@ The images come from noise of their own: those that are reported have no part in
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from selfrefine import networks
 from selfrefine.core import arrays, devices, files
@@ -92,9 +93,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             return frechet.frechet_distance(gaussian(images, label), reference)
 
         table = noise_scale.choice(distance, config.scales)
-        for column, value in {**config.names, "n_images": len(photographs), "network": config.primary_network}.items():
-            table[column] = value
-        files.write_table(job.outputs.scales, table)
+        about: dict[str, Any] = {**config.names, "n_images": len(photographs), "network": config.primary_network}
+        files.write_table(job.outputs.scales, table.assign(**about))
 
 
 if __name__ == "__main__":

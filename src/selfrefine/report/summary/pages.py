@@ -25,7 +25,8 @@ TITLE = "What this run says"
 DOUBTS = "What speaks against it"
 VERSIONS = {"torch": "torch", "diffusers": "diffusers", "numpy": "NumPy"}
 FIGURES = {
-    "figure4": "Figure 4: photographs, and the same noise drawn by every variant",
+    "figure4": "Figure 4: photographs, samples of the baseline, and what each process changes in them",
+    "figure4_all": "Every variant and data set",
     "figure5": "Figure 5: samples of each model family",
     "figure6": "Figure 6: images made from prompts",
     "figure7": "Figure 7: inpainting",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from selfrefine.core.names import FLAW, HEADLINE, TO_TRAIN
 from selfrefine.report.markdown import EMPTY
-from selfrefine.report.results import R
+from selfrefine.report.results import OWN_ROWS, R
 from selfrefine.report.seed_statistics import Line
 from selfrefine.report.summary import words
 from selfrefine.report.summary.other_results import figure
@@ -114,7 +114,7 @@ def _family(line: Line, run: Run) -> str:
 
 
 def _row(line: Line, run: Run) -> str:
-    return table2.OWN_ROWS.get(line["row"]) or run.title(line["row"])
+    return OWN_ROWS.get(line["row"]) or run.title(line["row"])
 
 
 def _on_data_set(line: Line, run: Run) -> str:
