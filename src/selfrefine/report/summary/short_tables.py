@@ -11,7 +11,7 @@ from selfrefine.report.seed_statistics import Line
 from selfrefine.report.summary import words
 from selfrefine.report.summary.other_results import figure
 from selfrefine.report.summary.run import Run, change
-from selfrefine.report.tables import autoencoders, map_validity, table2, table6
+from selfrefine.report.tables import autoencoders, map_validity, table6
 from selfrefine.report.tables.table1 import BASELINE, NOT_RUN, SELF_REFINING
 
 HEADINGS = ("Row", "Paper (change)", "Ours", "Change [95 % over seeds]", "Verdict")
