@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 
 from selfrefine.core.names import FORK, HEADLINE
-from selfrefine.metrics.contrasts import CONTROLS
+from selfrefine.metrics.contrasts import CONTROLS, EXPLORATORY
 from selfrefine.metrics.intervals import BETTER
 from selfrefine.report.seed_statistics import PLATEAU
 from selfrefine.report.summary import words
@@ -20,6 +20,7 @@ CONTROL_WORDS = {  # as in metrics.contrasts.CONTROLS
     "cells": "its own cells permuted",
     "real_map": "a map of real images",
 }
+_MAPS = words.listed(list(CONTROL_WORDS.values()))
 
 
 def ten(run: Run) -> list[str]:
@@ -48,16 +49,19 @@ def flaw_map(run: Run) -> str:
     """Whether the flaw map helps, and not just any map: better than each control in a direct contrast."""
     arms = {arm: found for arm in run.processes if (found := controls_of(run, arm))}
     if not arms:
-        maps = words.listed(list(CONTROL_WORDS.values()))
-        return f"Whether the flaw map helps, and not just any map, cannot be told: no control was run ({maps})."
-    unlike = {line["row"] for line in run.lines("controls") if line["map_note"]}
-    helped = [arm for arm, rows in arms.items() if map_helps(rows) and not {row for row, _ in rows.values()} & unlike]
+        return f"Whether the flaw map helps, and not just any map, cannot be told: no control was run ({_MAPS})."
+    tied = {line["row"] for line in run.lines("controls") if line["map_note"]}
+    helped = [arm for arm, rows in arms.items() if map_helps(rows) and not {row for row, _ in rows.values()} & tied]
     parts = []
     if helped:
         titles = words.listed([run.title(arm) for arm in helped])
-        parts.append(f"The flaw map is better than each other map of its strength, in direct contrasts, in {titles}")
+        kinds = {against.kind for arm in helped for _, against in arms[arm].values()}
+        note = f" ({words.EXPLORED})" if EXPLORATORY in kinds else ""
+        parts.append(
+            f"The flaw map is better than {_MAPS}, all of its strength, in direct contrasts, in {titles}{note}"
+        )
     others = {arm: rows for arm, rows in arms.items() if arm not in helped}
-    parts += [_not_shown(run, arm, rows, unlike) for arm, rows in others.items()]
+    parts += [_not_shown(run, arm, rows, tied) for arm, rows in others.items()]
     beaten = [run.title(arm) for arm in others if _is_better(run.contrast(arm, run.reference))]
     if beaten:
         parts.append(f"That {words.listed(beaten)} is better than {run.title(run.reference)} is no evidence for it")
@@ -79,14 +83,14 @@ def map_helps(rows: Mapping[str, tuple[str, Change]]) -> bool:
     return all(kind in rows and rows[kind][1].verdict == BETTER for kind in CONTROLS)
 
 
-def _not_shown(run: Run, arm: str, rows: Mapping[str, tuple[str, Change]], unlike: set[str]) -> str:
+def _not_shown(run: Run, arm: str, rows: Mapping[str, tuple[str, Change]], tied: set[str]) -> str:
     """The controls of an arm with what was found against each, and those that were not measured or are none."""
     found = {CONTROL_WORDS[kind]: against for kind, (_, against) in rows.items()}
     missing = [CONTROL_WORDS[kind] for kind in CONTROLS if kind not in rows]
-    unfit = [CONTROL_WORDS[kind] for kind, (row, _) in rows.items() if row in unlike]
+    unfit = [CONTROL_WORDS[kind] for kind, (row, _) in rows.items() if row in tied]
     ends = [
         f"{words.listed(names)} {message}"
-        for names, message in ((missing, "not run"), (unfit, "too like the flaw map to be a control"))
+        for names, message in ((missing, "not run"), (unfit, "too closely tied to the flaw map to be a control"))
         if names
     ]
     told = "; ".join([words.grouped(found, run), *ends])

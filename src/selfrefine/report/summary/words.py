@@ -7,6 +7,7 @@ from selfrefine.metrics.contrasts import EXPLORATORY, SAMPLER_DEPENDENT
 from selfrefine.metrics.intervals import BETTER, EQUIVALENT, INCONCLUSIVE, NOT_ASSESSED, UNDEFINED, WORSE
 from selfrefine.report.summary.run import Change, Run
 
+EXPLORED = "exploratory: not listed before the run"
 # What a row does to FD, by its verdict.
 DOES = {
     BETTER: "makes {fd} better by {size} over {seeds}",
@@ -44,7 +45,7 @@ def does(change: Change, run: Run) -> str:
     if change.verdict == INCONCLUSIVE and change.low * change.high > 0.0:
         return f"{words}, which the correction for the number of contrasts leaves open"
     explored = change.verdict in (BETTER, WORSE) and change.kind == EXPLORATORY
-    return f"{words} (exploratory: not listed before the run)" if explored else words
+    return f"{words} ({EXPLORED})" if explored else words
 
 
 def grouped(changes: Mapping[str, Change], run: Run) -> str:
