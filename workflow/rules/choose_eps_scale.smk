@@ -12,10 +12,10 @@ rule choose_eps_scale:
         "logs/choose_eps_scale/{experiment}/{dataset}/{model}/{variant}/seed{seed}.log",
     benchmark:
         "benchmarks/choose_eps_scale/{experiment}/{dataset}/{model}/{variant}/seed{seed}.tsv"
-    conda:
-        "../../environment.yml"
     wildcard_constraints:
         variant=any_row("samplings"),
+    conda:
+        "../../environment.yml"
     threads: threads_of_a_job
     resources:
         gpu=gpus,

@@ -92,7 +92,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             return frechet.frechet_distance(gaussian(images, label), reference)
 
         table = noise_scale.choice(distance, config.scales)
-        for column, value in {**config.names, "n_images": len(photographs), "network": config.primary_network}.items():
+        facts: dict[str, str | int] = {**config.names, "n_images": config.n_images, "network": config.primary_network}
+        for column, value in facts.items():
             table[column] = value
         files.write_table(job.outputs.scales, table)
 
