@@ -66,14 +66,17 @@ def test_a_row_that_was_not_measured_is_not_assessed():
     assert math.isnan(line.difference)
 
 
-def test_an_exploratory_pair_is_left_out_where_its_rows_do_not_run():
+def test_a_pair_is_left_out_where_its_rows_do_not_run_but_a_listed_one_that_runs_nowhere_counts():
     shoes = SPACE._replace(dataset="shoes")
     metrics = [*lines(rows_with(-0.05, spread=0.01)), *lines({"baseline": [10.0] * 6, "uniform": [9.0] * 6}, shoes)]
-    found = judge(metrics, rules([("both", "baseline")]), [("uniform", "baseline"), ("both", "uniform")])
+    found = judge(
+        metrics, rules([("both", "baseline"), ("sham", "baseline")]), [("uniform", "baseline"), ("both", "uniform")]
+    )
     told = [(line.space.dataset, line.variant, line.reference, line.n_seeds) for line in found]
     assert told == [
         ("shapes", "both", "baseline", 6),
-        ("shoes", "both", "baseline", 0),  # listed: it counts though it does not run
+        ("shapes", "sham", "baseline", 0),
+        ("shoes", "sham", "baseline", 0),
         ("shoes", "uniform", "baseline", 6),
     ]
 

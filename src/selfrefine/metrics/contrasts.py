@@ -101,8 +101,8 @@ def judge(metrics: Iterable[Mapping[str, Any]], rules: Rules, exploratory: Seque
     """All contrasts in every data set, model and feature network.
 
     The family of Holm's correction is every confirmatory pair in every data set and model, in the primary network,
-    whether it could be tested or not. The same pairs in other networks are exploratory. An exploratory pair is left out
-    where one of its rows does not run: not all rows run on all data sets.
+    whether it could be tested or not. The same pairs in other networks are exploratory. A pair is left out where one of
+    its rows does not run, since not all rows run on all data sets; but a confirmatory one that ran nowhere counts.
 
     Args:
         metrics: tidy metrics of evaluate_generation, all seeds.
@@ -115,11 +115,12 @@ def judge(metrics: Iterable[Mapping[str, Any]], rules: Rules, exploratory: Seque
     table = distances(metrics)
     listed = [tuple(pair) for pair in rules.confirmatory]
     pairs = list(dict.fromkeys([*listed, *(tuple(pair) for pair in exploratory)]))
+    nowhere = {pair for pair in listed if not any(rows.keys() >= set(pair) for rows in table.values())}
     found = {
         (space, pair): _by_seed(rows, *pair)
         for space, rows in table.items()
         for pair in pairs
-        if pair in listed or rows.keys() >= set(pair)
+        if pair in nowhere or rows.keys() >= set(pair)
     }
     family = [key for key in found if key[0].network == rules.primary_network and key[1] in listed]
     adjusted = intervals.holm([intervals.p_value(list(found[key].values())) for key in family])

@@ -147,7 +147,7 @@ def compared(params: Params) -> Iterator[Problem]:
     tables = params["make_tables"]
     yield from _main_models(params)
     for run in runs(params):
-        if run.names["model"] == job_config.main_model(params, run.names["dataset"]):
+        if run.is_first:
             for index, contrast in enumerate(tables["confirmatory"]):
                 yield from run.unselected(("make_tables", "confirmatory", index), contrast)
         yield from run.unselected(("shared", "reference"), [params["shared"]["reference"]])
