@@ -40,6 +40,8 @@ def job(folder, out, **changes):
         "names": tiny.NAMES | {"variant": "both_best"},
         "device": "cpu",
         "precision": "float32",
+        "channels_last": "auto",
+        "compile": "auto",
         "scales": SCALES,
         "n_images": 8,
         "batch_size": 3,

@@ -3,12 +3,14 @@
 The images come from noise of their own: those that are reported have no part in the choice, nor have test photographs.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from selfrefine import networks
-from selfrefine.core import arrays, devices, files
+from selfrefine.core import arrays, devices, execution, files
+from selfrefine.core.execution import Choice
 from selfrefine.core.job import Job, main
 from selfrefine.core.mirrored import Packed, as_trained
 from selfrefine.diffusion import autoencoder, noise_schedule, prompts, samplers, sampling
@@ -25,6 +27,8 @@ class Config:
     names: dict[str, str]
     device: str
     precision: str
+    channels_last: Choice
+    compile: Choice
     scales: tuple[float, ...]
     n_images: int
     batch_size: int
@@ -62,6 +66,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     photographs = as_trained(arrays.read_images(inputs.photographs)[: config.n_images], config.horizontal_flip)
     with job.scratch() as scratch, devices.device(config.device) as device:
         pipeline = networks.load(inputs.pipeline, device)
+        passes = config.steps * math.ceil(config.n_images / config.chunk_size) * (len(config.scales) + 1)
+        execution.prepare(pipeline.unet, device, config, passes)
         schedule, codec = noise_schedule.of(pipeline), autoencoder.of(pipeline)
         captions = prompts.read(pipeline.unet, inputs.captions)
 
