@@ -265,10 +265,6 @@ def test_rows_that_are_not_selected_need_not_fit():
             at("datasets.fashion_mnist_tops.only.variants", ["baseline", "bth"]),
             "datasets.fashion_mnist_tops.only.variants names bth, which is no row of variants; did you mean both?",
         ),
-        (
-            {"select": {"seeds": [3, 4]}, "models": {"ddpm": {"only": {"seeds": [4]}}}},
-            "models.ddpm.only.seeds is [4]; allowed: some of select.seeds, the first, 3, among them",
-        ),
         (at("select.highlighters", ["second"]), "select.highlighters lacks flaw, which every refinement needs; on "),
         (
             at("datasets.fashion_mnist_tops.only.highlighters", ["second"]),

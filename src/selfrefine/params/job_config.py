@@ -123,7 +123,8 @@ def section_of(stage: str, leaf: str) -> str:
 def selected(
     params: Mapping[str, Any], section: str, dataset: str | None = None, model: str | None = None
 ) -> list[Any]:
-    """What runs, in the order of `select`: rows of a section, or seeds; of a data set, of a model what its row lets.
+    """What runs, in the order of `select`: rows of a section, or seeds; of a data set, of a model what its row lets:
+    those that `only` names, and so many of the seeds, the first ones.
 
     A data set that none of the selected models runs on does not run.
     """
@@ -132,7 +133,7 @@ def selected(
         return [name for name in names if selected(params, "models", name)]
     for rows, row in (("datasets", dataset), ("models", model)):
         only = params[rows].get(row, {}).get("only", {}).get(section, names)
-        names = [name for name in names if name in only]
+        names = names[:only] if isinstance(only, int) else [name for name in names if name in only]
     return names
 
 

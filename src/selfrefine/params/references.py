@@ -23,7 +23,6 @@ def selection(params: Params) -> Iterator[Problem]:
     for rows in ("datasets", "models"):
         for name, row in params[rows].items():
             chosen |= {(rows, name, "only", section): section for section in row.get("only", {}) if section != "seeds"}
-            yield from _seeds(params, (rows, name, "only", "seeds"), row.get("only", {}).get("seeds"))
     for place, section in chosen.items():
         for name in _at(params, place):
             if name not in params[section]:
@@ -38,13 +37,6 @@ def selection(params: Params) -> Iterator[Problem]:
                 yield (section, name), f"is a name of ours ({', '.join(NO_ROWS)}); choose another"
     for name in params["samplings"].keys() & params["variants"].keys():
         yield ("samplings", name), "is a row of variants, too; choose another name"
-
-
-def _seeds(params: Params, place: Key, chosen: list[int] | None) -> Iterator[Problem]:
-    """A row's own seeds that the figures, which show the first one, would miss."""
-    first = params["select"]["seeds"][0]
-    if chosen is not None and first not in chosen:
-        yield place, f"is {chosen}; allowed: some of select.seeds, the first, {first}, among them"
 
 
 def _at(params: Params, place: Key) -> Any:
