@@ -34,7 +34,7 @@ def line(changed, found, given=FOLDER, folders=False):
 def test_each_leaf_may_ask_for_all_images_of_its_split_and_for_no_more(leaf, asked, split):
     found = {"train": 1000, "test": 100} if split != "train" else {"train": 200, "test": 900}
     found |= {"classes": 2}
-    least = at(f"{ROW}.prepare_data.minimum_images", 2)
+    least = at(f"{ROW}.prepare_data.minimum_images", 2) | {"extract_features": {"n_reference": 0}}
     assert line(job_config.merge(least, at(leaf, asked - 1)), found) is None
     told = line(job_config.merge(least, at(leaf, asked)), found)
     assert told.startswith(f"params.yaml: {leaf} is {asked}; allowed: at most {asked - 1}, the images ")

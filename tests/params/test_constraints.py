@@ -32,7 +32,7 @@ SCALED = [
         job_config.merge(at("select.samplings", BEST), at("choose_eps_scale.scales", [0.9, 1.01, 1.1])),
         "choose_eps_scale.scales is [0.9, 1.01, 1.1]; allowed: 1.0 among them, which changes nothing",
     ),
-    (at("choose_eps_scale.scales", [0.9, 1.01, 1.1]), None),  # nothing is chosen
+    (job_config.merge(at("select.samplings", []), at("choose_eps_scale.scales", [0.9, 1.01, 1.1])), None),  # no choice
     (at("choose_eps_scale.scales", [1.0, 1.1]), "choose_eps_scale.scales is [1.0, 1.1]; allowed: a list, with 3 or"),
     (at("generate_samples.eps_scale", "best"), "generate_samples.eps_scale is best; allowed: a number; a row of sampl"),
     (at("generate_samples.eps_scale", 1.005), None),
@@ -85,12 +85,12 @@ SCALED = [
             "samplings.x.generate_samples.steps is 1001; allowed: at most models.ddpm.train_base.diffusion.timesteps",
         ),
         (
-            at("evaluate_maps.n_images", 127),
-            "evaluate_maps.n_images is 127; allowed: at least twice shared.map_images, which is 64: two mFAMs are ",
+            at("evaluate_maps.n_images", 63),
+            "evaluate_maps.n_images is 63; allowed: at least twice shared.map_images, which is 32: two mFAMs are ",
         ),
         (
             at("train_base.gradient_accumulation", 3),
-            "train_base.gradient_accumulation is 3; allowed: a divisor of train_base.batch_size, which is 64",
+            "train_base.gradient_accumulation is 3; allowed: a divisor of train_base.batch_size, which is 32",
         ),
         (
             at("evaluate_highlighter.n_planted", 60001),
@@ -101,8 +101,8 @@ SCALED = [
             "evaluate_highlighter.patch_share is 0.03; allowed: at least 1 px, a share of 0.0625 of prepare_data.size",
         ),
         (
-            at("evaluate_generation.neighbours", 256),
-            "extract_features.n_images is 256; allowed: 3 or more, and more than evaluate_generation.neighbours, which",
+            at("evaluate_generation.neighbours", 512) | {"select": {"datasets": ["fashion_mnist_shoes"]}},
+            "datasets.fashion_mnist_shoes.extract_features.n_images is 512; allowed: 3 or more, and more than evaluate_generation.neighbours, which",
         ),
         (at("extract_features.n_images", 2), "extract_features.n_images is 2; allowed: 3 or more, and more than "),
         (
@@ -251,7 +251,7 @@ PROMPTED = "models.stable_diffusion"
             "vq",
             f"{PROMPTED}.train_autoencoder.kind is vq; allowed with the family stable_diffusion of {PROMPTED}: kl",
         ),
-        (f"{PROMPTED}.train_base.network.attention_head_dim", [32, 16], None),
+        (f"{PROMPTED}.train_base.network.attention_head_dim", [24, 16], None),
         (
             f"{PROMPTED}.train_base.network.attention_head_dim",
             [32, 32, 32],

@@ -139,14 +139,14 @@ def test_what_does_not_fit_is_told_where_it_stands(key, value, told):
         ),
         (
             "extract_features.networks",
-            ["alexnet_conv5_gap"],
-            "make_tables.primary_network is vgg16_conv5_gap, which is not in extract_features.networks; did "
-            "you mean alexnet_conv5_gap? known: alexnet_conv5_gap",
+            ["vgg16_conv5_gap"],
+            "make_tables.primary_network is alexnet_conv5_gap, which is not in extract_features.networks; did "
+            "you mean vgg16_conv5_gap? known: vgg16_conv5_gap",
         ),
         (
             "datasets.fashion_mnist.prepare_data.max_images",
             99,
-            f"extract_features.n_images is {SAMPLES}; allowed: at most "
+            "evaluate_highlighter.n_planted is 128; allowed: at most "
             "datasets.fashion_mnist.prepare_data.max_images, which is 99",
         ),
     ],
@@ -156,7 +156,7 @@ def test_what_does_not_fit_is_told_where_it_refers(key, value, line):
 
 
 def test_a_feature_network_without_weights():
-    fid = {"extract_features": {"networks": ["vgg16_conv5_gap", "inception-v3-compat"]}}
+    fid = {"extract_features": {"networks": ["alexnet_conv5_gap", "inception-v3-compat"]}}
     told = "names inception-v3-compat, whose weights, inception, are no row of weights; experiments/paper.yaml has it"
     assert line_about(fid) == f"params.yaml: extract_features.networks {told}"
     weights = {"weights": {"inception": {"fetch_weights": {"providers": ["torch_fidelity"], "folder": "downloads"}}}}
@@ -325,14 +325,14 @@ def test_rows_that_are_not_selected_need_not_fit():
             "samplings.x.map_of is missing; the correction keep_map needs the variant of its map",
         ),
         (
-            at("generate_fakes.n_images", 3071),
-            "generate_fakes.n_images is 3071; allowed: at least 3072: shared.n_fakes, which is 1024, for each of 2 "
-            "draws of the highlighters, and evaluate_maps.n_images, which is 1024",
+            at("generate_fakes.n_images", 1151),
+            "generate_fakes.n_images is 1151; allowed: at least 1152: shared.n_fakes, which is 512, for each of 2 "
+            "draws of the highlighters, and evaluate_maps.n_images, which is 128",
         ),
         (
-            at("datasets.fashion_mnist_shoes.generate_fakes.n_images", 1023),
-            "datasets.fashion_mnist_shoes.generate_fakes.n_images is 1023; allowed: at least 1024: shared.n_fakes, "
-            "which is 1024, for each of 1 draws",
+            at("datasets.fashion_mnist_shoes.generate_fakes.n_images", 511),
+            "datasets.fashion_mnist_shoes.generate_fakes.n_images is 511; allowed: at least 512: shared.n_fakes, "
+            "which is 512, for each of 1 draws",
         ),
     ],
 )
