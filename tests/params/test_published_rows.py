@@ -44,3 +44,27 @@ def test_a_row_that_is_not_selected_would_be_missed():
     short = job_config.merge(params, {"select": {"variants": ["baseline", "both"]}})
     assert not runs(short, "table7", "edge", "celeba_hq")
     assert runs(short, "table7", "both", "celeba_hq")
+
+
+def test_the_sweep_has_every_value_of_the_papers_search_space():
+    """Section 4.1: around the paper's choice, each of the four factors with all else as in it."""
+    params, _ = read_params(ROOT, "sweep")
+    found = {"cycle": set(), "forward_weight": set(), "reverse_weight": set()}
+    chosen = {"cycle": 100, "forward_weight": 0.01, "reverse_weight": 0.025}
+    for variant in params["select"]["variants"]:
+        names = {"dataset": "fashion_mnist", "model": "ddpm", "variant": variant, "seed": "0"}
+        leaves = job_config.job(params, "train_refined", names)
+        moved = [leaf for leaf, value in chosen.items() if leaves[leaf] != value]
+        if (leaves["forward"], leaves["reverse"], leaves["map"]) == ("xt", "kv", "mfam") and len(moved) <= 1:
+            for leaf in moved or found:
+                found[leaf].add(leaves[leaf])
+    weights = {0.01, 0.025, 0.05, 0.1}
+    assert found == {"cycle": {10, 50, 100, 500, 1000}, "forward_weight": weights, "reverse_weight": weights}
+    phases = [
+        [
+            job_config.job(params, phase, {"dataset": "fashion_mnist", "model": model})["steps"]
+            for phase in job_config.PHASES
+        ]
+        for model in params["select"]["models"]
+    ]
+    assert sorted(base / refined for base, refined in phases) == [0.25, 1.0, 4.0]
