@@ -102,7 +102,8 @@ SCALED = [
         ),
         (
             at("evaluate_generation.neighbours", 512) | {"select": {"datasets": ["fashion_mnist_shoes"]}},
-            "datasets.fashion_mnist_shoes.extract_features.n_images is 512; allowed: 3 or more, and more than evaluate_generation.neighbours, which",
+            "datasets.fashion_mnist_shoes.extract_features.n_images is 512; allowed: 3 or more, and more than "
+            "evaluate_generation.neighbours, which",
         ),
         (at("extract_features.n_images", 2), "extract_features.n_images is 2; allowed: 3 or more, and more than "),
         (
