@@ -54,6 +54,15 @@ def test_a_job_without_a_time_takes_what_its_stage_does(text):
     assert TimeLeft([unknown], 1).seconds(0) == (10, True)  # what lies there of others counts
 
 
+def test_a_first_run_begins_with_the_times_of_another_machine_and_goes_on_with_its_own():
+    jobs = [ahead(name) for name in "ab"] + [ahead("c", stage="make_tables")]
+    left = TimeLeft(jobs, 1, {"train_base": 30.0})
+    assert left.seconds(0) == (60, False)  # of the tables nothing is known
+    left.starts(Path("a"), 0)
+    left.ends(Path("a"), 10)
+    assert left.seconds(10) == (10, False)
+
+
 def test_a_first_run_learns_from_its_own_jobs_by_stage():
     jobs = [ahead("a"), ahead("b"), ahead("c"), ahead("d", "b", stage="make_tables")]
     left = TimeLeft(jobs, 1)

@@ -14,7 +14,7 @@ from selfrefine.core.errors import InputError
 from selfrefine.core.names import BEST, FEATURE_WEIGHTS, FLAW, FORK
 from selfrefine.data import counted_images, user_files
 from selfrefine.params import check as params_check
-from selfrefine.params import code_digest, experiment, job_config, measured_memory, required_folders, strict_yaml
+from selfrefine.params import code_digest, experiment, job_config, measured_jobs, required_folders, strict_yaml
 
 
 def read_params():
@@ -153,7 +153,7 @@ def memory_of(stage):
     """
 
     def mem_mb(_wildcards, attempt):
-        return min(measured_memory.mib(stage), devices.memory_mib()) if workflow.local_exec else 16_000 * attempt
+        return min(measured_jobs.mib(stage), devices.memory_mib()) if workflow.local_exec else 16_000 * attempt
 
     return mem_mb
 

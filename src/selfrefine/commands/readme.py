@@ -13,7 +13,7 @@ from selfrefine.core import devices, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.names import ROOMS
 from selfrefine.cost import recorded_time, side_by_side
-from selfrefine.params import measured_memory
+from selfrefine.params import measured_jobs
 
 HELP = """
 Needs: a finished run of the experiment embedded; `selfrefine bench` and `fidelity` are taken along if they were run.
@@ -142,9 +142,13 @@ def write(root: Path, experiment: str) -> None:
     if absent := [path for path in [*made, summary(root, experiment)] if not path.is_file()]:
         raise InputError(f"{absent[0]}: no such file; run `make all EXPERIMENT={experiment}` first")
     block, page = readme_block(root, experiment), results_page(root, experiment)
-    peaks = sorted((line["stage"], line["peak_mib"]) for line in recorded_time.stages(root, experiment))
-    table = pd.DataFrame([(stage, round(mib)) for stage, mib in peaks if math.isfinite(mib)], columns=["stage", "mib"])
-    files.write_table(root / measured_memory.FILE, table)
+    found = sorted(recorded_time.stages(root, experiment), key=lambda line: line["stage"])
+    measured = [
+        (experiment, line["stage"], round(line["peak_mib"]), round(line["seconds"] / line["jobs"], 1))
+        for line in found
+        if math.isfinite(line["peak_mib"])
+    ]
+    files.write_table(root / measured_jobs.FILE, pd.DataFrame(measured, columns=measured_jobs.COLUMNS))
     (root / "docs").mkdir(exist_ok=True)
     for path in [*made, *(results / "bench" / name for name in BENCH)]:
         if path.is_file():  # the benchmark need not have been run

@@ -20,6 +20,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from selfrefine.commands import run_results
 from selfrefine.cost import time_left
+from selfrefine.params import measured_jobs
 
 # What Snakemake says when it is asked to end, at once or after the jobs that run.
 STOPPING = ("Terminating processes on user request", "Will exit after finishing currently running jobs")
@@ -99,7 +100,7 @@ class RunLines(logging.Handler):
         places = (workflow._cores or workflow.nodes) // max((job.threads for job in jobs), default=1)
         if any(job.resources.get("gpu") for job in jobs) and "gpu" in workflow.global_resources:
             places = min(places, workflow.global_resources["gpu"].value)
-        self.left = time_left.TimeLeft(ahead, max(places, 1))
+        self.left = time_left.TimeLeft(ahead, max(places, 1), measured_jobs.seconds(self.experiment))
 
     def _starts(self, record: Any) -> Iterator[str]:
         if not self.labels:

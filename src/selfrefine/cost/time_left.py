@@ -1,4 +1,4 @@
-"""How long a run still takes: from the recorded times of its jobs, else from those of their stages.
+"""How long a run still takes: from the recorded times of its jobs, else from those of their stages, here or elsewhere.
 
 A job that has run before, with whatever params, has a benchmark file of Snakemake's. What this run's own jobs take,
 compared with theirs, says whether the machine is as fast as it was then.
@@ -6,11 +6,14 @@ compared with theirs, says whether the machine is as fast as it was then.
 
 import contextlib
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from selfrefine.cost import side_by_side
+
+NOWHERE: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,13 @@ class TimeLeft:
     Args:
         jobs: all that the run is to do.
         places: how many of them run at a time.
+        elsewhere: stage -> the mean time of its jobs on some other machine, for those that never ran here.
     """
 
-    def __init__(self, jobs: Iterable[Ahead], places: int) -> None:
+    def __init__(self, jobs: Iterable[Ahead], places: int, elsewhere: Mapping[str, float] = NOWHERE) -> None:
         self.ahead = {job.record: job for job in jobs}
         self.places = places
+        self.elsewhere = elsewhere
         self.recorded = {path: _seconds([job.benchmark]) for path, job in self.ahead.items()}
         self.of_stage = {folder: _seconds(_benchmarks(folder)) for folder in map(_folder, self.ahead.values())}
         self.began: dict[Path, float] = {}
@@ -91,7 +96,9 @@ class TimeLeft:
             return recorded * self._pace()
         done = [seconds for path, seconds in self.took.items() if _folder(self.ahead[path]) == _folder(job)]
         of_stage = self.of_stage[_folder(job)]
-        return statistics.mean(done) if done else of_stage and of_stage * self._pace()
+        if done:
+            return statistics.mean(done)
+        return of_stage * self._pace() if of_stage else self.elsewhere.get(job.stage)
 
     def _pace(self) -> float:
         """What this run's jobs took, compared with their recorded times; few of them say little."""
