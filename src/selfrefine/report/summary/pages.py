@@ -16,7 +16,6 @@ import pandas as pd
 from selfrefine.core import files
 from selfrefine.core.names import PROVENANCE
 from selfrefine.report import doubtful_maps, machines, markdown
-from selfrefine.report.markdown import VERDICTS
 from selfrefine.report.seed_statistics import Judgement
 from selfrefine.report.summary.run import Run
 from selfrefine.report.summary.short_tables import HEADINGS, Short
@@ -99,10 +98,9 @@ def facts(run: Run, record: Mapping[str, object]) -> dict[str, str]:
 def verdict_words(run: Run) -> str:
     """What the verdicts that occur mean, in Markdown."""
     judgement = Judgement(run.reference, run.equivalence_margin, run.minimum_seeds)
-    given = [table["verdict"] for table in run.tables.values() if "verdict" in table and len(table)]
-    occurring = pd.DataFrame(
-        {"verdict": [verdict for verdict in VERDICTS if any((part == verdict).any() for part in given)]}
-    )
+    columns = ["verdict", "n_seeds"]
+    given = [table[columns] for table in run.tables.values() if {*columns} <= {*table}]
+    occurring = pd.concat([pd.DataFrame(columns=columns), *given]).dropna()
     return markdown.verdict_words(occurring, judgement, run.title(run.reference))
 
 

@@ -62,11 +62,17 @@ def short_tables(run: Run) -> list[Short]:
     ]
 
 
-def _judged(table: str, name: Callable[[Line, Run], str], **values: str) -> Callable[[Run], list[tuple[str, ...]]]:
-    """The rows of a table that have a verdict, each called by `name`; `values` choose them."""
+def _judged(
+    table: str, name: Callable[[Line, Run], str], everywhere: bool = True, **values: str
+) -> Callable[[Run], list[tuple[str, ...]]]:
+    """The rows of a table that have a verdict, each called by `name`; `values` choose them.
+
+    Of all data sets and models, or of the first ones alone: Table 2 has its other data sets in Table 3, too.
+    """
 
     def rows(run: Run) -> list[tuple[str, ...]]:
-        wanted = {"dataset": None, "model": None, "metric": HEADLINE, "network": run.network(table)} | values
+        wanted: dict[str, str | None] = {"dataset": None, "model": None} if everywhere else {}
+        wanted |= {"metric": HEADLINE, "network": run.network(table)} | values
         kept = {column: value for column, value in wanted.items() if column in run.tables[table]}
         papers = Papers(run, table, kept)
         return [(name(line, run), papers.text(line), *_figures(line)) for line in run.lines(table, **kept)]
@@ -144,7 +150,7 @@ def _strength(line: Line, run: Run) -> str:
 
 JUDGED: Mapping[str, Callable[[Run], list[tuple[str, ...]]]] = {
     "table1": _judged("table1", _family),
-    "table2": _judged("table2", _on_data_set),
+    "table2": _judged("table2", _row, everywhere=False),
     "table3": _judged("table3", _on_data_set),
     "table4": _judged("table4", _of_model),
     "table5": _judged("table5", _hole, pixels="raw"),
