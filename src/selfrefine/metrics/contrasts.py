@@ -100,9 +100,8 @@ class Contrast:
 def judge(metrics: Iterable[Mapping[str, Any]], rules: Rules, exploratory: Sequence[Pair] = ()) -> list[Contrast]:
     """All contrasts in every data set, model and feature network.
 
-    The family of Holm's correction is every confirmatory pair in every data set and model, in the primary network,
-    whether it could be tested or not. The same pairs in other networks are exploratory. A pair is left out where one of
-    its rows does not run, since not all rows run on all data sets; but a confirmatory one that ran nowhere counts.
+    The family of Holm's correction is every confirmatory pair in every data set and model, in the primary network;
+    elsewhere they are exploratory. A pair is left out where a row of it does not run, unless it is listed and runs nowhere.
 
     Args:
         metrics: tidy metrics of evaluate_generation, all seeds.
