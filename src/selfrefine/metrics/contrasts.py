@@ -101,7 +101,7 @@ def judge(metrics: Iterable[Mapping[str, Any]], rules: Rules, exploratory: Seque
     """All contrasts in every data set, model and feature network.
 
     The family of Holm's correction is every confirmatory pair in every data set and model, in the primary network;
-    elsewhere they are exploratory. A pair is left out where a row of it does not run, unless it is listed and runs nowhere.
+    elsewhere they are exploratory. A pair is left out where a row of it does not run; a listed one not if nowhere.
 
     Args:
         metrics: tidy metrics of evaluate_generation, all seeds.
