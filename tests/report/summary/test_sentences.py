@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import pandas as pd
 import pytest
 
 from selfrefine.core.names import FORK, HEADLINE
@@ -186,6 +187,16 @@ def test_untrained_controls_stand_beside_what_refinement_does():
     assert "; no difference larger than 1.7 %: Map kept (" in told
     assert " Refinement: worse: Both (+5.1 % " in told
     assert " Directly: better: Map kept against Both (-4.9 % " in told
+
+
+def test_untrained_controls_that_compare_with_one_another_are_told():
+    """Refined or not, each at its own best scale of the noise."""
+    run = tiny_run(samplings=["time_shift", "kept"], both=0.05)
+    controls = run.tables["controls"]
+    line = controls[(controls["row"] == "both") & (controls["reference"] == "baseline")]
+    line = line.assign(row="kept", reference="time_shift")
+    told = sentences.untrained(dataclasses.replace(run, tables={**run.tables, "controls": pd.concat([controls, line])}))
+    assert "Map kept against Clock shifted (+5.1 % " in told.partition("Directly: ")[2]
     assert "; worse: Both against Clock shifted (+10.5 % " in told
 
 

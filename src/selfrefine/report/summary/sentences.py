@@ -3,6 +3,7 @@
 Each function makes one of them, also where a row was not run or too few seeds were. `ten` is all, in their order.
 """
 
+import itertools
 import math
 from collections.abc import Mapping
 
@@ -139,8 +140,9 @@ def untrained(run: Run) -> str:
     told = f"Without any training, against {reference}, {run.distance} changes: {_named(run, rows)}."
     if trained:
         told += f" Refinement: {_named(run, trained)}."
-    pairs = {(arm, row): found for arm in run.processes for row in rows if (found := run.contrast(arm, row))}
-    pairs |= {(row, arm): found for arm in run.processes for row in rows if (found := run.contrast(row, arm))}
+    every = [*run.processes, *run.rows["samplings"]]
+    asked = [pair for pair in itertools.product(every, every) if not {*pair} <= {*run.processes}]
+    pairs = {pair: found for pair in asked if (found := run.contrast(*pair))}
     direct = {f"{run.title(one)} against {run.title(other)}": found for (one, other), found in pairs.items()}
     return told + (f" Directly: {words.grouped(direct, run)}." if direct else "")
 
