@@ -87,6 +87,6 @@ def test_wrong_params_are_refused(tmp_path):
     for name in ("experiments", "workflow"):
         shutil.copytree(ROOT / name, tmp_path / name)
     text = (ROOT / "params.yaml").read_text()
-    (tmp_path / "params.yaml").write_text(text.replace("  batch_size: 64 ", "  batchsize: 64 ", 1))
+    (tmp_path / "params.yaml").write_text(text.replace("  batch_size: 32 ", "  batchsize: 32 ", 1))
     with pytest.raises(InputError, match=r"train_base\.batchsize is not known"):
         experiment.read_params(tmp_path, "embedded")

@@ -106,7 +106,7 @@ def test_validations_of_a_highlighter_are_those_of_its_loop():
 
 def test_features_are_those_of_all_rows():
     vgg, alexnet = loads("extract_features")
-    assert vgg.images == alexnet.images == (2 + 4 + 1) * 64  # variants, samplings, the fork
+    assert vgg.images == alexnet.images == (2 + 5 + 1) * 64  # variants, samplings, the fork
     photographs = work.of_job(SMOKE, Planned("extract_features", tuple(NAMES.items())[:2]))
     assert [load.images for load in photographs.loads] == [2 * 64] * 2  # both splits
     assert vgg.kind == "measure"
@@ -116,7 +116,7 @@ def test_a_choice_of_the_noises_scale_samples_with_each_one_and_one_more():
     sampled, measured = loads("choose_eps_scale", {"choose_eps_scale": {"n_images": 30}}, variant="both_best_noise")
     assert (sampled.kind, sampled.images) == ("evaluate", 4 * 32 * 2), "three scales and a fitted one, in two steps"
     assert (measured.kind, measured.images) == ("measure", 5 * 30), "and the photographs"
-    assert measured.network.name.startswith("vgg16_conv5_gap")
+    assert measured.network.name.startswith("alexnet_conv5_gap")
 
 
 LATENT = {
@@ -194,9 +194,9 @@ def test_pairs_that_are_compared_are_those_of_the_stage(monkeypatch):
 
     monkeypatch.setattr(pairwise_blocks, "products", counted)
     monkeypatch.setattr(kernel, "products", counted)
-    sets = [ImageSet(np.random.default_rng(seed).normal(size=(64, 5)), 3) for seed in range(9)]
+    sets = [ImageSet(np.random.default_rng(seed).normal(size=(64, 5)), 3) for seed in range(10)]
     real = RealImages(sets[0], sets[1])
-    for row in sets[2:9]:  # two variants, four samplings, the base model
+    for row in sets[2:10]:  # two variants, five samplings, the base model
         generation.measure(row, real)
     generation.compare(ImageSet(sets[0].features, 3), real.test)
     for load in asked:
@@ -256,5 +256,5 @@ def test_a_refinement_keeps_two_maps_of_so_many_refreshes_and_their_mean(steps, 
 
 
 def test_features_are_float32_of_every_row_and_tables_are_not_counted():
-    assert disk("extract_features") == 7 * 64 * (512 + 256) * 4
+    assert disk("extract_features") == 8 * 64 * (512 + 256) * 4
     assert disk("make_tables") == 0

@@ -157,7 +157,7 @@ def test_after_a_kill_of_snakemake_no_job_is_left_and_the_same_command_goes_on(p
     ("edit", "words"),
     [
         (("\ntrain_base:\n", "\ntrain_base:\n  leaning_rate: 0.1\n"), ["leaning_rate", "learning_rate"]),
-        (("  batch_size: 64  # images per step", "  batch_size: many  # images per step"), ["batch_size", "many"]),
+        (("  batch_size: 32  # images per step", "  batch_size: many  # images per step"), ["batch_size", "many"]),
         (("  learning_rate: 0.003 ", "  learning_rate: 0_.003 "), ["line ", "0_.003", "0.003"]),
         (("experiment: embedded", "experiment: embeded"), ["embeded", "embedded"]),
         (("variants: [baseline, ", "variants: [baseline, forwards, "), ["forwards", "forward"]),

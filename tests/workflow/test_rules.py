@@ -209,15 +209,15 @@ def test_bad_params_end_in_one_line(asked, line):
     ("written", "instead", "told"),
     [
         (
-            "steps: 400 ",
-            "steps: 0400 ",
-            "0400 reads differently in YAML 1.1 (Snakemake) and YAML 1.2 (DVC); write 256 or 400 or ",
+            "batch_size: 32 ",
+            "batch_size: 032 ",
+            "032 reads differently in YAML 1.1 (Snakemake) and YAML 1.2 (DVC); write 26 or 32 or ",
         ),
         ("experiment: embedded", "experiment: [embedded", ": not YAML: "),
         ("experiment: embedded", "experiment: smoke\nexperiment: embedded", "experiment is given twice; delete one"),
         (
-            "  batch_size: 64 ",
-            "  batchsize: 64 ",
+            "  batch_size: 32 ",
+            "  batchsize: 32 ",
             "train_base.batchsize is not known; did you mean batch_size? known: ",
         ),
     ],
