@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 from tests.support.wrong_params import project_params
 
 EXPERIMENTS = ("embedded", "smoke")
-FEW = ("baseline", "forward", "both", "reverse", "label_shuffled", "reverse_no_mid", "uniform", "both_ancestral")
+FEW = (
+    "baseline",
+    "forward",
+    "both",
+    "reverse",
+    "label_shuffled",
+    "reverse_no_mid",
+    "uniform",
+    "both_ancestral",
+    "baseline_best_noise",
+)
 SIGNS = st.characters(exclude_categories=())  # half surrogates and control characters among them
 NUMBERS = st.one_of(
     st.integers(),

@@ -117,7 +117,7 @@ def _highlighters(run: Run) -> Iterator[Problem]:
             for name in (FLAW, CRITIC)
         }
         if draws[FLAW] == draws[CRITIC]:
-            place = Run(run.params, {**run.names, "highlighter": CRITIC}).place("train_highlighter", "draw")
+            place = ("highlighters", CRITIC, "train_highlighter", "draw")  # also where the row holds none
             yield place, f"is {draws[CRITIC]}; allowed: another number than that of {FLAW}, whose maps it judges"
 
 
