@@ -54,7 +54,7 @@ def test_wrong_params_are_told_in_a_line(tmp_path):
         source = ROOT / name
         shutil.copytree(source, tmp_path / name) if source.is_dir() else shutil.copy(source, tmp_path / name)
     assert bench.read_params(tmp_path)["experiment"] == "embedded"
-    text = (tmp_path / "params.yaml").read_text().replace("  batch_size: 64  # images per step", "  batch_size: -1  #")
+    text = (tmp_path / "params.yaml").read_text().replace("  batch_size: 32  # images per step", "  batch_size: -1  #")
     (tmp_path / "params.yaml").write_text(text)
     with pytest.raises(InputError, match=r"params.yaml: train_base.batch_size is -1"):
         bench.read_params(tmp_path)
