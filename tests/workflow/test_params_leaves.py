@@ -171,9 +171,7 @@ def test_what_runs_in_one_place_alone_changes_its_jobs_and_those_that_list_it(
         *job_config.READERS_OF_ROWS,
     }
     wildcard = job_config.ROWS[rows]
-    assert changed >= {
-        job for job in before if job.stage in job_config.READERS[section] and (wildcard, name) in job.names
-    }
+    assert changed >= {job for job in before if selection_is_read(section, job) and (wildcard, name) in job.names}
     assert all(dict(job.names).get(wildcard, name) == name for job in changed | (after.keys() - before.keys()))
 
 
