@@ -1,5 +1,6 @@
 """The jobs of a plan; that they are Snakemake's is tested in tests/workflow/test_rules.py."""
 
+from collections import Counter
 from pathlib import Path
 
 from selfrefine.cost import planned_jobs
@@ -17,14 +18,20 @@ def stages_of(planned):
     return [job.stage for job in planned]
 
 
-def test_a_seed_more_is_a_run_more_of_everything_but_data_and_tables():
+def test_a_seed_more_is_a_run_more_of_everything_but_data_photographs_and_tables():
     one, two = (
-        stages_of(planned_jobs.of_params(job_config.merge(SMOKE, {"select": {"seeds": seeds}}), ROOT))
+        Counter(
+            (job.stage, "seed" in dict(job.names))
+            for job in planned_jobs.of_params(job_config.merge(SMOKE, {"select": {"seeds": seeds}}), ROOT)
+        )
         for seeds in ([3], [3, 8])
     )
-    once = {"fetch_data", "fetch_weights", "prepare_data", "make_tables", "make_figures", "make_summary"}
-    assert {stage: two.count(stage) for stage in two} == {
-        stage: one.count(stage) * (1 if stage in once else 2) for stage in one
+    assert two == {(stage, of_a_seed): count * (2 if of_a_seed else 1) for (stage, of_a_seed), count in one.items()}
+    once = {"fetch_data", "fetch_weights", "prepare_data", "extract_features"}
+    assert {stage for stage, of_a_seed in one if not of_a_seed} == once | {
+        "make_tables",
+        "make_figures",
+        "make_summary",
     }
 
 
