@@ -72,9 +72,9 @@ class TimeLeft:
 
     def seconds(self, now: float) -> tuple[float, bool]:
         """Seconds that are left, by what is known; and whether that is all, or some jobs' stages have no time yet."""
-        lost = self._lost()
+        lost, pace, means = self._lost(), self._pace(), self._means()
         ahead = [job for path, job in self.ahead.items() if path not in self.took and path not in lost]
-        asked = {job.record: self._of(job) for job in ahead}
+        asked = {job.record: self._of(job, pace, means) for job in ahead}
         jobs = []
         for job in ahead:
             left = max(0.0, (asked[job.record] or 0.0) - (now - self.began.get(job.record, now)))
@@ -89,16 +89,22 @@ class TimeLeft:
             lost |= more
         return lost
 
-    def _of(self, job: Ahead) -> float | None:
+    def _of(self, job: Ahead, pace: float, means: Mapping[Path, float]) -> float | None:
         """Seconds that the whole of a job takes; None if nothing is known of its stage."""
-        recorded = self.recorded[job.record]
+        recorded, folder = self.recorded[job.record], _folder(job)
         if recorded is not None:
-            return recorded * self._pace()
-        done = [seconds for path, seconds in self.took.items() if _folder(self.ahead[path]) == _folder(job)]
-        of_stage = self.of_stage[_folder(job)]
-        if done:
-            return statistics.mean(done)
-        return of_stage * self._pace() if of_stage else self.elsewhere.get(job.stage)
+            return recorded * pace
+        if folder in means:
+            return means[folder]
+        of_stage = self.of_stage[folder]
+        return of_stage * pace if of_stage else self.elsewhere.get(job.stage)
+
+    def _means(self) -> dict[Path, float]:
+        """What this run's own jobs took, the mean of each stage; made once for all jobs that are ahead."""
+        took: dict[Path, list[float]] = {}
+        for path, seconds in self.took.items():
+            took.setdefault(_folder(self.ahead[path]), []).append(seconds)
+        return {folder: statistics.mean(seconds) for folder, seconds in took.items()}
 
     def _pace(self) -> float:
         """What this run's jobs took, compared with their recorded times; few of them say little."""

@@ -103,9 +103,8 @@ def job(params: Mapping[str, Any], stage: str, wildcards: Mapping[str, str]) -> 
     for section, readers in READERS.items():
         if stage in readers:
             rows = selected(params, section, wildcards.get("dataset"), wildcards.get("model"))
-            config[section] = (
-                rows if "seed" in wildcards else []
-            )  # photographs are of no seed, and the same for all rows
+            # Photographs are of no seed, and the same for all rows.
+            config[section] = rows if "seed" in wildcards else []
     if stage == "evaluate_inpainting":
         config["variants"] = inpainted(params, wildcards.get("model"))
     if stage in READERS_OF_ROWS:
