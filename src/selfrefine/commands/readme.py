@@ -14,6 +14,7 @@ from selfrefine.core.errors import InputError
 from selfrefine.core.names import ROOMS
 from selfrefine.cost import recorded_time, side_by_side
 from selfrefine.params import measured_jobs
+from selfrefine.report.summary import pages
 
 HELP = """
 Needs: a finished run of the experiment embedded; `selfrefine bench` and `fidelity` are taken along if they were run.
@@ -27,25 +28,11 @@ BEGIN, END = "<!-- results:begin (written by `make readme`) -->", "<!-- results:
 PAGE = "results.md"  # in docs/: all that the README has no room for
 SHORT = "## Table 2"  # the table of the summary that the README shows, too
 PAGES = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "controls", "maps", "sweep")
-# Where each figure is made, in the order in which the page of results shows them, and what it shows.
+OF_TABLES = ("forest", "strength", "sweep")  # figures that make_tables draws; all others are make_figures'
+# Where each figure is made: those that the summary shows, in its order.
 FIGURES = {
-    "tables": {
-        "forest.png": "Every difference, with its seeds",
-        "strength.png": "FD against the strength of each process",
-        "sweep.png": "FD over the paper's search space",
-    },
-    "figures": {
-        "figure4.png": "Figure 4: photographs, samples of both processes, and what they change",
-        "figure4_all.png": "Figure 4 of every variant and data set",
-        "figure5.png": "Figure 5: samples of each model family",
-        "figure6.png": "Figure 6: images made from prompts",
-        "figure7.png": "Figure 7: inpainting",
-        "figure8.png": "Figure 8: flaw maps",
-        "planted.png": "Planted flaws, and where the map points",
-        "maps.png": "Maps and their correlations",
-        "mfam.png": "The map over its refreshes",
-        "loss.png": "Loss of both phases",
-    },
+    kind: tuple(f"{name}.png" for name in pages.FIGURES if (name in OF_TABLES) == (kind == "tables"))
+    for kind in ("tables", "figures")
 }
 # Of `make bench` and of the study of cheap maps, where they were run.
 BENCH = ("bench.md", "cost.png", "speed.png", "fidelity.md", "fidelity.png")
@@ -69,9 +56,9 @@ def results_page(root: Path, experiment: str) -> str:
     """docs/results.md: all that the summary says, where the whole tables are, every figure, where the time went."""
     sentences, *tables = sections(root, experiment)
     costs = [name for name in BENCH if name.endswith(".md") and (root / "results" / "bench" / name).is_file()]
-    pages = [*(f"{name}.md" for name in PAGES), *costs]
-    links = ", ".join(f"[{name.removesuffix('.md')}]({name})" for name in pages)
-    pictures = [f"### {title}\n\n![{name}]({name})" for figures in FIGURES.values() for name, title in figures.items()]
+    whole_pages = [*(f"{name}.md" for name in PAGES), *costs]
+    links = ", ".join(f"[{name.removesuffix('.md')}]({name})" for name in whole_pages)
+    pictures = [f"### {title}\n\n![{name}.png]({name}.png)" for name, title in pages.FIGURES.items()]
     head = f"# Results of the experiment {experiment}\n\nWritten by `make readme`."
     whole = f"## Whole tables\n\n{links}. [What stands in their columns](../results/README.md)."
     time = f"## Time and memory\n\n{time_table(root, experiment)}"
@@ -164,7 +151,7 @@ def check_current(experiment: str) -> None:
         InputError: a table or figure that was made of others, or whose files were changed by other means.
     """
     for kind, names in FIGURES.items():
-        path = Path("results", kind, experiment, next(iter(names)))
+        path = Path("results", kind, experiment, names[0])
         if found := why.differences(path):
             raise InputError(f"{path}: not of the code and params that are here; {found[0]}; run `make all` first")
 
