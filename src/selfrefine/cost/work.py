@@ -163,8 +163,9 @@ def _evaluates(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
 
 
 def _compared(run: Run, values: Mapping[str, Any]) -> Work:
-    """Pairs of images in each feature space: the kernel within the rows and to the photographs; radii of balls,
-    of photographs also of as many as are in a row; what balls hold; nearest neighbours in both splits. Of photographs at most, as above.
+    """Pairs of images in each feature space: the kernel within the rows and to the photographs; radii of balls, of
+    photographs also of as many as are in a row; what balls hold; nearest neighbours in both splits. Of photographs at
+    most, as above.
     """
     rows, images = _rows(run), values["n_images"]
     reals = min(values["n_reference"] or images, run.of("prepare_data")["max_images"])

@@ -19,6 +19,7 @@ from selfrefine.core.errors import InputError
 from selfrefine.core.mirrored import Packed
 from selfrefine.core.names import FEATURE_WEIGHTS
 from selfrefine.core.progress import Progress
+from selfrefine.metrics.transformer_features import ClipExtractor, Dinov2Extractor, TransformerExtractor
 from selfrefine.pretrained.imagenet_backbones import ALEXNET_CONV5, VGG16_CONV5_3, alexnet_features, vgg16_features
 
 GAP = "conv5_gap"  # the one layer that our extractors give
@@ -146,15 +147,18 @@ class InceptionExtractor(InceptionNetwork):
         return InceptionNetwork()
 
 
-Extractor = Conv5Extractor | InceptionExtractor
+Extractor = Conv5Extractor | InceptionExtractor | TransformerExtractor
 # Feature space -> its extractor; its weights are config.FEATURE_WEIGHTS.
-NETWORKS: dict[str, type[Conv5Extractor] | type[InceptionExtractor]] = {
+NETWORKS: dict[str, type[Conv5Extractor] | type[InceptionExtractor] | type[TransformerExtractor]] = {
     "vgg16_conv5_gap": VGG16Extractor,
     "alexnet_conv5_gap": AlexNetExtractor,
     "inception-v3-compat": InceptionExtractor,  # registered by torch-fidelity
+    "clip": ClipExtractor,
+    "dinov2": Dinov2Extractor,
 }
-for _name in ("vgg16_conv5_gap", "alexnet_conv5_gap"):
-    register_feature_extractor(_name, NETWORKS[_name])
+for _name, _kind in NETWORKS.items():
+    if issubclass(_kind, Conv5Extractor):
+        register_feature_extractor(_name, _kind)
 
 
 def _load(network: nn.Sequential, path: Path) -> None:
@@ -185,7 +189,7 @@ def extractor(name: str, weights: dict[str, Path]) -> Extractor:
     needed, kind = FEATURE_WEIGHTS[name], NETWORKS[name]
     if needed not in weights:
         raise InputError(f"{name} needs the weights {needed}; given: {', '.join(weights) or 'none'}")
-    if issubclass(kind, InceptionExtractor):
+    if issubclass(kind, InceptionExtractor | TransformerExtractor):
         return kind(weights[needed])
     return kind(name, [GAP], weights[needed])
 

@@ -80,8 +80,7 @@ def _how_to_read(table: pd.DataFrame, results: Results) -> str:
         f"- {OWN_ROWS[FORK]}: what all rows start from. {OWN_ROWS[FLOOR]}: the least FD that can be expected.\n"
         "- KID: kernel distance to test images, the formula of that name on these features; 0 is no difference.\n"
         "- Clipped density, clipped coverage: the share of samples that are as real images, and the share of real "
-        "images that they reach, calibrated: a sample with a share p of perfect images and nothing near in the rest expects "
-        "p in both.\n"
+        "images that they reach; of samples of which a share p is perfect and the rest far from all, both expect p.\n"
         "- Nearest in train: share of samples whose nearest real image is a training image; 50 % is chance.\n"
     )
     return words + _rows_apart(set(table["row"]), results)
