@@ -172,7 +172,7 @@ def test_a_feature_network_that_the_user_gives(name):
     row = {"providers": ["folder"], "folder": "downloads"}
     for sha256 in ({}, {"sha256": ""}, {"sha256": "0" * 64}):
         assert line_about(asked | {"weights": {name: {"fetch_weights": row | sha256}}}) is None
-    assert "sha256 is 'AB'; allowed: a text, matching" in line_about(
+    assert 'sha256 is "AB"; allowed: a text, matching' in line_about(
         asked | {"weights": {name: {"fetch_weights": row | {"sha256": "AB"}}}}
     )
 
