@@ -66,7 +66,8 @@ class Balls:
     @functools.cached_property
     def clipped_radii(self) -> np.ndarray:
         """(N,): squared, none longer than the median."""
-        return np.minimum(self.squared_radii, np.median(self.squared_radii))
+        shortened: np.ndarray = np.minimum(self.squared_radii, np.median(self.squared_radii))
+        return shortened
 
     @functools.cached_property
     def own_density(self) -> float:
@@ -120,8 +121,8 @@ def _shared(sample: Balls, real: Balls, equal: Balls) -> Shared:
     def held(block: Block) -> tuple[np.ndarray, ...]:
         squared = block.values
         return (
-            (squared <= real.squared_radii[block.columns]).any(axis=1),
-            (squared <= sample.squared_radii[block.rows, None]).any(axis=0),
+            np.asarray((squared <= real.squared_radii[block.columns]).any(axis=1)),
+            np.asarray((squared <= sample.squared_radii[block.rows, None]).any(axis=0)),
             (squared <= real.clipped_radii[block.columns]).sum(axis=1),
             (squared <= equal_radii[block.columns]).sum(axis=0),
         )

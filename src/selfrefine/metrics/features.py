@@ -189,7 +189,9 @@ def extractor(name: str, weights: dict[str, Path]) -> Extractor:
     needed, kind = FEATURE_WEIGHTS[name], NETWORKS[name]
     if needed not in weights:
         raise InputError(f"{name} needs the weights {needed}; given: {', '.join(weights) or 'none'}")
-    if issubclass(kind, InceptionExtractor | TransformerExtractor):
+    if issubclass(kind, InceptionExtractor):
+        return kind(weights[needed])
+    if issubclass(kind, TransformerExtractor):
         return kind(weights[needed])
     return kind(name, [GAP], weights[needed])
 
@@ -207,7 +209,8 @@ def extract(model: Extractor, images: Packed, *, batch_size: int, device: torch.
     Returns:
         (N, D) float32.
     """
-    model.to(device, memory_format=torch.channels_last)
+    model.to(device)
+    model.to(memory_format=torch.channels_last)
     batches = []
     # TensorFloat-32 has ten bits of mantissa and is on by default for convolutions on GPUs.
     exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)

@@ -86,7 +86,9 @@ def _check_sha256(path: Path, expected: str, leaf: str) -> None:
     """Raises InputError unless a file has the sha256 that a leaf names."""
     found = files.sha256(path)
     if not expected:
-        raise InputError(f"{path}: sha256 is {found}, and {leaf} is not set", "write it there if its publisher names the same")
+        raise InputError(
+            f"{path}: sha256 is {found}, and {leaf} is not set", "write it there if its publisher names the same"
+        )
     if found != expected:
         raise InputError(
             f"{path}: sha256 is {found}, but {leaf} is {expected}",
