@@ -148,17 +148,16 @@ class InceptionExtractor(InceptionNetwork):
 
 
 Extractor = Conv5Extractor | InceptionExtractor | TransformerExtractor
-# Feature space -> its extractor; its weights are config.FEATURE_WEIGHTS.
-NETWORKS: dict[str, type[Conv5Extractor] | type[InceptionExtractor] | type[TransformerExtractor]] = {
+# Feature space -> its extractor; its weights are names.FEATURE_WEIGHTS. Those of published weights, and of given ones.
+CONVOLUTIONS: dict[str, type[Conv5Extractor] | type[InceptionExtractor]] = {
     "vgg16_conv5_gap": VGG16Extractor,
     "alexnet_conv5_gap": AlexNetExtractor,
     "inception-v3-compat": InceptionExtractor,  # registered by torch-fidelity
-    "clip": ClipExtractor,
-    "dinov2": Dinov2Extractor,
 }
-for _name, _kind in NETWORKS.items():
-    if issubclass(_kind, Conv5Extractor):
-        register_feature_extractor(_name, _kind)
+TRANSFORMERS: dict[str, type[TransformerExtractor]] = {"clip": ClipExtractor, "dinov2": Dinov2Extractor}
+NETWORKS = {**CONVOLUTIONS, **TRANSFORMERS}
+for _name in ("vgg16_conv5_gap", "alexnet_conv5_gap"):
+    register_feature_extractor(_name, CONVOLUTIONS[_name])
 
 
 def _load(network: nn.Sequential, path: Path) -> None:
@@ -186,12 +185,13 @@ def extractor(name: str, weights: dict[str, Path]) -> Extractor:
     """
     if name not in NETWORKS:
         raise InputError(f"params.yaml: extract_features.networks has {name!r}; known: {', '.join(NETWORKS)}")
-    needed, kind = FEATURE_WEIGHTS[name], NETWORKS[name]
+    needed = FEATURE_WEIGHTS[name]
     if needed not in weights:
         raise InputError(f"{name} needs the weights {needed}; given: {', '.join(weights) or 'none'}")
+    if name in TRANSFORMERS:
+        return TRANSFORMERS[name](weights[needed])
+    kind = CONVOLUTIONS[name]
     if issubclass(kind, InceptionExtractor):
-        return kind(weights[needed])
-    if issubclass(kind, TransformerExtractor):
         return kind(weights[needed])
     return kind(name, [GAP], weights[needed])
 
