@@ -55,6 +55,7 @@ NOT_DATA = {
     "selfrefine.data.package_archives": {"open"},  # archives of package indices
     "selfrefine.data.image_decoding": {"open", "Image.open"},  # photographs of the user
     "selfrefine.pretrained.imagenet_weights": {"torch.load"},  # torchvision's own format
+    "selfrefine.pretrained.given_transformers": {"from_pretrained"},  # tensors that are read already
     "selfrefine.metrics.clip_score": {"from_pretrained"},  # transformers folders
     "selfrefine.metrics.features": {"torch.save"},  # an empty file in memory, for torch-fidelity to read
     "selfrefine.networks": {"from_pretrained", "save_pretrained"},  # diffusers folders

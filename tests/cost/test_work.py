@@ -182,9 +182,10 @@ def test_every_stage_that_computes_on_a_device_is_counted_and_no_other():
     assert counted == set(job_config.SHARED["device"]) - {"encode_captions"} | {"evaluate_generation"}
 
 
-def test_pairs_that_are_compared_are_those_of_the_stage(monkeypatch):
+@pytest.mark.parametrize("reals", [64, 160])
+def test_pairs_that_are_compared_are_those_of_the_stage(monkeypatch, reals):
     """Against the pairs that generation.measure and compare make, in blocks of one pair."""
-    asked = loads("evaluate_generation")
+    asked = loads("evaluate_generation", {"extract_features": {"n_reference": reals}})
     pairs = []
     products = pairwise_blocks.products
 
@@ -194,11 +195,11 @@ def test_pairs_that_are_compared_are_those_of_the_stage(monkeypatch):
 
     monkeypatch.setattr(pairwise_blocks, "products", counted)
     monkeypatch.setattr(kernel, "products", counted)
-    sets = [ImageSet(np.random.default_rng(seed).normal(size=(64, 5)), 3) for seed in range(10)]
+    sets = [ImageSet(np.random.default_rng(seed).normal(size=(64 if seed > 1 else reals, 5)), 3) for seed in range(10)]
     real = RealImages(sets[0], sets[1])
     for row in sets[2:10]:  # two variants, five samplings, the base model
         generation.measure(row, real)
-    generation.compare(ImageSet(sets[0].features, 3), real.test)
+    generation.compare(ImageSet(sets[0].features[:64], 3), real.test)
     for load in asked:
         assert load.images * load.batch == pytest.approx(sum(pairs), rel=0.05)
     assert [load.network.inputs for load in asked] == [((512,),), ((256,),)]

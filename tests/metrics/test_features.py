@@ -23,7 +23,7 @@ def stacks():
     """Random weights, by feature space; of torchvision's without a classifier, whose weights would take seconds."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return {space: extractor.build().state_dict() for space, extractor in features.NETWORKS.items()}
+        return {space: features.NETWORKS[space].build().state_dict() for space in (*TORCHVISION, FID_NETWORK)}
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from selfrefine.metrics import kernel, neighbours, pairwise_blocks
+from selfrefine.metrics import balls, kernel, neighbours, pairwise_blocks
 from selfrefine.metrics.pairwise_blocks import products, squared_distances
 
 
@@ -49,7 +49,7 @@ def test_order_does_not_depend_on_which_thread_is_first(monkeypatch):
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize("measure", ["kernel", "radii", "coverage", "nearest"])
+@pytest.mark.parametrize("measure", ["kernel", "radii", "balls", "nearest"])
 def test_memory_is_that_of_some_blocks_and_not_of_the_table(monkeypatch, measure):
     """4,000 x 4,000 pairs would be 122 MiB; a block of 256 x 256 is half a MiB."""
     monkeypatch.setattr(pairwise_blocks, "SIDE", 256)
@@ -57,8 +57,8 @@ def test_memory_is_that_of_some_blocks_and_not_of_the_table(monkeypatch, measure
     x, y = np.random.default_rng(0).normal(size=(2, 4000, 8))
     uses = {
         "kernel": lambda: kernel.kernel_distance(kernel.Pool(x), kernel.Pool(y)),
-        "radii": lambda: neighbours.radii(x, 3),
-        "coverage": lambda: neighbours.coverage(x, y, np.ones(4000)),
+        "radii": lambda: balls.Balls(x, 3).squared_radii,
+        "balls": lambda: balls.figures(balls.Balls(x, 3), balls.Balls(y, 3)),
         "nearest": lambda: neighbours.nearest_in_train(x, x, y),
     }
     tracemalloc.start()

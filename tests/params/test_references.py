@@ -163,6 +163,20 @@ def test_a_feature_network_without_weights():
     assert line_about(fid | weights) is None
 
 
+@pytest.mark.parametrize("name", ["clip", "dinov2"])
+def test_a_feature_network_that_the_user_gives(name):
+    """Its sha256 may be missing: the job tells which one it found."""
+    asked = {"extract_features": {"networks": ["alexnet_conv5_gap", name]}}
+    told = f"names {name}, whose weights, {name}, are no row of weights; docs/change.md says how to give them"
+    assert line_about(asked) == f"params.yaml: extract_features.networks {told}"
+    row = {"providers": ["folder"], "folder": "downloads"}
+    for sha256 in ({}, {"sha256": ""}, {"sha256": "0" * 64}):
+        assert line_about(asked | {"weights": {name: {"fetch_weights": row | sha256}}}) is None
+    assert 'sha256 is "AB"; allowed: a text, matching' in line_about(
+        asked | {"weights": {name: {"fetch_weights": row | {"sha256": "AB"}}}}
+    )
+
+
 @pytest.mark.parametrize(
     "changed", [at("models.uvit.in_place_of", "ddpm"), at("datasets.tops.stands_for", "celeba_hq")]
 )

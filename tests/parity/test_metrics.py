@@ -12,9 +12,9 @@ from torch_fidelity.metric_prc import prc_features_to_metric
 
 from selfrefine.core import arrays
 from selfrefine.metrics import features
+from selfrefine.metrics.balls import Balls, figures
 from selfrefine.metrics.frechet import frechet_distance, gaussian
 from selfrefine.metrics.kernel import Pool, kernel_distance
-from selfrefine.metrics.neighbours import coverage, radii
 from selfrefine.pretrained.imagenet_backbones import alexnet_features
 
 N, D = 300, 40
@@ -56,8 +56,9 @@ def test_kernel_distance(pair):
 def test_precision_and_recall(pair, neighbours):
     generated, real = pair
     theirs = prc_features_to_metric(*map(torch.from_numpy, pair), prc_neighborhood=neighbours, verbose=False)
-    assert coverage(generated, real, radii(real, neighbours)) == pytest.approx(theirs["precision"], abs=1e-6)
-    assert coverage(real, generated, radii(generated, neighbours)) == pytest.approx(theirs["recall"], abs=1e-6)
+    ours = figures(Balls(generated, neighbours), Balls(real, neighbours))
+    for name in ("precision", "recall"):
+        assert ours[name] == pytest.approx(theirs[name], abs=1e-6)
 
 
 class Images(Dataset):
@@ -105,5 +106,6 @@ def test_the_whole_way_from_images(tmp_path):
     # torch-fidelity's sums are float32 in part.
     assert frechet_distance(gaussian(x), gaussian(y)) == pytest.approx(theirs["frechet_inception_distance"], rel=1e-3)
     assert kernel_distance(Pool(x), Pool(y))[0] == pytest.approx(theirs["kernel_inception_distance_mean"], abs=1e-6)
-    assert coverage(x, y, radii(y, 3)) == pytest.approx(theirs["precision"], abs=1.5 / 60)
-    assert coverage(y, x, radii(x, 3)) == pytest.approx(theirs["recall"], abs=1.5 / 60)
+    ours = figures(Balls(x, 3), Balls(y, 3))
+    for metric in ("precision", "recall"):
+        assert ours[metric] == pytest.approx(theirs[metric], abs=1.5 / 60)

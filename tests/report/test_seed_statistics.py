@@ -23,7 +23,8 @@ def test_every_row_and_metric():
     rows = compared(generation(FD))
     assert {row for row, _, _ in rows} == {"baseline", "both", "fork", "floor"}
     assert {metric for _, metric, _ in rows} == {
-        *("fd_test", "fd_train", "kid_test", "precision", "recall", "nearest_in_train")
+        *("fd_test", "fd_train", "kid_test", "precision", "recall", "nearest_in_train"),
+        *("clipped_density", "clipped_coverage"),
     }
 
 

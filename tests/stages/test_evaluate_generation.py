@@ -18,7 +18,7 @@ from selfrefine.stages.evaluate_generation import Config, Inputs, Outputs, run
 SPACES = {"vgg": 6, "alexnet": 4}
 N = 40
 SHIFTS = {"baseline": 0.4, "both": 0.3, "time_shift": 0.45, "fork": 0.8, "train": 0.0, "test": 0.0}
-COMPARED = {"fd_test", "kid_test", "precision", "recall"}
+COMPARED = {"fd_test", "kid_test", "precision", "recall", "clipped_density", "clipped_coverage"}
 MEASURED = COMPARED | {"fd_train", "nearest_in_train"}
 
 

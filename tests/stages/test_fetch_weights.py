@@ -26,8 +26,8 @@ def tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Tensor
     return random
 
 
-def job(folder: str) -> Job[fetch_weights.Config, fetch_weights.Inputs, fetch_weights.Outputs]:
-    config = fetch_weights.Config(providers=("folder",), folder=folder, names={"weights": "alexnet"})
+def job(folder: str) -> Job[fetch_weights.Published, fetch_weights.Inputs, fetch_weights.Outputs]:
+    config = fetch_weights.Published(providers=("folder",), folder=folder, names={"weights": "alexnet"})
     outputs = fetch_weights.Outputs(Path("models/fetch_weights/alexnet/weights.safetensors"))
     return Job("fetch_weights", config, fetch_weights.Inputs(), outputs)
 

@@ -40,7 +40,7 @@ def _row(variant, fd, d, **where):
     """One row; AlexNet's FD has an interval, VGG16 has too many features for one."""
     ends = {"low": 0.9 * fd, "high": 1.1 * fd} if where["network"] == "alexnet_conv5_gap" else {}
     yield line(variant, "fd_test", fd, **where, **ends)
-    for metric in ("kid_test", "precision", "recall"):
+    for metric in ("kid_test", "precision", "recall", "clipped_density", "clipped_coverage"):
         yield line(variant, metric, 0.5, **where)
     if variant == "floor":
         return

@@ -18,6 +18,7 @@ CODE = (".py", ".pyc", ".pyd", ".so")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib")
 NAMES_CODE = ("auto_map", "custom_pipeline", "custom_pipelines", "trust_remote_code", "base_model_name_or_path")
 NAMES_FILE = ("transformers_weights", "vocab_file", "merges_file", "tokenizer_file", "vae_file")
+PREPARES = ("image_mean", "image_std", "size", "crop_size")  # of an image processor: which pixels a network sees
 MOST_SETTINGS, MOST_JSON = 2**20, 2**26  # bytes: of *config.json and indices; of tokenizer.json and vocabularies
 MOST_FILES = 10_000
 

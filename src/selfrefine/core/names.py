@@ -10,7 +10,14 @@ RESERVED = (FORK, FLOOR, "highlighter", PHOTOGRAPHS, "train", "test")
 FLAW, CRITIC = "flaw", "second"  # the highlighter behind every mFAM; the one that no refinement has used
 BEST = "best"  # of generate_samples.eps_scale: the scale of the noise that choose_eps_scale finds for a network
 # Feature spaces of extract_features, and the row of `weights` that each needs.
-FEATURE_WEIGHTS = {"vgg16_conv5_gap": "vgg16", "alexnet_conv5_gap": "alexnet", "inception-v3-compat": "inception"}
+FEATURE_WEIGHTS = {
+    "vgg16_conv5_gap": "vgg16",
+    "alexnet_conv5_gap": "alexnet",
+    "inception-v3-compat": "inception",
+    "clip": "clip",
+    "dinov2": "dinov2",
+}
+GIVEN_WEIGHTS = ("clip", "dinov2")  # which nobody but the user provides
 
 # -- folders -----------------------------------------------------------------------------------------------------------
 

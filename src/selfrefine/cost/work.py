@@ -163,12 +163,14 @@ def _evaluates(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
 
 
 def _compared(run: Run, values: Mapping[str, Any]) -> Work:
-    """Pairs of images in each feature space: the kernel within the rows and to the photographs; radii of balls;
-    precision and recall; nearest neighbours in both splits. Of photographs at most, as above.
+    """Pairs of images in each feature space: the kernel within the rows and to the photographs; radii of balls, of
+    photographs also of as many as are in a row; what balls hold; nearest neighbours in both splits. Of photographs at
+    most, as above.
     """
     rows, images = _rows(run), values["n_images"]
     reals = min(values["n_reference"] or images, run.of("prepare_data")["max_images"])
-    within, across = images**2 * 3 // 2, 3 * images * reals
+    equal = images**2 if images < reals else 0  # radii of as many photographs
+    within, across = images**2 * 3 // 2 + equal, 2 * images * reals
     widths = [NETWORKS[name].WIDTH for name in values["networks"]]
     for width in widths:
         pairs = (

@@ -18,7 +18,6 @@ from selfrefine.core.errors import InputError, one_line
 from selfrefine.metrics.prompt_agreement import Scores, other_images
 
 FACTOR = 100.0
-PREPARATION = ("image_mean", "image_std", "size", "crop_size")  # what decides which pixels CLIP sees
 
 
 class Clip:
@@ -46,7 +45,9 @@ class Clip:
             raise InputError(f"{folder}: not a CLIP as transformers saves it ({one_line(error)})", remedy) from error
         except InputError as error:
             raise InputError(error.fact, remedy) from None
-        if unsaid := [name for name in PREPARATION if name not in prepares]:  # transformers would take its own
+        if unsaid := [
+            name for name in model_folders.PREPARES if name not in prepares
+        ]:  # transformers would take its own
             raise InputError(f"{folder}/preprocessor_config.json: says nothing of {', '.join(unsaid)}", remedy)
         self.model = model.to(device)
 

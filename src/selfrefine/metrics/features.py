@@ -19,6 +19,7 @@ from selfrefine.core.errors import InputError
 from selfrefine.core.mirrored import Packed
 from selfrefine.core.names import FEATURE_WEIGHTS
 from selfrefine.core.progress import Progress
+from selfrefine.metrics.transformer_features import ClipExtractor, Dinov2Extractor, TransformerExtractor
 from selfrefine.pretrained.imagenet_backbones import ALEXNET_CONV5, VGG16_CONV5_3, alexnet_features, vgg16_features
 
 GAP = "conv5_gap"  # the one layer that our extractors give
@@ -146,15 +147,17 @@ class InceptionExtractor(InceptionNetwork):
         return InceptionNetwork()
 
 
-Extractor = Conv5Extractor | InceptionExtractor
-# Feature space -> its extractor; its weights are config.FEATURE_WEIGHTS.
-NETWORKS: dict[str, type[Conv5Extractor] | type[InceptionExtractor]] = {
+Extractor = Conv5Extractor | InceptionExtractor | TransformerExtractor
+# Feature space -> its extractor; its weights are names.FEATURE_WEIGHTS. Those of published weights, and of given ones.
+CONVOLUTIONS: dict[str, type[Conv5Extractor] | type[InceptionExtractor]] = {
     "vgg16_conv5_gap": VGG16Extractor,
     "alexnet_conv5_gap": AlexNetExtractor,
     "inception-v3-compat": InceptionExtractor,  # registered by torch-fidelity
 }
+TRANSFORMERS: dict[str, type[TransformerExtractor]] = {"clip": ClipExtractor, "dinov2": Dinov2Extractor}
+NETWORKS = {**CONVOLUTIONS, **TRANSFORMERS}
 for _name in ("vgg16_conv5_gap", "alexnet_conv5_gap"):
-    register_feature_extractor(_name, NETWORKS[_name])
+    register_feature_extractor(_name, CONVOLUTIONS[_name])
 
 
 def _load(network: nn.Sequential, path: Path) -> None:
@@ -182,9 +185,12 @@ def extractor(name: str, weights: dict[str, Path]) -> Extractor:
     """
     if name not in NETWORKS:
         raise InputError(f"params.yaml: extract_features.networks has {name!r}; known: {', '.join(NETWORKS)}")
-    needed, kind = FEATURE_WEIGHTS[name], NETWORKS[name]
+    needed = FEATURE_WEIGHTS[name]
     if needed not in weights:
         raise InputError(f"{name} needs the weights {needed}; given: {', '.join(weights) or 'none'}")
+    if name in TRANSFORMERS:
+        return TRANSFORMERS[name](weights[needed])
+    kind = CONVOLUTIONS[name]
     if issubclass(kind, InceptionExtractor):
         return kind(weights[needed])
     return kind(name, [GAP], weights[needed])
@@ -203,7 +209,8 @@ def extract(model: Extractor, images: Packed, *, batch_size: int, device: torch.
     Returns:
         (N, D) float32.
     """
-    model.to(device, memory_format=torch.channels_last)
+    model.to(device)
+    model.to(memory_format=torch.channels_last)
     batches = []
     # TensorFloat-32 has ten bits of mantissa and is on by default for convolutions on GPUs.
     exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)

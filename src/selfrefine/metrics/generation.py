@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selfrefine.metrics import frechet, intervals, neighbours
+from selfrefine.metrics import balls, frechet, intervals, neighbours
+from selfrefine.metrics.balls import Balls
 from selfrefine.metrics.intervals import Estimate
 from selfrefine.metrics.kernel import Pool, kernel_distance
 
@@ -33,9 +34,9 @@ class ImageSet:
         return Pool(self.features)
 
     @functools.cached_property
-    def radii(self) -> np.ndarray:
-        """(N,): squared radius of each image's ball."""
-        return neighbours.radii(self.features, self.neighbours)
+    def balls(self) -> Balls:
+        """For precision, recall, clipped density and clipped coverage."""
+        return Balls(self.features, self.neighbours)
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,14 @@ def measure(sample: ImageSet, real: RealImages) -> dict[str, Estimate]:
 
 
 def compare(sample: ImageSet, test: ImageSet) -> dict[str, Estimate]:
-    """Distances from a set of images to the real test images, precision and recall.
+    """Distances from a set of images to the real test images, and the figures of `balls`.
 
     With the training images as the sample it is the floor: what a perfect generator would show at this n.
     """
     return {
         "fd_test": distance(sample, test),
         "kid_test": intervals.normal(*kernel_distance(sample.pool, test.pool)),
-        "precision": Estimate(neighbours.coverage(sample.features, test.features, test.radii)),
-        "recall": Estimate(neighbours.coverage(test.features, sample.features, sample.radii)),
+        **{name: Estimate(value) for name, value in balls.figures(sample.balls, test.balls).items()},
     }
 
 

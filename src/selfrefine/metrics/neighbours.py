@@ -1,4 +1,4 @@
-"""What nearest neighbours in feature space tell: precision, recall, and whether training images come back."""
+"""Whether training images come back: the nearest real image of each generated one, in feature space."""
 
 import math
 
@@ -7,42 +7,6 @@ import numpy as np
 from selfrefine.metrics import intervals
 from selfrefine.metrics.intervals import Estimate
 from selfrefine.metrics.pairwise_blocks import Block, squared_distances
-
-
-def radii(features: np.ndarray, neighbours: int) -> np.ndarray:
-    """(N,): squared distance of each image to its `neighbours`-th nearest other one; features are (N, D)."""
-    nearest = np.full((len(features), neighbours + 1), np.inf)  # of each image, itself among them
-
-    def least(block: Block) -> np.ndarray:
-        last = min(neighbours, block.values.shape[1] - 1)
-        found: np.ndarray = np.partition(block.values, last, axis=1)[:, : last + 1]
-        return found
-
-    for rows, _, found in squared_distances(features, features, least):
-        both = np.concatenate([nearest[rows], found], axis=1)
-        nearest[rows] = np.partition(both, neighbours, axis=1)[:, : neighbours + 1]
-    furthest: np.ndarray = nearest.max(axis=1)
-    return furthest
-
-
-def coverage(points: np.ndarray, centres: np.ndarray, squared_radii: np.ndarray) -> float:
-    """Share of points that lie in the ball of at least one centre (Kynkäänniemi et al. 2019, eq. 1).
-
-    Precision: points are generated, centres real. Recall: the other way round.
-
-    Args:
-        points: (N, D).
-        centres: (M, D).
-        squared_radii: (M,), `radii` of the centres.
-    """
-    inside = np.zeros(len(points), bool)
-
-    def any_ball(block: Block) -> np.ndarray:
-        return np.asarray((block.values <= squared_radii[block.columns]).any(axis=1))
-
-    for rows, _, found in squared_distances(points, centres, any_ball):
-        inside[rows] = inside[rows] | found
-    return float(inside.mean())
 
 
 def nearest_in_train(sample: np.ndarray, train: np.ndarray, test: np.ndarray) -> Estimate:

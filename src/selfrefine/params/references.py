@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from selfrefine.core.names import CRITIC, FEATURE_WEIGHTS, FLAW, RESERVED
+from selfrefine.core.names import CRITIC, FEATURE_WEIGHTS, FLAW, GIVEN_WEIGHTS, RESERVED
 from selfrefine.params import job_config
 from selfrefine.params.words import nearest
 
@@ -155,7 +155,12 @@ def compared(params: Params) -> Iterator[Problem]:
             for network in run.value(stage, "networks"):
                 if (needed := FEATURE_WEIGHTS[network]) not in params["weights"]:
                     message = f"names {network}, whose weights, {needed}, are no row of weights"
-                    yield run.place(stage, "networks"), f"{message}; experiments/paper.yaml has it"
+                    where = (
+                        "docs/change.md says how to give them"
+                        if needed in GIVEN_WEIGHTS
+                        else "experiments/paper.yaml has it"
+                    )
+                    yield run.place(stage, "networks"), f"{message}; {where}"
         if (primary := tables["primary_network"]) not in networks:
             message = f"is {primary}, which is not in extract_features.networks{nearest(primary, networks)}"
             yield ("make_tables", "primary_network"), message

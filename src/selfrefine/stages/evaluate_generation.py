@@ -97,8 +97,13 @@ def _estimates(
 
 def _n_reference(metric: str, arrays: Mapping[str, np.ndarray]) -> int:
     """How many photographs a figure is taken to."""
-    train, test = len(arrays[TRAIN]), len(arrays[TEST])
-    return {TO_TRAIN: train, "nearest_in_train": 2 * min(train, test)}.get(metric, test)
+    train, test, sample = len(arrays[TRAIN]), len(arrays[TEST]), len(arrays[FORK])
+    others = {
+        TO_TRAIN: train,
+        "nearest_in_train": 2 * min(train, test),
+        "clipped_coverage": min(sample, test),
+    }
+    return others.get(metric, test)
 
 
 def _floor(arrays: Mapping[str, np.ndarray]) -> np.ndarray:

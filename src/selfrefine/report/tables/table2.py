@@ -20,6 +20,8 @@ OTHER_METRICS = {  # metric -> (heading, factor, format)
     "kid_test": ("KID x 1000", 1e3, ".2f"),
     "precision": ("Precision", 1.0, ".3f"),
     "recall": ("Recall", 1.0, ".3f"),
+    "clipped_density": ("Clipped density", 1.0, ".3f"),
+    "clipped_coverage": ("Clipped coverage", 1.0, ".3f"),
     "nearest_in_train": ("Nearest in train, %", 100.0, ".1f"),
 }
 
@@ -77,6 +79,8 @@ def _how_to_read(table: pd.DataFrame, results: Results) -> str:
         "- Over seeds: 95 % interval of the change for new training runs; only it gives a verdict.\n"
         f"- {OWN_ROWS[FORK]}: what all rows start from. {OWN_ROWS[FLOOR]}: the least FD that can be expected.\n"
         "- KID: kernel distance to test images, the formula of that name on these features; 0 is no difference.\n"
+        "- Clipped density, clipped coverage: the share of samples that are as real images, and the share of real "
+        "images that they reach; of samples of which a share p is perfect and the rest far from all, both expect p.\n"
         "- Nearest in train: share of samples whose nearest real image is a training image; 50 % is chance.\n"
     )
     return words + _rows_apart(set(table["row"]), results)
