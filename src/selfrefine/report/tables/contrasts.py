@@ -65,8 +65,8 @@ def pairs(
 ) -> list[Pair]:
     """Each variant and untrained control against the reference, each variant with the flaw map against its controls.
 
-    An untrained control, a correction or a scale of the noise, is also compared with the variant whose network it
-    samples, else the variant whose map it uses with it. Rows of a second sampler have no pairs: they tell the
+    An untrained control, a correction, a scale of the noise or a guide, is also compared with the variant whose network
+    it samples, else the variant whose map it uses with it. Rows of a second sampler have no pairs: they tell the
     `second_difference` of their variants' pairs. A row at its own best scale of the noise is compared with the
     reference at its own, and with its variant.
 
@@ -74,10 +74,12 @@ def pairs(
         variants: the selected ones.
         reference: shared.reference.
         controls: from `controls_of`.
-        samplings: the selected rows: their `of`, `map_of`, `correction` and `eps_scale`.
+        samplings: the selected rows: their `of`, `map_of`, `correction`, `eps_scale` and `guided_by`.
     """
     best = best_scales(samplings)
-    changed = {name for name, row in samplings.items() if row["correction"] != "none" or "eps_scale" in row}
+    changed = {
+        name for name, row in samplings.items() if row["correction"] != "none" or {"eps_scale", "guided_by"} & {*row}
+    }
     untrained = {name: row for name, row in samplings.items() if name in changed - {*best.values()}}
     found: list[Pair] = [(row, reference) for row in (*variants, *untrained) if row != reference]
     found += [(arm, row) for arm, rows in controls.items() for row in rows.values()]
