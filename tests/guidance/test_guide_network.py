@@ -1,4 +1,4 @@
-"""Guidance away from a worse network: the sum itself, a Gaussian in closed form, every family and sampler, the stage."""
+"""Guidance away from a worse network: the sum, a Gaussian in closed form, every family and sampler, the stage."""
 
 import math
 from types import SimpleNamespace
@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from selfrefine.core.errors import InputError
-from selfrefine.diffusion import noise_schedule, prompts, samplers, sampling
+from selfrefine.diffusion import noise_schedule, prompts, samplers
 from selfrefine.diffusion.noise_schedule import Schedule
 from selfrefine.guidance import guide_network
 from selfrefine.guidance.guide_network import GuidedNetwork, guided

@@ -12,6 +12,7 @@ import pandas as pd
 
 from selfrefine.core.names import LOG_DIFFERENCE
 from selfrefine.metrics.contrasts import CONTROLS, Contrast, Pair, best_scales
+from selfrefine.report import costs
 from selfrefine.report.results import FLAW_MAP, STATISTICS, Results
 from selfrefine.report.seed_statistics import OVER_IMAGES, SPACE, differences_over_images, over_seeds
 
@@ -31,7 +32,7 @@ COLUMNS = [  # of controls.csv
     *(*SPACE, "row", "reference", "difference", "low", "high", *SECOND, *IMAGES),
     *("p", "p_holm", "kind", "control", "verdict", "n_seeds", "by_seed", *MAP, "map_note"),
     *("slope", "slope_low", "slope_high", "slope_predicted", "place", "place_low", "place_high"),
-    *("critic", "critic_low", "critic_high", "scale"),
+    *("critic", "critic_low", "critic_high", *costs.COLUMNS, "scale"),
 ]
 
 
@@ -114,6 +115,7 @@ def lines(results: Results) -> pd.DataFrame:
     maps = map_statistics(results.of_mains(results.runs))[[*ROW, *MAP, "map_note", "slope_predicted"]]
     for of_row in (maps, _readouts(results.of("readouts"))):
         table = table.merge(of_row, on=ROW, how="left")
+    table = costs.with_costs(table, results)
     return table.fillna({"map_note": ""}).assign(scale=results.scale(table))[COLUMNS]
 
 
