@@ -79,6 +79,22 @@ def test_sampling_is_whole_chunks_times_steps():
     assert other.images == 3 * 32 * 100, "a sampling's own steps"
 
 
+def test_a_guide_is_a_second_evaluation_a_step_and_its_weights():
+    job = work.of_job(SMOKE, Planned("generate_samples", tuple((NAMES | {"variant": "baseline_autoguidance"}).items())))
+    (load,) = job.loads
+    (plain,) = loads("generate_samples", variant="baseline")
+    assert load.images == 2 * plain.images
+    assert job.held == 4 * count(load.network, "evaluate").parameters
+
+
+def test_guided_prompts_are_two_evaluations_a_step():
+    changed = {"generate_samples": {"guidance_scale": 2.0}}
+    (plain, _), (guided, _) = (
+        loads("generate_samples", change, variant="both", model="stable_diffusion") for change in ({}, changed)
+    )
+    assert guided.images == 2 * plain.images
+
+
 def test_a_refinement_trains_samples_and_explains():
     trained, sampled, explained = loads("train_refined", variant="both")
     assert trained.images == 4 * 16
@@ -106,7 +122,7 @@ def test_validations_of_a_highlighter_are_those_of_its_loop():
 
 def test_features_are_those_of_all_rows():
     vgg, alexnet = loads("extract_features")
-    assert vgg.images == alexnet.images == (2 + 5 + 1) * 64  # variants, samplings, the fork
+    assert vgg.images == alexnet.images == (4 + 7 + 1) * 64  # variants, samplings, the fork
     photographs = work.of_job(SMOKE, Planned("extract_features", tuple(NAMES.items())[:2]))
     assert [load.images for load in photographs.loads] == [2 * 64] * 2  # both splits
     assert vgg.kind == "measure"
@@ -170,7 +186,7 @@ def test_a_classifier_sees_its_batches_then_every_row_and_photographs():
     (trained,) = loads("train_classifier", PROMPTS)
     assert (trained.kind, trained.images) == ("train", 7 * 8)
     (measured,) = loads("evaluate_prompts", PROMPTS)
-    assert measured.images == (2 + 1) * 64
+    assert measured.images == (4 + 1) * 64  # variants, photographs
     assert measured.flops > 0
     by_clip = job_config.merge(PROMPTS, {"evaluate_prompts": {"clip_folder": "downloads/clip"}})
     assert loads("evaluate_prompts", by_clip) == []
@@ -195,9 +211,9 @@ def test_pairs_that_are_compared_are_those_of_the_stage(monkeypatch, reals):
 
     monkeypatch.setattr(pairwise_blocks, "products", counted)
     monkeypatch.setattr(kernel, "products", counted)
-    sets = [ImageSet(np.random.default_rng(seed).normal(size=(64 if seed > 1 else reals, 5)), 3) for seed in range(10)]
+    sets = [ImageSet(np.random.default_rng(seed).normal(size=(64 if seed > 1 else reals, 5)), 3) for seed in range(14)]
     real = RealImages(sets[0], sets[1])
-    for row in sets[2:10]:  # two variants, five samplings, the base model
+    for row in sets[2:14]:  # four variants, seven samplings, the base model
         generation.measure(row, real)
     generation.compare(ImageSet(sets[0].features[:64], 3), real.test)
     for load in asked:
@@ -257,5 +273,5 @@ def test_a_refinement_keeps_two_maps_of_so_many_refreshes_and_their_mean(steps, 
 
 
 def test_features_are_float32_of_every_row_and_tables_are_not_counted():
-    assert disk("extract_features") == 8 * 64 * (512 + 256) * 4
+    assert disk("extract_features") == 12 * 64 * (512 + 256) * 4
     assert disk("make_tables") == 0

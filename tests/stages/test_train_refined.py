@@ -9,6 +9,7 @@ import torch
 
 from selfrefine import networks
 from selfrefine.core import arrays
+from selfrefine.core.errors import InputError
 from selfrefine.diffusion import noise_schedule
 from selfrefine.guidance.map_refresh import Guide
 from selfrefine.highlighter import model
@@ -240,3 +241,22 @@ def test_nothing_of_the_map_is_exported(forked):
     assert len({tuple(state) for state in tensors}) == 1
     described = {name: (forked / name / "pipeline" / "unet" / "config.json").read_bytes() for name in VARIANTS}
     assert len(set(described.values())) == 1
+
+
+def test_a_copy_that_learns_from_its_own_samples_is_a_baseline_of_these_images(forked, tmp_path):
+    """As many updates from the fork on; not one bit differs from plain refinement with these images in their place."""
+    arrays.write_array(tmp_path / "fakes.npy", 255 - tiny.tiny_images(10))
+    plain = {"forward": "none", "reverse": "none"}
+    own = {**plain, "trained_on": "own_samples"}
+    found = run(forked, tmp_path / "own", {"fakes": (tmp_path / "fakes.npy",)}, **own)
+    expected = run(forked, tmp_path / "plain", {"images": tmp_path / "fakes.npy"}, **plain)
+    assert found == expected
+    assert found[WEIGHTS] != (forked / "baseline" / WEIGHTS).read_bytes()
+
+
+@pytest.mark.parametrize("given", [0, 2])
+def test_own_samples_that_are_not_given_are_told(forked, tmp_path, given):
+    fakes = (forked / "images.npy",) * given
+    with pytest.raises(InputError, match=r"train_refined\.trained_on is own_samples, but"):
+        run(forked, tmp_path, {"fakes": fakes}, forward="none", reverse="none", trained_on="own_samples")
+    assert not (tmp_path / "loss.csv").exists()

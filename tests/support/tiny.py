@@ -144,6 +144,8 @@ def refined_config(**changes: Any) -> train_refined.Config:
         "map": "mfam",
         "match": False,
         "gamma": 0.0,
+        "min_snr_gamma": 0.0,
+        "trained_on": "photographs",
         "projection": "identity",
         "layers": "all",
         "cam_target": "logit_difference",
@@ -171,6 +173,7 @@ def samples_config(**changes: Any) -> generate_samples.Config:
         "guidance_scale": 1.0,
         "correction": "none",
         "eps_scale": 1.0,
+        "guide_scale": 1.0,
     }
     return generate_samples.Config(**values | changes)
 
@@ -199,7 +202,7 @@ def base_job(images: Path, out: Path, **changes: Any) -> Job[Any, Any, Any]:
 def refined_job(images: Path, base: Path, highlighter: Path, out: Path, **changes: Any) -> Job[Any, Any, Any]:
     """The job that refines what `base_job` wrote below `base`."""
     inputs = train_refined.Inputs(
-        images, (), (), base / "pipeline", base / "state.safetensors", highlighter, highlighter
+        images, (), (), base / "pipeline", base / "state.safetensors", highlighter, highlighter, ()
     )
     outputs = train_refined.Outputs(
         *(out / name for name in ("pipeline", "loss.csv", "maps.npy", "mfams.npy", "mean_map.npy", "refreshes.csv"))
@@ -208,10 +211,17 @@ def refined_job(images: Path, base: Path, highlighter: Path, out: Path, **change
 
 
 def samples_job(
-    pipeline: Path, out: Path, some_map: tuple[Path, ...] = (), scales: tuple[Path, ...] = (), **changes: Any
+    pipeline: Path,
+    out: Path,
+    some_map: tuple[Path, ...] = (),
+    scales: tuple[Path, ...] = (),
+    guide: tuple[Path, ...] = (),
+    **changes: Any,
 ) -> Job[Any, Any, Any]:
-    """The job that samples from a pipeline folder; `some_map` is maps and config of a refinement, `scales` a choice."""
-    inputs = generate_samples.Inputs(pipeline, some_map, scales, ())
+    """The job that samples from a pipeline folder; `some_map` is maps and config of a refinement, `scales` a choice,
+    `guide` the pipeline folder of a guide.
+    """
+    inputs = generate_samples.Inputs(pipeline, some_map, scales, guide, ())
     return Job("generate_samples", samples_config(**changes), inputs, generate_samples.Outputs(out / "images.npy"))
 
 

@@ -79,6 +79,11 @@ def is_read(path: tuple[str, ...], job: Planned) -> bool:
 TOLD = (  # in words of tables and figures
     *(("prepare_data", "size"), ("train_base", "steps"), ("train_refined", "steps")),
     ("generate_samples", "correction"),
+    # of the cost of each row
+    *(
+        ("train_refined", "extra_steps"),
+        *(("generate_samples", name) for name in ("steps", "guidance_scale", "guide_scale")),
+    ),
 )
 OWN_SCALE = ("generate_samples", "eps_scale")  # told of the rows that set one
 

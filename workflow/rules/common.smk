@@ -243,6 +243,14 @@ def given_network(wildcards):
     return [f"{folder}/{name}" for name in ("config.json", "diffusion_pytorch_model.safetensors") if folder]
 
 
+def own_samples_of(wildcards):
+    """The base model's own samples, for a variant that learns from them; none of another."""
+    names = {name: wildcards[name] for name in ("dataset", "model", "variant")}
+    run = f"{wildcards.experiment}/{wildcards.dataset}/{wildcards.model}/seed{wildcards.seed}"
+    own = job_config.job(config, "train_refined", names)["trained_on"] == "own_samples"
+    return [f"data/generate_fakes/{run}/images.npy"] if own else []
+
+
 def autoencoder_of(wildcards):
     """The autoencoder of the job's own run; none of a family that works on pixels."""
     run = f"{wildcards.experiment}/{wildcards.dataset}/{wildcards.model}/seed{wildcards.seed}"
@@ -354,11 +362,21 @@ def inpainted(file):
 
 def network_of_sampling(wildcards):
     """The network of the variant that a row of `samplings` samples, or the base model's at the fork."""
-    of = config["samplings"][wildcards.variant]["of"]
-    if of == FORK:
+    return network_of(config["samplings"][wildcards.variant]["of"], wildcards)
+
+
+def guide_of_sampling(wildcards):
+    """The network that a row of `samplings` is guided by; none of a row without."""
+    guide = config["samplings"][wildcards.variant].get("guided_by")
+    return [network_of(guide, wildcards)] if guide else []
+
+
+def network_of(variant, wildcards):
+    """The network of a variant, or the base model's at the fork, in the job's own run."""
+    if variant == FORK:
         run = f"{wildcards.experiment}/{wildcards.dataset}/{wildcards.model}/seed{wildcards.seed}"
         return f"models/train_base/{run}/pipeline"
-    return output_of("train_refined", "pipeline", wildcards, of)
+    return output_of("train_refined", "pipeline", wildcards, variant)
 
 
 def map_of_sampling(wildcards):

@@ -4,6 +4,7 @@ rule generate_samples:
         pipeline="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/pipeline",
         map=[],
         scales=[],
+        guide=[],
         captions=captions_of("test"),
     output:
         images="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/images.npy",
@@ -26,7 +27,7 @@ rule generate_samples:
         python -m selfrefine.commands.run_stage generate_samples \
             --config {params.config:q} --code {params.code:q} --record {output.config:q} \
             --pipeline {input.pipeline:q} --map {input.map:q} --scales {input.scales:q} \
-            --captions {input.captions:q} \
+            --guide {input.guide:q} --captions {input.captions:q} \
             --images {output.images:q} \
             2>&1 | tee {log:q}
         """
@@ -38,6 +39,7 @@ use rule generate_samples as generate_samples_fork with:
         pipeline="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/pipeline",
         map=[],
         scales=[],
+        guide=[],
         captions=captions_of("test"),
     output:
         images="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/images.npy",
@@ -46,12 +48,13 @@ use rule generate_samples as generate_samples_fork with:
         variant="fork",
 
 
-# A network under another sampler, or an untrained control, measured like a variant.
+# A network under another sampler or a guide, or an untrained control, measured like a variant.
 use rule generate_samples as generate_samples_other with:
     input:
         pipeline=network_of_sampling,
         map=map_of_sampling,
         scales=scales_of_sampling,
+        guide=guide_of_sampling,
         captions=captions_of("test"),
     output:
         images="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/images.npy",

@@ -8,6 +8,7 @@ rule train_refined:
         state="models/train_base/{experiment}/{dataset}/{model}/seed{seed}/state.safetensors",
         flaw_highlighter="models/train_highlighter/{experiment}/{dataset}/{model}/flaw/seed{seed}/highlighter.safetensors",
         highlighter=highlighter_of_map,
+        fakes=own_samples_of,
     output:
         pipeline=directory("models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/pipeline"),
         loss="models/train_refined/{experiment}/{dataset}/{model}/{variant}/seed{seed}/loss.csv",
@@ -36,6 +37,7 @@ rule train_refined:
             --images {input.images:q} --latents {input.latents:q} --captions {input.captions:q} \
             --base {input.base:q} --state {input.state:q} \
             --flaw_highlighter {input.flaw_highlighter:q} --highlighter {input.highlighter:q} \
+            --fakes {input.fakes:q} \
             --pipeline {output.pipeline:q} --loss {output.loss:q} --maps {output.maps:q} \
             --mfams {output.mfams:q} --mean_map {output.mean_map:q} --refreshes {output.refreshes:q} \
             2>&1 | tee {log:q}

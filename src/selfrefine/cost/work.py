@@ -20,6 +20,7 @@ from selfrefine.guidance import map_history, map_refresh
 from selfrefine.metrics import pairwise_blocks
 from selfrefine.metrics.classification import RESAMPLES
 from selfrefine.metrics.features import NETWORKS
+from selfrefine.params import row_costs
 
 DOUBLE = 8  # bytes of a number that measures compute with
 EXPLAINED = 64  # images that the highlighter sees together
@@ -83,7 +84,7 @@ def _trains(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
 
 
 def _refined(run: Run, values: Mapping[str, Any]) -> Work:
-    steps, images = values["steps"] + round(values["extra_steps"] * values["steps"]), values["map_images"]
+    steps, images = row_costs.updates(values), values["map_images"]
     yield _updates(run, steps)
     yield _pipeline(run)
     if (values["forward"], values["reverse"]) != ("none", "none"):
@@ -109,12 +110,15 @@ def _makes(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             channels, side, _ = run.shape()
             yield 2 * images * channels * side**2  # float16
         case "generate_fakes" | "generate_samples":
-            steps = values["map_steps" if stage == "generate_fakes" else "steps"]
+            fakes = stage == "generate_fakes"
+            steps = values["map_steps"] if fakes else values["steps"] * row_costs.passes(values)
             yield from _sampled(run, values["n_images"], values["chunk_size"], steps)
             yield _images(run, values["n_images"])
+            if not fakes and values["guide_scale"] != 1.0:
+                yield Held(_weights(run.network()))  # of the guide
         case "choose_eps_scale":
             images = (len(values["scales"]) + 1) * values["n_images"]  # and one more scale between them
-            yield from _sampled(run, images, values["chunk_size"], values["steps"])
+            yield from _sampled(run, images, values["chunk_size"], values["steps"] * row_costs.passes(values))
             measured = feature_space(values["primary_network"])
             yield Load("measure", measured, values["batch_size"], images + values["n_images"])  # and photographs
         case "inpaint_images":

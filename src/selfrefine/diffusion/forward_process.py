@@ -94,11 +94,23 @@ def noise_loss(predicted: Tensor, target: Tensor, factor: Tensor | None = None) 
     Args:
         predicted: (N, C, H, W).
         target: (N, C, H, W) float32.
-        factor: (H, W) float32, multiplies the squared error of each pixel; None for 1.
+        factor: float32, multiplies the squared error of each pixel, (H, W), or image, (N, 1, 1, 1); None for 1.
     """
     if factor is None:
         return functional.mse_loss(predicted.float(), target)
     return (functional.mse_loss(predicted.float(), target, reduction="none") * factor).mean()
+
+
+def min_snr(alphas_cumprod: Tensor, gamma: float) -> Tensor:
+    """Weights of the loss of predicted noise, min(SNR, gamma) / SNR with SNR = abar / (1 - abar): (N,) float32.
+
+    # Not in paper. Hang et al. 2023, "Efficient Diffusion Training via Min-SNR Weighting Strategy" (arXiv 2303.09556).
+
+    Args:
+        alphas_cumprod: abar of each image's t, (N,) float32; without any noise, at abar 1, the weight is 0.
+        gamma: the signal-to-noise ratio from which on a time counts less, > 0.
+    """
+    return (gamma * (1.0 - alphas_cumprod) / alphas_cumprod).clamp(max=1.0)
 
 
 def noise_of(output: Tensor, channels: int) -> Tensor:

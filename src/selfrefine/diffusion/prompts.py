@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from selfrefine.core import arrays
 from selfrefine.core.errors import DamagedError, InputError
+from selfrefine.diffusion.wrapped_network import WrappedNetwork
 
 EMPTY = 0  # row of the empty caption
 
@@ -57,7 +58,7 @@ class Captions:
         return torch.from_numpy(np.asarray(self.embeddings[rows], dtype=np.float32))
 
 
-class Prompted(nn.Module):
+class Prompted(WrappedNetwork):
     """A conditional network under fixed prompts, one for each image of a batch, with classifier-free guidance.
 
     eps = eps(x_t, "") + w (eps(x_t, prompt) - eps(x_t, "")): diffusers' form of Ho & Salimans 2022, Eq. 6.
@@ -70,20 +71,9 @@ class Prompted(nn.Module):
     """
 
     def __init__(self, network: Any, embeddings: Tensor, guidance_scale: float, empty: Tensor) -> None:
-        super().__init__()
-        self.network, self.guidance_scale = network, guidance_scale
+        super().__init__(network)
+        self.guidance_scale = guidance_scale
         self.embeddings, self.empty = embeddings.to(network.device), empty.to(network.device)
-
-    @property
-    def device(self) -> torch.device:
-        """The network's."""
-        device: torch.device = self.network.device
-        return device
-
-    @property
-    def config(self) -> Any:
-        """The network's."""
-        return self.network.config
 
     def forward(self, noisy: Tensor, t: Any) -> Any:
         """The output, with the noise in `sample`, for x_t (n, C, H, W) float32 at one time for all images."""

@@ -12,19 +12,21 @@ from typing import Any
 
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from selfrefine.core import files
 from selfrefine.core.errors import DamagedError, InputError
+from selfrefine.diffusion.wrapped_network import WrappedNetwork
 
 SCALE, DISTANCE, FITTED, CHOSEN = "eps_scale", "fd_train", "fitted", "chosen"  # columns of a choice
 DIGITS = 4  # of a fitted factor: FD tells no finer ones apart
 
 
-class ScaledNoise(nn.Module):
+class ScaledNoise(WrappedNetwork):
     """A network whose predicted noise is multiplied by a factor; a learned variance is left as it is.
 
-    # Not in paper.
+    # Not in paper. It is the scaling of Ning et al. 2024, "Elucidating the Exposure Bias in Diffusion Models"
+    # (arXiv 2308.15321), with one factor for all times; what they divide by is 1 / factor.
 
     Args:
         network: a diffusers network that predicts noise.
@@ -32,19 +34,8 @@ class ScaledNoise(nn.Module):
     """
 
     def __init__(self, network: Any, factor: float) -> None:
-        super().__init__()
-        self.network, self.factor = network, factor
-
-    @property
-    def device(self) -> torch.device:
-        """The network's."""
-        device: torch.device = self.network.device
-        return device
-
-    @property
-    def config(self) -> Any:
-        """The network's."""
-        return self.network.config
+        super().__init__(network)
+        self.factor = factor
 
     def forward(self, noisy: Tensor, t: Any, *prompts: Tensor) -> Any:
         """The network's output for x_t (N, C, H, W) float32, with the noise in `sample`, times the factor."""

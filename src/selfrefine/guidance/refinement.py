@@ -24,6 +24,7 @@ class Refinement:
         gamma: strength of DDPM-IP's input perturbation, in the place of the forward process; 0 for none.
         projection: what the map passes on its way to attention.
         layers: which attentions.
+        min_snr_gamma: of the min-SNR weights of the loss, which need no map; 0 for none.
     """
 
     forward: ForwardProcess
@@ -34,6 +35,7 @@ class Refinement:
     gamma: float = 0.0
     projection: Projection = "identity"
     layers: Layers = "all"
+    min_snr_gamma: float = 0.0
 
     @property
     def uses_map(self) -> bool:

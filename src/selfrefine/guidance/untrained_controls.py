@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from selfrefine.core import arrays, files
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion.noise_schedule import LINEAR, SQUARE, TIME_SCALE, Schedule
+from selfrefine.diffusion.wrapped_network import WrappedNetwork
 from selfrefine.guidance.attention_modulation import modulated
 
 Correction = Literal[
@@ -26,7 +27,7 @@ Correction = Literal[
 ]
 
 
-class TimeShift(nn.Module):
+class TimeShift(WrappedNetwork):
     """A noise predictor as training with x_t of `factor` times the noise would change it. Method 1.3.
 
     eps_F(x, t) = eps(x / n, t'): the same noisy image, brought to unit variance and to the time that its noise has.
@@ -38,20 +39,9 @@ class TimeShift(nn.Module):
     """
 
     def __init__(self, network: Any, schedule: Schedule, factor: float) -> None:
-        super().__init__()
-        self.network, self.factor, self.continuous = network, factor, schedule.continuous
+        super().__init__(network)
+        self.factor, self.continuous = factor, schedule.continuous
         self.times, self.scales = shifted_times(schedule.alphas_cumprod.cpu().double().numpy(), factor)
-
-    @property
-    def device(self) -> torch.device:
-        """The network's."""
-        device: torch.device = self.network.device
-        return device
-
-    @property
-    def config(self) -> Any:
-        """The network's."""
-        return self.network.config
 
     def forward(self, noisy: Tensor, t: float, *prompts: Tensor) -> Any:
         """The network's output for x_t (N, C, H, W) float32 at a time of the schedule, under its prompts if any."""

@@ -131,14 +131,14 @@ def second_samplers(samplings: Mapping[str, Mapping[str, Any]]) -> dict[str, str
     """Variant -> the row of the same network under a second sampler; variants without one are not in it.
 
     Args:
-        samplings: row -> its `of`, the variant that is sampled; a `correction` or `eps_scale` is no other sampler.
+        samplings: row -> its `of`, the variant that is sampled; a correction, scale or guide is no other sampler.
 
     Raises:
         InputError: two such rows of one variant: which of them would judge it?
     """
     found: dict[str, str] = {}
     for name, row in samplings.items():
-        second = row["correction"] == "none" and "eps_scale" not in row
+        second = row["correction"] == "none" and not {"eps_scale", "guided_by"} & {*row}
         if second and (other := found.setdefault(row["of"], name)) != name:
             raise InputError(
                 f"params.yaml: select.samplings has {other} and {name}, both of {row['of']}; a variant has one second "

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from selfrefine.core.names import BEST, CRITIC, FLAW, FORK
-from selfrefine.params import family_constraints, job_config, references
+from selfrefine.params import family_constraints, job_config, references, rival_constraints
 from selfrefine.params.references import Params, Problem, Run
 from selfrefine.params.words import nearest
 
@@ -22,10 +22,13 @@ def relations(params: Params) -> Iterator[Problem]:
         yield from _numbers(run)
         yield from _highlighters(run)
         for variant in run.selected("variants"):
-            yield from _refinement(Run(params, {**run.names, "variant": variant}))
+            row = Run(params, {**run.names, "variant": variant})
+            yield from _refinement(row)
+            yield from rival_constraints.own_samples(row)
         for mask in run.selected("masks"):
             yield from _inpainting(Run(params, {**run.names, "mask": mask}))
         yield from _scales(run)
+        yield from rival_constraints.no_guide(run)
         for sampling in run.selected("samplings"):
             yield from _sampling(Run(params, {**run.names, "variant": sampling}))
 
@@ -135,8 +138,9 @@ def _sampling(run: Run) -> Iterator[Problem]:
         yield ("samplings", name, "map_of"), "belongs to rows with a correction; delete it here"
     if correction != "none" and row.get("map_of") in run.params["variants"]:
         yield from _corrected(run, correction, row["map_of"])
+    yield from rival_constraints.guided(run)
     scale = job_config.own_scale(run.params, name)
-    if correction == "none" and scale is None:
+    if correction == "none" and scale is None and not rival_constraints.is_guided(run):
         twins = [other for other in _second_samplers(run) if run.params["samplings"][other]["of"] == row["of"]]
         if len(twins) > 1:
             yield ("select", "samplings"), f"has {' and '.join(twins)}, two other samplers of {row['of']}; delete one"
@@ -157,10 +161,11 @@ def _sampler(run: Run) -> Iterator[Problem]:
 
 
 def _second_samplers(run: Run) -> list[str]:
-    """Selected rows of `samplings` that correct and scale nothing."""
+    """Selected rows of `samplings` that correct, scale and guide nothing."""
     names = [name for name in run.selected("samplings") if job_config.own_scale(run.params, name) is None]
     runs = {name: Run(run.params, {**run.names, "variant": name}) for name in names}
-    return [name for name, other in runs.items() if other.value("generate_samples", "correction") == "none"]
+    plain = {name: other for name, other in runs.items() if not rival_constraints.is_guided(other)}
+    return [name for name, other in plain.items() if other.value("generate_samples", "correction") == "none"]
 
 
 def _scales(run: Run) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from selfrefine.core.names import BEST, CRITIC
+from selfrefine.params import row_costs
 
 # Sections of params.yaml that hold rows, and the wildcard that names one of them; later rows win.
 ROWS = {
@@ -144,8 +145,7 @@ def inpainted(params: Mapping[str, Any], model: str | None) -> list[str]:
 
 def with_best_scale(params: Mapping[str, Any], dataset: str | None = None, model: str | None = None) -> list[str]:
     """The selected rows of `samplings` whose noise has the best scale of their network."""
-    rows = selected(params, "samplings", dataset, model)
-    return [name for name in rows if own_scale(params, name) == BEST]
+    return [name for name in selected(params, "samplings", dataset, model) if own_scale(params, name) == BEST]
 
 
 def own_scale(params: Mapping[str, Any], sampling: str) -> float | str | None:
@@ -159,8 +159,7 @@ def main_model(params: Mapping[str, Any], dataset: str) -> str | None:
 
     None where neither runs, as on a second size of a data set that only another family needs.
     """
-    first = params["select"]["models"][0]
-    running: list[str] = selected(params, "models", dataset)
+    first, running = params["select"]["models"][0], selected(params, "models", dataset)
     mains = (name for name in running if first in (name, params["models"][name].get("in_place_of")))
     return next(mains, None)
 
@@ -232,16 +231,18 @@ def _rows(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         words["home"] = home(params, name) or ""
     for name, words in rows["samplings"].items():
         words["correction"] = job(params, "generate_samples", {"variant": name})["correction"]
-        if (scale := own_scale(params, name)) is not None:
-            words["eps_scale"] = scale
+        words.update({} if (scale := own_scale(params, name)) is None else {"eps_scale": scale})
     return rows
 
 
 def _run(params: Mapping[str, Any], dataset: str, model: str) -> dict[str, Any]:
-    """Of a model on a data set: rows of each section that run, and the steps of both phases."""
-    steps = [job(params, phase, {"dataset": dataset, "model": model})["steps"] for phase in PHASES]
+    """Of a model on a data set: rows of each section that run, the steps of both phases, the cost of each row."""
+    names = {"dataset": dataset, "model": model}
     rows = {section: selected(params, section, dataset, model) for section in READERS}
-    return rows | {"steps": steps, "prompted": is_prompted(params, dataset, model)}
+    of_rows = (rows["variants"], rows["samplings"], params["samplings"])
+    costs = row_costs.of_rows(lambda stage, row: job(params, stage, names | {"variant": row}), *of_rows)
+    steps = [job(params, phase, names)["steps"] for phase in PHASES]
+    return rows | {"steps": steps, "costs": costs, "prompted": is_prompted(params, dataset, model)}
 
 
 def _titles(row: Mapping[str, Any]) -> dict[str, Any]:

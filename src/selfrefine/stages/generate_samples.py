@@ -10,12 +10,12 @@ from selfrefine.core import arrays, devices, execution
 from selfrefine.core.execution import Choice
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder, noise_schedule, prompts, samplers, sampling
-from selfrefine.guidance import noise_scale, untrained_controls
+from selfrefine.guidance import guide_network, noise_scale, untrained_controls
 
 
 @dataclass(frozen=True)
 class Config:
-    """See params.yaml, generate_samples; correction and best scale are of rows of `samplings` alone."""
+    """See params.yaml, generate_samples; correction, best scale and guide are of rows of `samplings` alone."""
 
     names: dict[str, str]
     device: str
@@ -29,17 +29,20 @@ class Config:
     guidance_scale: float
     correction: untrained_controls.Correction
     eps_scale: float | Literal["best"]
+    guide_scale: float
 
 
 @dataclass(frozen=True)
 class Inputs:
     """A diffusers folder; for a correction, maps, mean map and config of the refinement that it is taken from; for the
-    best scale of the noise, its choice; of text-to-image the embedded captions and the row of each test image.
+    best scale of the noise, its choice; the network that guides it, if one does; of text-to-image the embedded captions
+    and the row of each test image.
     """
 
     pipeline: Path
     map: tuple[Path, ...]
     scales: tuple[Path, ...]
+    guide: tuple[Path, ...]
     captions: tuple[Path, ...]
 
 
@@ -56,11 +59,13 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     scale = noise_scale.chosen(job.inputs.scales, row) if config.eps_scale == "best" else config.eps_scale
     with job.scratch() as scratch, devices.device(config.device) as device:
         pipeline = networks.load(job.inputs.pipeline, device)
-        execution.prepare(pipeline.unet, device, config, config.steps * math.ceil(config.n_images / config.chunk_size))
+        guide = guide_network.load(job.inputs.guide, device, config.guide_scale, row)
+        for unet in (pipeline.unet, *([] if guide is None else [guide])):
+            execution.prepare(unet, device, config, config.steps * math.ceil(config.n_images / config.chunk_size))
         schedule = noise_schedule.of(pipeline)
         with untrained_controls.corrected(pipeline.unet, schedule, config.correction, job.inputs.map, row) as network:
             images = sampling.sample_images(
-                noise_scale.scaled(network, scale),
+                noise_scale.scaled(guide_network.guided(network, guide, config.guide_scale), scale),
                 schedule,
                 scratch,
                 label=job.label,

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import pandas as pd
 from torch import Tensor
 
@@ -39,6 +41,8 @@ class Config:
     forward: ForwardProcess
     forward_weight: float
     gamma: float
+    min_snr_gamma: float
+    trained_on: Literal["photographs", "own_samples"]
     reverse: attention_modulation.ReverseProcess
     reverse_weight: float
     projection: attention_modulation.Projection
@@ -71,6 +75,7 @@ class Config:
             gamma=self.gamma,
             projection=self.projection,
             layers=self.layers,
+            min_snr_gamma=self.min_snr_gamma,
         )
 
     def recipe(self) -> MapRecipe:
@@ -82,7 +87,8 @@ class Config:
 @dataclass(frozen=True)
 class Inputs:
     """Packed training images and, of a latent family, their latents, of text-to-image their embedded captions; the base
-    model, its training state, the highlighter of the mFAM, that of the map.
+    model, its training state, the highlighter of the mFAM, that of the map; the base model's own samples, where they
+    are what is learned from.
     """
 
     images: Path
@@ -92,6 +98,7 @@ class Inputs:
     state: Path
     flaw_highlighter: Path
     highlighter: Path
+    fakes: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         execution.prepare(pipeline.unet, device, config, config.updates())
         tensors, settings, fork = read_state(job.inputs.state)
         stage = autoencoder.of(pipeline)
-        data = autoencoder.training_set(stage, images, job.inputs.latents)
+        data = autoencoder.training_set(stage, learned_from(config, job.inputs, images), job.inputs.latents)
         captions = prompts.read(pipeline.unet, job.inputs.captions, len(images))
         trainer = Trainer(
             pipeline.unet, noise_schedule.of(pipeline), data, settings, seed=seed, dtype=dtype, captions=captions
@@ -158,6 +165,23 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         write_maps(job.outputs, history, images.shape[1])
         with trainer.ema_weights():
             networks.save(pipeline, job.outputs.pipeline)
+
+
+def learned_from(config: Config, inputs: Inputs, photographs: np.ndarray) -> np.ndarray:
+    """The images that updates draw from, packed (N, H, W, 3) uint8: the photographs, or the base model's own samples.
+
+    # Not in paper. Own samples make the copy that negative guidance needs (`guidance.guide_network`).
+
+    Raises:
+        InputError: own samples asked for, and none given.
+    """
+    if config.trained_on == "photographs":
+        return photographs
+    if len(inputs.fakes) != 1:
+        raise InputError(
+            "params.yaml: train_refined.trained_on is own_samples, but no samples of generate_fakes are given"
+        )
+    return arrays.read_images(inputs.fakes[0])
 
 
 def read_state(path: Path) -> tuple[dict[str, Tensor], Settings, int]:

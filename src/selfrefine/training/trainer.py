@@ -151,11 +151,11 @@ class Trainer:
             random_streams.stream_seed(self.seed, "dropout", step)
         )  # dropout knows no generator of its own
         given, parts = (images, noisy, times, noise.target, *prompts), settings.gradient_accumulation
-        losses = []
+        losses, gamma = [], 0.0 if refinement is None else refinement.min_snr_gamma
         # Gradients are made in here, too: checkpointing evaluates the network again.
         with self._modulated(guidance_map, refinement), devices.training_attention(self.device):
             for part in zip(*(tensor.chunk(parts) for tensor in given), strict=True):
-                losses.append(self._loss(*part, factor=noise.loss_factor) / parts)
+                losses.append(self._loss(*part, factor=noise.loss_factor, gamma=gamma) / parts)
                 losses[-1].backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.parameters.values(), settings.max_gradient_norm)
         for group in self.optimiser.param_groups:
@@ -169,9 +169,19 @@ class Trainer:
         return torch.stack(losses).detach().sum()
 
     def _loss(
-        self, images: Tensor, noisy: Tensor, times: Tensor, target: Tensor, *prompts: Tensor, factor: Tensor | None
+        self,
+        images: Tensor,
+        noisy: Tensor,
+        times: Tensor,
+        target: Tensor,
+        *prompts: Tensor,
+        factor: Tensor | None,
+        gamma: float,
     ) -> Tensor:
-        """The mean loss of some images of a batch; with a learned variance the hybrid one."""
+        """The mean loss of some images of a batch; with a learned variance the hybrid one, its bound unweighted."""
+        if gamma:
+            weights = forward_process.min_snr(self.schedule.alphas_cumprod_at(times), gamma).view(-1, 1, 1, 1)
+            factor = weights if factor is None else weights * factor
         with devices.autocast(self.device, self.dtype):
             output = self.network(noisy, times, *prompts).sample
         loss = forward_process.noise_loss(forward_process.noise_of(output, self.channels), target, factor)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from selfrefine.core.names import LOG_DIFFERENCE
 from selfrefine.metrics.contrasts import CONTROLS, Contrast, Pair, best_scales
+from selfrefine.report import costs
 from selfrefine.report.results import FLAW_MAP, STATISTICS, Results
 from selfrefine.report.seed_statistics import OVER_IMAGES, SPACE, differences_over_images, over_seeds
 
@@ -31,7 +32,7 @@ COLUMNS = [  # of controls.csv
     *(*SPACE, "row", "reference", "difference", "low", "high", *SECOND, *IMAGES),
     *("p", "p_holm", "kind", "control", "verdict", "n_seeds", "by_seed", *MAP, "map_note"),
     *("slope", "slope_low", "slope_high", "slope_predicted", "place", "place_low", "place_high"),
-    *("critic", "critic_low", "critic_high", "scale"),
+    *("critic", "critic_low", "critic_high", *costs.COLUMNS, "scale"),
 ]
 
 
@@ -65,8 +66,8 @@ def pairs(
 ) -> list[Pair]:
     """Each variant and untrained control against the reference, each variant with the flaw map against its controls.
 
-    An untrained control, a correction or a scale of the noise, is also compared with the variant whose network it
-    samples, else the variant whose map it uses with it. Rows of a second sampler have no pairs: they tell the
+    An untrained control, a correction, a scale of the noise or a guide, is also compared with the variant whose network
+    it samples, else the variant whose map it uses with it. Rows of a second sampler have no pairs: they tell the
     `second_difference` of their variants' pairs. A row at its own best scale of the noise is compared with the
     reference at its own, and with its variant.
 
@@ -74,10 +75,12 @@ def pairs(
         variants: the selected ones.
         reference: shared.reference.
         controls: from `controls_of`.
-        samplings: the selected rows: their `of`, `map_of`, `correction` and `eps_scale`.
+        samplings: the selected rows: their `of`, `map_of`, `correction`, `eps_scale` and `guided_by`.
     """
     best = best_scales(samplings)
-    changed = {name for name, row in samplings.items() if row["correction"] != "none" or "eps_scale" in row}
+    changed = {
+        name for name, row in samplings.items() if row["correction"] != "none" or {"eps_scale", "guided_by"} & {*row}
+    }
     untrained = {name: row for name, row in samplings.items() if name in changed - {*best.values()}}
     found: list[Pair] = [(row, reference) for row in (*variants, *untrained) if row != reference]
     found += [(arm, row) for arm, rows in controls.items() for row in rows.values()]
@@ -112,6 +115,7 @@ def lines(results: Results) -> pd.DataFrame:
     maps = map_statistics(results.of_mains(results.runs))[[*ROW, *MAP, "map_note", "slope_predicted"]]
     for of_row in (maps, _readouts(results.of("readouts"))):
         table = table.merge(of_row, on=ROW, how="left")
+    table = costs.with_costs(table, results)
     return table.fillna({"map_note": ""}).assign(scale=results.scale(table))[COLUMNS]
 
 

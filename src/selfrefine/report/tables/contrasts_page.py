@@ -6,7 +6,7 @@ import pandas as pd
 
 from selfrefine.metrics import contrasts
 from selfrefine.metrics.contrasts import CONTROLS, Contrast
-from selfrefine.report import markdown
+from selfrefine.report import costs, markdown
 from selfrefine.report.markdown import EMPTY, number, percent
 from selfrefine.report.results import Results
 from selfrefine.report.seed_statistics import FIGURE, Judgement, Line, records
@@ -64,6 +64,7 @@ def _how_to_read(judgement: Judgement) -> str:
         "- Critic: how much more a highlighter that no refinement has used calls the samples generated (mean logit), "
         "against the reference; below 0: they look more real to it.\n"
         "- [Brackets]: 95 % interval over seeds, of one seed over images.\n"
+        f"{costs.HOW_TO_READ}"
     )
 
 
@@ -99,6 +100,7 @@ def _differences(space: pd.DataFrame, titles: dict[str, str]) -> str:
         "p": [number(p, ".2g") for p in space["p"]],
         "p, Holm": [number(p, ".2g") for p in space["p_holm"]],
         "Seeds": map(str, space["n_seeds"]),
+        **costs.texts(space),
         "Kind": space["kind"],
         "Verdict": space["verdict"],
     }

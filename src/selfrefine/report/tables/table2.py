@@ -7,14 +7,14 @@ import pandas as pd
 from selfrefine.core.names import FLOOR, FORK, HEADLINE
 from selfrefine.metrics.frechet import distance_name
 from selfrefine.metrics.intervals import IMAGES_PER_FEATURE
-from selfrefine.report import markdown
+from selfrefine.report import costs, markdown
 from selfrefine.report.results import OWN_ROWS, Results
 from selfrefine.report.seed_statistics import CHANGE, FIGURE, SIZES, TRAIN
 from selfrefine.report.tables import noise_scale
 
 COLUMNS = [  # of table2.csv
     *("dataset", "model", "network", "row", "metric", "paper", *TRAIN, *FIGURE, *SIZES, *CHANGE),
-    *("verdict", "n_images", "n_seeds", "scale", "note"),
+    *("verdict", "n_images", "n_seeds", *costs.COLUMNS, "scale", "note"),
 ]
 OTHER_METRICS = {  # metric -> (heading, factor, format)
     "kid_test": ("KID x 1000", 1e3, ".2f"),
@@ -27,8 +27,8 @@ OTHER_METRICS = {  # metric -> (heading, factor, format)
 
 
 def lines(results: Results) -> pd.DataFrame:
-    """The lines of table2.csv: the reference and the paper's rows, also under a second sampler and with other scales of
-    the noise; the fork, likewise; the floor.
+    """The lines of table2.csv: the reference and the paper's rows, also under a second sampler, with other scales of
+    the noise or a guide; other training without a map; the fork, likewise; the floor.
 
     All figures are those of `seed_statistics.compared`. `paper` is an FID to images that were learned from: in lines
     of FD to test it stands beside `train_value`.
@@ -37,8 +37,11 @@ def lines(results: Results) -> pd.DataFrame:
     printed = results.paper.loc[results.paper["table"] == "table2", "row"]
     kept = {*printed, results.judgement.reference, FORK, FLOOR}
     kept |= {row for variant, row in again.items() if variant in kept}
-    kept |= {row for row, words in results.rows["samplings"].items() if "eps_scale" in words and words["of"] in kept}
-    table = results.of_mains(results.compared)
+    runs = zip(results.runs["variant"], results.runs["leaves"], strict=True)
+    kept |= {row for row, leaves in runs if (leaves["forward"], leaves["reverse"]) == ("none", "none")}
+    others = {row: words for row, words in results.rows["samplings"].items() if {"eps_scale", "guided_by"} & {*words}}
+    kept |= {row for row, words in others.items() if words["of"] in kept}
+    table = costs.with_costs(results.of_mains(results.compared), results)
     table = table[table["row"].isin(kept)]
     paper = pd.Series(results.published_fid(table, "table2"), table.index)
     return table.assign(paper=paper.where(table["metric"] == HEADLINE))[COLUMNS]
@@ -59,7 +62,8 @@ def page(table: pd.DataFrame, results: Results) -> str:
             named = space.assign(title=space["row"].map(titles))
             rows, columns = markdown.wide(space, OTHER_METRICS, distance=distance_name(network))
             parts.append("".join(markdown.notes(named, "{title}")))
-            parts.append(markdown.columns_table({"": [titles[row] for row in rows], **columns}))
+            took = costs.texts(space.drop_duplicates("row").set_index("row").loc[rows])
+            parts.append(markdown.columns_table({"": [titles[row] for row in rows], **columns, **took}))
     parts.append(markdown.verdict_words(table, judgement, results.reference))
     return "\n".join(part for part in parts if part)
 
@@ -82,6 +86,7 @@ def _how_to_read(table: pd.DataFrame, results: Results) -> str:
         "- Clipped density, clipped coverage: the share of samples that are as real images, and the share of real "
         "images that they reach; of samples of which a share p is perfect and the rest far from all, both expect p.\n"
         "- Nearest in train: share of samples whose nearest real image is a training image; 50 % is chance.\n"
+        f"{costs.HOW_TO_READ}"
     )
     return words + _rows_apart(set(table["row"]), results)
 
