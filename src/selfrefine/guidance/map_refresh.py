@@ -57,6 +57,7 @@ class Guide:
         other: the highlighter of the map label_shuffled.
         codec: of a latent pipeline; the highlighters see decoded images, and maps have their resolution.
         captions: of the training images, for a network that is conditioned on them.
+        guidance_scale: of the images behind the maps, where they have captions.
     """
 
     def __init__(
@@ -72,10 +73,11 @@ class Guide:
         other: Highlighter | None = None,
         codec: LatentCodec | None = None,
         captions: Captions | None = None,
+        guidance_scale: float = 1.0,
     ) -> None:
         self.recipe, self.schedule, self.highlighter, self.reals = recipe, schedule, highlighter, reals
         self.seed, self.dtype, self.horizontal_flip, self.other = seed, dtype, horizontal_flip, other
-        self.size, self.codec, self.captions = reals.shape[1], codec, captions
+        self.size, self.codec, self.captions, self.guidance_scale = reals.shape[1], codec, captions, guidance_scale
 
     def __call__(self, network: nn.Module, refresh: int, first: Tensor | None = None) -> Maps:
         """The maps of refresh number `refresh`, from 0; `first` is the mFAM of the first one, None for that itself."""
@@ -99,7 +101,7 @@ class Guide:
         rows = self._captioned(refresh)
         chunks = [
             sampling.sample_chunk(
-                prompts.prompted(network, self.captions, rows[start : start + CHUNK]),
+                prompts.prompted(network, self.captions, rows[start : start + CHUNK], self.guidance_scale),
                 self.schedule,
                 streams[start : start + CHUNK],
                 sampler="ddim",
@@ -114,9 +116,11 @@ class Guide:
     def _captioned(self, refresh: int) -> list[int]:
         """The training images whose captions a refresh is made of; nothing without captions.
 
-        # Not in paper: drawn anew, without guidance, because the authors' captions are those of the batch, one.
+        # Not in paper: drawn anew, because the authors' captions are those of the batch, one.
         """
         n = self.recipe.map_images if self.captions is not None else 0
+        if self.captions is not None and self.captions.in_turn:
+            return list(range(refresh * n, refresh * n + n))
         streams = [random_streams.stream(self.seed, "map_captions", refresh * n + row) for row in range(n)]
         return [int(torch.randint(len(self.reals), (), generator=draws)) for draws in streams]
 
