@@ -58,6 +58,7 @@ class Guide:
         codec: of a latent pipeline; the highlighters see decoded images, and maps have their resolution.
         captions: of the training images, for a network that is conditioned on them.
         guidance_scale: of the images behind the maps, where they have captions.
+        chunk: images sampled and explained together; fewer where they are large.
     """
 
     def __init__(
@@ -74,10 +75,12 @@ class Guide:
         codec: LatentCodec | None = None,
         captions: Captions | None = None,
         guidance_scale: float = 1.0,
+        chunk: int = CHUNK,
     ) -> None:
         self.recipe, self.schedule, self.highlighter, self.reals = recipe, schedule, highlighter, reals
         self.seed, self.dtype, self.horizontal_flip, self.other = seed, dtype, horizontal_flip, other
         self.size, self.codec, self.captions, self.guidance_scale = reals.shape[1], codec, captions, guidance_scale
+        self.chunk = chunk
 
     def __call__(self, network: nn.Module, refresh: int, first: Tensor | None = None) -> Maps:
         """The maps of refresh number `refresh`, from 0; `first` is the mFAM of the first one, None for that itself."""
@@ -101,15 +104,15 @@ class Guide:
         rows = self._captioned(refresh)
         chunks = [
             sampling.sample_chunk(
-                prompts.prompted(network, self.captions, rows[start : start + CHUNK], self.guidance_scale),
+                prompts.prompted(network, self.captions, rows[start : start + self.chunk], self.guidance_scale),
                 self.schedule,
-                streams[start : start + CHUNK],
+                streams[start : start + self.chunk],
                 sampler="ddim",
                 steps=self.recipe.map_steps,
                 dtype=self.dtype,
                 codec=self.codec,
             )
-            for start in range(0, n, CHUNK)
+            for start in range(0, n, self.chunk)
         ]
         return torch.cat(chunks), streams
 
@@ -127,8 +130,8 @@ class Guide:
     def mean_map(self, highlighter: Highlighter, images: Tensor, streams: list[torch.Generator]) -> Tensor:
         """The mean over images of their Grad-CAMs, (H, H) float32 in [0, 1]; of generated ones the mFAM. Method 3."""
         found = []
-        for start in range(0, len(images), CHUNK):
-            chunk = slice(start, start + CHUNK)
+        for start in range(0, len(images), self.chunk):
+            chunk = slice(start, start + self.chunk)
             with devices.autocast(images.device, self.dtype):
                 shown = images[chunk].expand(-1, 3, -1, -1)
                 found.append(flaw_activation_maps(highlighter, shown, streams[chunk], self.recipe.cam))
