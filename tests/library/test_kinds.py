@@ -13,8 +13,8 @@ from selfrefine.core import devices, random_streams
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import learned_variance
 from selfrefine.guidance import attention_modulation
-from selfrefine.library import refine as method
 from selfrefine.library.conditions import told_of
+from selfrefine.library.refine import WARMUP_STEPS, settings
 from selfrefine.library.subject import Subject
 from selfrefine.training.trainer import Trainer
 from tests.support import tiny_highlighter, tiny_kinds
@@ -50,11 +50,12 @@ def plain_training(name: str, tmp_path: Any) -> dict[str, torch.Tensor]:
     kind, images = KINDS[name], images_of(name)
     subject = Subject(kind.pipeline())
     told = told_of(subject, kind.conditions(), tmp_path)
-    how = method.settings(FLAT["steps"], 8, FLAT["learning_rate"], 0.0, False, told.dropout)
-    drawing = {"seed": FLAT["seed"], "dtype": torch.float32, "captions": told.captions}
+    how = settings(FLAT["steps"], 8, FLAT["learning_rate"], 0.0, False, told.dropout)
+    drawing = {"seed": FLAT["seed"], "dtype": subject.dtype, "captions": told.captions}
     drawn = Trainer(subject.network, subject.schedule, subject.training_set(images, tmp_path), how, **drawing)
     network, config = subject.network, subject.pipeline.scheduler.config
-    scheduler = DDPMScheduler.from_config(config)
+    same = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "rescale_betas_zero_snr")
+    scheduler = DDPMScheduler(**{key: config[key] for key in same if key in config})
     optimiser = torch.optim.AdamW(network.parameters(), lr=1.0, weight_decay=0.0, fused=True)
     network.train()
     for step in range(FLAT["steps"]):
@@ -64,13 +65,14 @@ def plain_training(name: str, tmp_path: Any) -> dict[str, torch.Tensor]:
         target = {"epsilon": noise, "v_prediction": scheduler.get_velocity(images_, noise, times), "sample": images_}
         torch.manual_seed(random_streams.stream_seed(FLAT["seed"], "dropout", step))
         with devices.training_attention(torch.device("cpu")):
-            output = network(noisy, times, *([found["prompts"]] if "prompts" in found else [])).sample
+            with devices.autocast(torch.device("cpu"), subject.dtype):
+                output = network(noisy, times, *([found["prompts"]] if "prompts" in found else [])).sample.float()
             loss = functional.mse_loss(output[:, : noisy.shape[1]], target[config.prediction_type])
             if output.shape[1] != noisy.shape[1]:
                 loss = loss + learned_variance.Bound(subject.schedule).loss(output, images_, noisy, times)
             loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.param_groups[0]["lr"] = FLAT["learning_rate"] * (step + 1) / method.WARMUP_STEPS
+        optimiser.param_groups[0]["lr"] = FLAT["learning_rate"] * ((step + 1) / WARMUP_STEPS)
         optimiser.step()
         optimiser.zero_grad()
     return state(subject.pipeline)
