@@ -26,14 +26,15 @@ class Subject:
     Args:
         pipeline: any.
         given: what names it in a message.
+        precision: what its network computes in: auto, float32 or bfloat16.
 
     Raises:
         InputError: a pipeline of no known kind.
     """
 
-    def __init__(self, pipeline: Pipeline, given: str = "pipeline") -> None:
+    def __init__(self, pipeline: Pipeline, given: str = "pipeline", precision: str = "auto") -> None:
         self.kind = kinds.of(pipeline, given)
-        self.pipeline = pipeline
+        self.pipeline, self.precision = pipeline, precision
 
     @property
     def network(self) -> Any:
@@ -49,7 +50,7 @@ class Subject:
     @property
     def dtype(self) -> torch.dtype:
         """What networks compute in on its device."""
-        return devices.precision("auto", self.device)
+        return devices.precision(self.precision, self.device)
 
     @property
     def schedule(self) -> Schedule:
@@ -83,7 +84,7 @@ class Subject:
         pipeline = copy.copy(self.pipeline)
         parts = (self.kind.network, "scheduler")
         pipeline.register_modules(**{name: copy.deepcopy(getattr(self.pipeline, name)) for name in parts})
-        return Subject(pipeline)
+        return Subject(pipeline, precision=self.precision)
 
     def training_set(self, images: np.ndarray, scratch: Path) -> np.ndarray:
         """What the network is trained on: the images, (N, H, H, 3) uint8, or their latents, (N, c, h, h) float16."""
