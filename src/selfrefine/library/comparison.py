@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from selfrefine import networks
-from selfrefine.core import arrays, random_streams
+from selfrefine.core import arrays, files, random_streams
+from selfrefine.guidance import map_history
 from selfrefine.guidance.map_history import MapHistory
 from selfrefine.guidance.map_refresh import MapRecipe
 from selfrefine.guidance.refinement import Refinement
@@ -77,6 +78,7 @@ class Comparison:
         kernel_distances: model -> squared MMD to them.
         difference: log FD(refined) - log FD(baseline).
         n_images, n_photographs: that were measured.
+        doubt: what must be said of the maps; "" where nothing must.
     """
 
     images: dict[str, np.ndarray]
@@ -87,6 +89,7 @@ class Comparison:
     difference: Estimate
     n_images: int
     n_photographs: int
+    doubt: str
 
 
 class Run:
@@ -98,7 +101,8 @@ class Run:
         conditions: what they show.
         asked: numbers.
         folder: where pipelines, highlighter and what is not yet finished are.
-        vgg16, alexnet: weights.
+        vgg16, alexnet: weights; the first one unless a highlighter is given.
+        highlighter: one that was trained before; None trains one.
     """
 
     def __init__(
@@ -108,11 +112,12 @@ class Run:
         conditions: Conditions | None,
         asked: Asked,
         folder: Path,
-        vgg16: Path,
+        vgg16: Path | None,
         alexnet: Path,
+        highlighter: Highlighter | None = None,
     ) -> None:
         self.subject, self.images, self.asked, self.folder = subject, images, asked, folder
-        self.work, self.vgg16, self.alexnet = folder / "work", vgg16, alexnet
+        self.work, self.vgg16, self.alexnet, self.given = folder / "work", vgg16, alexnet, highlighter
         self.told: Told = told_of(subject, conditions, self.work)
 
     def make(self) -> Comparison:
@@ -135,10 +140,11 @@ class Run:
         return Comparison(
             first,
             {name: self._explained(highlighter, images) for name, images in first.items()},
-            arrays.read_array(work / "mean_maps.npy"),
+            arrays.read_array(work / f"{REFINED}_maps.npy"),
             *found,
             asked.samples,
             len(self.images),
+            str(files.read_json(work / f"{REFINED}_maps.json")),
         )
 
     def _kept(self, name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
@@ -156,8 +162,12 @@ class Run:
         return found
 
     def _highlighter(self) -> Highlighter:
+        """The one given, else the one of the run, which is trained first if it is not there."""
         asked, path, place = self.asked, self.folder / HIGHLIGHTER, self.work / "highlighter"
+        if self.given is not None:
+            self.given.save(path)
         if not path.is_file():
+            assert self.vgg16 is not None, "a highlighter begins with these weights"
             n = min(asked.n_fakes, len(self.images))
             fakes = self._sampled("fakes", self.subject, n, "highlighter_fakes")
             method.trained_highlighter(
@@ -194,7 +204,8 @@ class Run:
                 checkpoint_every=asked.checkpoint_every,
                 label=name,
             )
-            arrays.write_array(self.work / "mean_maps.npy", ends(maps, self.subject.size))
+            arrays.write_array(self.work / f"{name}_maps.npy", ends(maps, self.subject.size))
+            files.write_json(self.work / f"{name}_maps.json", map_history.doubt(maps.rows, "mfam"))
             networks.save(found.pipeline, folder)
         shutil.rmtree(place, ignore_errors=True)
         loaded = networks.load_any(folder, self.subject.device)
