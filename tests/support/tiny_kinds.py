@@ -12,6 +12,8 @@ from diffusers import (
     DDPMScheduler,
     DiTPipeline,
     DiTTransformer2DModel,
+    PixArtAlphaPipeline,
+    PixArtTransformer2DModel,
     PNDMScheduler,
     StableDiffusionPipeline,
     UNet2DConditionModel,
@@ -98,7 +100,32 @@ def dit(out_channels: int = 6) -> Any:
     )
     codec = tiny_latent.autoencoder("kl", scale=0.7, size=SIZE)
     names = {number: f"kind {number}" for number in range(CLASSES)}
-    return DiTPipeline(transformer=transformer, vae=codec, scheduler=DDIMScheduler(tiny.TIMESTEPS), id2label=names)
+    made = DiTPipeline(transformer=transformer, vae=codec, scheduler=DDIMScheduler(tiny.TIMESTEPS), id2label=names)
+    made.register_to_config(id2label={str(number): name for number, name in names.items()})  # as folders of others
+    return made
+
+
+def pixart() -> Any:
+    """A transformer that reads prompts with a mask."""
+    transformer = PixArtTransformer2DModel(
+        num_attention_heads=2,
+        attention_head_dim=4,
+        in_channels=3,
+        out_channels=6,
+        num_layers=1,
+        sample_size=LATENT,
+        patch_size=2,
+        cross_attention_dim=8,
+        caption_channels=tiny_prompt.WIDTH,
+        norm_num_groups=2,
+    )
+    return PixArtAlphaPipeline(
+        transformer=transformer,
+        vae=tiny_latent.autoencoder("kl", size=SIZE),
+        scheduler=DDIMScheduler(tiny.TIMESTEPS),
+        text_encoder=None,
+        tokenizer=None,
+    )
 
 
 def two_steps(pipeline: Any) -> Any:

@@ -104,6 +104,8 @@ def _refine(arguments: argparse.Namespace, device: torch.device) -> None:
     checks.check_training(subject, images, FEWEST_IMAGES, conditions, asked.flip)
     checks.check_input_size(asked.input_size)
     checks.check_attention(subject, asked.reverse_weight)
+    if arguments.highlighter is not None and not arguments.highlighter.is_file():
+        raise InputError(f"--highlighter: {arguments.highlighter} is no file; leave it out, and one is trained")
     highlighter = None if arguments.highlighter is None else model.load(arguments.highlighter, device)
     settings = _settings(arguments, asked, subject, images, conditions)
     if _is_done(out, settings):

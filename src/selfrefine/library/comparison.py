@@ -205,7 +205,8 @@ class Run:
                 label=name,
             )
             arrays.write_array(self.work / f"{name}_maps.npy", ends(maps, self.subject.size))
-            files.write_json(self.work / f"{name}_maps.json", map_history.doubt(maps.rows, "mfam"))
+            doubt = map_history.doubt(maps.rows, "mfam").partition("; see")[0]  # what it goes on to is the workflow's
+            files.write_json(self.work / f"{name}_maps.json", doubt)
             networks.save(found.pipeline, folder)
         shutil.rmtree(place, ignore_errors=True)
         loaded = networks.load_any(folder, self.subject.device)

@@ -142,7 +142,8 @@ def told_of(subject: Subject, given: Conditions | None, scratch: Path) -> Told:
         return Told(Labels(labels, subject.kind.null or 0), given.guidance_scale)
     captions = [str(caption) for caption in given.of_images]
     distinct = text_encoder.distinct(captions)
-    encoder = TextEncoder(subject.pipeline.text_encoder, subject.pipeline.tokenizer)
+    # A copy: what a tokenizer was last asked for would be saved with it.
+    encoder = TextEncoder(subject.pipeline.text_encoder, copy.deepcopy(subject.pipeline.tokenizer))
     paths = text_encoder.encode(encoder, distinct, scratch / "captions", label="encode captions", chunk_size=CHUNK)
     embedded = Captions(chunks.joined(paths, len(distinct)), text_encoder.rows(captions, distinct))
     return Told(embedded, given.guidance_scale, given.dropout)

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,8 @@ class Subject:
         pipeline = copy.copy(self.pipeline)
         parts = (self.kind.network, "scheduler")
         pipeline.register_modules(**{name: copy.deepcopy(getattr(self.pipeline, name)) for name in parts})
+        if names := getattr(pipeline, "labels", None):
+            pipeline.register_to_config(id2label=_by_number(names))  # diffusers reads these words, but saves none
         return Subject(pipeline, precision=self.precision)
 
     def training_set(self, images: np.ndarray, scratch: Path) -> np.ndarray:
@@ -93,3 +96,11 @@ class Subject:
         return autoencoder.encode_images(
             self.codec, images, scratch / "latents", self.device, label="encode images", chunk_size=self.chunk
         )
+
+
+def _by_number(names: Mapping[str, int]) -> dict[str, str]:
+    """DiT's classes as its model_index.json has them: by number, the words for one class behind one another."""
+    found: dict[str, list[str]] = {}
+    for name, number in names.items():
+        found.setdefault(str(number), []).append(name)
+    return {number: ", ".join(words) for number, words in found.items()}
