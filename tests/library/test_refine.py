@@ -177,10 +177,6 @@ def test_a_transformer_is_refined(highlighter: Any, schedule: str):
     assert shown.shape == (3, tiny.SIZE, tiny.SIZE, 3)
 
 
-def velocity(pipeline: networks.Pipeline) -> networks.Pipeline:
-    return own(pipeline, DDPMScheduler.from_config(pipeline.scheduler.config, prediction_type="v_prediction"))
-
-
 def zero_snr(pipeline: networks.Pipeline) -> networks.Pipeline:
     return own(pipeline, DDPMScheduler.from_config(pipeline.scheduler.config, rescale_betas_zero_snr=True))
 
@@ -188,11 +184,10 @@ def zero_snr(pipeline: networks.Pipeline) -> networks.Pipeline:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (velocity, "predicts v_prediction; epsilon needed"),
         (zero_snr, "no alphas_cumprod above 0"),
         (lambda given: own(given, out_channels=6), "(3, 6) channels in and out; (1, 1) or (3, 3) needed"),
         (learned_range, "(3, 3) channels in and out; (1, 2) or (3, 6) needed"),
-        (lambda given: own(given, num_class_embeds=2), "asks for a class"),
+        (lambda given: own(given, num_class_embeds=2, class_embed_type="timestep"), "asks for a class"),
         (lambda given: own(given, sample_size=(8, 16)), "sample_size is (8, 16)"),
         (lambda given: given.to(torch.float16), "weights are torch.float16"),
         (lambda given: given.unet, "pipeline: UNet2DModel given"),

@@ -29,6 +29,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "plan": Command("plan", "tells what an experiment will take: jobs, FLOPs, hours, disk and memory of each stage"),
     "photographs": Command("fetch_photographs", "downloads the photographs that an experiment trains on"),
+    "refine": Command("refine", "refines your pipeline on your images, beside a baseline, and compares both"),
     "sample": Command("sample", "makes images with a trained model, from a prompt if it takes one"),
     "inpaint": Command("inpaint", "fills the hole in an image of yours with a trained model"),
     "why": Command("why", "says which module, param or input of an output changed since it was made"),

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from selfrefine.core import model_folders
 from selfrefine.core.errors import InputError, one_line
 
+HALF = "fp16"  # of `save_pretrained(..., variant="fp16")`: diffusion_pytorch_model.fp16.safetensors
 # What the libraries raise at folders that hold something else.
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, SafetensorError)
 
@@ -31,7 +32,9 @@ def load(kind: Any, folder: Path, told: tuple[str, ...] = ()) -> Any:
     diffusers_kind = hasattr(kind, "register_to_config")
     if not diffusers_kind:
         quiet_transformers()
-    options = {"low_cpu_mem_usage" if diffusers_kind else "trust_remote_code": False}
+    options: dict[str, Any] = {"low_cpu_mem_usage" if diffusers_kind else "trust_remote_code": False}
+    if (variant := half_precision(folder)) is not None:
+        options["variant"] = variant
     try:
         network, report = kind.from_pretrained(
             folder,
@@ -47,6 +50,12 @@ def load(kind: Any, folder: Path, told: tuple[str, ...] = ()) -> Any:
     if diffusers_kind:
         tell_defaults(folder / "config.json", network.config, told)
     return network.eval()
+
+
+def half_precision(folder: Path) -> str | None:
+    """The word in the names of weights of half precision, where a folder has no others."""
+    names = [path.name for path in folder.glob("*.safetensors")]
+    return HALF if names and all(f".{HALF}." in f".{name}" or f".{HALF}-" in name for name in names) else None
 
 
 def quiet_transformers() -> None:

@@ -15,7 +15,7 @@ from selfrefine.core.errors import InputError
 from selfrefine.data import image_folder
 
 LABEL, ARTICLE = "{label}", "{article}"
-COLUMNS = ("file", "caption")
+COLUMNS = (FILE, CAPTION) = ("file", "caption")
 
 
 def of_classes(names: Sequence[str], numbers: Sequence[int], templates: Sequence[str]) -> list[str]:
@@ -95,8 +95,12 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def read(path: Path) -> dict[str, str]:
+def read(path: Path, column: str = CAPTION) -> dict[str, str]:
     """The first caption of each file of a CSV with the columns file and caption, UTF-8; each on one line.
+
+    Args:
+        path: the CSV.
+        column: the name of the second column, where it holds something else.
 
     Raises:
         InputError: another table, or one that is cut off.
@@ -104,15 +108,15 @@ def read(path: Path) -> dict[str, str]:
     try:
         table = csv.DictReader(io.StringIO(files.read_bytes(path).decode("utf-8-sig"), newline=""), strict=True)
         columns = [*(table.fieldnames or ())]
-        if not {*COLUMNS} <= {*columns}:
-            raise InputError(f"{path}: columns {', '.join(columns) or 'none'} given, {' and '.join(COLUMNS)} needed")
+        if not {FILE, column} <= {*columns}:
+            raise InputError(f"{path}: columns {', '.join(columns) or 'none'} given, {FILE} and {column} needed")
         found: dict[str, str] = {}
         for row in table:
             if None in row or None in row.values():
                 raise InputError(
                     f"{path}: line {table.line_num}: {len(columns)} columns needed; put captions with commas in quotes"
                 )
-            found.setdefault(composed(row["file"]), " ".join(row["caption"].split()))
+            found.setdefault(composed(row[FILE]), " ".join(row[column].split()))
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a whole CSV file in UTF-8 ({error})") from error
     return found

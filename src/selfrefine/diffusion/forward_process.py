@@ -3,7 +3,7 @@
 Notation of method.md: abar_t is the cumulative alpha, M the guidance map in [0, 1], lf its forward weight.
 """
 
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar, get_args
 
 from torch import Tensor
 from torch.nn import functional
@@ -11,7 +11,10 @@ from torch.nn import functional
 # How the guidance map enters the forward process (method 1.2): not at all; in x_t (paper mode); in x_t and the target;
 # added to the target (the authors' U-ViT); added to x_t; as weights of the loss.
 ForwardProcess = Literal["none", "xt", "both", "tgt_add", "xt_add", "loss_weight"]
-
+# What a network says of x_t, by diffusers' names: eps; v = sqrt(abar_t) eps - sqrt(1 - abar_t) x_0 (Salimans & Ho 2022,
+# section 4); x_0.
+Prediction = Literal["epsilon", "v_prediction", "sample"]
+PREDICTIONS: tuple[Prediction, ...] = get_args(Prediction)
 
 Number = TypeVar("Number", float, Tensor)
 
@@ -113,8 +116,48 @@ def min_snr(alphas_cumprod: Tensor, gamma: float) -> Tensor:
     return (gamma * (1.0 - alphas_cumprod) / alphas_cumprod).clamp(max=1.0)
 
 
-def noise_of(output: Tensor, channels: int) -> Tensor:
-    """eps_theta, the first C channels of a network's output; those of a learned variance may follow.
+def target_of(noise: Tensor, images: Tensor, alphas_cumprod: Tensor, prediction: Prediction) -> Tensor:
+    """What the network should say of x_t, (N, C, H, W) float32.
+
+    # Not in paper: v and x_0 are those of the plain eps, also where x_t was made with the amplified one, because the
+    # paper's networks predict eps, and their target is the plain one.
+
+    Args:
+        noise: the eps that a network which predicts the noise should say, (N, C, H, W) float32.
+        images: x_0, likewise.
+        alphas_cumprod: abar of each image's t, (N,) float32.
+        prediction: what the network predicts.
+    """
+    match prediction:
+        case "epsilon":
+            return noise
+        case "v_prediction":
+            return diffuse(noise, -images, alphas_cumprod)
+        case "sample":
+            return images
+
+
+def images_of(predicted: Tensor, noisy: Tensor, level: Number, prediction: Prediction) -> Tensor:
+    """x_0, not clipped, from what a network predicts of x_t; the inverse of `target_of` where x_t is plain.
+
+    Args:
+        predicted: (N, C, H, W).
+        noisy: x_t, the same shape.
+        level: abar_t, of all images or (N, 1, 1, 1).
+        prediction: what the network predicts; of the noise alone abar_t must be above 0.
+    """
+    match prediction:
+        case "epsilon":
+            images: Tensor = (noisy - (1.0 - level) ** 0.5 * predicted) / level**0.5
+        case "v_prediction":
+            images = level**0.5 * noisy - (1.0 - level) ** 0.5 * predicted
+        case "sample":
+            images = predicted
+    return images
+
+
+def predicted_of(output: Tensor, channels: int) -> Tensor:
+    """What a network predicts, the first C channels of its output; those of a learned variance may follow.
 
     Args:
         output: (N, C, H, W) or (N, 2C, H, W).

@@ -48,7 +48,7 @@ class Bound:
         smallest = torch.cat([posterior.variance[1:2], posterior.variance[1:]])
         tables = (levels, posterior.from_images, smallest.log(), posterior.beta.log())
         self.tables = torch.stack(tables).float().to(device or schedule.alphas_cumprod.device)
-        self.timesteps = len(levels)
+        self.timesteps, self.prediction = len(levels), schedule.prediction
 
     def loss(self, output: Tensor, images: Tensor, noisy: Tensor, times: Tensor) -> Tensor:
         """lambda L_vlb, added to L_simple, a scalar: it teaches the variance alone, since the mean gets no gradient.
@@ -58,27 +58,27 @@ class Bound:
         (method 1.4). The variants that weight or shift the target act on L_simple alone.
 
         Args:
-            output: of the network, (N, 2C, H, W): eps, then v.
+            output: of the network, (N, 2C, H, W): what it predicts, then v.
             images: x_0, (N, C, H, W) float32.
             noisy: x_t, (N, C, H, W) float32.
             times: (N,) int64.
         """
-        noise, v = output.float().chunk(2, dim=1)
-        return WEIGHT * self.timesteps * self.terms(noise.detach(), v, images, noisy, times).mean()
+        predicted, v = output.float().chunk(2, dim=1)
+        return WEIGHT * self.timesteps * self.terms(predicted.detach(), v, images, noisy, times).mean()
 
-    def terms(self, noise: Tensor, v: Tensor, images: Tensor, noisy: Tensor, times: Tensor) -> Tensor:
+    def terms(self, predicted: Tensor, v: Tensor, images: Tensor, noisy: Tensor, times: Tensor) -> Tensor:
         """The term of each image, (N,) float32, bits per dimension.
 
         Args:
-            noise: eps predicted, (N, C, H, W) float32.
+            predicted: eps, or what else the network predicts, (N, C, H, W) float32.
             v: (N, C, H, W) float32.
             images: x_0, (N, C, H, W) float32.
             noisy: x_t, (N, C, H, W) float32.
             times: (N,) int64.
         """
         level, from_images, log_lower, log_beta = self.tables[:, times].view(4, -1, 1, 1, 1)
-        predicted = (noisy - (1.0 - level).sqrt() * noise) / level.sqrt()
-        apart = from_images * (images - predicted)  # of both means: x_t has the same part in them; at t = 0 of x_0
+        found_images = forward_process.images_of(predicted, noisy, level, self.prediction)
+        apart = from_images * (images - found_images)  # of both means: x_t has the same part in them; at t = 0 of x_0
         modelled = log_variance(v, log_lower, log_beta)
         divergence = gaussian_divergence(apart, log_lower, modelled)
         found = torch.where(times.view(-1, 1, 1, 1) == 0, pixel_surprise(images, apart, modelled), divergence)

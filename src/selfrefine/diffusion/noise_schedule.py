@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from selfrefine.diffusion import autoencoder
+from selfrefine.diffusion.forward_process import Prediction
 
 # The VP-SDE with beta(t) = 0.1 + 19.9 t on [0, 1]: abar(t) = exp(-LINEAR t - SQUARE t^2). Method 5.1.
 LINEAR, SQUARE = 0.1, 9.95
@@ -30,12 +31,14 @@ class Schedule:
         learned_variance: whether the network's last C of 2C channels tell where between its bounds the logarithm of
             the variance of a reverse step lies (Improved DDPM).
         bounded: whether x_0 lies in [-1, 1], so that samplers clip what is predicted of it; latents have no bounds.
+        prediction: what the network says of x_t.
     """
 
     alphas_cumprod: Tensor
     continuous: bool = False
     learned_variance: bool = False
     bounded: bool = True
+    prediction: Prediction = "epsilon"
 
     def to(self, device: torch.device | str) -> "Schedule":
         """The same on another device."""
@@ -86,13 +89,14 @@ def sent_times(times: Sequence[float], device: torch.device) -> tuple[Tensor, ..
 
 
 def of(pipeline: Any) -> Schedule:
-    """The schedule of a diffusers pipeline with `unet` and `scheduler`, on the CPU."""
-    scheduler = pipeline.scheduler
+    """The schedule of a diffusers pipeline with `scheduler`, and of ours with `unet`, on the CPU."""
+    scheduler, network = pipeline.scheduler, getattr(pipeline, "unet", None)
     return Schedule(
         scheduler.alphas_cumprod,
-        continuous=bool(getattr(pipeline.unet.config, "continuous_time", False)),
+        continuous=bool(getattr(getattr(network, "config", None), "continuous_time", False)),
         learned_variance=getattr(scheduler.config, "variance_type", None) == "learned_range",
         bounded=autoencoder.of(pipeline) is None,
+        prediction=scheduler.config.prediction_type,
     )
 
 

@@ -28,6 +28,8 @@ class Captions:
         rows: (N,) int64, the caption of each image as a row of `embeddings`.
     """
 
+    in_turn = False  # whether maps are made of image after image, not of a random choice
+
     def __init__(self, embeddings: np.ndarray, rows: np.ndarray) -> None:
         self.embeddings, self.rows = embeddings, rows
 
@@ -64,7 +66,7 @@ class Prompted(WrappedNetwork):
     eps = eps(x_t, "") + w (eps(x_t, prompt) - eps(x_t, "")): diffusers' form of Ho & Salimans 2022, Eq. 6.
 
     Args:
-        network: that predicts noise from x_t, t and embeddings.
+        network: that predicts noise, or v or x_0, from x_t, t and embeddings.
         embeddings: of the prompts, (n, L, D) float32.
         guidance_scale: w; with 1 the empty caption has no part in it and is not evaluated.
         empty: of the empty caption, (n, L, D) float32.
@@ -76,10 +78,12 @@ class Prompted(WrappedNetwork):
         self.embeddings, self.empty = embeddings.to(network.device), empty.to(network.device)
 
     def forward(self, noisy: Tensor, t: Any) -> Any:
-        """The output, with the noise in `sample`, for x_t (n, C, H, W) float32 at one time for all images."""
+        """The output, with what is predicted in `sample`, for x_t (n, C, H, W) float32 at one time for all images."""
+        times = t.expand(len(noisy)) if isinstance(t, Tensor) else t  # a transformer takes no single one
         if self.guidance_scale == 1.0:
-            return self.network(noisy, t, self.embeddings)
-        both = self.network(noisy.repeat(2, 1, 1, 1), t, torch.cat([self.empty, self.embeddings])).sample.float()
+            return self.network(noisy, times, self.embeddings)
+        times = torch.cat([times, times]) if isinstance(times, Tensor) else times
+        both = self.network(noisy.repeat(2, 1, 1, 1), times, torch.cat([self.empty, self.embeddings])).sample.float()
         without, given = both.chunk(2)
         return SimpleNamespace(sample=without + self.guidance_scale * (given - without))
 

@@ -16,17 +16,17 @@ from selfrefine.diffusion.sde_samplers import Streams
 Sampler = Literal["ddim", "ddim_eta_1", "ancestral", "euler_ode", "euler_sde"]
 
 
-def _images(output: Tensor, noisy: Tensor, level: float, bounded: bool) -> Tensor:
+def _images(output: Tensor, noisy: Tensor, level: float, schedule: Schedule) -> Tensor:
     """x_0, where bounded clipped to [-1, 1], from a network's output for x_t at abar_t = level."""
-    noise = forward_process.noise_of(output, noisy.shape[1])
-    images: Tensor = (noisy - (1.0 - level) ** 0.5 * noise) / level**0.5
-    return images.clamp(-1.0, 1.0) if bounded else images
+    predicted = forward_process.predicted_of(output, noisy.shape[1])
+    images = forward_process.images_of(predicted, noisy, level, schedule.prediction)
+    return images.clamp(-1.0, 1.0) if schedule.bounded else images
 
 
 def ddim(network: nn.Module, schedule: Schedule, noisy: Tensor, steps: int, _streams: Streams) -> Tensor:
     """DDIM with eta 0: x_T (N, C, H, W) float32 to images in [-1, 1]. Song et al. 2021, Eq. 12; method 3."""
     for t, level, lower in schedule.steps_on(noisy.device, steps):
-        images = _images(network(noisy, t).sample.float(), noisy, level, schedule.bounded)
+        images = _images(network(noisy, t).sample.float(), noisy, level, schedule)
         noise = (noisy - level**0.5 * images) / (1.0 - level) ** 0.5  # once more: x_0 was clipped
         noisy = lower**0.5 * images + (1.0 - lower) ** 0.5 * noise
     return noisy
@@ -69,7 +69,7 @@ def _reverse(
     """A reverse step with the posterior's variance, the small one, or with the network's."""
     t, level, lower = step
     output, posterior = network(noisy, t).sample.float(), forward_process.posterior(level, lower)
-    mean = posterior.from_images * _images(output, noisy, level, schedule.bounded) + posterior.from_noisy * noisy
+    mean = posterior.from_images * _images(output, noisy, level, schedule) + posterior.from_noisy * noisy
     if lower == 1.0:
         return mean
     fresh = prefetch.sent_one(random_streams.image_noise(list(streams), tuple(noisy.shape[1:])), noisy.device)

@@ -62,7 +62,7 @@ def agreement(
         times = torch.cat([torch.randint(first, last + 1, (1,), generator=stream) for stream in streams])
         noise = random_streams.image_noise(streams, tuple(clean.shape[1:]))
         noisy = forward_process.diffuse(clean, noise, schedule.alphas_cumprod_at(times)).to(network.device)
-        predicted = forward_process.noise_of(network(noisy, times.to(network.device)).sample, clean.shape[1])
+        predicted = forward_process.predicted_of(network(noisy, times.to(network.device)).sample, clean.shape[1])
         products.append((predicted.cpu() * noise).mean(dim=1).numpy())
     return np.concatenate(products)
 

@@ -57,6 +57,8 @@ class Guide:
         other: the highlighter of the map label_shuffled.
         codec: of a latent pipeline; the highlighters see decoded images, and maps have their resolution.
         captions: of the training images, for a network that is conditioned on them.
+        guidance_scale: of the images behind the maps, where they have captions.
+        chunk: images sampled and explained together; fewer where they are large.
     """
 
     def __init__(
@@ -72,10 +74,13 @@ class Guide:
         other: Highlighter | None = None,
         codec: LatentCodec | None = None,
         captions: Captions | None = None,
+        guidance_scale: float = 1.0,
+        chunk: int = CHUNK,
     ) -> None:
         self.recipe, self.schedule, self.highlighter, self.reals = recipe, schedule, highlighter, reals
         self.seed, self.dtype, self.horizontal_flip, self.other = seed, dtype, horizontal_flip, other
-        self.size, self.codec, self.captions = reals.shape[1], codec, captions
+        self.size, self.codec, self.captions, self.guidance_scale = reals.shape[1], codec, captions, guidance_scale
+        self.chunk = chunk
 
     def __call__(self, network: nn.Module, refresh: int, first: Tensor | None = None) -> Maps:
         """The maps of refresh number `refresh`, from 0; `first` is the mFAM of the first one, None for that itself."""
@@ -99,32 +104,34 @@ class Guide:
         rows = self._captioned(refresh)
         chunks = [
             sampling.sample_chunk(
-                prompts.prompted(network, self.captions, rows[start : start + CHUNK]),
+                prompts.prompted(network, self.captions, rows[start : start + self.chunk], self.guidance_scale),
                 self.schedule,
-                streams[start : start + CHUNK],
+                streams[start : start + self.chunk],
                 sampler="ddim",
                 steps=self.recipe.map_steps,
                 dtype=self.dtype,
                 codec=self.codec,
             )
-            for start in range(0, n, CHUNK)
+            for start in range(0, n, self.chunk)
         ]
         return torch.cat(chunks), streams
 
     def _captioned(self, refresh: int) -> list[int]:
         """The training images whose captions a refresh is made of; nothing without captions.
 
-        # Not in paper: drawn anew, without guidance, because the authors' captions are those of the batch, one.
+        # Not in paper: drawn anew, because the authors' captions are those of the batch, one.
         """
         n = self.recipe.map_images if self.captions is not None else 0
+        if self.captions is not None and self.captions.in_turn:
+            return list(range(refresh * n, refresh * n + n))
         streams = [random_streams.stream(self.seed, "map_captions", refresh * n + row) for row in range(n)]
         return [int(torch.randint(len(self.reals), (), generator=draws)) for draws in streams]
 
     def mean_map(self, highlighter: Highlighter, images: Tensor, streams: list[torch.Generator]) -> Tensor:
         """The mean over images of their Grad-CAMs, (H, H) float32 in [0, 1]; of generated ones the mFAM. Method 3."""
         found = []
-        for start in range(0, len(images), CHUNK):
-            chunk = slice(start, start + CHUNK)
+        for start in range(0, len(images), self.chunk):
+            chunk = slice(start, start + self.chunk)
             with devices.autocast(images.device, self.dtype):
                 shown = images[chunk].expand(-1, 3, -1, -1)
                 found.append(flaw_activation_maps(highlighter, shown, streams[chunk], self.recipe.cam))

@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from selfrefine.core.errors import InputError, one_line
-from selfrefine.diffusion import autoencoder, pipelines
 from selfrefine.diffusion.pipelines import require
 from selfrefine.guidance import attention_modulation
-from selfrefine.highlighter.model import Highlighter
+from selfrefine.highlighter.model import CONV_STRIDE, Highlighter
+from selfrefine.library import conditions
+from selfrefine.library.subject import Subject
 from selfrefine.networks import Pipeline
 
 
@@ -84,30 +85,45 @@ def check_png(path: Any) -> None:
 # -- pipelines, images, highlighters -----------------------------------------------------------------------------------
 
 
-def check_pipeline(pipeline: Pipeline, map_steps: int) -> None:
-    """Raises InputError unless the pipeline has a float32 U-Net or U-ViT that predicts the noise of square images."""
-    latent = autoencoder.of(pipeline) is not None or getattr(pipeline, "text_encoder", None) is not None
-    require(not latent, f"pipeline: {type(pipeline).__name__} works on latents or prompts; one of pixels alone needed")
-    pipelines.check(pipeline)
-    _check_weights("pipeline", pipeline.unet)
+def check_pipeline(pipeline: Pipeline, map_steps: int) -> Subject:
+    """The subject of a pipeline of a known kind, whose weights can be trained on.
+
+    Raises:
+        InputError: another pipeline, weights that are not float32 or not finite, more steps than timesteps.
+    """
+    subject = Subject(pipeline)
+    _check_weights("pipeline", subject.network)
     check_whole(2, map_steps=map_steps)
-    levels = len(pipeline.scheduler.alphas_cumprod)
+    levels = len(subject.schedule.alphas_cumprod)
     require(map_steps <= levels, f"map_steps is {map_steps}; 2 to {levels}, the timesteps, needed")
+    return subject
 
 
-def check_trainable(pipeline: Pipeline) -> None:
+def check_trainable(subject: Subject) -> None:
     """Raises InputError unless some weights of the network may be trained."""
-    trained = any(weights.requires_grad for weights in pipeline.unet.parameters())
-    require(trained, "pipeline: all weights of its network are frozen; call pipeline.unet.requires_grad_(True)")
+    trained = any(weights.requires_grad for weights in subject.network.parameters())
+    name = subject.kind.network
+    require(trained, f"pipeline: all weights of its network are frozen; call pipeline.{name}.requires_grad_(True)")
 
 
-def check_highlighter(highlighter: Any, pipeline: Pipeline) -> None:
+def check_highlighter(highlighter: Any, subject: Subject) -> None:
     """Raises InputError unless it is a highlighter on the pipeline's device."""
     kind = type(highlighter).__name__
     require(isinstance(highlighter, Highlighter), f"highlighter: {kind} given; what train_highlighter returns needed")
-    own, wanted = highlighter.mean.device, pipeline.unet.device
+    own, wanted = highlighter.mean.device, subject.device
     require(own == wanted, f"highlighter: it is on {own}, the pipeline on {wanted}; move one of them")
     _check_weights("highlighter", highlighter)
+
+
+def check_input_size(size: Any) -> int:
+    """The size if the highlighter can take images of it.
+
+    Raises:
+        InputError: it cannot.
+    """
+    check_whole(CONV_STRIDE, input_size=size)
+    require(size % CONV_STRIDE == 0, f"input_size is {size}; a multiple of {CONV_STRIDE} needed")
+    return int(size)
 
 
 def _check_weights(name: str, network: torch.nn.Module) -> None:
@@ -117,14 +133,28 @@ def _check_weights(name: str, network: torch.nn.Module) -> None:
         require(bool(weights.isfinite().all()), f"{name}: its weights {place} are not finite; finite ones needed")
 
 
-def check_images(pipeline: Pipeline, images: Any, least: int) -> None:
+def check_training(subject: Subject, images: Any, least: int, given: Any, horizontal_flip: Any) -> None:
+    """Raises InputError unless the pipeline can be trained on `least` or more images, as they show what is given."""
+    check_images(subject, images, least)
+    check_conditions(subject, given, len(images))
+    check_flag(horizontal_flip=horizontal_flip)
+    latent = horizontal_flip and subject.codec is not None
+    require(not latent, "horizontal_flip is True; a pipeline of latents takes False: add mirrored images to yours")
+
+
+def check_conditions(subject: Subject, given: Any, count: int | None) -> None:
+    """Raises InputError unless they are what the pipeline is told of `count` images, or of any number."""
+    conditions.check(subject, given, count)
+
+
+def check_images(subject: Subject, images: Any, least: int) -> None:
     """Raises InputError unless there are `least` packed images of the pipeline's size and channels."""
-    size = pipeline.unet.config.sample_size
+    size = subject.size
     check_packed(images, f"(N, {size}, {size}, 3) needed by the pipeline")
     fits = images.shape[1:] == (size, size, 3)
     require(fits, f"images: {images.dtype} {images.shape} given; uint8 (N, {size}, {size}, 3) needed by the pipeline")
     require(len(images) >= least, f"images: {len(images)} given; {least} or more needed")
-    if pipeline.unet.config.in_channels == 1:
+    if subject.channels == 1:
         grey = bool((images == images[..., :1]).all())
         require(grey, "images: coloured ones given; the pipeline makes grey ones: three equal channels needed")
 
@@ -146,10 +176,10 @@ def check_maps(maps: Any, count: int) -> None:
     require(inside, "maps: values outside 0 to 1 given; 0 to 1 needed")
 
 
-def check_attention(pipeline: Pipeline, reverse_weight: float) -> None:
+def check_attention(subject: Subject, reverse_weight: float) -> None:
     """Raises InputError if the reverse process has no self-attention to modulate."""
     if reverse_weight:
         try:
-            attention_modulation.self_attentions(pipeline.unet)
+            attention_modulation.self_attentions(subject.network)
         except InputError:
             raise InputError("pipeline: its network has no self-attention to modulate; pass reverse_weight=0") from None

@@ -83,7 +83,7 @@ def begin_with(network: Any, weights: Path) -> None:
 
 def save(pipeline: Pipeline, folder: Path) -> None:
     """Saves a complete, sealed diffusers folder; it appears under its name only when it is whole."""
-    execution.in_own_order(pipeline.unet)
+    execution.in_own_order(getattr(pipeline, "unet", None) or pipeline.transformer)
     with files.atomic_folder(folder) as temporary:
         pipeline.save_pretrained(temporary, safe_serialization=True)
 

@@ -26,8 +26,8 @@ class Trainer:
     """A network in training: weights, their EMA, AdamW's moments, the number of updates so far, and the log.
 
     Args:
-        network: a diffusers network that predicts noise; trained in place.
-        schedule: of its pipeline; decides at which times it is trained.
+        network: a diffusers network; its weights that ask for gradients are trained in place.
+        schedule: of its pipeline; decides at which times it is trained, and what it predicts.
         images: packed training images, (N, H, W, 3) uint8, or their latents, (N, c, h, w) float16; memory-mapped.
         settings: how.
         seed: of the run.
@@ -59,7 +59,7 @@ class Trainer:
         self.channels: int = network.config.in_channels
         self.schedule, self.captions = schedule.to(self.device), captions
         self.bound = learned_variance.Bound(schedule, self.device) if schedule.learned_variance else None
-        self.parameters = dict(network.named_parameters())
+        self.parameters = {name: value for name, value in network.named_parameters() if value.requires_grad}
         self.projectors: nn.ModuleList | None = None
         self.ema = {name: value.detach().clone() for name, value in self.parameters.items()}
         first, second = settings.betas
@@ -144,13 +144,15 @@ class Trainer:
         draws = prefetch.sent(self.draws(step, refinement) if drawn is None else drawn, self.device)
         images, times, prompts = draws["images"], draws["times"], [draws[name] for name in draws if name == "prompts"]
         noise = self._noise(draws, guidance_map, refinement)
-        noisy = forward_process.diffuse(images, noise.injected, self.schedule.alphas_cumprod_at(times))
+        levels = self.schedule.alphas_cumprod_at(times)
+        noisy = forward_process.diffuse(images, noise.injected, levels)
+        target = forward_process.target_of(noise.target, images, levels, self.schedule.prediction)
 
         self.network.train()
         torch.manual_seed(
             random_streams.stream_seed(self.seed, "dropout", step)
         )  # dropout knows no generator of its own
-        given, parts = (images, noisy, times, noise.target, *prompts), settings.gradient_accumulation
+        given, parts = (images, noisy, times, target, *prompts), settings.gradient_accumulation
         losses, gamma = [], 0.0 if refinement is None else refinement.min_snr_gamma
         # Gradients are made in here, too: checkpointing evaluates the network again.
         with self._modulated(guidance_map, refinement), devices.training_attention(self.device):
@@ -184,7 +186,7 @@ class Trainer:
             factor = weights if factor is None else weights * factor
         with devices.autocast(self.device, self.dtype):
             output = self.network(noisy, times, *prompts).sample
-        loss = forward_process.noise_loss(forward_process.noise_of(output, self.channels), target, factor)
+        loss = forward_process.noise_loss(forward_process.predicted_of(output, self.channels), target, factor)
         return loss if self.bound is None else loss + self.bound.loss(output, images, noisy, times)
 
     def _noise(
