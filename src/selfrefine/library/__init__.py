@@ -1,7 +1,8 @@
 """The same method for a person's own pipeline or images, without a workflow: README, "Your own model"."""
 
 from selfrefine.library.given import load_images, show
+from selfrefine.library.highlighting.outputs import Highlighted
 from selfrefine.library.highlighting.run import highlight
 from selfrefine.library.refine import flaw_maps, refine, train_highlighter
 
-__all__ = ["flaw_maps", "highlight", "load_images", "refine", "show", "train_highlighter"]
+__all__ = ["Highlighted", "flaw_maps", "highlight", "load_images", "refine", "show", "train_highlighter"]

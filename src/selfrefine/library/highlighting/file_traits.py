@@ -22,6 +22,7 @@ TRAITS = {
 NUMBERS = tuple(name for names in TRAITS.values() for name in names)
 BLOCK = 8  # px of a block of JPEG
 CROP = 512  # px of the native image, from its upper left corner, where the blocks of JPEG begin
+SAVED = 256  # px of the corner that is saved again, for the bytes that its content takes
 LEAST = 4 * BLOCK  # px of a side from which traces of resizing are looked for
 SMALLEST = 1e-6  # of a magnitude, before its logarithm
 FORMATS = (*image_decoding.FORMATS, *image_decoding.BY_ENDING.values())
@@ -38,9 +39,7 @@ def of_file(path: Path, image: np.ndarray) -> np.ndarray:
     with Image.open(io.BytesIO(content), formats=FORMATS) as stored:
         width, height, kind = *stored.size, str(stored.format)
         tables = getattr(stored, "quantization", None) or {}
-        corner = stored.crop((0, 0, min(width, CROP), min(height, CROP)))
-        grey = np.asarray(corner.convert("L"), np.float64)
-        bits = _bytes_as_png(corner) / grey.size
+        grey = np.asarray(stored.crop((0, 0, min(width, CROP), min(height, CROP))).convert("L"), np.float64)
     luma, chroma = (float(np.mean(tables[place])) if place in tables else 0.0 for place in (0, 1))
     lines = (grey, grey.T)
     found = [
@@ -51,7 +50,7 @@ def of_file(path: Path, image: np.ndarray) -> np.ndarray:
         ],
         [kind == "JPEG", kind == "PNG", luma, chroma, np.mean([_blockiness(part) for part in lines])],
         # What a noisy image takes more than a smooth one is no matter of how it was saved.
-        [np.log(width * height), np.log(len(content) / (width * height) / bits)],
+        [np.log(width * height), np.log(len(content) / (width * height) / _bytes_as_png(grey))],
         [*image.mean(axis=(0, 1)), *image.std(axis=(0, 1)), np.mean(np.ptp(image, axis=2))],
     ]
     return np.concatenate([np.asarray(part, np.float64) for part in found])
@@ -63,11 +62,11 @@ def columns(check: str) -> slice:
     return slice(first, first + len(TRAITS[check]))
 
 
-def _bytes_as_png(image: Image.Image) -> int:
-    """What an image takes as a PNG of quick compression."""
-    stream = io.BytesIO()
-    image.convert("RGB").save(stream, format="PNG", compress_level=1)
-    return stream.tell()
+def _bytes_as_png(grey: np.ndarray) -> float:
+    """What a pixel of the corner takes as a grey PNG."""
+    corner, stream = grey[:SAVED, :SAVED].astype(np.uint8), io.BytesIO()
+    Image.fromarray(corner).save(stream, format="PNG")
+    return stream.tell() / corner.size
 
 
 def _blockiness(grey: np.ndarray) -> float:

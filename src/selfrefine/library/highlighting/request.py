@@ -1,6 +1,5 @@
 """What is asked of `highlight`, checked before anything is read: one line names the argument that does not fit."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,8 +65,6 @@ def checked(
             not folder.resolve().is_relative_to(inside.resolve()),
             f"out: {folder} lies in {inside}, whose images are read; name a folder elsewhere",
         )
-    above = next(path for path in folder.absolute().parents if path.exists())
-    require(above.is_dir() and os.access(above, os.W_OK), f"out: {folder} cannot be made; name a folder that can")
     settings = Settings(int(steps), int(batch), float(rate), WEIGHT_DECAY, validate_every=max(1, int(steps) // LOOKS))
     chosen = None if highlighter is None else Path(highlighter)
     return Request(Path(real), Path(fake), folder, chosen, int(size), settings, int(seed))
