@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from selfrefine.core.errors import one_line
 from selfrefine.diffusion.pipelines import require
 from selfrefine.highlighter.model import CONV_STRIDE
 from selfrefine.highlighter.training import Settings
-from selfrefine.library import checks
+from selfrefine.library import checks, given
 from selfrefine.library.highlighting.outputs import HIGHLIGHTER
 
 # Not in paper: enough for folders of a few thousand images; on two cores about an hour at 256 px.
@@ -27,6 +28,13 @@ class Request:
     input_size: int
     settings: Settings
     seed: int
+
+
+def check_word(allowed: tuple[str, ...], **words: Any) -> None:
+    """Raises InputError unless each argument is one of the words that are allowed."""
+    for name, value in words.items():
+        fits = isinstance(value, str) and value in allowed
+        require(fits, f"{name} is {one_line(repr(value))}; {', '.join(allowed)} needed")
 
 
 def checked(
@@ -54,6 +62,8 @@ def checked(
             f"highlighter: {highlighter} is no file; name a {HIGHLIGHTER} of an earlier run",
         )
         require(weights is None, "weights are given, but highlighter is trained already; leave them out")
+    if weights is not None:
+        given.imagenet_weights(weights)  # fetches none: one is given
     folder = Path(out)
     require(
         not folder.exists() or (folder.is_dir() and not any(folder.iterdir())),

@@ -70,9 +70,9 @@ def highlight(
         InputError: an argument that does not fit, or too few images.
     """
     training = {"input_size": input_size, "steps": steps, "batch_size": batch_size, "learning_rate": learning_rate}
+    request.check_word(DEVICES, device=device)
+    request.check_word(PRECISIONS, precision=precision)
     asked = request.checked(real, fake, out, highlighter, weights, training, seed)
-    require(device in DEVICES, f"device is {device!r}; {', '.join(DEVICES)} needed")
-    require(precision in PRECISIONS, f"precision is {precision!r}; {', '.join(PRECISIONS)} needed")
     found = {name: _scanned(name, folder) for name, folder in (("real", asked.real), ("fake", asked.fake))}
     with devices.device(device, "device") as on, workplace.lock(asked.out) as place:
         start = asked.highlighter or given.imagenet_weights(weights)
