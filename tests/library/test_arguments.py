@@ -26,6 +26,11 @@ OF_KIND: dict[str, tuple[Any, ...]] = {
     "share": (*WORDS, NAN, INFINITE, -0.01, 1.01, 2),
     "flag": (None, 0, 1, "yes", "", 1.0, [], np.bool_(True)),
     "place": (None, 3, 1.5, b"x", [], "", "a\0b", True),
+    "file": (3, 1.5, b"x", [], "", "a\0b", True, "absent.safetensors", "."),
+    "word": (*WORDS, 3, "gpu", "float16", "AUTO", "cuda:0"),
+}
+OF_KIND |= {
+    f"{kind} or none": tuple(value for value in OF_KIND[kind] if value is not None) for kind in ("count", "rate")
 }
 INPUT_SIZE = [*(value for value in OF_KIND["count"] if value is not None), 48, 16]
 
@@ -109,6 +114,19 @@ KINDS: dict[str, dict[str, str]] = {
         "horizontal_flip": "flag",
         "seed": "index",
     },
+    "highlight": {
+        "real": "place",
+        "fake": "place",
+        "out": "place",
+        "highlighter": "file",
+        "weights": "file",
+        "steps": "count or none",
+        "batch_size": "count or none",
+        "learning_rate": "rate or none",
+        "seed": "index",
+        "device": "word",
+        "precision": "word",
+    },
     "flaw_maps": {"n_images": "count", "map_steps": "count", "seed": "index"},
     "show": {"path": "place"},
     "refine": {
@@ -145,17 +163,16 @@ def good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str,
     return {
         "load_images": {"folder": ".", "size": 8},
         "train_highlighter": {"pipeline": pipeline, "images": images, "steps": 1, "map_steps": 3},
+        "highlight": {"real": ".", "fake": ".", "out": "out"},
         "flaw_maps": {"pipeline": pipeline, "highlighter": highlighter, "n_images": 1, "map_steps": 3},
         "show": {"images": images[:3], "maps": np.zeros((3, 32, 32), np.float32), "path": "maps.png"},
         "refine": {"pipeline": pipeline, "images": images, "highlighter": highlighter, "steps": 1, "map_steps": 3},
     }
 
 
+FUNCTIONS = [name for name in library.__all__ if inspect.isfunction(getattr(library, name))]
 ARGUMENTS = [
-    (name, argument)
-    for name in library.__all__
-    if inspect.isfunction(getattr(library, name))
-    for argument in inspect.signature(getattr(library, name)).parameters
+    (name, argument) for name in FUNCTIONS for argument in inspect.signature(getattr(library, name)).parameters
 ]
 
 
@@ -173,7 +190,7 @@ def refusal(name: str, arguments: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize(("name", "argument"), ARGUMENTS, ids=[".".join(pair) for pair in ARGUMENTS])
 def test_a_bad_value_is_one_line_that_names_the_argument(good, name, argument):
-    values = MADE[argument]() if argument in MADE else [*OF_KIND[KINDS[name][argument]]]
+    values = [*OF_KIND[KINDS[name][argument]]] if argument in KINDS[name] else MADE[argument]()
     assert len(values) >= 6
     for value in values:
         line = refusal(name, good[name] | {argument: value})

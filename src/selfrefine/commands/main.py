@@ -32,6 +32,7 @@ COMMANDS = {
     "refine": Command("refine", "refines your pipeline on your images, beside a baseline, and compares both"),
     "sample": Command("sample", "makes images with a trained model, from a prompt if it takes one"),
     "inpaint": Command("inpaint", "fills the hole in an image of yours with a trained model"),
+    "highlight": Command("highlight", "finds flaws in a folder of generated images, beside one of photographs"),
     "why": Command("why", "says which module, param or input of an output changed since it was made"),
     "bench": Command("bench", "measures on this machine what refinement costs and how fast it is"),
     "check-gpu": Command("check_gpu", "measures a GPU in five minutes: speed, memory, precision, kill and resume"),

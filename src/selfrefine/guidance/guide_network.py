@@ -16,7 +16,7 @@ from torch import Tensor
 
 from selfrefine import networks
 from selfrefine.core.errors import InputError
-from selfrefine.diffusion.forward_process import noise_of
+from selfrefine.diffusion.forward_process import predicted_of
 from selfrefine.diffusion.wrapped_network import WrappedNetwork
 
 SCALE = "guide_scale"  # the leaf
@@ -42,7 +42,7 @@ class GuidedNetwork(WrappedNetwork):
         """The output, with the noise in `sample`, for x_t (N, C, H, W) float32: two evaluations."""
         channels = noisy.shape[1]
         main = self.network(noisy, t, *prompts).sample.float()
-        away = noise_of(self.guide(noisy, t, *prompts).sample.float(), channels)
+        away = predicted_of(self.guide(noisy, t, *prompts).sample.float(), channels)
         noise = away + self.scale * (main[:, :channels] - away)
         return SimpleNamespace(sample=torch.cat([noise, main[:, channels:]], dim=1))
 
