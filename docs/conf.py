@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from docutils.utils.math import MathError
-from docutils.utils.math.latex2mathml import tex2mathml
+from latex2mathml.converter import convert
 from sphinx.util import logging
 
 ROOT = Path(__file__).parents[1]
@@ -85,20 +84,23 @@ def start_page(app: Any, name: str, source: list[str]) -> None:
 
 
 def plain_docstring(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """Docstrings are plain text in which only `code` is markup; what is indented below "Args:" and the like is a list."""
-    text = "\n".join(lines)
-    text = re.sub(r"`([^`\n]+)`|([\\*|_])", lambda found: f"``{found[1]}``" if found[1] else f"\\{found[2]}", text)
-    text = re.sub(r"^    (?! )", "- ", text, flags=re.MULTILINE)
-    text = re.sub(r"^     +", "  ", text, flags=re.MULTILINE)
-    lines[:] = re.sub(r"^(\w+):\n", r"**\1**\n\n", text, flags=re.MULTILINE).split("\n")
+    """Makes reStructuredText of plain text: only `code` is markup, and "Args:" and the like head what is indented."""
+    text = "" if lines and lines[0].startswith("Alias for field number") else "\n".join(lines)
+    text = re.sub(r"`([^`\n]+)`|([\\*|_])", lambda part: f"``{part[1]}``" if part[1] else f"\\{part[2]}", text)
+    first, *others = re.split(r"^(Args|Raises|Returns|Yields):\n", text, flags=re.MULTILINE)
+    for head, part in zip(others[::2], others[1::2], strict=True):
+        entry, more = ("- ", "  ") if head in ("Args", "Raises") else ("", "")
+        part = re.sub(r"^     +", more, re.sub(r"^    (?! )", entry, part, flags=re.MULTILINE), flags=re.MULTILINE)
+        first += f"**{head}**\n\n{part}"
+    lines[:] = first.split("\n")
 
 
-def as_mathml(translator: Any, node: nodes.Element, *, as_block: bool = False) -> None:
-    """A formula as MathML, which browsers draw without a script; a warning for what docutils does not know."""
-    try:
-        translator.body.append(tex2mathml(node.astext(), as_block=as_block))
-    except MathError as error:
-        logging.getLogger(__name__).warning("%s In %s", error, node.astext(), location=node)
+def as_mathml(translator: Any, node: nodes.Element, *, display: str) -> None:
+    """A formula as MathML, which browsers draw without a script; a warning for what is not known of LaTeX."""
+    formula = convert(node.astext(), display=display)
+    if "\\" in formula:
+        logging.getLogger(__name__).warning("unknown LaTeX in %s", node.astext(), location=node)
+    translator.body.append(formula)
     raise nodes.SkipNode
 
 
@@ -107,4 +109,6 @@ def setup(app: Any) -> None:
     write_api()
     app.connect("source-read", start_page)
     app.connect("autodoc-process-docstring", plain_docstring)
-    app.add_html_math_renderer("mathml", (as_mathml, None), (partial(as_mathml, as_block=True), None))
+    app.add_html_math_renderer(
+        "mathml", (partial(as_mathml, display="inline"), None), (partial(as_mathml, display="block"), None)
+    )
