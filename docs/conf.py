@@ -26,19 +26,8 @@ NAV = {
 project = "selfrefine"
 root_doc = "README"
 include_patterns = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**.md", "results/README.md"]
-exclude_patterns = [
-    ".*",
-    "benchmarks",
-    "data",
-    "downloads",
-    "logs",
-    "models",
-    "results/*/**",
-    "scratch",
-    "site",
-    "src",
-    "tests",
-]
+exclude_patterns = [".*", "results/*/**", "scratch", "site", "src", "tests", "workflow"]
+exclude_patterns += ["benchmarks", "data", "downloads", "logs", "models"]
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 6  # named as GitHub names them
@@ -49,7 +38,7 @@ html_theme = "furo"
 html_title = "selfrefine"
 html_additional_pages = {"index": "start.html"}
 html_math_renderer = "mathml"
-html_copy_source = False
+html_copy_source = html_show_search_summary = False  # a page that is opened as a file may not read others
 html_show_sphinx = html_show_copyright = False
 templates_path = ["."]
 
