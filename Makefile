@@ -4,6 +4,7 @@
 #   make pull                   data, models and results from the DVC remote instead of computing them
 #   make report                 tables, figures and provenance of the last run in one page: report.html
 #   make readme                 writes what the last run says into README.md, its tables and figures into docs/
+#   make docs                   these pages and the API as a site that needs no network: site/index.html
 #   make plan EXPERIMENT=small  jobs, hours, disk and memory that an experiment takes, before anything starts
 #   make photographs EXPERIMENT=paper   the folders of images that it names, from who publishes them
 #   make sbom                   a bill of the pinned packages with their hashes, as CycloneDX writes it: sbom.json
@@ -26,7 +27,7 @@ SHARED_OUT := --numprocesses logical --dist loadscope --no-loadscope-reorder
 QUIETLY = told=$$($(1) 2>&1) || { echo "$$told"; exit 1; }
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test checks unit workflow pull readme report plan photographs bench ready ready-to-test pins sbom
+.PHONY: all test checks unit workflow pull readme docs report plan photographs bench ready ready-to-test pins sbom
 .DEFAULT_GOAL := all
 
 all: ready
@@ -34,6 +35,12 @@ all: ready
 
 readme: ready
 	@selfrefine readme
+
+# A warning ends it; pages of an earlier one do not stay.
+docs: ready-to-test
+	@rm -rf site
+	@python -m sphinx -q -W --keep-going -c docs . site
+	@echo "site/index.html"
 
 # TFLOPS=100 assumes a rate; without it this machine is measured.
 plan: ready

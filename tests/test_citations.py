@@ -215,7 +215,9 @@ def test_a_broken_link_is_found(tmp_path):
 def unknown_modules(text: str) -> list[str]:
     """Python files and rooms that a page names and the project does not have; `room/module` may lack its ending."""
     named = set(re.findall(r"`((?:[a-z_0-9]+/)*[a-z_0-9]+\.py)`", text))
-    files = [path.relative_to(ROOT).as_posix() for top in ("src", "tests") for path in (ROOT / top).rglob("*.py")]
+    files = [
+        path.relative_to(ROOT).as_posix() for top in ("src", "tests", "docs") for path in (ROOT / top).rglob("*.py")
+    ]
     return sorted(name for name in named if not any(f"/{file}".endswith(f"/{name}") for file in files))
 
 
