@@ -40,9 +40,10 @@ def selection(params: Params) -> Iterator[Problem]:
 
 
 def _at(params: Params, place: Key) -> Any:
+    """What stands there; nothing where it is missing, which is told elsewhere."""
     value: Any = params
     for part in place:
-        value = value[part]
+        value = value.get(part, {})
     return value
 
 
