@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import shutil
 import sys
 import tracemalloc
 from pathlib import Path
@@ -117,7 +116,7 @@ def test_the_page_needs_nothing_beside_it(made: library.Highlighted):
     assert "http" not in text.replace("http-equiv", "")
     assert text.count("data:image/jpeg;base64,") == 2 * COUNT
     assert "<c>" not in text
-    assert str(made.folder) in text
+    assert "can be told apart." in text
 
 
 def test_a_file_that_is_no_image_is_told(easy: dict[str, Path], weights: Path, tmp_path: Path, capfd: Any):
@@ -313,27 +312,14 @@ POINTS: dict[str, Fault] = {
 def test_killed_anywhere_it_goes_on_and_ends_in_the_same_bytes(
     point: str, made: library.Highlighted, easy: dict[str, Path], weights: Path, tmp_path: Path
 ):
-    # The page names its folder: both runs write to the same one.
-    out = made.folder.parent / "again" / "out"
+    out = tmp_path / "again" / "out"
     arguments = {**easy, "out": out, "weights": weights, **QUICK}
     log = tmp_path / "log"
-    try:
-        assert lived(arguments, log, POINTS[point]) == -9
-        assert not out.exists()
-        assert lived(arguments, log) == 0, log.read_text()
-        found = tiny.bytes_below(out)
-        expected = tiny.bytes_below(made.folder)
-        for name in ("index.html", files.SUMS):
-            assert name in found
-            del found[name], expected[name]
-        assert found == expected
-        page_text = (out / "index.html").read_text(encoding="utf-8")
-        assert page_text.replace(str(out), "OUT") == (made.folder / "index.html").read_text(encoding="utf-8").replace(
-            str(made.folder), "OUT"
-        )
-        assert [path.name for path in out.parent.iterdir()] == ["out"]
-    finally:
-        shutil.rmtree(out.parent, ignore_errors=True)
+    assert lived(arguments, log, POINTS[point]) == -9
+    assert not out.exists()
+    assert lived(arguments, log) == 0, log.read_text()
+    assert tiny.bytes_below(out) == tiny.bytes_below(made.folder)
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
 
 
 def test_what_is_done_is_not_done_again(easy: dict[str, Path], weights: Path, tmp_path: Path):

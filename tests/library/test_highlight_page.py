@@ -38,7 +38,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         outputs.pictures.write(made / "images" / f"{name}.jpg", image)
         outputs.pictures.write(made / "overlays" / f"{name}.png", image[::-1])
     checks = [Shortcut("size", Estimate(0.9, 0.8, 1.0), "sizes alone tell"), Shortcut("colour", Estimate(0.5), "")]
-    found = library.Highlighted(made, True, {"roc_auc": Estimate(0.9, 0.8, 1.0)}, checks, ["some", "can be told apart"])
+    found = library.Highlighted(
+        made,
+        True,
+        {"roc_auc": Estimate(0.9, 0.8, 1.0)},
+        checks,
+        ["some", "they can be told apart: index.html shows where"],
+    )
     (made / "index.html").write_text(page.render(found, page.cards(table, names, small)), encoding="utf-8")
     return made
 
@@ -89,7 +95,7 @@ def widths(view: Page, selector: str) -> list[int]:
 
 
 def test_it_shows_verdict_warnings_and_the_first_images_without_a_fault(view: Page):
-    assert view.run("document.getElementById('verdict').textContent") == "can be told apart."
+    assert view.run("document.getElementById('verdict').textContent") == "they can be told apart."
     assert "Sizes alone tell" in view.run("document.querySelector('.warning').textContent")
     assert len(files(view)) == 120
     assert view.run("document.getElementById('count').textContent") == "120 of 300 shown, 300 in all"

@@ -46,7 +46,8 @@ def render(found: "Highlighted", data: Sequence[Sequence[Any]]) -> str:
     rows = [(figures.TITLES[name], figures.told(value)) for name, value in found.figures.items()]
     checks = [(WORDS[each.check], figures.told(each.roc_auc), each.warning) for each in found.shortcuts]
     return environment.from_string(files.read_bytes(TEMPLATE).decode()).render(
-        sentences=found.sentences,
+        sentences=found.sentences[:-1],
+        verdict=found.sentences[-1].rpartition(": ")[0] if found.told_apart else found.sentences[-1],
         figures=rows,
         checks=checks,
         bound=BOUND,

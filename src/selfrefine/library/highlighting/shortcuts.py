@@ -18,7 +18,7 @@ BOUND = 0.7  # ROC-AUC: a check warns if its whole interval lies above
 WORDS = {
     "resize": "native sizes and traces of resizing",
     "compression": "file formats and traces of compression",
-    "size": "the number of pixels, and that of bytes beside what the content takes,",
+    "size": "numbers of pixels or bytes, content apart",
     "colour": "the mean, spread and saturation of colours",
 }
 REMEDY = {
