@@ -14,8 +14,8 @@ from selfrefine.diffusion.noise_schedule import Schedule
 from selfrefine.guidance import guide_network
 from selfrefine.guidance.guide_network import GuidedNetwork, guided
 from selfrefine.stages import generate_samples, train_base, train_refined
-from tests.guidance.test_noise_scale import ABAR, drawn
 from tests.support import tiny
+from tests.support.drawn import ABAR, drawn
 from tests.support.tiny_families import FITTING
 
 MEAN, VARIANCE = 0.1, 0.04

@@ -8,16 +8,16 @@ import pytest
 import torch
 from torch import nn
 
-from selfrefine.core import files, random_streams
+from selfrefine.core import files
 from selfrefine.core.errors import DamagedError, InputError
-from selfrefine.diffusion import noise_schedule, prompts, samplers, sampling
+from selfrefine.diffusion import noise_schedule, prompts, samplers
 from selfrefine.diffusion.noise_schedule import Schedule
 from selfrefine.guidance import noise_scale
 from selfrefine.guidance.noise_scale import ScaledNoise, scaled
 from selfrefine.metrics import frechet
+from tests.support.drawn import ABAR, drawn
 from tests.support.tiny_families import FITTING
 
-ABAR = torch.from_numpy(np.cumprod(1.0 - np.linspace(1e-4, 0.02, 1000))).float()
 MEAN, VARIANCE = 0.1, 0.04
 
 
@@ -34,13 +34,6 @@ class Linear(nn.Module):
         level = float(ABAR[int(time)])
         slope = math.sqrt(1.0 - level) / (level * VARIANCE + 1.0 - level)
         return SimpleNamespace(sample=self.factor * slope * (noisy - math.sqrt(level) * MEAN))
-
-
-def drawn(network, n=64, sampler="ddim", steps=25, schedule=None, purpose="evaluation"):
-    """Images of a network, always from the same noise of a purpose."""
-    streams = [random_streams.stream(0, purpose, number) for number in range(n)]
-    schedule = schedule or Schedule(ABAR, bounded=False)
-    return sampling.sample_chunk(network, schedule, streams, sampler=sampler, steps=steps, dtype=torch.float32)
 
 
 def test_of_a_factor_of_one_the_network_itself_is_sampled():

@@ -13,7 +13,7 @@ def passes(sampling: Mapping[str, Any]) -> int:
 
     With the empty caption, too, where prompts guide; of the worse network, too, where one does.
     """
-    return (1 + (sampling["guidance_scale"] != 1.0)) * (1 + (sampling.get("guide_scale", 1.0) != 1.0))
+    return (1 + int(sampling["guidance_scale"] != 1.0)) * (1 + int(sampling.get("guide_scale", 1.0) != 1.0))
 
 
 def updates(refined: Mapping[str, Any]) -> int:
