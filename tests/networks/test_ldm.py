@@ -14,7 +14,6 @@ from selfrefine.diffusion import forward_process, noise_schedule, samplers, samp
 from selfrefine.diffusion.autoencoder import LatentCodec, of
 from selfrefine.guidance.map_refresh import Guide, MapRecipe
 from selfrefine.guidance.refinement import Refinement
-from selfrefine.library import checks
 from selfrefine.networks import ldm
 from selfrefine.training.trainer import Trainer
 from tests.support import tiny, tiny_highlighter, tiny_latent
@@ -211,8 +210,3 @@ def test_the_images_behind_a_map_are_those_of_the_latents(guide):
     levels = noise_schedule.of(made)
     latents = sampling.sample_chunk(made.unet, levels, streams, sampler="ddim", steps=3, dtype=torch.float32)
     assert torch.equal(images, LatentCodec(made.vqvae).decode(latents))
-
-
-def test_the_library_tells_that_it_refines_no_latent_pipeline():
-    with pytest.raises(InputError, match="pipeline: LDMPipeline works on latents"):
-        checks.check_pipeline(tiny_latent.pipeline(), 3)

@@ -18,7 +18,6 @@ from selfrefine.diffusion.prompts import Captions
 from selfrefine.guidance import attention_modulation
 from selfrefine.guidance.map_refresh import Guide, MapRecipe
 from selfrefine.guidance.refinement import Refinement
-from selfrefine.library import checks
 from selfrefine.networks import stable_diffusion
 from selfrefine.training.trainer import Trainer
 from tests.support import tiny, tiny_highlighter, tiny_latent, tiny_prompt
@@ -102,11 +101,6 @@ def test_missing_or_other_parts_are_told(network, parts, told):
 def test_no_other_family_takes_a_text_encoder():
     with pytest.raises(InputError, match="family ldm does not build"):
         networks.build("ldm", NETWORK, DIFFUSION, SIZE, 0, autoencoder(), tiny_prompt.encoder())
-
-
-def test_the_library_tells_that_it_refines_no_text_to_image_pipeline(made):
-    with pytest.raises(InputError, match="StableDiffusionPipeline works on latents"):
-        checks.check_pipeline(made, 3)
 
 
 # -- stock diffusers ---------------------------------------------------------------------------------------------------

@@ -90,6 +90,8 @@ FITTING: dict[str, tuple[Callable[[], networks.Pipeline], str]] = {
         ),
         PIXELS,
     ),
+    "velocity of others": (lambda: _ddpm(prediction_type="v_prediction"), PIXELS),
+    "images of others": (lambda: _ddpm(prediction_type="sample"), PIXELS),
     "stable diffusion of others": (
         lambda: _stable_diffusion(scheduler=PNDMScheduler(num_train_timesteps=tiny.TIMESTEPS, skip_prk_steps=True)),
         PROMPTS,
@@ -97,17 +99,15 @@ FITTING: dict[str, tuple[Callable[[], networks.Pipeline], str]] = {
 }
 # What makes it, and the words with which everything refuses it.
 FOREIGN: dict[str, tuple[Callable[[], networks.Pipeline], str]] = {
-    "velocity": (lambda: _ddpm(prediction_type="v_prediction"), "predicts v_prediction; epsilon needed"),
-    "images": (lambda: _ddpm(prediction_type="sample"), "predicts sample; epsilon needed"),
     "zero snr": (lambda: _ddpm(rescale_betas_zero_snr=True), "no alphas_cumprod above 0"),
     "variances without a network for them": (lambda: _ddpm(variance_type="learned_range"), "channels in and out"),
     "score-based": (
         lambda: DDPMPipeline(unet=_unet(), scheduler=ScoreSdeVeScheduler()),
-        "ScoreSdeVeScheduler predicts None; epsilon needed",
+        "ScoreSdeVeScheduler predicts None; epsilon or v_prediction or sample needed",
     ),
     "a consistency model": (
         lambda: ConsistencyModelPipeline(unet=_unet(), scheduler=CMStochasticIterativeScheduler()),
-        "epsilon needed",
+        "predicts None; epsilon or v_prediction or sample needed",
     ),
     "classes": (
         lambda: DDPMPipeline(unet=_unet(num_class_embeds=3), scheduler=DDPMScheduler()),

@@ -17,6 +17,7 @@ from selfrefine.commands.arguments import add_device, whole_number
 from selfrefine.core import devices, files
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion import noise_schedule, pipelines
+from selfrefine.diffusion.forward_process import PREDICTIONS
 from selfrefine.diffusion.noise_schedule import Schedule
 
 
@@ -63,7 +64,7 @@ def opened(arguments: argparse.Namespace) -> Iterator[Opened]:
         raise InputError(f"{arguments.pipeline}: no such folder; --pipeline names the folder of a diffusers pipeline")
     with devices.device(arguments.device, "--device") as device:
         pipeline = networks.load_any(arguments.pipeline, device)
-        pipelines.check(pipeline, str(arguments.pipeline))
+        pipelines.check(pipeline, str(arguments.pipeline), PREDICTIONS)
         schedule = noise_schedule.of(pipeline)
         timesteps = len(schedule.alphas_cumprod)
         if arguments.steps > timesteps:

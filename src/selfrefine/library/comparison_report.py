@@ -2,7 +2,6 @@
 
 import base64
 import html
-import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -41,11 +40,10 @@ def write(folder: Path, found: Comparison, settings: Mapping[str, object]) -> No
     with style():
         figure = _figure(found)
         files.write_figure(folder / PICTURE, figure)
-        picture = io.BytesIO()
-        figure.savefig(picture, format="png")
+    picture = files.read_bytes(folder / PICTURE)
     rows = _rows(found)
     files.write_text(folder / "report.md", _markdown(rows, found, settings))
-    files.write_text(folder / "report.html", _html(rows, found, settings, picture.getvalue()))
+    files.write_text(folder / "report.html", _html(rows, found, settings, picture))
 
 
 def _figure(found: Comparison) -> Figure:

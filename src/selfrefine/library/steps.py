@@ -122,20 +122,7 @@ def trained_on(
     trainer = Trainer(
         refined.network, refined.schedule, data, settings, seed=seed, dtype=subject.dtype, captions=told.captions
     )
-    guide = Guide(
-        recipe,
-        trainer.schedule,
-        highlighter,
-        images,
-        seed=seed,
-        dtype=subject.dtype,
-        horizontal_flip=settings.horizontal_flip,
-        codec=refined.codec,
-        captions=told.of_maps,
-        guidance_scale=told.guidance_scale,
-        chunk=refined.chunk,
-    )
-    maps = MapHistory(guide)
+    maps = MapHistory(_guide(refined, images, highlighter, recipe, told, settings.horizontal_flip, seed))
     with torch.random.fork_rng():
         run_phase(
             trainer,
@@ -150,3 +137,28 @@ def trained_on(
         )
     refined.network.eval().load_state_dict(trainer.ema, strict=False)  # buffers have no average
     return refined, maps
+
+
+def _guide(
+    subject: Subject,
+    images: np.ndarray,
+    highlighter: Highlighter,
+    recipe: MapRecipe,
+    told: Told,
+    horizontal_flip: bool,
+    seed: int,
+) -> Guide:
+    """What makes the maps of the subject."""
+    return Guide(
+        recipe,
+        subject.schedule.to(subject.device),
+        highlighter,
+        images,
+        seed=seed,
+        dtype=subject.dtype,
+        horizontal_flip=horizontal_flip,
+        codec=subject.codec,
+        captions=told.of_maps,
+        guidance_scale=told.guidance_scale,
+        chunk=subject.chunk,
+    )
