@@ -15,10 +15,10 @@ API = ("library", "guidance", "highlighter", "metrics", "diffusion")
 # Every page of the site is in one of these lists: a test names those that are not.
 NAV = {
     "Guides": ["own_images", "library", "reading", "paper_scale", "cluster", "usage", "change", "questions"],
-    "How it works": ["method", "design", "code", "reliability", "../CONTRIBUTING", "../CHANGELOG"],
+    "How it works": ["method", "rivals", "design", "code", "reliability", "../CONTRIBUTING", "../CHANGELOG"],
     "Results": [
         *("results", "../results/README", "table1", "table2", "table3", "table4", "table5", "table6", "table7"),
-        *("controls", "maps", "noise_scale", "sweep", "bench", "fidelity", "gpu/README"),
+        *("controls", "maps", "noise_scale", "sweep", "bench", "fidelity", "gpu/README", "gpu/nvidia_h100_80gb"),
     ],
     "API": [f"api/{room}" for room in API],
 }

@@ -1,10 +1,9 @@
 """A network that is guided away from a worse one as images are sampled; no training of its own.
 
-Two methods are this one sum with different guides:
-- autoguidance, by the network's own earlier checkpoint (Karras, Aittala, Kynkaanniemi, Lehtinen, Aila and Laine 2024,
-  "Guiding a Diffusion Model with a Bad Version of Itself", arXiv 2406.02507);
-- negative guidance, by a copy that went on learning from its own samples (Alemohammad, Humayun, Agarwal, Collomosse and
-  Baraniuk 2024, "Self-Improving Diffusion Models with Synthetic Data", arXiv 2408.16333).
+Two methods are this one sum with different guides. Autoguidance takes the network's own earlier checkpoint (Karras,
+Aittala, Kynkaanniemi, Lehtinen, Aila and Laine 2024, "Guiding a Diffusion Model with a Bad Version of Itself", arXiv
+2406.02507); negative guidance a copy that went on learning from its own samples (Alemohammad, Humayun, Agarwal,
+Collomosse and Baraniuk 2024, "Self-Improving Diffusion Models with Synthetic Data", arXiv 2408.16333).
 """
 
 from pathlib import Path
