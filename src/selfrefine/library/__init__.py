@@ -1,7 +1,7 @@
 """The same method for a person's own pipeline or images, without a workflow: README, "Your own model"."""
 
 from selfrefine.library.given import load_images, show
-from selfrefine.library.highlighting.outputs import Highlighted
+from selfrefine.library.highlighting.highlighted import Highlighted
 from selfrefine.library.highlighting.run import highlight
 from selfrefine.library.refine import flaw_maps, refine, train_highlighter
 
