@@ -54,6 +54,9 @@ NOT_DATA = {
     "selfrefine.core.locks": {"read_text", "write_text"},  # who holds a lock
     "selfrefine.data.package_archives": {"open"},  # archives of package indices
     "selfrefine.data.image_decoding": {"open", "Image.open"},  # photographs of the user
+    "selfrefine.library.highlighting.file_traits": {"open"},  # images of the user
+    "selfrefine.library.highlighting.pictures": {"write_bytes"},  # of a folder that only appears when it is whole
+    "selfrefine.library.highlighting.outputs": {"open"},  # the same: an array larger than memory
     "selfrefine.pretrained.imagenet_weights": {"torch.load"},  # torchvision's own format
     "selfrefine.pretrained.given_transformers": {"from_pretrained"},  # tensors that are read already
     "selfrefine.metrics.clip_score": {"from_pretrained"},  # transformers folders

@@ -2,7 +2,7 @@
 
 from selfrefine.library.conditions import Conditions
 from selfrefine.library.given import load_images, show
-from selfrefine.library.highlighting.outputs import Highlighted
+from selfrefine.library.highlighting.highlighted import Highlighted
 from selfrefine.library.highlighting.run import highlight
 from selfrefine.library.refine import flaw_maps, refine, train_highlighter
 

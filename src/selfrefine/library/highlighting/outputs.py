@@ -1,7 +1,6 @@
 """What a run leaves: figures, and of folders that can be told apart the highlighter, scores, maps, pictures, a page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +12,12 @@ from selfrefine.core.progress import Progress
 from selfrefine.highlighter.model import Highlighter
 from selfrefine.library.highlighting import page, pictures, scoring
 from selfrefine.library.highlighting.figures import p_fake
+from selfrefine.library.highlighting.highlighted import Highlighted
 from selfrefine.library.highlighting.mirror import Mirror
 from selfrefine.library.highlighting.scoring import Scores
-from selfrefine.library.highlighting.shortcuts import Shortcut
-from selfrefine.metrics.intervals import Estimate
 
 HIGHLIGHTER, RECORD = "highlighter.safetensors", "highlighter.json"
 TOGETHER = 32  # images that are drawn before others are read
-
-
-@dataclass(frozen=True)
-class Highlighted:
-    """What a run found.
-
-    Args:
-        folder: its output.
-        told_apart: whether the test images can be told apart; if not, there are no maps.
-        figures: accuracy, f1, roc_auc and p_real_gap with their intervals; none of two folders of the same images.
-        shortcuts: what resizing, compression, size and colour alone tell.
-        sentences: all of it in words, the verdict last.
-    """
-
-    folder: Path
-    told_apart: bool
-    figures: Mapping[str, Estimate]
-    shortcuts: Sequence[Shortcut]
-    sentences: Sequence[str]
 
 
 def write_figures(folder: Path, found: Highlighted, n_images: int) -> None:

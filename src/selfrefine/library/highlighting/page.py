@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 import pandas as pd
@@ -10,10 +10,8 @@ import pandas as pd
 from selfrefine.core import files
 from selfrefine.data.image_folder import shown
 from selfrefine.library.highlighting import figures
+from selfrefine.library.highlighting.highlighted import Highlighted
 from selfrefine.library.highlighting.shortcuts import BOUND, WORDS
-
-if TYPE_CHECKING:
-    from selfrefine.library.highlighting.outputs import Highlighted
 
 TEMPLATE = Path(__file__).with_name("page.html")
 EMBEDDED = 500  # images of the highest scores whose small pictures are in the page itself: about five megabytes
@@ -38,7 +36,7 @@ def cards(table: pd.DataFrame, names: Sequence[str], small: Sequence[tuple[str, 
     return found
 
 
-def render(found: "Highlighted", data: Sequence[Sequence[Any]]) -> str:
+def render(found: Highlighted, data: Sequence[Sequence[Any]]) -> str:
     """index.html: verdict, figures, warnings, and of images that were mapped all cards."""
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined

@@ -19,8 +19,9 @@ from selfrefine.highlighter.model import FAKE, REAL, Highlighter
 from selfrefine.highlighter.training import HighlighterTrainer, initial_highlighter
 from selfrefine.library import checks, given
 from selfrefine.library.highlighting import figures, mirror, outputs, request, shortcuts, split, workplace
+from selfrefine.library.highlighting.highlighted import Highlighted
 from selfrefine.library.highlighting.mirror import Mirror
-from selfrefine.library.highlighting.outputs import RECORD, Highlighted
+from selfrefine.library.highlighting.outputs import RECORD
 from selfrefine.library.highlighting.request import Request
 from selfrefine.library.highlighting.scoring import Scorer, Scores
 from selfrefine.metrics import classification
@@ -75,19 +76,25 @@ def highlight(
     asked = request.checked(real, fake, out, highlighter, weights, training, seed)
     found = {name: _scanned(name, folder) for name, folder in (("real", asked.real), ("fake", asked.fake))}
     with devices.device(device, "device") as on, workplace.lock(asked.out) as place:
-        start = asked.highlighter or given.imagenet_weights(weights)
-        model, record = _model(asked, start, on)
-        deciding = [_code(place / "contents"), repr(asked), files.sha256(start), *devices.deciding(device, precision)]
-        deciding += [contents.digest(each.images, place / "contents") for each in found.values()]
-        scratch = workplace.scratch(place, hashlib.sha256("\n".join(deciding).encode()).hexdigest()[:16])
-        images = [
-            mirror.read(found[name], folder, model.input_size, scratch / name, f"highlight: reading {name}")
-            for name, folder in (("real", asked.real), ("fake", asked.fake))
-        ]
-        made = _Run(asked, model, record, images[0], images[1], scratch, devices.precision(precision, on)).run()
+        made = _begun(asked, found, place, asked.highlighter or given.imagenet_weights(weights), on, precision).run()
     for sentence in made.sentences:
         print(sentence, flush=True)
     return made
+
+
+def _begun(
+    asked: Request, found: dict[str, Found], place: Path, start: Path, on: torch.device, precision: str
+) -> "_Run":
+    """A run with both folders read, in the part of the hidden folder that is its alone."""
+    model, record = _model(asked, start, on)
+    deciding = [_code(place / "contents"), repr(asked), files.sha256(start), *devices.deciding(on.type, precision)]
+    deciding += [contents.digest(each.images, place / "contents") for each in found.values()]
+    scratch = workplace.scratch(place, hashlib.sha256("\n".join(deciding).encode()).hexdigest()[:16])
+    real, fake = (
+        mirror.read(found[name], folder, model.input_size, scratch / name, f"highlight: reading {name}")
+        for name, folder in (("real", asked.real), ("fake", asked.fake))
+    )
+    return _Run(asked, model, record, real, fake, scratch, devices.precision(precision, on))
 
 
 def _code(caches: Path) -> str:
