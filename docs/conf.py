@@ -14,7 +14,17 @@ ROOT = Path(__file__).parents[1]
 API = ("library", "guidance", "highlighter", "metrics", "diffusion")
 # Every page of the site is in one of these lists: a test names those that are not.
 NAV = {
-    "Guides": ["own_images", "library", "highlight", "reading", "paper_scale", "cluster", "usage", "change", "questions"],
+    "Guides": [
+        "own_images",
+        "library",
+        "highlight",
+        "reading",
+        "paper_scale",
+        "cluster",
+        "usage",
+        "change",
+        "questions",
+    ],
     "How it works": ["method", "rivals", "design", "code", "reliability", "../CONTRIBUTING", "../CHANGELOG"],
     "Results": [
         *("results", "../results/README", "table1", "table2", "table3", "table4", "table5", "table6", "table7"),

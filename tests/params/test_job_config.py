@@ -52,10 +52,10 @@ PARAMS = {
     "highlighters": {"flaw": {"title": "F"}, "second": {"title": "S", "train_highlighter": {"draw": 1}}},
     "variants": {"v": {"title": "V", "train_refined": {"cycle": 4}}, "w": {"title": "W"}},
     "samplings": {"kept": {"title": "K", "of": "v", "map_of": "w", "generate_samples": {"correction": "keep_map"}}},
-    "generate_samples": {"correction": "none"},
+    "generate_samples": {"correction": "none", "steps": 10, "guidance_scale": 1.0},
     "train_highlighter": {"draw": 0},
     "train_base": {"family": "ddpm", "steps": 7, "network": {"channels": 3, "width": 4, "depth": 2}},
-    "train_refined": {"cycle": 1, "levels": [1, 2]},
+    "train_refined": {"cycle": 1, "levels": [1, 2], "extra_steps": 0.0},
     "extract_features": {"networks": ["a"]},
 }
 
@@ -145,6 +145,8 @@ def test_tables_read_what_is_selected_and_its_words():
     assert tables["select"] == PARAMS["select"]
     everything = {"highlighters": ["flaw"], "variants": ["v", "w"], "samplings": ["kept"], "masks": []}
     narrowed = {"highlighters": ["flaw"], "variants": ["w"], "samplings": ["kept"], "masks": []}
+    costs = {"fork": [7, 10], "v": [10, 10], "w": [10, 10], "kept": [10, 10]}  # updates, evaluations an image
+    narrowed_costs = {"fork": [7, 10], "w": [10, 10], "kept": [10, 10]}
     assert tables["rows"] == {
         "datasets": {
             "d": {
@@ -152,15 +154,19 @@ def test_tables_read_what_is_selected_and_its_words():
                 "main_model": "m",
                 "size": 16,
                 "models": {
-                    "m": everything | {"steps": [7, 3], "prompted": False},
-                    "n": narrowed | {"steps": [7, 3], "prompted": False},
+                    "m": everything | {"steps": [7, 3], "prompted": False, "costs": costs},
+                    "n": narrowed | {"steps": [7, 3], "prompted": False, "costs": narrowed_costs},
                 },
             },
             "e": {
                 "title": "E",
                 "main_model": "m",
                 "size": 8,
-                "models": {"m": everything | {"variants": ["v"], "samplings": [], "steps": [5, 3], "prompted": False}},
+                "models": {
+                    "m": everything
+                    | {"variants": ["v"], "samplings": [], "steps": [5, 3], "prompted": False}
+                    | {"costs": {"fork": [5, 10], "v": [8, 10]}}
+                },
             },
         },
         "models": {"m": {"title": "M", "home": "d"}, "n": {"title": "N", "home": "d"}},

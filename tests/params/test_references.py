@@ -146,7 +146,7 @@ def test_what_does_not_fit_is_told_where_it_stands(key, value, told):
         (
             "datasets.fashion_mnist.prepare_data.max_images",
             99,
-            "evaluate_highlighter.n_planted is 128; allowed: at most "
+            "evaluate_maps.n_images is 128; allowed: at most "
             "datasets.fashion_mnist.prepare_data.max_images, which is 99",
         ),
     ],
@@ -339,14 +339,14 @@ def test_rows_that_are_not_selected_need_not_fit():
             "samplings.x.map_of is missing; the correction keep_map needs the variant of its map",
         ),
         (
-            at("generate_fakes.n_images", 1151),
-            "generate_fakes.n_images is 1151; allowed: at least 1152: shared.n_fakes, which is 512, for each of 2 "
+            at("generate_fakes.n_images", 895),
+            "generate_fakes.n_images is 895; allowed: at least 896: shared.n_fakes, which is 384, for each of 2 "
             "draws of the highlighters, and evaluate_maps.n_images, which is 128",
         ),
         (
-            at("datasets.fashion_mnist_shoes.generate_fakes.n_images", 511),
-            "datasets.fashion_mnist_shoes.generate_fakes.n_images is 511; allowed: at least 512: shared.n_fakes, "
-            "which is 512, for each of 1 draws",
+            at("datasets.fashion_mnist_shoes.generate_fakes.n_images", 383),
+            "datasets.fashion_mnist_shoes.generate_fakes.n_images is 383; allowed: at least 384: shared.n_fakes, "
+            "which is 384, for each of 1 draws",
         ),
     ],
 )
