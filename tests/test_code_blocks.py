@@ -49,10 +49,22 @@ SHORTER = {
     ),
     "selfrefine check-gpu": ("selfrefine check-gpu --help", "needs a GPU; tests/commands/test_check_gpu.py uses a CPU"),
     "selfrefine check-gpu --out results/gpu": ("selfrefine check-gpu --help", "as the line above"),
+    "selfrefine highlight --real photographs --fake generated --out flaws": (
+        "selfrefine highlight --help",
+        "needs VGG16 and minutes; tests/commands/test_highlight.py runs it on small ones",
+    ),
+    "selfrefine highlight --real photographs --fake others --out more --highlighter flaws/highlighter.safetensors": (
+        "selfrefine highlight --help",
+        "needs what the line above makes; tests/library/test_highlight.py runs it",
+    ),
 }
 # Page and what its block or command begins with -> the module and the test that runs it as it is written.
 ELSEWHERE = {
     ("README.md", "from diffusers import"): ("tests/library/test_refine.py", "test_the_ten_lines_of_the_readme"),
+    ("docs/highlight.md", "from selfrefine import library"): (
+        "tests/library/test_highlight.py",
+        "test_folders_that_differ_are_told_apart_on_images_that_were_not_learned_from",
+    ),
     ("docs/usage.md", "dvc repro"): ("tests/workflow/test_dvc.py", "recorded"),
 }
 
