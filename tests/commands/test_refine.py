@@ -139,7 +139,7 @@ def test_enough_images_have_intervals_and_a_verdict_in_words(weights: dict[str, 
     main.main(asked(tmp_path, weights, samples=2048, map_steps=2))
     report = (tmp_path / "out" / "report.md").read_text("utf-8")
     assert "too few images" not in report
-    assert re.search(r"\| Refined with flaw maps \| [\d.]+ \([\d.]+ to [\d.]+\) \|", report)
+    assert re.search(r"\| Refined with flaw maps \| [\d.e-]+ \([\d.e-]+ to [\d.e-]+\) \|", report)
     assert "The images do not tell the two models apart." in report or "Of these two models the " in report
 
 

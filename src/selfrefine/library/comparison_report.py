@@ -68,15 +68,15 @@ def _figure(found: Comparison) -> Figure:
 def _rows(found: Comparison) -> list[tuple[str, str, str]]:
     """Model, FD, kernel distance, in words."""
     return [
-        (NAMES[name], _words(found.distances[name], 3), _words(found.kernel_distances[name], 5))
+        (NAMES[name], _words(found.distances[name]), _words(found.kernel_distances[name]))
         for name in (BASELINE, REFINED)
     ]
 
 
-def _words(estimate: Estimate, digits: int) -> str:
+def _words(estimate: Estimate) -> str:
     if np.isnan(estimate.low):
-        return f"{estimate.value:.{digits}f} (too few images for an interval)"
-    return f"{estimate.value:.{digits}f} ({estimate.low:.{digits}f} to {estimate.high:.{digits}f})"
+        return f"{estimate.value:.4g} (too few images for an interval)"
+    return f"{estimate.value:.4g} ({estimate.low:.4g} to {estimate.high:.4g})"
 
 
 def _sentences(found: Comparison) -> list[str]:
@@ -91,7 +91,7 @@ def _sentences(found: Comparison) -> list[str]:
     if np.isnan(difference.value):
         verdict = "The two do not compare: one distance is 0 or no number."
     else:
-        change = f"log FD(refined) - log FD(baseline) = {_words(difference, 3)}; below 0 speaks for the refined one."
+        change = f"log FD(refined) - log FD(baseline) = {_words(difference)}; below 0 speaks for the refined one."
         if np.isnan(difference.low):
             verdict = f"{change} There are too few images to tell chance from a difference of these two models."
         elif difference.low <= 0.0 <= difference.high:
