@@ -49,6 +49,10 @@ SHORTER = {
     ),
     "selfrefine check-gpu": ("selfrefine check-gpu --help", "needs a GPU; tests/commands/test_check_gpu.py uses a CPU"),
     "selfrefine check-gpu --out results/gpu": ("selfrefine check-gpu --help", "as the line above"),
+    "selfrefine refine --pipeline my_pipeline --images my_photos --out refined_my_pipeline": (
+        "selfrefine refine --help",
+        "needs VGG16 and minutes; tests/commands/test_refine.py runs it on a small pipeline",
+    ),
     "selfrefine highlight --real photographs --fake generated --out flaws": (
         "selfrefine highlight --help",
         "needs VGG16 and minutes; tests/commands/test_highlight.py runs it on small ones",
