@@ -113,7 +113,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     tables = made.root / "results" / "tables" / "embedded"
     tables.mkdir(parents=True)
     table2.lines(tiny_results(generation(FD, 3))).to_csv(tables / "table2.csv", index=False)
-    trained = "models/train_refined/embedded/fashion_mnist_captions/stable_diffusion/reverse/seed0/pipeline"
+    trained = "models/train_refined/embedded/fashion_mnist_captions/stable_diffusion/reverse/seed6/pipeline"
     parts = (tiny_latent.autoencoder("kl"), tiny_prompt.encoder())
     steps = {"schedule": "scaled_linear", "timesteps": 50}  # more than `selfrefine sample` takes
     networks.save(networks.build("stable_diffusion", tiny.NETWORK, steps, tiny.SIZE, 0, *parts), made.root / trained)

@@ -91,7 +91,9 @@ def inputs(tmp_path_factory):
 
 def draw(inputs, folder, config=CONFIG):
     names = ("figure4", "figure4_all", "figure5", "figure6", "figure7", "figure8", "planted", "maps", "mfam", "loss")
-    make_figures.run(Job("make_figures", config, inputs, Outputs(*(folder / f"{name}.png" for name in names))))
+    tables = (folder / "loss_base.csv", folder / "loss_refined.csv")
+    outputs = Outputs(*(folder / f"{name}.png" for name in names), *tables)
+    make_figures.run(Job("make_figures", config, inputs, outputs))
     return {name: folder / f"{name}.png" for name in names}
 
 
@@ -100,6 +102,17 @@ def test_figures_that_are_not_blank(inputs, tmp_path):
         pixels = image.imread(path)
         assert min(pixels.shape[:2]) > 200
         assert len(np.unique(pixels[..., :3].reshape(-1, 3), axis=0)) > 50
+
+
+def test_losses_are_told_in_numbers_by_row(inputs, tmp_path):
+    draw(inputs, tmp_path)
+    base, *refined = (files.read_table(path) for path in inputs.losses)
+    pd.testing.assert_frame_equal(files.read_table(tmp_path / "loss_base.csv"), base)
+    told = files.read_table(tmp_path / "loss_refined.csv")
+    assert [*told] == ["step", "baseline", "both"]
+    for name, table in zip(("baseline", "both"), refined, strict=True):
+        assert told[name].tolist() == table["loss"].tolist()
+    assert told["step"].tolist() == refined[0]["step"].tolist()
 
 
 def test_the_same_files_give_the_same_bytes(inputs, tmp_path):

@@ -242,7 +242,7 @@ def test_every_row_draws_the_same_batch_t_noise_and_dropout(some_map, monkeypatc
     assert draws_of(refinement_of("baseline"), some_map, monkeypatch, seed=1) != digests["baseline"]
 
 
-NO_EFFECT = {"baseline", "baseline_equal_cost", "authors_ldm"}  # with any given map
+NO_EFFECT = {"baseline", "baseline_equal_cost", "authors_ldm", "own_samples"}  # with any given map and images
 
 
 def test_every_row_but_those_of_no_map_trains_in_its_own_way(some_map):

@@ -149,7 +149,7 @@ def hostile(tmp_path):
         "evaluate_prompts": {"clip_folder": HOSTILE},
     }
     overlay["datasets"]["my_images"] |= {"extract_features": {"n_images": 4}, "evaluate_highlighter": {"n_planted": 4}}
-    overlay["select"] |= {"variants": [*variants], "masks": []}
+    overlay["select"] |= {"variants": [*variants], "masks": [], "samplings": []}
     overlay["datasets"]["my_images"]["only"] = {"models": ["ddpm", "stable_diffusion"]}
     (root / "experiments" / "hostile.yaml").write_text(yaml.safe_dump(overlay))
     return root

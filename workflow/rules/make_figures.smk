@@ -75,6 +75,8 @@ rule make_figures:
             category="Figures",
             labels={"figure": "Loss curves"},
         ),
+        loss_base="results/figures/{experiment}/loss_base.csv",
+        loss_refined="results/figures/{experiment}/loss_refined.csv",
         config="results/figures/{experiment}/config.json",
     log:
         "logs/make_figures/{experiment}.log",
@@ -100,6 +102,7 @@ rule make_figures:
             --figure4 {output.figure4:q} --figure4_all {output.figure4_all:q} --figure5 {output.figure5:q} \
             --figure6 {output.figure6:q} --figure7 {output.figure7:q} --figure8 {output.figure8:q} --planted {output.planted:q} \
             --maps {output.maps:q} --mfam {output.mfam:q} --loss {output.loss:q} \
+            --loss_base {output.loss_base:q} --loss_refined {output.loss_refined:q} \
             2>&1 | tee {log:q}
         """
 

@@ -23,7 +23,7 @@ Makes: one PNG; what is known stays as it is.
 
 Example, after `make all`, with a photo.png and a mask.png of your own of 16 x 16 px:
   selfrefine inpaint --image photo.png --mask mask.png --out filled.png --steps 50 \\
-    --pipeline models/train_refined/embedded/fashion_mnist/ddpm/both/seed0/pipeline
+    --pipeline models/train_refined/embedded/fashion_mnist/ddpm/both/seed6/pipeline
 """
 
 

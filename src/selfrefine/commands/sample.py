@@ -23,7 +23,7 @@ Makes: one PNG; several images stand side by side.
 
 Example, after `make all`:
   selfrefine sample --prompt "a photo of an ankle boot" --images 4 --out boot.png \\
-    --pipeline models/train_refined/embedded/fashion_mnist_captions/stable_diffusion/reverse/seed0/pipeline
+    --pipeline models/train_refined/embedded/fashion_mnist_captions/stable_diffusion/reverse/seed6/pipeline
 """
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from selfrefine.core import arrays, files
@@ -64,7 +65,7 @@ class Inputs:
 @dataclass(frozen=True)
 class Outputs:
     """Samples of the processes, of all variants and of families, images made from prompts, inpainted images, flaw
-    maps, planted flaws, compared maps, mFAM over the refreshes, loss."""
+    maps, planted flaws, compared maps, mFAM over the refreshes, loss; the loss of both phases as tables for DVC."""
 
     figure4: Path
     figure4_all: Path
@@ -76,6 +77,8 @@ class Outputs:
     maps: Path
     mfam: Path
     loss: Path
+    loss_base: Path
+    loss_refined: Path
 
 
 def run(job: Job[Config, Inputs, Outputs]) -> None:
@@ -107,6 +110,10 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         files.write_figure(outputs.maps, figure)
         files.write_figure(outputs.mfam, refinement_curves.refreshes_figure(maps, refreshes, caption, controls))
         files.write_figure(outputs.loss, refinement_curves.loss_figure(base_loss, losses, caption, controls))
+    files.write_table(outputs.loss_base, base_loss[["step", "loss"]])
+    names = {row["title"]: name for name, row in rows.items()}
+    refined = {names[title]: table.set_index("step")["loss"] for title, table in losses.items()}
+    files.write_table(outputs.loss_refined, pd.DataFrame(refined).reset_index())
 
 
 def shown_of(config: Config) -> Shown:
