@@ -170,3 +170,42 @@ def test_a_folder_where_nothing_can_be_written_is_one_line(tmp_path, capsys) -> 
     (line,) = str(ended.value).splitlines()
     assert line.startswith(f"snakemake: {tmp_path}/.snakemake: ")
     assert line.endswith("; a run writes into the folder that it runs in")
+
+
+JOBS, SECONDS = 12, 0.4
+LOOKED = """
+import sys
+from snakemake.cli import main
+from snakemake.scheduling.job_scheduler import JobScheduler
+from selfrefine.commands.snakemake import look_again_once
+
+looks, select = [], JobScheduler.job_selector
+JobScheduler.job_selector = lambda *given: (looks.append(1), select(*given))[1]
+if sys.argv[1] == "once":
+    look_again_once()
+sys.argv[1:] = ["--cores", "1", "--quiet", "all"]
+try:
+    main()
+finally:
+    print("LOOKS", len(looks))
+"""
+
+
+def looks(folder: Path, how: str) -> int:
+    """How often Snakemake looks for jobs that may start, in a run of JOBS jobs one after the other."""
+    folder.mkdir()
+    (folder / "Snakefile").write_text(
+        f'rule all:\n    input: expand("{{n}}.txt", n=range({JOBS}))\n'
+        f'rule one:\n    output: "{{n}}.txt"\n    shell: "sleep {SECONDS}; touch {{output}}"\n'
+    )
+    done = subprocess.run([sys.executable, "-c", LOOKED, how], cwd=folder, capture_output=True, text=True, check=False)
+    assert len(list(folder.glob("*.txt"))) == JOBS, done.stderr
+    return int(done.stdout.split("LOOKS")[1])
+
+
+def test_looks_for_jobs_do_not_add_up(tmp_path: Path) -> None:
+    """One at the start, one at the end of each job, one a second; in Snakemake alone each begins a chain of them."""
+    begun = time.monotonic()
+    ours = looks(tmp_path / "ours", "once")
+    assert ours <= 2 * JOBS + (time.monotonic() - begun) + 2
+    assert looks(tmp_path / "stock", "as it is") > 1.5 * ours, "Snakemake has mended it: delete look_again_once"

@@ -8,6 +8,7 @@ second run in the same folder ends at once, with one line that names the first.
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -118,6 +119,30 @@ def _lines() -> Iterator[None]:
         lines.end()
 
 
+def look_again_once() -> None:
+    """Lets at most one timer wait that makes Snakemake look for jobs which may start.
+
+    For its limit of jobs a second Snakemake starts one at every look, and each of them ends in a look, as the end of a
+    job does. So looks add up over a run, and each reads the params of all jobs that are ready.
+    """
+    from snakemake.scheduling.job_scheduler import JobScheduler
+
+    waiting = threading.Event()
+
+    def schedule(scheduler: JobScheduler, delay: float) -> None:
+        def look() -> None:
+            waiting.clear()
+            scheduler._open_jobs.release()
+
+        if not waiting.is_set():
+            waiting.set()
+            timer = threading.Timer(delay, look)
+            timer.daemon = True
+            timer.start()
+
+    JobScheduler._schedule_reevalutation = schedule
+
+
 def main() -> None:
     """Runs Snakemake with this environment's programs first in PATH: rules find its Python without activation."""
     from snakemake import exceptions
@@ -131,5 +156,6 @@ def main() -> None:
     if not runs_jobs(sys.argv[1:]):
         snakemake()
         return
+    look_again_once()
     with only_run(Path()), run_stage.server(), _lines():
         snakemake()
