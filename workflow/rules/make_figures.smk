@@ -75,8 +75,18 @@ rule make_figures:
             category="Figures",
             labels={"figure": "Loss curves"},
         ),
-        loss_base="results/figures/{experiment}/loss_base.csv",
-        loss_refined="results/figures/{experiment}/loss_refined.csv",
+        loss_base=report(
+            "results/figures/{experiment}/loss_base.csv",
+            caption="../report/loss.rst",
+            category="Figures",
+            labels={"figure": "Loss of the base phase, numbers"},
+        ),
+        loss_refined=report(
+            "results/figures/{experiment}/loss_refined.csv",
+            caption="../report/loss.rst",
+            category="Figures",
+            labels={"figure": "Loss of the refinement phase, numbers"},
+        ),
         config="results/figures/{experiment}/config.json",
     log:
         "logs/make_figures/{experiment}.log",

@@ -65,7 +65,7 @@ class Inputs:
 @dataclass(frozen=True)
 class Outputs:
     """Samples of the processes, of all variants and of families, images made from prompts, inpainted images, flaw
-    maps, planted flaws, compared maps, mFAM over the refreshes, loss; the loss of both phases as tables for DVC."""
+    maps, planted flaws, compared maps, mFAM over the refreshes, loss; the loss of both phases as tables for DVC, of the processes alone."""
 
     figure4: Path
     figure4_all: Path
@@ -111,8 +111,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         files.write_figure(outputs.mfam, refinement_curves.refreshes_figure(maps, refreshes, caption, controls))
         files.write_figure(outputs.loss, refinement_curves.loss_figure(base_loss, losses, caption, controls))
     files.write_table(outputs.loss_base, base_loss[["step", "loss"]])
-    names = {row["title"]: name for name, row in rows.items()}
-    refined = {names[title]: table.set_index("step")["loss"] for title, table in losses.items()}
+    titles = {name: rows[name]["title"] for name in PROCESSES if name in rows}
+    refined = {name: losses[title].set_index("step")["loss"] for name, title in titles.items() if title in losses}
     files.write_table(outputs.loss_refined, pd.DataFrame(refined).reset_index())
 
 
