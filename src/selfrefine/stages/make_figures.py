@@ -65,7 +65,8 @@ class Inputs:
 @dataclass(frozen=True)
 class Outputs:
     """Samples of the processes, of all variants and of families, images made from prompts, inpainted images, flaw
-    maps, planted flaws, compared maps, mFAM over the refreshes, loss; the loss of both phases as tables for DVC, of the processes alone."""
+    maps, planted flaws, compared maps, mFAM over the refreshes, loss; and for DVC the loss of both phases, of the
+    processes alone, as tables."""
 
     figure4: Path
     figure4_all: Path
