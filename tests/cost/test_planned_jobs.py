@@ -51,7 +51,7 @@ def test_a_model_runs_where_its_data_set_lets_it():
     second = {"models": {"other": SMOKE["models"]["ddpm"] | {"only": {"variants": ["baseline"]}}}}
     both = job_config.merge(SMOKE, second | {"select": {"models": ["ddpm", "other"]}})
     narrow = job_config.merge(both, {"datasets": {"fashion_mnist": {"only": {"models": ["ddpm"]}}}})
-    assert stages_of(planned_jobs.of_params(both, ROOT)).count("train_refined") == 2 + 1
+    assert stages_of(planned_jobs.of_params(both, ROOT)).count("train_refined") == 4 + 1
     assert planned_jobs.of_params(narrow, ROOT) == planned_jobs.of_params(SMOKE, ROOT)
 
 

@@ -63,7 +63,7 @@ def test_a_folder_that_is_not_there_has_no_number_and_one_that_is_no_split_is_re
     ("dataset", "train", "test", "classes"),
     [
         ("fashion_mnist", 60000, 10000, 10),
-        ("fashion_mnist_32", 20000, 10000, 10),
+        ("fashion_mnist_32", 12000, 10000, 10),
         ("fashion_mnist_tops", 24000, 4000, 4),
         ("fashion_mnist_shoes", 18000, 3000, 3),
     ],

@@ -18,8 +18,10 @@ ALLOWED = {
     ("params/constraints.py", "delete one"),
     ("params/experiment.py", "delete it: a file's name is its own"),
     ("params/family_constraints.py", "delete it here"),
+    ("params/rival_constraints.py", "delete one"),
     ("params/strict_yaml.py", "delete it"),
     ("params/strict_yaml.py", "delete one"),
+    ("stages/fetch_weights.py", "delete it here"),
 }
 
 

@@ -67,7 +67,7 @@ def checked(
     folder = Path(out)
     require(
         not folder.exists() or (folder.is_dir() and not any(folder.iterdir())),
-        f"out: {folder} is there already; name a folder that is not, or delete it",
+        f"out: {folder} is there already; name a folder that is not",
     )
     for name, inside in (("real", Path(real)), ("fake", Path(fake))):
         require(inside.is_dir(), f"{name}: {inside} is no folder; name a folder of images")
