@@ -426,7 +426,7 @@ def test_with_fewer_than_six_all_right_does_not_rule_out_guessing():
         ({"fake": "few"}, "fake: few has 29 different images; 30 or more needed"),
         ({"real": "broken"}, "real: broken has 0 different images; 30 or more needed"),
         ({"out": "few/out"}, "out: few/out lies in few, whose images are read"),
-        ({"out": "broken"}, "out: broken is there already; name a folder that is not, or delete it"),
+        ({"out": "broken"}, "out: broken is there already; name a folder that is not"),
         ({"out": "file.txt"}, "out: file.txt is there already"),
         ({"out": "file.txt/out"}, "out: file.txt/out cannot be made"),
         ({"out": "/proc/nowhere/out"}, "out: /proc/nowhere/out cannot be made"),
