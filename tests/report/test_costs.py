@@ -38,7 +38,7 @@ def test_table_2_has_guided_rows_with_their_cost():
     assert {*table["row"]} == {"baseline", "both", "guided", "fork", "floor"}
     taken = {line["row"]: (line["updates"], line["evaluations"]) for line in records(table) if line["row"] != "floor"}
     assert taken == {row: tuple(TOOK[row]) for row in ("baseline", "both", "guided", "fork")}
-    cells = [line[-2:] for line in table_cells(table2.page(table, found), "Baseline, guided") if len(line) == 7]
+    cells = [line[-2:] for line in table_cells(table2.page(table, found), "Baseline, guided") if len(line) == 9]
     assert cells == [["2,100", "20"]] * 2
 
 

@@ -138,11 +138,17 @@ def _violations(params: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterato
 def _missing_leaves(params: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Problem]:
     """Leaves that are given neither in their stage's section nor in the rows that the schema allows the stage in."""
     stages = [(name, section) for name, section in schema["$defs"].items() if "properties" in section]
-    for stage, section in sorted(stages, key=lambda stage: job_config.reads_rows(stage[0])):  # it relies on the others
+    for stage, section in sorted(stages, key=lambda stage: _reads_rows(stage[0])):  # it relies on the others
         rows = [row for row in job_config.ROWS if stage in _sections(schema, row)]
         for leaf, looked in _gaps(params, stage, section, rows, {}):
             where = " and ".join([f"in the section {stage}", *(f"{row}.{looked[row]}" for row in rows if looked[row])])
             yield (stage, *leaf), f"is missing; looked for {where}"
+
+
+def _reads_rows(stage: str) -> bool:
+    """Whether its config, or one that it borrows from, tells of all rows, and so of the leaves of other stages."""
+    owners = {owner for owner, readers in job_config.BORROWED.values() if stage in readers}
+    return not {stage, *owners}.isdisjoint(job_config.READERS_OF_ROWS)
 
 
 def _gaps(

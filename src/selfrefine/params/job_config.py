@@ -114,12 +114,6 @@ def job(params: Mapping[str, Any], stage: str, wildcards: Mapping[str, str]) -> 
     return config
 
 
-def reads_rows(stage: str) -> bool:
-    """Whether its config, or one that it borrows from, tells of all rows, and so of the leaves of other stages."""
-    owners = {owner for owner, readers in BORROWED.values() if stage in readers}
-    return not owners.isdisjoint(READERS_OF_ROWS) or stage in READERS_OF_ROWS
-
-
 def section_of(stage: str, leaf: str) -> str:
     """The section of params.yaml where a leaf of a stage's config stands, if no row holds it."""
     owner, readers = BORROWED.get(leaf, ("", ()))

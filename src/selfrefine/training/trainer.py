@@ -1,7 +1,6 @@
 """One update of a diffusion network, plain or self-refining, and the state it leaves: weights, EMA, AdamW's moments.
 
-Everything a step draws is keyed by (seed, purpose, step), so batch, t, noise and dropout are bit-equal in all variants
-and a resumed run equals an unbroken one.
+All that a step draws is keyed by (seed, purpose, step), so that it is bit-equal in all variants and after a resume.
 """
 
 from collections.abc import Iterator
@@ -149,9 +148,8 @@ class Trainer:
         target = forward_process.target_of(noise.target, images, levels, self.schedule.prediction)
 
         self.network.train()
-        torch.manual_seed(
-            random_streams.stream_seed(self.seed, "dropout", step)
-        )  # dropout knows no generator of its own
+        # Dropout knows no generator of its own.
+        torch.manual_seed(random_streams.stream_seed(self.seed, "dropout", step))
         given, parts = (images, noisy, times, target, *prompts), settings.gradient_accumulation
         losses, gamma = [], 0.0 if refinement is None else refinement.min_snr_gamma
         # Gradients are made in here, too: checkpointing evaluates the network again.
