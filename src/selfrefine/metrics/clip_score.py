@@ -45,9 +45,8 @@ class Clip:
             raise InputError(f"{folder}: not a CLIP as transformers saves it ({one_line(error)})", remedy) from error
         except InputError as error:
             raise InputError(error.fact, remedy) from None
-        if unsaid := [
-            name for name in model_folders.PREPARES if name not in prepares
-        ]:  # transformers would take its own
+        # For what is unsaid transformers would take its own.
+        if unsaid := [name for name in model_folders.PREPARES if name not in prepares]:
             raise InputError(f"{folder}/preprocessor_config.json: says nothing of {', '.join(unsaid)}", remedy)
         self.model = model.to(device)
 
