@@ -56,7 +56,7 @@ def classifier(given: Path, folder: Path) -> Job[Any, Any, Any]:
 
 
 def highlighter(given: Path, folder: Path) -> Job[Any, Any, Any]:
-    inputs = train_highlighter.Inputs(given / "real.npy", given / "fake.npy", given / "weights")
+    inputs = train_highlighter.Inputs(given / "real.npy", given / "fake.npy", given / "weights", ())
     outputs = train_highlighter.Outputs(folder / "highlighter.safetensors", folder / "loss.csv")
     config = train_highlighter.Config(
         names={"dataset": "shapes", "highlighter": "flaw", "model": "tiny", "seed": "0"},
@@ -69,6 +69,7 @@ def highlighter(given: Path, folder: Path) -> Job[Any, Any, Any]:
         weight_decay=0.01,
         validate_every=2,
         shortcut_guard=True,
+        noised=False,
         shuffle_labels=False,
         draw=0,
         n_fakes=20,

@@ -24,7 +24,11 @@ BOUNDS = {
         "pretrained.imagenet_backbones training.autoencoder training.classifier",
     ),
     "generate_fakes": ("diffusion networks", "repaint inpainting_masks"),
-    "train_highlighter": ("highlighter pretrained", "gradcam text_encoder imagenet_weights"),
+    "train_highlighter": (
+        "highlighter pretrained guidance diffusion networks",
+        "gradcam text_encoder imagenet_weights map_refresh refinement untrained_controls discriminator "
+        "diffusion.sampling diffusion.samplers repaint inpainting_masks",
+    ),
     "evaluate_highlighter": (
         "highlighter pretrained metrics evidence",
         "highlighter.training evidence.probes evidence.map_correlation metrics.generation metrics.frechet",
@@ -45,8 +49,9 @@ BOUNDS = {
         "generation contrasts intervals imagenet_weights",
     ),
     "generate_samples": (
-        "diffusion networks guidance",
-        "map_refresh control_maps canny refinement repaint inpainting_masks",
+        "diffusion networks guidance highlighter pretrained",
+        "map_refresh control_maps canny refinement noisy_images repaint inpainting_masks "
+        "highlighter.training highlighter.data highlighter.gradcam text_encoder imagenet_weights",
     ),
     "extract_features": ("metrics pretrained", "generation frechet kernel intervals text_encoder imagenet_weights"),
     "evaluate_generation": ("metrics", "features perceptual clip_score prompt_classifier prompt_agreement contrasts"),

@@ -139,6 +139,7 @@ def test_costs_are_sums_on_paper():
         "both_best_noise": [12, 2],
         "baseline_autoguidance": [12, 4],
         "baseline_negative": [16, 4],
+        "baseline_discriminator": [16, 4],
     }
 
 

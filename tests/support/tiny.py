@@ -174,6 +174,7 @@ def samples_config(**changes: Any) -> generate_samples.Config:
         "correction": "none",
         "eps_scale": 1.0,
         "guide_scale": 1.0,
+        "discriminator_scale": 0.0,
     }
     return generate_samples.Config(**values | changes)
 
@@ -216,12 +217,13 @@ def samples_job(
     some_map: tuple[Path, ...] = (),
     scales: tuple[Path, ...] = (),
     guide: tuple[Path, ...] = (),
+    discriminator: tuple[Path, ...] = (),
     **changes: Any,
 ) -> Job[Any, Any, Any]:
     """The job that samples from a pipeline folder; `some_map` is maps and config of a refinement, `scales` a choice,
-    `guide` the pipeline folder of a guide.
+    `guide` the pipeline folder of a guide, `discriminator` the file of one.
     """
-    inputs = generate_samples.Inputs(pipeline, some_map, scales, guide, ())
+    inputs = generate_samples.Inputs(pipeline, some_map, scales, guide, discriminator, ())
     return Job("generate_samples", samples_config(**changes), inputs, generate_samples.Outputs(out / "images.npy"))
 
 

@@ -82,7 +82,7 @@ TOLD = (  # in words of tables and figures
     # of the cost of each row
     *(
         ("train_refined", "extra_steps"),
-        *(("generate_samples", name) for name in ("steps", "guidance_scale", "guide_scale")),
+        *(("generate_samples", name) for name in ("steps", "guidance_scale", "guide_scale", "discriminator_scale")),
     ),
 )
 OWN_SCALE = ("generate_samples", "eps_scale")  # told of the rows that set one

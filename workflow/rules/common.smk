@@ -14,7 +14,7 @@ from selfrefine.core.errors import InputError
 from selfrefine.core.names import BEST, FEATURE_WEIGHTS, FLAW, FORK
 from selfrefine.data import counted_images, user_files
 from selfrefine.params import check as params_check
-from selfrefine.params import code_digest, experiment, job_config, measured_jobs, required_folders, strict_yaml
+from selfrefine.params import code_digest, discriminators, experiment, job_config, measured_jobs, required_folders, strict_yaml
 
 
 def read_params():
@@ -191,7 +191,7 @@ def runs(rule_name, output=None, **chosen):
             "weights": selected("weights"),
             "dataset": dataset,
             "model": model,
-            "highlighter": selected("highlighters", dataset, model),
+            "highlighter": discriminators.trained_highlighters(config, dataset, model),
             "variant": rows_of_rule(rule_name, dataset, model),
             "mask": selected("masks", dataset, model),
             "text_encoder": job_config.text_encoder(config, dataset, model),
@@ -369,6 +369,19 @@ def guide_of_sampling(wildcards):
     """The network that a row of `samplings` is guided by; none of a row without."""
     guide = config["samplings"][wildcards.variant].get("guided_by")
     return [network_of(guide, wildcards)] if guide else []
+
+
+def discriminator_of_sampling(wildcards):
+    """The highlighter of noisy images that a row of `samplings` is guided by; none of a row without."""
+    judge = config["samplings"][wildcards.variant].get("discriminated_by")
+    return [highlighter_file(wildcards, judge)] if judge else []
+
+
+def base_of_highlighter(wildcards):
+    """The base model whose schedule makes images noisy, for a highlighter that learns from such; none of another."""
+    names = {name: wildcards[name] for name in ("dataset", "model", "highlighter")}
+    noised = job_config.job(config, "train_highlighter", names)["noised"]
+    return [network_of(FORK, wildcards)] if noised else []
 
 
 def network_of(variant, wildcards):

@@ -5,6 +5,7 @@ rule generate_samples:
         map=[],
         scales=[],
         guide=[],
+        discriminator=[],
         captions=captions_of("test"),
     output:
         images="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/images.npy",
@@ -27,7 +28,7 @@ rule generate_samples:
         python -m selfrefine.commands.run_stage generate_samples \
             --config {params.config:q} --code {params.code:q} --record {output.config:q} \
             --pipeline {input.pipeline:q} --map {input.map:q} --scales {input.scales:q} \
-            --guide {input.guide:q} --captions {input.captions:q} \
+            --guide {input.guide:q} --discriminator {input.discriminator:q} --captions {input.captions:q} \
             --images {output.images:q} \
             2>&1 | tee {log:q}
         """
@@ -40,6 +41,7 @@ use rule generate_samples as generate_samples_fork with:
         map=[],
         scales=[],
         guide=[],
+        discriminator=[],
         captions=captions_of("test"),
     output:
         images="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/images.npy",
@@ -55,6 +57,7 @@ use rule generate_samples as generate_samples_other with:
         map=map_of_sampling,
         scales=scales_of_sampling,
         guide=guide_of_sampling,
+        discriminator=discriminator_of_sampling,
         captions=captions_of("test"),
     output:
         images="data/generate_samples/{experiment}/{dataset}/{model}/{variant}/seed{seed}/images.npy",

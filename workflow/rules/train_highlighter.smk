@@ -4,6 +4,7 @@ rule train_highlighter:
         real="data/prepare_data/{experiment}/{dataset}/train/images.npy",
         fake="data/generate_fakes/{experiment}/{dataset}/{model}/seed{seed}/images.npy",
         weights="models/fetch_weights/vgg16/weights.safetensors",
+        base=base_of_highlighter,
     output:
         highlighter="models/train_highlighter/{experiment}/{dataset}/{model}/{highlighter}/seed{seed}/highlighter.safetensors",
         loss="models/train_highlighter/{experiment}/{dataset}/{model}/{highlighter}/seed{seed}/loss.csv",
@@ -26,6 +27,7 @@ rule train_highlighter:
         python -m selfrefine.commands.run_stage train_highlighter \
             --config {params.config:q} --code {params.code:q} --record {output.config:q} \
             --real {input.real:q} --fake {input.fake:q} --weights {input.weights:q} \
+            --base {input.base:q} \
             --highlighter {output.highlighter:q} --loss {output.loss:q} \
             2>&1 | tee {log:q}
         """

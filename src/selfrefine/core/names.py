@@ -9,6 +9,8 @@ PHOTOGRAPHS = "photographs"  # the row of real test images with their own captio
 RESERVED = (FORK, FLOOR, "highlighter", PHOTOGRAPHS, "train", "test")
 FLAW, CRITIC = "flaw", "second"  # the highlighter behind every mFAM; the one that no refinement has used
 BEST = "best"  # of generate_samples.eps_scale: the scale of the noise that choose_eps_scale finds for a network
+# What a row of `samplings` changes of a network without training it; a row with any of them is no second sampler.
+MENDS = ("eps_scale", "guided_by", "discriminated_by")
 # Feature spaces of extract_features, and the row of `weights` that each needs.
 FEATURE_WEIGHTS = {
     "vgg16_conv5_gap": "vgg16",

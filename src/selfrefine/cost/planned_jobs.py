@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from selfrefine.core import files
 from selfrefine.core.names import FORK
-from selfrefine.params import job_config
+from selfrefine.params import discriminators, job_config
 
 
 class Planned(NamedTuple):
@@ -65,5 +65,7 @@ def _values(params: Mapping[str, Any], stage: str, wildcard: str, dataset: str, 
             return [*selected("variants"), *selected("samplings"), FORK]
         case "variant" if stage == "choose_eps_scale":
             return job_config.with_best_scale(params, dataset, model)
+        case "highlighter":
+            return discriminators.trained_highlighters(params, dataset, model)
         case _:
             return selected(f"{wildcard}s")

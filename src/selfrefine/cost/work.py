@@ -16,7 +16,7 @@ from selfrefine.cost.planned_jobs import Planned
 from selfrefine.data.image_decoding import MOST_PIXELS
 from selfrefine.diffusion.repaint import Resampling
 from selfrefine.evidence.probes import CHUNK
-from selfrefine.guidance import map_history, map_refresh
+from selfrefine.guidance import discriminator, map_history, map_refresh
 from selfrefine.metrics import pairwise_blocks
 from selfrefine.metrics.classification import RESAMPLES
 from selfrefine.metrics.features import NETWORKS
@@ -116,6 +116,8 @@ def _makes(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             yield _images(run, values["n_images"])
             if not fakes and values["guide_scale"] != 1.0:
                 yield Held(_weights(run.network()))  # of the guide
+            if not fakes and values["discriminator_scale"] != 0.0:
+                yield from _discriminated(run, values)
         case "choose_eps_scale":
             images = (len(values["scales"]) + 1) * values["n_images"]  # and one more scale between them
             yield from _sampled(run, images, values["chunk_size"], values["steps"] * row_costs.passes(values))
@@ -202,6 +204,13 @@ def _sampled(run: Run, images: int, chunk: int, steps: int) -> Work:
     yield Load("evaluate", run.network(), chunk, images * steps)
     if run.is_latent:
         yield Load("measure", run.autoencoder("decoder"), chunk, images)
+
+
+def _discriminated(run: Run, values: Mapping[str, Any]) -> Work:
+    """Passes of the discriminator, forward and backward; at most, since gradients of its weights are counted, too."""
+    judge = run.highlighter(run.params["samplings"][run.names["variant"]]["discriminated_by"])
+    images = ceil(values["n_images"] / values["chunk_size"]) * values["chunk_size"]
+    yield Load("train", judge, min(values["chunk_size"], discriminator.PIECE), images * values["steps"])
 
 
 def _weights(network: Network) -> int:

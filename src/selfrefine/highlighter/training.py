@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from selfrefine.core import devices, pixels, prefetch, stopping, training_state
+from selfrefine.core import devices, prefetch, stopping, training_state
 from selfrefine.core.errors import InputError
 from selfrefine.core.progress import Progress
 from selfrefine.highlighter.data import RealsAndFakes, draw_seed, use_seed
-from selfrefine.highlighter.model import FAKE, REAL, Highlighter, classify
+from selfrefine.highlighter.model import FAKE, REAL, Highlighter, Reader, classify, stored
 
 # One cycle as in the authors' trainer (method 4).
 RISING_SHARE, FIRST_DIVISOR, LAST_DIVISOR = 0.1, 25.0, 1e4
@@ -50,7 +50,9 @@ def _between(first: float, last: float, share: float) -> float:
     return last + (first - last) / 2.0 * (1.0 + math.cos(math.pi * share))
 
 
-def initial_highlighter(input_size: int, shortcut_guard: bool, weights: Path, seed: int, draw: int = 0) -> Highlighter:
+def initial_highlighter(
+    input_size: int, shortcut_guard: bool, weights: Path, seed: int, draw: int = 0, noised: bool = False
+) -> Highlighter:
     """ImageNet's convolutions and a seeded head.
 
     Args:
@@ -59,10 +61,11 @@ def initial_highlighter(input_size: int, shortcut_guard: bool, weights: Path, se
         weights: VGG16 as safetensors.
         seed: of the run.
         draw: of several highlighters of the run; each has its own head.
+        noised: see `Highlighter`.
     """
     with torch.random.fork_rng(devices=[]):  # layers draw their initial weights from the global generator
         torch.manual_seed(use_seed(draw_seed(seed, draw), "initial_head"))
-        model = Highlighter(input_size, shortcut_guard, draw)
+        model = Highlighter(input_size, shortcut_guard, draw, noised)
     model.load_imagenet(weights)
     return model
 
@@ -88,10 +91,13 @@ class HighlighterTrainer:
         data: real and generated images.
         settings: how.
         dtype: what the network computes in; weights and updates are float32.
+        read: what the model is given of the images.
     """
 
-    def __init__(self, model: Highlighter, data: RealsAndFakes, settings: Settings, dtype: torch.dtype) -> None:
-        self.model, self.data, self.settings, self.dtype = model, data, settings, dtype
+    def __init__(
+        self, model: Highlighter, data: RealsAndFakes, settings: Settings, dtype: torch.dtype, read: Reader = stored
+    ) -> None:
+        self.model, self.data, self.settings, self.dtype, self.read = model, data, settings, dtype, read
         self.device = model.mean.device
         self.optimiser = torch.optim.AdamW(
             model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
@@ -131,7 +137,7 @@ class HighlighterTrainer:
     def draws(self, step: int) -> prefetch.Draws:
         """`images`, `labels` and, behind the guard, `dither` of a step, on the CPU; depends on no update."""
         batch = self.data.batch(step, self.settings.batch_size)
-        found = {"images": pixels.to_float(batch.images), "labels": batch.labels}
+        found = {"images": self.read(batch.images, batch.streams), "labels": batch.labels}
         dither = self.model.dither(batch.streams, batch.images.shape[1:3])
         return found if dither is None else found | {"dither": dither}
 
@@ -159,7 +165,8 @@ class HighlighterTrainer:
     def validate(self) -> float:
         """Mean of the two classes' accuracies on the validation part; keeps the state if it is the best so far."""
         batch = self.data.part("validation")
-        logits, labels = classify(self.model, batch.images, batch.streams, self.dtype), batch.labels
+        logits = classify(self.model, batch.images, batch.streams, self.dtype, read=self.read)
+        labels = batch.labels
         loss = self._finite(float(F.cross_entropy(logits, labels)), "validation loss")
         right = (logits.argmax(dim=1) == labels).float()
         accuracy = float((right[labels == REAL].mean() + right[labels == FAKE].mean()) / 2)

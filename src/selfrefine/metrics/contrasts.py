@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
 from selfrefine.core.errors import InputError
-from selfrefine.core.names import BEST, HEADLINE
+from selfrefine.core.names import BEST, HEADLINE, MENDS
 from selfrefine.metrics import intervals
 from selfrefine.metrics.intervals import BETTER, EQUIVALENT, WORSE
 
@@ -138,7 +138,7 @@ def second_samplers(samplings: Mapping[str, Mapping[str, Any]]) -> dict[str, str
     """
     found: dict[str, str] = {}
     for name, row in samplings.items():
-        second = row["correction"] == "none" and not {"eps_scale", "guided_by"} & {*row}
+        second = row["correction"] == "none" and not {*MENDS} & {*row}
         if second and (other := found.setdefault(row["of"], name)) != name:
             raise InputError(
                 f"params.yaml: select.samplings has {other} and {name}, both of {row['of']}; a variant has one second "

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from selfrefine.core.names import BEST, CRITIC, FLAW, FORK
-from selfrefine.params import family_constraints, job_config, references, rival_constraints
+from selfrefine.params import discriminators, family_constraints, job_config, references, rival_constraints
 from selfrefine.params.references import Params, Problem, Run
 from selfrefine.params.words import nearest
 
@@ -21,6 +21,7 @@ def relations(params: Params) -> Iterator[Problem]:
         yield from _colours(run)
         yield from _numbers(run)
         yield from _highlighters(run)
+        yield from rival_constraints.of_clean_images(run)
         for variant in run.selected("variants"):
             row = Run(params, {**run.names, "variant": variant})
             yield from _refinement(row)
@@ -98,7 +99,7 @@ def _numbers(run: Run) -> Iterator[Problem]:
 
 def _fakes(run: Run) -> Iterator[Problem]:
     """Fakes of their own for each draw of a highlighter, and others for the evaluation of their maps."""
-    names = run.selected("highlighters")
+    names = discriminators.trained_highlighters(run.params, run.names["dataset"], run.names["model"])
     draws = 1 + max(
         Run(run.params, {**run.names, "highlighter": name}).value("train_highlighter", "draw") for name in names
     )
@@ -139,6 +140,7 @@ def _sampling(run: Run) -> Iterator[Problem]:
     if correction != "none" and row.get("map_of") in run.params["variants"]:
         yield from _corrected(run, correction, row["map_of"])
     yield from rival_constraints.guided(run)
+    yield from rival_constraints.discriminated(run)
     scale = job_config.own_scale(run.params, name)
     if correction == "none" and scale is None and not rival_constraints.is_guided(run):
         twins = [other for other in _second_samplers(run) if run.params["samplings"][other]["of"] == row["of"]]

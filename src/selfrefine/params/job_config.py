@@ -240,7 +240,7 @@ def _run(params: Mapping[str, Any], dataset: str, model: str) -> dict[str, Any]:
     names = {"dataset": dataset, "model": model}
     rows = {section: selected(params, section, dataset, model) for section in READERS}
     of_rows = (rows["variants"], rows["samplings"], params["samplings"])
-    costs = row_costs.of_rows(lambda stage, row: job(params, stage, names | {"variant": row}), *of_rows)
+    costs = row_costs.of_rows(lambda stage, own: job(params, stage, names | own), *of_rows)
     steps = [job(params, phase, names)["steps"] for phase in PHASES]
     return rows | {"steps": steps, "costs": costs, "prompted": is_prompted(params, dataset, model)}
 

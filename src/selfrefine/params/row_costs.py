@@ -5,7 +5,8 @@ from typing import Any
 
 from selfrefine.core.names import FORK
 
-Read = Callable[[str, str], Mapping[str, Any]]  # of a stage and a row, the config on one data set with one model
+# Of a stage and the wildcards of its own, the config on one data set with one model.
+Read = Callable[[str, dict[str, str]], Mapping[str, Any]]
 
 
 def passes(sampling: Mapping[str, Any]) -> int:
@@ -14,6 +15,14 @@ def passes(sampling: Mapping[str, Any]) -> int:
     With the empty caption, too, where prompts guide; of the worse network, too, where one does.
     """
     return (1 + int(sampling["guidance_scale"] != 1.0)) * (1 + int(sampling.get("guide_scale", 1.0) != 1.0))
+
+
+def evaluations(sampling: Mapping[str, Any]) -> int:
+    """Evaluations behind an image, from the config of generate_samples.
+
+    Those of the diffusion networks and, where a discriminator guides, one forward and backward pass of it a step.
+    """
+    return int(sampling["steps"] * (passes(sampling) + int(sampling["discriminator_scale"] != 0.0)))
 
 
 def updates(refined: Mapping[str, Any]) -> int:
@@ -26,7 +35,8 @@ def of_rows(
 ) -> dict[str, list[int]]:
     """Row -> updates of all networks behind it, the base phase counted once, and evaluations behind an image.
 
-    What else a refinement takes, a highlighter and the images behind its maps, is no part of either.
+    A discriminator that guides a row is a network behind it. What else a refinement takes, a highlighter and the images
+    behind its maps, is no part of either.
 
     Args:
         read: tells a config.
@@ -36,10 +46,11 @@ def of_rows(
     """
     networks = {FORK: [FORK]} | {name: [name] for name in variants}
     networks |= {name: list(dict.fromkeys([rows[name]["of"], rows[name].get("guided_by", FORK)])) for name in samplings}
-    base = read("train_base", FORK)["steps"]
+    base = read("train_base", {})["steps"]
     found = {}
     for row, behind in networks.items():
-        phases = [updates(read("train_refined", name)) for name in behind if name != FORK]
-        sampling = read("generate_samples", row)
-        found[row] = [base + sum(phases), sampling["steps"] * passes(sampling)]
+        phases = [updates(read("train_refined", {"variant": name})) for name in behind if name != FORK]
+        if judge := rows.get(row, {}).get("discriminated_by"):
+            phases.append(read("train_highlighter", {"highlighter": judge})["steps"])
+        found[row] = [base + sum(phases), evaluations(read("generate_samples", {"variant": row}))]
     return found

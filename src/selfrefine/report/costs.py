@@ -11,6 +11,16 @@ HOW_TO_READ = (
 )
 
 
+def how_to_read(results: Results) -> str:
+    """What the columns are; of rows under a discriminator, if there are any, how it counts."""
+    judged = [row["title"] for row in results.rows["samplings"].values() if "discriminated_by" in row]
+    words = (
+        f"- {'; '.join(judged)}: updates with those of the discriminator, evaluations with one forward and backward "
+        "pass of it a step, though it is a network of another size.\n"
+    )
+    return HOW_TO_READ + (words if judged else "")
+
+
 def with_costs(table: pd.DataFrame, results: Results) -> pd.DataFrame:
     """The table with the columns COLUMNS, Int64; empty for a row that no network makes.
 

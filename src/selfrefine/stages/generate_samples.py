@@ -10,12 +10,12 @@ from selfrefine.core import arrays, devices, execution
 from selfrefine.core.execution import Choice
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder, noise_schedule, prompts, samplers, sampling
-from selfrefine.guidance import guide_network, noise_scale, untrained_controls
+from selfrefine.guidance import discriminator, guide_network, noise_scale, untrained_controls
 
 
 @dataclass(frozen=True)
 class Config:
-    """See params.yaml, generate_samples; correction, best scale and guide are of rows of `samplings` alone."""
+    """See params.yaml, generate_samples; correction, best scale and guides are of rows of `samplings` alone."""
 
     names: dict[str, str]
     device: str
@@ -30,19 +30,21 @@ class Config:
     correction: untrained_controls.Correction
     eps_scale: float | Literal["best"]
     guide_scale: float
+    discriminator_scale: float
 
 
 @dataclass(frozen=True)
 class Inputs:
     """A diffusers folder; for a correction, maps, mean map and config of the refinement that it is taken from; for the
-    best scale of the noise, its choice; the network that guides it, if one does; of text-to-image the embedded captions
-    and the row of each test image.
+    best scale of the noise, its choice; the network or the discriminator that guides it, if one does; of text-to-image
+    the embedded captions and the row of each test image.
     """
 
     pipeline: Path
     map: tuple[Path, ...]
     scales: tuple[Path, ...]
     guide: tuple[Path, ...]
+    discriminator: tuple[Path, ...]
     captions: tuple[Path, ...]
 
 
@@ -60,12 +62,15 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     with job.scratch() as scratch, devices.device(config.device) as device:
         pipeline = networks.load(job.inputs.pipeline, device)
         guide = guide_network.load(job.inputs.guide, device, config.guide_scale, row)
+        judge = discriminator.load(job.inputs.discriminator, device, config.discriminator_scale, row)
         for unet in (pipeline.unet, *([] if guide is None else [guide])):
             execution.prepare(unet, device, config, config.steps * math.ceil(config.n_images / config.chunk_size))
         schedule = noise_schedule.of(pipeline)
         with untrained_controls.corrected(pipeline.unet, schedule, config.correction, job.inputs.map, row) as network:
+            guided = guide_network.guided(network, guide, config.guide_scale)
+            guided = discriminator.guided(guided, judge, schedule, config.discriminator_scale)
             images = sampling.sample_images(
-                noise_scale.scaled(guide_network.guided(network, guide, config.guide_scale), scale),
+                noise_scale.scaled(guided, scale),
                 schedule,
                 scratch,
                 label=job.label,

@@ -8,7 +8,9 @@ import pandas as pd
 from selfrefine.core import arrays, devices, files
 from selfrefine.core.job import Job, main
 from selfrefine.core.mirrored import as_trained
+from selfrefine.guidance import noisy_images
 from selfrefine.highlighter.data import RealsAndFakes, fakes_of_draw
+from selfrefine.highlighter.model import stored
 from selfrefine.highlighter.training import HighlighterTrainer, Settings, initial_highlighter
 
 
@@ -21,6 +23,7 @@ class Config(Settings):
     precision: str
     input_size: int
     shortcut_guard: bool
+    noised: bool
     shuffle_labels: bool
     draw: int
     n_fakes: int
@@ -29,11 +32,12 @@ class Config(Settings):
 
 @dataclass(frozen=True)
 class Inputs:
-    """Training images, generated images, VGG16's ImageNet weights."""
+    """Training images, generated images, VGG16's ImageNet weights; for noisy images the base model's folder."""
 
     real: Path
     fake: Path
     weights: Path
+    base: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,11 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     reals = as_trained(arrays.read_images(job.inputs.real), config.horizontal_flip)
     data = RealsAndFakes(reals, fakes, seed, config.draw, config.shuffle_labels)
     with job.scratch() as scratch, devices.device(config.device) as device:
-        model = initial_highlighter(config.input_size, config.shortcut_guard, job.inputs.weights, seed, config.draw)
-        trainer = HighlighterTrainer(model.to(device), data, config, devices.precision(config.precision, device))
+        read = noisy_images.reader(job.inputs.base, config.names["highlighter"]) if config.noised else stored
+        model = initial_highlighter(
+            config.input_size, config.shortcut_guard, job.inputs.weights, seed, config.draw, config.noised
+        )
+        trainer = HighlighterTrainer(model.to(device), data, config, devices.precision(config.precision, device), read)
         trainer.run(scratch, job.label)
         model.save(job.outputs.highlighter)
         files.write_table(job.outputs.loss, pd.DataFrame(trainer.log, columns=["step", "loss", "accuracy"]))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from selfrefine.core.names import LOG_DIFFERENCE
+from selfrefine.core.names import LOG_DIFFERENCE, MENDS
 from selfrefine.metrics.contrasts import CONTROLS, Contrast, Pair, best_scales
 from selfrefine.report import costs
 from selfrefine.report.results import FLAW_MAP, STATISTICS, Results
@@ -75,12 +75,10 @@ def pairs(
         variants: the selected ones.
         reference: shared.reference.
         controls: from `controls_of`.
-        samplings: the selected rows: their `of`, `map_of`, `correction`, `eps_scale` and `guided_by`.
+        samplings: the selected rows: their `of`, `map_of`, `correction` and MENDS.
     """
     best = best_scales(samplings)
-    changed = {
-        name for name, row in samplings.items() if row["correction"] != "none" or {"eps_scale", "guided_by"} & {*row}
-    }
+    changed = {name for name, row in samplings.items() if row["correction"] != "none" or {*MENDS} & {*row}}
     untrained = {name: row for name, row in samplings.items() if name in changed - {*best.values()}}
     found: list[Pair] = [(row, reference) for row in (*variants, *untrained) if row != reference]
     found += [(arm, row) for arm, rows in controls.items() for row in rows.values()]

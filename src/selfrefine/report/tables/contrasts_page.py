@@ -9,7 +9,7 @@ from selfrefine.metrics.contrasts import CONTROLS, Contrast
 from selfrefine.report import costs, markdown
 from selfrefine.report.markdown import EMPTY, number, percent
 from selfrefine.report.results import Results
-from selfrefine.report.seed_statistics import FIGURE, Judgement, Line, records
+from selfrefine.report.seed_statistics import FIGURE, Line, records
 from selfrefine.report.tables import noise_scale
 from selfrefine.report.tables.contrasts import MOST_ALIKE, NOT_A_CONTROL, controls_of, judged
 
@@ -30,7 +30,7 @@ def page(table: pd.DataFrame, results: Results) -> str:
     controls = controls_of(results.of_mains(results.runs))
     parts = [
         "# Controls: is it the flaw map?\n",
-        _how_to_read(judgement) + (BEST_SCALE if judgement.best_scale else ""),
+        _how_to_read(results) + (BEST_SCALE if judgement.best_scale else ""),
     ]
     for heading, part in markdown.sections(table, titles):
         place = tuple(part[["dataset", "model"]].iloc[0])
@@ -44,8 +44,8 @@ def page(table: pd.DataFrame, results: Results) -> str:
     return "\n".join([*parts, markdown.verdict_words(table, judgement, "row that it is compared with")])
 
 
-def _how_to_read(judgement: Judgement) -> str:
-    listed = len(judgement.confirmatory)
+def _how_to_read(results: Results) -> str:
+    listed = len(results.judgement.confirmatory)
     return (
         "- Change: of FD to test against the second row, of the same seed, mean over seeds; below 0 is better. "
         "Each seed's stands in `by_seed` of controls.csv, as difference of logarithms.\n"
@@ -64,7 +64,7 @@ def _how_to_read(judgement: Judgement) -> str:
         "- Critic: how much more a highlighter that no refinement has used calls the samples generated (mean logit), "
         "against the reference; below 0: they look more real to it.\n"
         "- [Brackets]: 95 % interval over seeds, of one seed over images.\n"
-        f"{costs.HOW_TO_READ}"
+        f"{costs.how_to_read(results)}"
     )
 
 

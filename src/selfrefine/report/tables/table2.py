@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from selfrefine.core.names import FLOOR, FORK, HEADLINE
+from selfrefine.core.names import FLOOR, FORK, HEADLINE, MENDS
 from selfrefine.metrics.frechet import distance_name
 from selfrefine.metrics.intervals import IMAGES_PER_FEATURE
 from selfrefine.report import costs, markdown
@@ -39,7 +39,7 @@ def lines(results: Results) -> pd.DataFrame:
     kept |= {row for variant, row in again.items() if variant in kept}
     runs = zip(results.runs["variant"], results.runs["leaves"], strict=True)
     kept |= {row for row, leaves in runs if (leaves["forward"], leaves["reverse"]) == ("none", "none")}
-    others = {row: words for row, words in results.rows["samplings"].items() if {"eps_scale", "guided_by"} & {*words}}
+    others = {row: words for row, words in results.rows["samplings"].items() if {*MENDS} & {*words}}
     kept |= {row for row, words in others.items() if words["of"] in kept}
     table = costs.with_costs(results.of_mains(results.compared), results)
     table = table[table["row"].isin(kept)]
@@ -86,7 +86,7 @@ def _how_to_read(table: pd.DataFrame, results: Results) -> str:
         "- Clipped density, clipped coverage: the share of samples that are as real images, and the share of real "
         "images that they reach; of samples of which a share p is perfect and the rest far from all, both expect p.\n"
         "- Nearest in train: share of samples whose nearest real image is a training image; 50 % is chance.\n"
-        f"{costs.HOW_TO_READ}"
+        f"{costs.how_to_read(results)}"
     )
     return words + _rows_apart(set(table["row"]), results)
 
