@@ -41,6 +41,13 @@ def test_a_data_set_without_critic_has_no_readouts():
     assert gone == {"evaluate_readouts"}
 
 
+def test_a_highlighter_of_noisy_images_is_trained_where_a_row_asks_for_it():
+    without = job_config.merge(SMOKE, {"select": {"samplings": ["baseline_autoguidance"]}})
+    gone = {*planned_jobs.of_params(SMOKE, ROOT)} - {*planned_jobs.of_params(without, ROOT)}
+    (trained,) = [dict(job.names) for job in gone if job.stage == "train_highlighter"]
+    assert trained["highlighter"] == "noisy"
+
+
 def test_without_images_no_maps_are_evaluated():
     without = job_config.merge(SMOKE, {"evaluate_maps": {"n_images": 0}})
     gone = set(stages_of(planned_jobs.of_params(SMOKE, ROOT))) - set(stages_of(planned_jobs.of_params(without, ROOT)))

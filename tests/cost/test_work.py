@@ -87,6 +87,12 @@ def test_a_guide_is_a_second_evaluation_a_step_and_its_weights():
     assert job.held == 4 * count(load.network, "evaluate").parameters
 
 
+def test_a_discriminator_passes_forward_and_backward_a_step_in_pieces():
+    sampled, judged = loads("generate_samples", variant="baseline_discriminator")
+    assert (sampled.kind, sampled.images) == ("evaluate", 64 * 2)
+    assert (judged.kind, judged.network.inputs, judged.batch, judged.images) == ("train", ((3, 64, 64),), 32, 64 * 2)
+
+
 def test_guided_prompts_are_two_evaluations_a_step():
     changed = {"generate_samples": {"guidance_scale": 2.0}}
     (plain, _), (guided, _) = (
@@ -122,7 +128,7 @@ def test_validations_of_a_highlighter_are_those_of_its_loop():
 
 def test_features_are_those_of_all_rows():
     vgg, alexnet = loads("extract_features")
-    assert vgg.images == alexnet.images == (4 + 7 + 1) * 64  # variants, samplings, the fork
+    assert vgg.images == alexnet.images == (4 + 8 + 1) * 64  # variants, samplings, the fork
     photographs = work.of_job(SMOKE, Planned("extract_features", tuple(NAMES.items())[:2]))
     assert [load.images for load in photographs.loads] == [2 * 64] * 2  # both splits
     assert vgg.kind == "measure"
@@ -211,9 +217,9 @@ def test_pairs_that_are_compared_are_those_of_the_stage(monkeypatch, reals):
 
     monkeypatch.setattr(pairwise_blocks, "products", counted)
     monkeypatch.setattr(kernel, "products", counted)
-    sets = [ImageSet(np.random.default_rng(seed).normal(size=(64 if seed > 1 else reals, 5)), 3) for seed in range(14)]
+    sets = [ImageSet(np.random.default_rng(seed).normal(size=(64 if seed > 1 else reals, 5)), 3) for seed in range(15)]
     real = RealImages(sets[0], sets[1])
-    for row in sets[2:14]:  # four variants, seven samplings, the base model
+    for row in sets[2:15]:  # four variants, eight samplings, the base model
         generation.measure(row, real)
     generation.compare(ImageSet(sets[0].features[:64], 3), real.test)
     for load in asked:
@@ -273,5 +279,5 @@ def test_a_refinement_keeps_two_maps_of_so_many_refreshes_and_their_mean(steps, 
 
 
 def test_features_are_float32_of_every_row_and_tables_are_not_counted():
-    assert disk("extract_features") == 12 * 64 * (512 + 256) * 4
+    assert disk("extract_features") == 13 * 64 * (512 + 256) * 4
     assert disk("make_tables") == 0

@@ -22,6 +22,13 @@ def variant(name, **leaves):
     return {"select": {"variants": selected}, "variants": own}
 
 
+def judged(of="baseline", by="noisy", scale=1.0, row=(), **leaves):
+    """The selected row x of samplings under a discriminator."""
+    found = {"title": "X", "of": of} | ({"discriminated_by": by} if by else {}) | dict(row)
+    sampled = ({} if scale is None else {"discriminator_scale": scale}) | leaves
+    return {"select": {"samplings": ["x"]}, "samplings": {"x": found | {SAMPLES: sampled}}}
+
+
 OWN = variant("own_samples", trained_on="own_samples")
 X = "samplings.x"
 
@@ -107,6 +114,72 @@ def test_rivals_run_or_are_refused_in_one_line(changed, line):
     assert told is None if line is None else told.startswith(f"params.yaml: {line}")
 
 
+NOISED = "train_highlighter.noised"
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        (judged(), None),
+        (judged(of="fork", scale=0.5), None),
+        (
+            judged(by=None),
+            f"{X}.discriminated_by is missing; generate_samples.discriminator_scale 1 needs a highlighter",
+        ),
+        *(
+            (judged(scale=scale), f"{X}.{SAMPLES}.discriminator_scale is 0.0, which guides nothing; allowed beside d")
+            for scale in (None, 0.0)
+        ),
+        *((judged(scale=scale), f"{X}.{SAMPLES}.discriminator_scale is {scale}; allowed") for scale in (-1.0, 101.0)),
+        (judged(by="nosy"), f"{X}.discriminated_by is nosy, which is no row of highlighters; did you mean noisy?"),
+        (
+            judged(by="second"),
+            f"{X}.discriminated_by is second, whose {NOISED} is false; allowed: a highlighter of noisy",
+        ),
+        *(
+            (
+                judged(**other),
+                f"{X}.{SAMPLES}.{next(iter(other))} stands beside discriminated_by, and the row would differ",
+            )
+            for other in ({"steps": 20}, {"sampler": "ancestral"}, {"eps_scale": 1.01})
+        ),
+        (
+            judged(row={"guided_by": "fork"}, guide_scale=2.0),
+            f"{X}.{SAMPLES}.discriminator_scale stands beside guided_by, and the row would differ from its variant in",
+        ),
+        (
+            job_config.merge(judged(), at("highlighters.noisy.train_highlighter.shortcut_guard", True)),
+            "highlighters.noisy.train_highlighter.shortcut_guard is true; allowed beside noised: false, since guarded",
+        ),
+        (
+            job_config.merge(judged(), at("highlighters.noisy.train_highlighter.draw", 2)),
+            "generate_fakes.n_images is 896; allowed: at least 1280: shared.n_fakes, which is 384, for each of 3 draws",
+        ),
+        *(
+            (
+                job_config.merge(judged(), at(f"models.{model}.only.samplings", ["x"])),
+                f"{X}.discriminated_by is noisy; allowed with the family {model} of models.{model}: none, since "
+                if model in job_config.LATENT_FAMILIES
+                else None,
+            )
+            for model in ("improved_ddpm", "uvit", "ldm", "stable_diffusion")
+        ),
+        (
+            at(f"{SAMPLES}.discriminator_scale", 1.0),
+            "generate_samples.discriminator_scale is 1.0; allowed: 0; a row of samplings with discriminated_by may",
+        ),
+        (
+            at("select.highlighters", ["flaw", "second", "noisy"]),
+            f"highlighters.noisy.{NOISED} is true for noisy, which is in select.highlighters; allowed: false there; a ",
+        ),
+        (at(NOISED, True), f"{NOISED} is true for flaw, which is in select.highlighters; allowed: false there; a high"),
+    ],
+)
+def test_a_discriminator_guides_or_is_refused_in_one_line(changed, line):
+    told = line_about(changed)
+    assert told is None if line is None else told.startswith(f"params.yaml: {line}")
+
+
 def test_two_guides_of_one_variant_are_no_two_samplers_of_it():
     """Beside a second sampler, too."""
     rows = {"title": "X", "of": "both", SAMPLES: {"guide_scale": 2.0}}
@@ -149,6 +222,13 @@ def test_longer_refinement_other_steps_and_guided_prompts_cost_more():
     assert costs(at("samplings.fork_noise_1010.generate_samples.steps", 7))["fork_noise_1010"] == [8, 7]
     prompted = at("models.stable_diffusion.generate_samples", {"guidance_scale": 3.0})
     assert costs(prompted, "stable_diffusion")["both"] == [12, 4]
+
+
+def test_a_discriminator_costs_its_own_updates_and_a_pass_a_step():
+    longer = {"highlighters": {"noisy": {"train_highlighter": {"steps": 9}}}}
+    assert costs(longer)["baseline_discriminator"] == [8 + 4 + 9, 2 * 2]
+    assert costs(longer)["both"] == [12, 2], "of other highlighters nothing is counted"
+    assert costs(at("samplings.baseline_discriminator.of", "fork"))["baseline_discriminator"] == [8 + 4, 2 * 2]
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,13 @@ def test_table_2_has_guided_rows_with_their_cost():
     assert cells == [["2,100", "20"]] * 2
 
 
+def test_how_to_read_them_tells_of_discriminators_where_there_are_any():
+    plain, judged = results(), results()
+    judged.rows["samplings"]["judged"] = {"title": "Judged", "of": "baseline", "discriminated_by": "noisy"}
+    assert costs.how_to_read(plain) == costs.HOW_TO_READ
+    assert costs.how_to_read(judged).startswith(f"{costs.HOW_TO_READ}- Judged: updates with those of the discriminator")
+
+
 def test_table_2_has_other_training_without_a_map():
     names = {"dataset": "shapes", "model": "tiny", "variant": "plain", "seed": "0"}
     runs = [Refined(VARIANTS["baseline"] | {"min_snr_gamma": 5.0, "names": names}, refreshes([]))]
@@ -59,9 +66,10 @@ def test_a_guided_row_is_judged_as_any_other(fd, verdict):
     assert any({"2,100", "20", verdict} <= {*cells} for cells in table_cells(page, "Baseline, guided"))
 
 
+@pytest.mark.parametrize("key", ["guided_by", "discriminated_by"])
 @pytest.mark.parametrize("of", ["baseline", "both", "fork"])
-def test_a_guide_is_no_second_sampler_and_meets_the_reference_and_its_own_network(of):
-    row = {"guided": GUIDED | {"of": of}} | SAMPLINGS
+def test_a_guide_is_no_second_sampler_and_meets_the_reference_and_its_own_network(of, key):
+    row = {"guided": {"title": "X", "of": of, key: "some", "correction": "none"}} | SAMPLINGS
     found = contrasts.pairs(["baseline", "both"], "baseline", {}, row)
     own = [] if of == "baseline" else [("guided", of)]
     assert [pair for pair in found if "guided" in pair] == [("guided", "baseline"), *own]

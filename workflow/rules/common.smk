@@ -14,7 +14,15 @@ from selfrefine.core.errors import InputError
 from selfrefine.core.names import BEST, FEATURE_WEIGHTS, FLAW, FORK
 from selfrefine.data import counted_images, user_files
 from selfrefine.params import check as params_check
-from selfrefine.params import code_digest, discriminators, experiment, job_config, measured_jobs, required_folders, strict_yaml
+from selfrefine.params import (
+    code_digest,
+    discriminators,
+    experiment,
+    job_config,
+    measured_jobs,
+    required_folders,
+    strict_yaml,
+)
 
 
 def read_params():
