@@ -22,7 +22,7 @@ def evaluations(sampling: Mapping[str, Any]) -> int:
 
     Those of the diffusion networks and, where a discriminator guides, one forward and backward pass of it a step.
     """
-    return int(sampling["steps"] * (passes(sampling) + int(sampling["discriminator_scale"] != 0.0)))
+    return int(sampling["steps"] * (passes(sampling) + int(sampling.get("discriminator_scale", 0.0) != 0.0)))
 
 
 def updates(refined: Mapping[str, Any]) -> int:
