@@ -90,7 +90,7 @@ def test_a_guide_is_a_second_evaluation_a_step_and_its_weights():
 def test_a_discriminator_passes_forward_and_backward_a_step_in_pieces():
     sampled, judged = loads("generate_samples", variant="baseline_discriminator")
     assert (sampled.kind, sampled.images) == ("evaluate", 64 * 2)
-    assert (judged.kind, judged.network.inputs, judged.batch, judged.images) == ("train", ((3, 64, 64),), 32, 64 * 2)
+    assert (judged.kind, judged.network.inputs, judged.batch, judged.images) == ("train", ((3, 64, 64),), 16, 64 * 2)
 
 
 def test_guided_prompts_are_two_evaluations_a_step():

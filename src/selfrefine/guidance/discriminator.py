@@ -19,7 +19,7 @@ from selfrefine.highlighter import model as highlighter_model
 from selfrefine.highlighter.model import FAKE, REAL, Highlighter
 
 SCALE = "discriminator_scale"  # the leaf
-PIECE = 32  # images that pass the discriminator together: its activations are kept for the gradient
+PIECE = 16  # images that pass the discriminator together: its activations are kept for the gradient
 
 
 class DiscriminatorGuided(WrappedNetwork):
