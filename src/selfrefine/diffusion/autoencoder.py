@@ -137,6 +137,25 @@ def load(folder: Path, device: torch.device, unstated: float | None = None) -> A
     return autoencoder.to(device)
 
 
+def centre(autoencoder: Any, images: np.ndarray, device: torch.device) -> None:
+    """Moves the latents so that each channel has mean 0 over these images, (N, H, W, 3) uint8; images stay as they are.
+
+    The 1x1 convolutions beside the latents take the shift, and a codebook goes along: the config needs no key for it.
+
+    # Not in paper: LDM leaves the mean, because it trains for long; samples start at mean 0, and a short training
+    # spends its steps on the way from there.
+    """
+    codec = LatentCodec(autoencoder)
+    latents = codec.encode(pixels.to_float(images, codec.channels).to(device)) / codec.scale
+    shift = latents.mean(dim=(0, 2, 3), dtype=torch.float64).float()
+    with torch.no_grad():
+        autoencoder.quant_conv.bias[: len(shift)] -= shift  # of KL the first half is the mean
+        if hasattr(autoencoder, "quantize"):
+            autoencoder.quantize.embedding.weight -= shift
+        after = autoencoder.post_quant_conv
+        after.bias += after.weight[:, :, 0, 0] @ shift
+
+
 def scale_to_unit_variance(autoencoder: Any, images: np.ndarray, device: torch.device) -> None:
     """Sets the scaling factor of the config to 1 / the standard deviation of the latents of these images.
 

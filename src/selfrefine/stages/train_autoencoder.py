@@ -66,6 +66,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         else:
             trainer = trained(config, images, scratch, device, job.label)
             autoencoder, curve = trainer.autoencoder, list(trainer.log)
+            if config.unit_variance:
+                diffusion_autoencoder.centre(autoencoder, images[: config.n_images], device)
         if config.unit_variance:
             diffusion_autoencoder.scale_to_unit_variance(autoencoder, images[: config.n_images], device)
         check_latents(job, autoencoder, images[: config.n_images], device)
