@@ -80,11 +80,16 @@ class Subject:
         """Images that are sampled, decoded and explained together: fewer, the larger they are decoded."""
         return CHUNK if self.codec is None else max(1, CHUNK * SMALL**2 // max(self.size, SMALL) ** 2)
 
-    def copied(self) -> "Subject":
-        """A subject whose network and scheduler are its own; all that is not trained is shared."""
-        pipeline = copy.copy(self.pipeline)
-        parts = (self.kind.network, "scheduler")
-        pipeline.register_modules(**{name: copy.deepcopy(getattr(self.pipeline, name)) for name in parts})
+    def copied(self, own_weights: bool = True) -> "Subject":
+        """A subject whose network and scheduler are its own; all that is not trained is shared.
+
+        Args:
+            own_weights: False shares the numbers of the network's weights, too: nobody may change them in place.
+        """
+        pipeline, network = copy.copy(self.pipeline), getattr(self.pipeline, self.kind.network)
+        shared = {} if own_weights else {id(weights): _same(weights) for weights in network.parameters()}
+        scheduler = copy.deepcopy(self.pipeline.scheduler)
+        pipeline.register_modules(scheduler=scheduler, **{self.kind.network: copy.deepcopy(network, shared)})
         if names := getattr(pipeline, "labels", None):
             pipeline.register_to_config(id2label=_by_number(names))  # diffusers reads these words, but saves none
         return Subject(pipeline, precision=self.precision)
@@ -96,6 +101,11 @@ class Subject:
         return autoencoder.encode_images(
             self.codec, images, scratch / "latents", self.device, label="encode images", chunk_size=self.chunk
         )
+
+
+def _same(weights: torch.nn.Parameter) -> torch.nn.Parameter:
+    """A parameter of its own over the same numbers in memory."""
+    return torch.nn.Parameter(weights.detach(), weights.requires_grad)
 
 
 def _by_number(names: Mapping[str, int]) -> dict[str, str]:
