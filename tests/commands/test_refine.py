@@ -100,7 +100,7 @@ class Links(HTMLParser):
         self.found += [value or "" for key, value in attrs if key in ("src", "href")]
 
 
-@pytest.mark.parametrize("name", ["epsilon", "sample", "classes", "latents kl", "stable diffusion 2", "dit"])
+@pytest.mark.parametrize("name", ["epsilon", "sample", "classes", "latents kl", "stable diffusion 2", "dit", "pixart"])
 def test_a_folder_becomes_two_pipelines_and_a_report(name: str, weights: dict[str, Path], bright: Path, tmp_path: Path):
     main.main(asked(tmp_path, weights, name, highlighter=bright))
     out, kind = tmp_path / "out", tiny_kinds.KINDS[name]
@@ -325,7 +325,8 @@ UNFIT: dict[str, tuple[Any, str]] = {
     "other classes": (changed_unet(num_class_embeds=3, class_embed_type="timestep"), "asks for a class"),
     "five channels": (changed_unet(in_channels=5, out_channels=5), "(5, 5) channels in and out; (1, 1) or (3, 3)"),
     "no scheduler": (without("scheduler"), "not a diffusers pipeline that can be read"),
-    "pixart": (tiny_kinds.pixart, "PixArtTransformer2DModel as transformer; DiTTransformer2DModel needed"),
+    "no text encoder": (lambda: tiny_kinds.pixart(encoder=False), "PixArtAlphaPipeline without text_encoder and"),
+    "another transformer": (tiny_kinds.sana, "SanaTransformer2DModel as transformer; DiTTransformer2DModel or PixArt"),
 }
 
 

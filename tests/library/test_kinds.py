@@ -42,7 +42,8 @@ def state(pipeline: Any) -> dict[str, torch.Tensor]:
 
 def plain_training(name: str, folder: Path) -> dict[str, torch.Tensor]:
     subject = Subject(KINDS[name].pipeline())
-    plain_loop.train(subject, images_of(name), KINDS[name].conditions(), FLAT, folder)
+    call = plain_loop.masked if subject.kind.masked else plain_loop.positional
+    plain_loop.train(subject, images_of(name), KINDS[name].conditions(), FLAT, folder, call)
     return state(subject.pipeline)
 
 
@@ -99,7 +100,9 @@ def test_both_weights_enter(name: str, highlighter: Any):
         assert all(torch.equal(value, state(again)[key]) for key, value in state(made).items()), weights
 
 
-@pytest.mark.parametrize(("name", "count"), [("stable diffusion 1", 4), ("stable diffusion 2", 4), ("dit", 2)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("stable diffusion 1", 4), ("stable diffusion 2", 4), ("dit", 2), ("pixart", 2)]
+)
 def test_every_self_attention_of_a_transformer_block_is_modulated(name: str, count: int):
     found = attention_modulation.self_attentions(Subject(KINDS[name].pipeline()).network)
     named = dict(Subject(KINDS[name].pipeline()).network.named_modules())
@@ -123,7 +126,7 @@ def test_what_images_show_decides_what_is_learnt_and_drawn(name: str, highlighte
     assert not np.array_equal(drawn[0][1:], drawn[1][1:])
 
 
-@pytest.mark.parametrize("name", ["stable diffusion 1", "stable diffusion 2", "dit"])
+@pytest.mark.parametrize("name", ["stable diffusion 1", "stable diffusion 2", "dit", "pixart"])
 def test_guidance_changes_the_images_behind_maps(name: str, highlighter: Any):
     kind = KINDS[name]
     one, other = (

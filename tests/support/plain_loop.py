@@ -26,6 +26,17 @@ def positional(network: Any, noisy: Tensor, times: Tensor, *prompts: Tensor) -> 
     return network(noisy, times, *prompts)
 
 
+def masked(network: Any, noisy: Tensor, times: Tensor, prompts: Tensor) -> Any:
+    """How PixArt's pipelines call theirs; the mask is the last channel of what a step draws."""
+    return network(
+        noisy,
+        encoder_hidden_states=prompts[..., :-1].contiguous(),
+        encoder_attention_mask=prompts[..., -1].long(),
+        timestep=times,
+        added_cond_kwargs={"resolution": None, "aspect_ratio": None},
+    )
+
+
 def train(
     subject: Subject,
     images: np.ndarray,

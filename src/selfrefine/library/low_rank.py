@@ -34,7 +34,7 @@ def check(subject: Subject, lora: Any, lora_folder: Any = None) -> None:
     """
     checks.check_whole(0, lora=lora)
     if lora:
-        _check_rank(subject.network, lora)
+        _check_rank(subject.part, lora)
     else:
         checks.check_trainable(subject)
     if lora_folder is not None:
@@ -82,16 +82,16 @@ def added(given: Subject, rank: int, seed: int) -> Subject:
     how = LoraConfig(r=rank, lora_alpha=rank, target_modules=list(PROJECTIONS), init_lora_weights="gaussian")
     with torch.random.fork_rng():
         torch.manual_seed(random_streams.stream_seed(seed, "weights", 0))
-        inject_adapter_in_model(how, made.network, ADAPTER)
+        inject_adapter_in_model(how, made.part, ADAPTER)
     return made
 
 
 def merged(given: Subject, trained: Subject) -> Subject:
     """A copy of the pipeline given that computes what the trained one does, as plain; it shares the other weights."""
     made = given.copied(own_weights=False)
-    for name, layer in trained.network.named_modules():
+    for name, layer in trained.part.named_modules():
         if isinstance(layer, Linear):
-            plain: Any = made.network.get_submodule(name)
+            plain: Any = made.part.get_submodule(name)
             with torch.no_grad():
                 plain.weight = nn.Parameter(plain.weight + layer.get_delta_weight(ADAPTER), plain.weight.requires_grad)
     return made
@@ -99,7 +99,7 @@ def merged(given: Subject, trained: Subject) -> Subject:
 
 def of(trained: Subject) -> LowRank:
     """The low-rank weights of a pipeline."""
-    found = get_peft_model_state_dict(trained.network, adapter_name=ADAPTER)
+    found = get_peft_model_state_dict(trained.part, adapter_name=ADAPTER)
     return {name: value.detach().cpu().contiguous() for name, value in found.items()}
 
 
@@ -113,9 +113,9 @@ def load(given: Subject, folder: Path) -> Subject:
     """A copy of the pipeline given into which stock diffusers has put the weights of a folder of `save`: as plain."""
     files.check_folder(folder)
     made = given.copied(own_weights=False)
-    for layer in _projections(made.network):  # the others are shared: they are not put into
+    for layer in _projections(made.part):  # the others are shared: they are not put into
         layer.weight = nn.Parameter(layer.weight.detach().clone(), layer.weight.requires_grad)
-    made.network.load_lora_adapter(folder, prefix="unet", use_safetensors=True)
-    made.network.fuse_lora()
-    made.network.unload_lora()
+    made.part.load_lora_adapter(folder, prefix="unet", use_safetensors=True)
+    made.part.fuse_lora()
+    made.part.unload_lora()
     return Subject(made.pipeline, str(folder), given.precision)

@@ -16,6 +16,7 @@ from selfrefine.diffusion.autoencoder import LatentCodec
 from selfrefine.diffusion.noise_schedule import Schedule
 from selfrefine.guidance.map_refresh import CHUNK
 from selfrefine.library import kinds
+from selfrefine.library.kinds.pixart import Called
 from selfrefine.networks import Pipeline
 
 SMALL = 64  # px: of latent pipelines, as many images as usual at a time have this size
@@ -38,14 +39,19 @@ class Subject:
         self.pipeline, self.precision = pipeline, precision
 
     @property
-    def network(self) -> Any:
+    def part(self) -> Any:
         """What is trained, a module of diffusers or ours."""
         return getattr(self.pipeline, self.kind.network)
 
     @property
+    def network(self) -> Any:
+        """The same, as trainer and samplers call it."""
+        return Called(self.part, self.size) if self.kind.masked else self.part
+
+    @property
     def device(self) -> torch.device:
         """Of the network."""
-        device: torch.device = self.network.device
+        device: torch.device = self.part.device
         return device
 
     @property
@@ -67,13 +73,13 @@ class Subject:
     @property
     def size(self) -> int:
         """Side of its images, px."""
-        side: int = self.network.config.sample_size
+        side: int = self.part.config.sample_size
         return side if self.codec is None else side * autoencoder.factor(self.codec.autoencoder)
 
     @property
     def channels(self) -> int:
         """Of its images: 1 or 3."""
-        return int(self.network.config.in_channels) if self.codec is None else self.codec.channels
+        return int(self.part.config.in_channels) if self.codec is None else self.codec.channels
 
     @property
     def chunk(self) -> int:
@@ -86,7 +92,7 @@ class Subject:
         Args:
             own_weights: False shares the numbers of the network's weights, too: nobody may change them in place.
         """
-        pipeline, network = copy.copy(self.pipeline), getattr(self.pipeline, self.kind.network)
+        pipeline, network = copy.copy(self.pipeline), self.part
         shared = {} if own_weights else {id(weights): _same(weights) for weights in network.parameters()}
         scheduler = copy.deepcopy(self.pipeline.scheduler)
         pipeline.register_modules(scheduler=scheduler, **{self.kind.network: copy.deepcopy(network, shared)})
