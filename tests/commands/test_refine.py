@@ -16,6 +16,8 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline
 from PIL import Image
+from safetensors.torch import load_file
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from selfrefine.commands import main
 from selfrefine.core import arrays
@@ -98,7 +100,7 @@ class Links(HTMLParser):
         self.found += [value or "" for key, value in attrs if key in ("src", "href")]
 
 
-@pytest.mark.parametrize("name", ["epsilon", "sample", "classes", "latents kl", "stable diffusion 2", "dit"])
+@pytest.mark.parametrize("name", ["epsilon", "sample", "classes", "latents kl", "stable diffusion 2", "dit", "pixart"])
 def test_a_folder_becomes_two_pipelines_and_a_report(name: str, weights: dict[str, Path], bright: Path, tmp_path: Path):
     main.main(asked(tmp_path, weights, name, highlighter=bright))
     out, kind = tmp_path / "out", tiny_kinds.KINDS[name]
@@ -133,6 +135,7 @@ def test_both_trainings_have_the_same_start_and_the_same_noise(weights: dict[str
 
 
 PAIR = ("baseline", "refined")
+LOW_RANK = "pytorch_lora_weights.safetensors"
 
 
 def test_enough_images_have_intervals_and_a_verdict_in_words(weights: dict[str, Path], tmp_path: Path):
@@ -178,6 +181,50 @@ def test_killed_wherever_it_is_the_same_command_ends_with_the_same_bytes(
     assert (out / "work").is_dir()  # the last one was killed, too
     main.main(asked(tmp_path, weights, name, **size, out=out))
     assert bytes_of(out) == bytes_of(tmp_path / "out")
+
+
+def test_low_rank_weights_are_folders_for_stock_diffusers_also_after_a_stop(
+    weights: dict[str, Path], bright: Path, tmp_path: Path
+):
+    """That a training goes on bit for bit, tests/library/test_low_rank.py shows."""
+    updates: list[int] = []
+
+    def stop(*_: Any) -> None:
+        updates.append(1)
+        if len(updates) == QUICK["checkpoint_every"] + 1:
+            raise KeyboardInterrupt
+
+    name = "stable diffusion 2"
+    given = asked(tmp_path, weights, name, lora=2, highlighter=bright, samples=2)
+    hook = register_optimizer_step_post_hook(stop)
+    try:
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            main.main(given)
+    finally:
+        hook.remove()
+    (kept,) = (tmp_path / "out" / "work" / "baseline_training").glob("checkpoint*.safetensors")
+    assert not any(".lora_" not in key for key in load_file(kept) if key.startswith(("weights", "ema", "exp_avg")))
+    main.main(given)
+    for folder in PAIR:
+        assert {path.name for path in (tmp_path / "out" / folder).iterdir()} == {LOW_RANK, "SHA256SUMS"}
+    one, other = (load_file(tmp_path / "out" / folder / LOW_RANK) for folder in PAIR)
+    assert one.keys() == other.keys()
+    assert not any(torch.equal(value, other[key]) for key, value in one.items() if "lora_B" in key)
+    loaded = DiffusionPipeline.from_pretrained(tmp_path / "pipeline")
+    loaded.load_lora_weights(tmp_path / "out" / "refined")
+    assert np.isfinite(tiny_kinds.KINDS[name].infer(loaded)).all()
+
+
+def test_low_rank_weights_of_other_kinds_are_merged_into_whole_pipelines(
+    weights: dict[str, Path], bright: Path, tmp_path: Path
+):
+    """With weights of 0 the refined one is the baseline, as where all weights are trained."""
+    main.main(asked(tmp_path, weights, "dit", lora=2, highlighter=bright, forward_weight=0, reverse_weight=0))
+    places = [tmp_path / "pipeline", *(tmp_path / "out" / folder for folder in PAIR)]
+    given, one, other = (DiffusionPipeline.from_pretrained(place).transformer.state_dict() for place in places)
+    assert all(torch.equal(value, other[key]) for key, value in one.items())
+    changed = {key for key, value in one.items() if not torch.equal(value, given[key])}
+    assert changed == {key for key in one if re.search(r"attn1\.to_(q|k|v|out\.0)\.weight$", key)}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -278,7 +325,8 @@ UNFIT: dict[str, tuple[Any, str]] = {
     "other classes": (changed_unet(num_class_embeds=3, class_embed_type="timestep"), "asks for a class"),
     "five channels": (changed_unet(in_channels=5, out_channels=5), "(5, 5) channels in and out; (1, 1) or (3, 3)"),
     "no scheduler": (without("scheduler"), "not a diffusers pipeline that can be read"),
-    "pixart": (tiny_kinds.pixart, "PixArtTransformer2DModel as transformer; DiTTransformer2DModel needed"),
+    "no text encoder": (lambda: tiny_kinds.pixart(encoder=False), "PixArtAlphaPipeline without text_encoder and"),
+    "another transformer": (tiny_kinds.sana, "SanaTransformer2DModel as transformer; DiTTransformer2DModel or PixArt"),
 }
 
 
@@ -305,6 +353,8 @@ def test_a_pipeline_that_does_not_fit_is_one_line_that_says_what_would(
         ("epsilon", {"input_size": 48}, "input_size is 48; a multiple of 32 needed"),
         ("epsilon", {"map_steps": 21}, "map_steps is 21; 2 to 20, the timesteps, needed"),
         ("epsilon", {"highlighter": "nowhere"}, "--highlighter: nowhere is no file"),
+        ("epsilon", {"lora": 9}, "lora is 9; 0 to 8, the width of its narrowest projection, needed"),
+        ("epsilon", {"lora": -1}, "--lora: -1 given; allowed: whole numbers from 0 on"),
         ("epsilon", {"vgg16": "nowhere"}, "weights: nowhere is no file"),
         ("latents kl", {"flip": ""}, "a pipeline of latents takes False"),
         ("classes", {"guidance": 3}, "--guidance: 1 needed, the network has no null class"),

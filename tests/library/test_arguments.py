@@ -30,7 +30,8 @@ OF_KIND: dict[str, tuple[Any, ...]] = {
     "word": (*WORDS, 3, "gpu", "float16", "AUTO", "cuda:0"),
 }
 OF_KIND |= {
-    f"{kind} or none": tuple(value for value in OF_KIND[kind] if value is not None) for kind in ("count", "rate")
+    f"{kind} or none": tuple(value for value in OF_KIND[kind] if value is not None)
+    for kind in ("count", "rate", "place")
 }
 INPUT_SIZE = [*(value for value in OF_KIND["count"] if value is not None), 48, 16]
 
@@ -140,6 +141,8 @@ KINDS: dict[str, dict[str, str]] = {
         "learning_rate": "rate",
         "ema_decay": "share",
         "horizontal_flip": "flag",
+        "lora": "index",
+        "lora_folder": "place or none",
         "seed": "index",
     },
 }

@@ -1,23 +1,18 @@
 """Every kind of pipeline that the library takes, by tiny pipelines of diffusers' own classes."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from diffusers import DDPMScheduler, DiffusionPipeline
-from torch.nn import functional
+from diffusers import DiffusionPipeline
 
 from selfrefine import library, networks
-from selfrefine.core import devices, random_streams
 from selfrefine.core.errors import InputError
-from selfrefine.diffusion import learned_variance
 from selfrefine.guidance import attention_modulation
-from selfrefine.library.conditions import told_of
-from selfrefine.library.refine import WARMUP_STEPS, settings
 from selfrefine.library.subject import Subject
-from selfrefine.training.trainer import Trainer
-from tests.support import tiny_highlighter, tiny_kinds
+from tests.support import plain_loop, tiny_highlighter, tiny_kinds
 from tests.support.tiny_kinds import KINDS
 
 QUICK: dict[str, Any] = {"steps": 3, "map_images": 4, "map_steps": 3, "cycle": 2, "learning_rate": 0.01, "seed": 5}
@@ -45,36 +40,10 @@ def state(pipeline: Any) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in Subject(pipeline).network.state_dict().items()}
 
 
-def plain_training(name: str, tmp_path: Any) -> dict[str, torch.Tensor]:
-    """A loop of its own, by diffusers' `add_noise` and `get_velocity`: of ours only what a step draws."""
-    kind, images = KINDS[name], images_of(name)
-    subject = Subject(kind.pipeline())
-    told = told_of(subject, kind.conditions(), tmp_path)
-    how = settings(FLAT["steps"], 8, FLAT["learning_rate"], 0.0, False, told.dropout)
-    drawing = {"seed": FLAT["seed"], "dtype": subject.dtype, "captions": told.captions}
-    drawn = Trainer(subject.network, subject.schedule, subject.training_set(images, tmp_path), how, **drawing)
-    network, config = subject.network, subject.pipeline.scheduler.config
-    same = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "rescale_betas_zero_snr")
-    scheduler = DDPMScheduler(**{key: config[key] for key in same if key in config})
-    optimiser = torch.optim.AdamW(network.parameters(), lr=1.0, weight_decay=0.0, fused=True)
-    network.train()
-    for step in range(FLAT["steps"]):
-        found = drawn.draws(step)
-        images_, times, noise = found["images"], found["times"], found["noise"]
-        noisy = scheduler.add_noise(images_, noise, times)
-        target = {"epsilon": noise, "v_prediction": scheduler.get_velocity(images_, noise, times), "sample": images_}
-        torch.manual_seed(random_streams.stream_seed(FLAT["seed"], "dropout", step))
-        with devices.training_attention(torch.device("cpu")):
-            with devices.autocast(torch.device("cpu"), subject.dtype):
-                output = network(noisy, times, *([found["prompts"]] if "prompts" in found else [])).sample.float()
-            loss = functional.mse_loss(output[:, : noisy.shape[1]], target[config.prediction_type])
-            if output.shape[1] != noisy.shape[1]:
-                loss = loss + learned_variance.Bound(subject.schedule).loss(output, images_, noisy, times)
-            loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.param_groups[0]["lr"] = FLAT["learning_rate"] * ((step + 1) / WARMUP_STEPS)
-        optimiser.step()
-        optimiser.zero_grad()
+def plain_training(name: str, folder: Path) -> dict[str, torch.Tensor]:
+    subject = Subject(KINDS[name].pipeline())
+    call = plain_loop.masked if subject.kind.masked else plain_loop.positional
+    plain_loop.train(subject, images_of(name), KINDS[name].conditions(), FLAT, folder, call)
     return state(subject.pipeline)
 
 
@@ -131,7 +100,9 @@ def test_both_weights_enter(name: str, highlighter: Any):
         assert all(torch.equal(value, state(again)[key]) for key, value in state(made).items()), weights
 
 
-@pytest.mark.parametrize(("name", "count"), [("stable diffusion 1", 4), ("stable diffusion 2", 4), ("dit", 2)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("stable diffusion 1", 4), ("stable diffusion 2", 4), ("dit", 2), ("pixart", 2)]
+)
 def test_every_self_attention_of_a_transformer_block_is_modulated(name: str, count: int):
     found = attention_modulation.self_attentions(Subject(KINDS[name].pipeline()).network)
     named = dict(Subject(KINDS[name].pipeline()).network.named_modules())
@@ -155,7 +126,7 @@ def test_what_images_show_decides_what_is_learnt_and_drawn(name: str, highlighte
     assert not np.array_equal(drawn[0][1:], drawn[1][1:])
 
 
-@pytest.mark.parametrize("name", ["stable diffusion 1", "stable diffusion 2", "dit"])
+@pytest.mark.parametrize("name", ["stable diffusion 1", "stable diffusion 2", "dit", "pixart"])
 def test_guidance_changes_the_images_behind_maps(name: str, highlighter: Any):
     kind = KINDS[name]
     one, other = (

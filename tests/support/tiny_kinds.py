@@ -12,9 +12,11 @@ from diffusers import (
     DDPMScheduler,
     DiTPipeline,
     DiTTransformer2DModel,
+    DPMSolverMultistepScheduler,
     PixArtAlphaPipeline,
     PixArtTransformer2DModel,
     PNDMScheduler,
+    SanaTransformer2DModel,
     StableDiffusionPipeline,
     UNet2DConditionModel,
     UNet2DModel,
@@ -105,26 +107,35 @@ def dit(out_channels: int = 6) -> Any:
     return made
 
 
-def pixart() -> Any:
-    """A transformer that reads prompts with a mask."""
+def pixart(pipeline: Any = PixArtAlphaPipeline, scheduler: Any = None, encoder: Any = True, **network: Any) -> Any:
+    """A transformer that reads prompts with a mask, with T5's kind of text encoder, of no width in common with it."""
+    text_encoder, tokenizer = tiny_prompt.t5() if encoder else (None, None)
+    config = {"num_attention_heads": 2, "cross_attention_dim": 8, "out_channels": 6, "num_layers": 1} | network
     transformer = PixArtTransformer2DModel(
-        num_attention_heads=2,
         attention_head_dim=4,
         in_channels=3,
-        out_channels=6,
-        num_layers=1,
         sample_size=LATENT,
         patch_size=2,
-        cross_attention_dim=8,
-        caption_channels=tiny_prompt.WIDTH,
+        caption_channels=tiny_prompt.T5_WIDTH,
         norm_num_groups=2,
+        **config,
     )
-    return PixArtAlphaPipeline(
+    return pipeline(
         transformer=transformer,
-        vae=tiny_latent.autoencoder("kl", size=SIZE),
-        scheduler=DDIMScheduler(tiny.TIMESTEPS),
-        text_encoder=None,
-        tokenizer=None,
+        vae=tiny_latent.autoencoder("kl", scale=0.7, size=SIZE),
+        scheduler=scheduler or DPMSolverMultistepScheduler(tiny.TIMESTEPS),
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+    )
+
+
+def sana() -> Any:
+    """A transformer that is of no kind here."""
+    sizes = {"num_attention_heads": 1, "attention_head_dim": 8, "num_cross_attention_heads": 1}
+    others = {"cross_attention_head_dim": 8, "cross_attention_dim": 8, "caption_channels": 8, "mlp_ratio": 1.0}
+    network = SanaTransformer2DModel(3, 3, num_layers=1, sample_size=LATENT, **sizes, **others)
+    return DiTPipeline(
+        transformer=network, vae=tiny_latent.autoencoder("kl", size=SIZE), scheduler=DDIMScheduler(tiny.TIMESTEPS)
     )
 
 
@@ -145,6 +156,12 @@ def of_a_class(pipeline: Any) -> Any:
 def of_a_prompt(pipeline: Any) -> Any:
     """Two steps under a prompt."""
     return pipeline(WORDS[0], num_inference_steps=2, guidance_scale=3.0, output_type="np").images
+
+
+def of_a_masked_prompt(pipeline: Any, prompts: Any = WORDS[0], **more: Any) -> Any:
+    """Two steps of PixArt, at the only size that it has; words as they are, which else needs another package."""
+    how = {"num_inference_steps": 2, "guidance_scale": 3.0, "output_type": "np", "use_resolution_binning": False}
+    return pipeline(prompts, clean_caption=False, **how | more).images
 
 
 def of_a_label(pipeline: Any) -> Any:
@@ -211,4 +228,5 @@ KINDS = {
     ),
     "dit": Kind(dit, of_a_label, NUMBERS),
     "dit without variances": Kind(lambda: dit(3), of_a_label, NUMBERS),
+    "pixart": Kind(lambda: pixart(num_layers=2), of_a_masked_prompt, WORDS),
 }

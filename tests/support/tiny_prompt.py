@@ -14,7 +14,7 @@ from selfrefine.pretrained import text_encoder
 from selfrefine.pretrained.text_encoder import TextEncoder
 from tests.support import tiny, tiny_latent
 
-TOKENS, WIDTH = 6, 8
+TOKENS, WIDTH, T5_WIDTH = 6, 8, 12
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "red", "blue", "green", "bag", "shoe", "photo", "of"]
 PROMPTS = ["", "a red bag", "a blue shoe", "a photo of a green shoe"]  # distinct captions, the empty one first
 NETWORK: dict[str, Any] = tiny.NETWORK
@@ -60,6 +60,21 @@ def _clip() -> tuple[Any, Any]:
     tokenizer = CLIPTokenizer(vocab={piece: row for row, piece in enumerate(pieces)}, merges=[])
     marks = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
     return CLIPTextModel(CLIPTextConfig(vocab_size=len(pieces), **marks, **_sizes())), tokenizer
+
+
+def t5() -> tuple[Any, Any]:
+    """PixArt's kind, which pads with a mask, of random weights, always the same ones."""
+    from transformers import T5Config, T5EncoderModel, T5Tokenizer
+
+    pieces = ["<pad>", "</s>", "<unk>", "\u2581", *(f"\u2581{word}" for word in WORDS[5:])]
+    tokenizer = T5Tokenizer(vocab=[(piece, -float(row > 2)) for row, piece in enumerate(pieces)], extra_ids=0)
+    sizes = {"d_model": T5_WIDTH, "d_kv": 4, "d_ff": 16, "num_layers": 1, "num_heads": 2}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = T5EncoderModel(T5Config(vocab_size=len(pieces), **sizes))
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.5)
+    return model.eval().requires_grad_(False), tokenizer
 
 
 def captions(n: int = 32, rows: Sequence[int] | None = None) -> Captions:

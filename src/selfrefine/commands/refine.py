@@ -16,7 +16,7 @@ from selfrefine.commands.arguments import add_device, number, whole_number
 from selfrefine.core import arrays, devices, files, locks, stopping
 from selfrefine.core.errors import InputError
 from selfrefine.highlighter import model
-from selfrefine.library import checks, comparison, comparison_report, given, own_folder, shown
+from selfrefine.library import checks, comparison, comparison_report, given, low_rank, own_folder, shown
 from selfrefine.library import steps as method
 from selfrefine.library.comparison import Asked, Run
 from selfrefine.library.conditions import Conditions
@@ -30,8 +30,8 @@ HELP = """
 Needs: the folder of a diffusers pipeline (model_index.json, safetensors), as docs/library.md lists them, and a folder
   of the images that it shall make; captions or classes of them where the pipeline is told any.
 Makes: in --out the pipelines `refined` and `baseline` (as many plain steps from the same start, with the same noise),
-  which stock diffusers loads; the highlighter; report.html and report.md, which compare the two. Killed or stopped,
-  the same command goes on.
+  which stock diffusers loads; with --lora, of Stable Diffusion the weights for its load_lora_weights alone; the
+  highlighter; report.html and report.md, which compare the two. Killed or stopped, the same command goes on.
 
 Example:
   selfrefine refine --pipeline my_pipeline --images my_photos --out refined_my_pipeline
@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--cycle", 100, 1, "updates between two maps"),
         ("--batch-size", 8, 1, "images an update"),
         ("--checkpoint-every", 500, 1, "updates after which a training is kept"),
+        ("--lora", 0, 0, "rank of low-rank weights of attention, which alone are trained; 0 trains all"),
         ("--seed", 0, 0, "another number, another result"),
     ):
         parser.add_argument(name, type=whole_number(least), default=default, help=f"{text}; default: {default}")
@@ -100,7 +101,7 @@ def _refine(arguments: argparse.Namespace, device: torch.device) -> None:
     images = photographs.images
     conditions = shown.conditions(subject, arguments.images, photographs.names, arguments.captions, arguments.guidance)
     asked = _asked(arguments, subject)
-    checks.check_trainable(subject)
+    low_rank.check(subject, asked.lora)
     checks.check_training(subject, images, FEWEST_IMAGES, conditions, asked.flip)
     checks.check_input_size(asked.input_size)
     checks.check_attention(subject, asked.reverse_weight)

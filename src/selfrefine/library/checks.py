@@ -176,6 +176,13 @@ def check_maps(maps: Any, count: int) -> None:
     require(inside, "maps: values outside 0 to 1 given; 0 to 1 needed")
 
 
+def check_use(subject: Subject, highlighter: Any, forward_weight: Any, reverse_weight: Any) -> None:
+    """Raises InputError unless maps of the highlighter can be used with these weights."""
+    check_highlighter(highlighter, subject)
+    check_numbers(0.0, math.inf, forward_weight=forward_weight, reverse_weight=reverse_weight)
+    check_attention(subject, reverse_weight)
+
+
 def check_attention(subject: Subject, reverse_weight: float) -> None:
     """Raises InputError if the reverse process has no self-attention to modulate."""
     if reverse_weight:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from selfrefine import networks
 from selfrefine.core import arrays, files, random_streams
 from selfrefine.guidance import map_history
 from selfrefine.guidance.map_history import MapHistory
@@ -44,6 +43,7 @@ class Asked:
     Args:
         samples: images of each model that are measured.
         checkpoint_every: updates after which a training is kept.
+        lora: rank of the weights that are trained in the place of all; 0 trains all.
         flip: whether half of the images are mirrored.
     """
 
@@ -64,6 +64,7 @@ class Asked:
     flip: bool
     seed: int
     checkpoint_every: int = 500
+    lora: int = 0
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ class Run:
             how = settings(
                 asked.steps, asked.batch_size, asked.learning_rate, asked.ema_decay, asked.flip, self.told.dropout
             )
-            found, maps = method.trained_on(
+            made = method.trained_on(
                 self.subject,
                 self.images,
                 highlighter,
@@ -201,16 +202,17 @@ class Run:
                 told=self.told,
                 seed=asked.seed,
                 scratch=place,
+                lora=asked.lora,
                 checkpoint_every=asked.checkpoint_every,
                 label=name,
             )
-            arrays.write_array(self.work / f"{name}_maps.npy", ends(maps, self.subject.size))
-            doubt = map_history.doubt(maps.rows, "mfam").partition("; see")[0]  # what it goes on to is the workflow's
+            arrays.write_array(self.work / f"{name}_maps.npy", ends(made.maps, self.subject.size))
+            # what a doubt goes on to is the workflow's
+            doubt = map_history.doubt(made.maps.rows, "mfam").partition("; see")[0]
             files.write_json(self.work / f"{name}_maps.json", doubt)
-            networks.save(found.pipeline, folder)
+            method.save(self.subject, made, folder)
         shutil.rmtree(place, ignore_errors=True)
-        loaded = networks.load_any(folder, self.subject.device)
-        return Subject(loaded, str(folder), self.subject.precision)
+        return method.load(self.subject, folder)
 
     def _explained(self, highlighter: Highlighter, images: np.ndarray) -> np.ndarray:
         streams = [random_streams.stream(self.asked.seed, "readouts", row) for row in range(len(images))]

@@ -15,6 +15,7 @@ from selfrefine.core import chunks
 from selfrefine.core.errors import one_line
 from selfrefine.diffusion.pipelines import require
 from selfrefine.diffusion.prompts import Captions
+from selfrefine.library.kinds.pixart import MaskedTextEncoder
 from selfrefine.library.subject import Subject
 from selfrefine.pretrained import text_encoder
 from selfrefine.pretrained.text_encoder import TextEncoder
@@ -142,8 +143,14 @@ def told_of(subject: Subject, given: Conditions | None, scratch: Path) -> Told:
         return Told(Labels(labels, subject.kind.null or 0), given.guidance_scale)
     captions = [str(caption) for caption in given.of_images]
     distinct = text_encoder.distinct(captions)
-    # A copy: what a tokenizer was last asked for would be saved with it.
-    encoder = TextEncoder(subject.pipeline.text_encoder, copy.deepcopy(subject.pipeline.tokenizer))
-    paths = text_encoder.encode(encoder, distinct, scratch / "captions", label="encode captions", chunk_size=CHUNK)
+    place = scratch / "captions"
+    paths = text_encoder.encode(_encoder(subject), distinct, place, label="encode captions", chunk_size=CHUNK)
     embedded = Captions(chunks.joined(paths, len(distinct)), text_encoder.rows(captions, distinct))
     return Told(embedded, given.guidance_scale, given.dropout)
+
+
+def _encoder(subject: Subject) -> TextEncoder:
+    if subject.kind.masked:
+        return MaskedTextEncoder(subject.pipeline)
+    # A copy: what a tokenizer was last asked for would be saved with it.
+    return TextEncoder(subject.pipeline.text_encoder, copy.deepcopy(subject.pipeline.tokenizer))

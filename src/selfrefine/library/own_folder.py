@@ -1,5 +1,6 @@
 """The folder of a pipeline that anybody made: what there is refused before anything of it is read, with the way out."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ from selfrefine.core import model_folders
 from selfrefine.core.errors import InputError
 from selfrefine.networks import Pipeline
 
+PIECES = "spiece.model"  # of T5, in the folders of PixArt that were published
 CONVERT = (
     'python -c "from diffusers import DiffusionPipeline as P; '
     "P.from_pretrained('{folder}', use_safetensors=False).save_pretrained('{folder}_safetensors')\""
@@ -32,4 +34,7 @@ def load(folder: Path, device: torch.device) -> Pipeline:
             command = CONVERT.format(folder=folder)
             fact = "may be a pickle, which can run code; if you trust who made it, convert it once"
             raise InputError(f"{pickles[0]}: {fact}: {command}")
+        words = folder / part / PIECES
+        if words.is_file() and not words.with_name("tokenizer.json").is_file() and find_spec("sentencepiece") is None:
+            raise InputError(f"{words}: needs two packages to be read: pip install sentencepiece protobuf")
     return networks.load_any(folder, device)

@@ -5,7 +5,6 @@ of its own is checked as a job's is; a call that is stopped begins again. Defaul
 What a pipeline may be, `kinds` says; how each step is done, `steps`.
 """
 
-import math
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +16,7 @@ from selfrefine.guidance.refinement import Refinement
 from selfrefine.highlighter.gradcam import explain
 from selfrefine.highlighter.model import Highlighter
 from selfrefine.highlighter.training import Settings as HighlighterSettings
-from selfrefine.library import checks, given
+from selfrefine.library import checks, given, low_rank
 from selfrefine.library import steps as method
 from selfrefine.library.conditions import Conditions, told_of
 from selfrefine.networks import Pipeline
@@ -126,6 +125,8 @@ def refine(
     ema_decay: float = 0.999,  # Not in paper: the authors' 0.9999 hardly moves in a few thousand steps
     horizontal_flip: bool = False,  # Not in paper: text and the like must not be mirrored
     conditions: Conditions | None = None,
+    lora: int = 0,
+    lora_folder: Path | str | None = None,
     seed: int = 0,
 ) -> Pipeline:
     """A copy of the pipeline, trained on under the guidance of its own flaw maps: as plain as it was. Method 1 to 3.
@@ -138,25 +139,26 @@ def refine(
         reverse_weight: lr >= 0, of the modulated keys and values; 0 for a network without self-attention.
         cycle: steps between two refreshes of the map, of which each is the mean over `map_images`.
         batch_size, learning_rate, ema_decay: of AdamW; of the average of weights that is returned, per step.
+        lora, lora_folder: rank of low-rank weights, which alone are trained, 0 for all; where they are kept, if at all.
     """
     subject = checks.check_pipeline(pipeline, map_steps)
-    checks.check_trainable(subject)
+    low_rank.check(subject, lora, lora_folder)
     checks.check_training(subject, images, 1, conditions, horizontal_flip)
-    checks.check_highlighter(highlighter, subject)
+    checks.check_use(subject, highlighter, forward_weight, reverse_weight)
     checks.check_whole(1, steps=steps, cycle=cycle, map_images=map_images, batch_size=batch_size)
     checks.check_whole(0, seed=seed)
-    checks.check_numbers(0.0, math.inf, forward_weight=forward_weight, reverse_weight=reverse_weight)
     checks.check_numbers(LEAST_RATE, 1.0, learning_rate=learning_rate)
     checks.check_numbers(0.0, 1.0, ema_decay=ema_decay)
-    checks.check_attention(subject, reverse_weight)
     use, recipe = refinement(forward_weight, reverse_weight, cycle), MapRecipe(map_images, map_steps)
     with TemporaryDirectory() as scratch:
         told = told_of(subject, conditions, Path(scratch))
         how = settings(steps, batch_size, learning_rate, ema_decay, horizontal_flip, told.dropout)
-        refined, _ = method.trained_on(
-            subject, images, highlighter, how, use, recipe, told=told, seed=seed, scratch=Path(scratch)
+        made = method.trained_on(
+            subject, images, highlighter, how, use, recipe, told=told, seed=seed, scratch=Path(scratch), lora=lora
         )
-    return refined.pipeline
+    if lora_folder is not None:
+        low_rank.save(subject, made.low_rank, Path(lora_folder))
+    return made.subject.pipeline
 
 
 def refinement(forward_weight: float, reverse_weight: float, cycle: int) -> Refinement:

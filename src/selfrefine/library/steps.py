@@ -4,11 +4,13 @@ Nothing is checked here: `refine`, and the command of the same name, do that fir
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from selfrefine.core import random_streams
+from selfrefine import networks
+from selfrefine.core import model_folders, random_streams
 from selfrefine.core.mirrored import as_trained
 from selfrefine.diffusion import sampling
 from selfrefine.guidance.map_history import MapHistory
@@ -17,13 +19,23 @@ from selfrefine.guidance.refinement import Refinement
 from selfrefine.highlighter.data import RealsAndFakes
 from selfrefine.highlighter.model import CONV_STRIDE, Highlighter
 from selfrefine.highlighter.training import HighlighterTrainer, Settings, initial_highlighter
+from selfrefine.library import low_rank
 from selfrefine.library.conditions import Told
+from selfrefine.library.low_rank import LowRank
 from selfrefine.library.subject import Subject
 from selfrefine.training import settings as training_settings
 from selfrefine.training.loop import run_phase
 from selfrefine.training.trainer import Trainer
 
 LOG_EVERY = 10  # steps between looks at the loss
+
+
+class Trained(NamedTuple):
+    """A pipeline that was trained on, plain; its maps; its low-rank weights, which are part of it already."""
+
+    subject: Subject
+    maps: MapHistory
+    low_rank: LowRank
 
 
 def sampled(
@@ -104,9 +116,10 @@ def trained_on(
     told: Told,
     seed: int,
     scratch: Path,
+    lora: int = 0,
     checkpoint_every: int | None = None,
     label: str = "refine",
-) -> tuple[Subject, MapHistory]:
+) -> Trained:
     """A copy that is trained on and has the EMA of its weights, and its maps; torch's random state stays as it was.
 
     Args:
@@ -114,10 +127,11 @@ def trained_on(
         settings, refinement, recipe: how it is trained, how maps are used and made.
         told: what the images show.
         seed, scratch: of the run; of this step.
+        lora: rank of low-rank weights, which alone are trained; 0 trains all.
         checkpoint_every: updates after which all is kept; None keeps nothing: who stops a call begins again.
         label: of the progress lines.
     """
-    refined = subject.copied()
+    refined = low_rank.added(subject, lora, seed) if lora else subject.copied()
     data = refined.training_set(images, scratch)
     trainer = Trainer(
         refined.network, refined.schedule, data, settings, seed=seed, dtype=subject.dtype, captions=told.captions
@@ -136,7 +150,29 @@ def trained_on(
             refresh=maps,
         )
     refined.network.eval().load_state_dict(trainer.ema, strict=False)  # buffers have no average
-    return refined, maps
+    if lora:
+        return Trained(low_rank.merged(subject, refined), maps, low_rank.of(refined))
+    return Trained(refined, maps, {})
+
+
+def save(given: Subject, made: Trained, folder: Path) -> None:
+    """Saves what was trained: low-rank weights alone where stock diffusers loads such, else the whole pipeline."""
+    if made.low_rank and low_rank.loads(given):
+        low_rank.save(given, made.low_rank, folder)
+    else:
+        networks.save(made.subject.pipeline, folder)
+
+
+def load(given: Subject, folder: Path) -> Subject:
+    """The pipeline in a folder of `save`.
+
+    Args:
+        given: what it was trained from.
+        folder: of a pipeline, or of low-rank weights for the one given.
+    """
+    if not (folder / model_folders.INDEX).is_file():
+        return low_rank.load(given, folder)
+    return Subject(networks.load_any(folder, given.device), str(folder), given.precision)
 
 
 def _guide(

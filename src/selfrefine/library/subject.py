@@ -16,6 +16,7 @@ from selfrefine.diffusion.autoencoder import LatentCodec
 from selfrefine.diffusion.noise_schedule import Schedule
 from selfrefine.guidance.map_refresh import CHUNK
 from selfrefine.library import kinds
+from selfrefine.library.kinds.pixart import Called
 from selfrefine.networks import Pipeline
 
 SMALL = 64  # px: of latent pipelines, as many images as usual at a time have this size
@@ -38,14 +39,19 @@ class Subject:
         self.pipeline, self.precision = pipeline, precision
 
     @property
-    def network(self) -> Any:
+    def part(self) -> Any:
         """What is trained, a module of diffusers or ours."""
         return getattr(self.pipeline, self.kind.network)
 
     @property
+    def network(self) -> Any:
+        """The same, as trainer and samplers call it."""
+        return Called(self.part, self.size) if self.kind.masked else self.part
+
+    @property
     def device(self) -> torch.device:
         """Of the network."""
-        device: torch.device = self.network.device
+        device: torch.device = self.part.device
         return device
 
     @property
@@ -67,24 +73,29 @@ class Subject:
     @property
     def size(self) -> int:
         """Side of its images, px."""
-        side: int = self.network.config.sample_size
+        side: int = self.part.config.sample_size
         return side if self.codec is None else side * autoencoder.factor(self.codec.autoencoder)
 
     @property
     def channels(self) -> int:
         """Of its images: 1 or 3."""
-        return int(self.network.config.in_channels) if self.codec is None else self.codec.channels
+        return int(self.part.config.in_channels) if self.codec is None else self.codec.channels
 
     @property
     def chunk(self) -> int:
         """Images that are sampled, decoded and explained together: fewer, the larger they are decoded."""
         return CHUNK if self.codec is None else max(1, CHUNK * SMALL**2 // max(self.size, SMALL) ** 2)
 
-    def copied(self) -> "Subject":
-        """A subject whose network and scheduler are its own; all that is not trained is shared."""
-        pipeline = copy.copy(self.pipeline)
-        parts = (self.kind.network, "scheduler")
-        pipeline.register_modules(**{name: copy.deepcopy(getattr(self.pipeline, name)) for name in parts})
+    def copied(self, own_weights: bool = True) -> "Subject":
+        """A subject whose network and scheduler are its own; all that is not trained is shared.
+
+        Args:
+            own_weights: False shares the numbers of the network's weights, too: nobody may change them in place.
+        """
+        pipeline, network = copy.copy(self.pipeline), self.part
+        shared = {} if own_weights else {id(weights): _same(weights) for weights in network.parameters()}
+        scheduler = copy.deepcopy(self.pipeline.scheduler)
+        pipeline.register_modules(scheduler=scheduler, **{self.kind.network: copy.deepcopy(network, shared)})
         if names := getattr(pipeline, "labels", None):
             pipeline.register_to_config(id2label=_by_number(names))  # diffusers reads these words, but saves none
         return Subject(pipeline, precision=self.precision)
@@ -96,6 +107,11 @@ class Subject:
         return autoencoder.encode_images(
             self.codec, images, scratch / "latents", self.device, label="encode images", chunk_size=self.chunk
         )
+
+
+def _same(weights: torch.nn.Parameter) -> torch.nn.Parameter:
+    """A parameter of its own over the same numbers in memory."""
+    return torch.nn.Parameter(weights.detach(), weights.requires_grad)
 
 
 def _by_number(names: Mapping[str, int]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from selfrefine.library.kinds import text_to_image, transformers, unets
+from selfrefine.library.kinds import pixart, text_to_image, transformers, unets
 from selfrefine.library.kinds.kind import Kind
 
 
@@ -16,6 +16,6 @@ def of(pipeline: Any, given: str = "pipeline") -> Kind:
     Raises:
         InputError: it is of no kind that is known here; the line says what would fit.
     """
-    module: Any = next(found for found in (text_to_image, transformers, unets) if found.fits(pipeline))
+    module: Any = next(found for found in (text_to_image, pixart, transformers, unets) if found.fits(pipeline))
     kind: Kind = module.checked(pipeline, given)
     return kind

@@ -17,6 +17,7 @@ class Kind:
         classes: how many there are.
         null: the class that stands for none; None of a network that knows none.
         learned_variance: whether its last channels tell the variance, also where its scheduler does not say so.
+        masked: whether captions come with a mask, and the network is called as PixArt's.
     """
 
     network: str = "unet"
@@ -24,6 +25,7 @@ class Kind:
     classes: int = 0
     null: int | None = None
     learned_variance: bool = False
+    masked: bool = False
 
     @property
     def guided(self) -> bool:
