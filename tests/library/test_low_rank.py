@@ -1,6 +1,7 @@
 """Low-rank weights in the place of all: against peft's and diffusers' own calls, in memory, in folders, refused."""
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -277,3 +278,9 @@ def test_what_does_not_fit_is_one_line(
     assert str(fault.value).startswith(told)
     assert "\n" not in str(fault.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_without_peft_a_line_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(InputError, match=r"^lora: needs peft, which is not installed; pip install peft"):
+        refined("U-Net", None)

@@ -4,16 +4,16 @@ The network's own weights are frozen and lie in memory once, for the pipeline gi
 peft adds the low-rank ones; the map scales keys and values after them, as it scales those of a plain projection.
 """
 
+import importlib
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers.loaders.lora_pipeline import StableDiffusionLoraLoaderMixin
-from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model
-from peft.tuners.lora import Linear
 from torch import Tensor, nn
 
 from selfrefine.core import files, random_streams
+from selfrefine.core.errors import InputError
 from selfrefine.diffusion.pipelines import require
 from selfrefine.library import checks
 from selfrefine.library.subject import Subject
@@ -45,7 +45,16 @@ def check(subject: Subject, lora: Any, lora_folder: Any = None) -> None:
         require(not folder.exists(), f"lora_folder is {folder}, which is there already; the name of a new one needed")
 
 
+def _peft() -> Any:
+    """The module, which is no requirement: where it is installed, diffusers loads it at every start of every job."""
+    try:
+        return importlib.import_module("peft")
+    except ImportError as error:
+        raise InputError("lora: needs peft, which is not installed; pip install peft -c constraints.txt") from error
+
+
 def _check_rank(network: nn.Module, lora: int) -> None:
+    _peft()
     laid = hasattr(network, "peft_config")
     require(not laid, "pipeline: holds LoRA weights; call pipeline.fuse_lora() and pipeline.unload_lora_weights()")
     widths = [min(layer.weight.shape) for layer in _projections(network)]
@@ -79,10 +88,10 @@ def added(given: Subject, rank: int, seed: int) -> Subject:
     """
     made = given.copied(own_weights=False)
     # Not in paper: a scale of 1 and normal random numbers in the one half, as diffusers' own trainer has them.
-    how = LoraConfig(r=rank, lora_alpha=rank, target_modules=list(PROJECTIONS), init_lora_weights="gaussian")
+    how = _peft().LoraConfig(r=rank, lora_alpha=rank, target_modules=list(PROJECTIONS), init_lora_weights="gaussian")
     with torch.random.fork_rng():
         torch.manual_seed(random_streams.stream_seed(seed, "weights", 0))
-        inject_adapter_in_model(how, made.part, ADAPTER)
+        _peft().inject_adapter_in_model(how, made.part, ADAPTER)
     return made
 
 
@@ -90,7 +99,7 @@ def merged(given: Subject, trained: Subject) -> Subject:
     """A copy of the pipeline given that computes what the trained one does, as plain; it shares the other weights."""
     made = given.copied(own_weights=False)
     for name, layer in trained.part.named_modules():
-        if isinstance(layer, Linear):
+        if hasattr(layer, "get_delta_weight"):
             plain: Any = made.part.get_submodule(name)
             with torch.no_grad():
                 plain.weight = nn.Parameter(plain.weight + layer.get_delta_weight(ADAPTER), plain.weight.requires_grad)
@@ -99,7 +108,7 @@ def merged(given: Subject, trained: Subject) -> Subject:
 
 def of(trained: Subject) -> LowRank:
     """The low-rank weights of a pipeline."""
-    found = get_peft_model_state_dict(trained.part, adapter_name=ADAPTER)
+    found = _peft().get_peft_model_state_dict(trained.part, adapter_name=ADAPTER)
     return {name: value.detach().cpu().contiguous() for name, value in found.items()}
 
 
