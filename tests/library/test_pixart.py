@@ -15,7 +15,7 @@ from selfrefine.library import kinds, own_folder
 from selfrefine.library.conditions import told_of
 from selfrefine.library.subject import Subject
 from tests.support import plain_loop, tiny, tiny_highlighter, tiny_kinds
-from tests.support.tiny_kinds import KINDS, WORDS
+from tests.support.tiny_kinds import KINDS
 
 QUICK: dict[str, Any] = {"steps": 3, "map_images": 4, "map_steps": 3, "cycle": 2, "learning_rate": 0.01, "seed": 5}
 TOKENS = {PixArtAlphaPipeline: 120, PixArtSigmaPipeline: 300}
@@ -140,12 +140,3 @@ def test_a_tokenizer_of_pieces_alone_names_the_packages_that_read_it(tmp_path: P
     monkeypatch.setattr(own_folder, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"spiece\.model: needs two packages .*: pip install sentencepiece protobuf"):
         own_folder.load(tmp_path, torch.device("cpu"))
-
-
-def test_what_captions_say_is_drawn():
-    kind, highlighter = KINDS["pixart"], tiny_highlighter.highlighter(32)
-    one, other = (
-        library.flaw_maps(kind.pipeline(), highlighter, n_images=1, map_steps=3, conditions=library.Conditions([word]))
-        for word in WORDS[:2]
-    )
-    assert (one[0] != other[0]).any()
