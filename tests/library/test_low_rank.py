@@ -282,4 +282,4 @@ def test_what_does_not_fit_is_one_line(
 def test_without_peft_a_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(InputError, match=r"^lora: needs peft, which is not installed; pip install peft"):
-        refined("U-Net", None)
+        refined("epsilon", None)

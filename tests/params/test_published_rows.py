@@ -46,6 +46,14 @@ def test_a_row_that_is_not_selected_would_be_missed():
     assert runs(short, "table7", "both", "celeba_hq")
 
 
+def test_every_arm_is_also_compared_at_its_own_best_scale_of_the_noise():
+    """But for that of another cycle, which is both again."""
+    params, _ = read_params(ROOT, "embedded")
+    chosen = (params["samplings"][name] for name in job_config.selected(params, "samplings", "fashion_mnist", "ddpm"))
+    best = {row["of"] for row in chosen if row["generate_samples"].get("eps_scale") == "best"}
+    assert best | {"both_cycle_10"} == {*job_config.selected(params, "variants", "fashion_mnist", "ddpm")}
+
+
 def test_the_sweep_has_every_value_of_the_papers_search_space():
     """Section 4.1: around the paper's choice, each of the four factors with all else as in it."""
     params, _ = read_params(ROOT, "sweep")

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,11 +13,10 @@ from tests.support.project import USERS_COMMAND, Project, jobs
 
 # Each changes the bytes of what it reruns: after equal bytes Snakemake runs what follows in one go, but not in two.
 # The last one is a leaf of the overlay, which every stage watches; a title reruns tables and figures.
-FLIPPED = {
-    "make_tables.equivalence_margin": 0.02,
-    "variants.both.title": "Forward and reverse",
-    "evaluate_maps.n_images": 24,
-}
+FLIPPED = [
+    {"make_tables.equivalence_margin": 0.02, "variants.both.title": "Forward and reverse"},
+    {"evaluate_maps.n_images": 24},
+]
 
 
 def test_every_stage_runs_its_own_rules_and_watches_them_and_the_experiment() -> None:
@@ -102,9 +102,10 @@ def test_pull_into_a_fresh_clone(recorded: Project, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("leaf", FLIPPED)
-def test_dvc_repro_runs_exactly_the_jobs_that_snakemake_names(recorded: Project, leaf: str) -> None:
-    recorded.set(leaf, FLIPPED[leaf])
+@pytest.mark.parametrize("leaves", FLIPPED, ids=" ".join)
+def test_dvc_repro_runs_exactly_the_jobs_that_snakemake_names(recorded: Project, leaves: dict[str, Any]) -> None:
+    for leaf, value in leaves.items():
+        recorded.set(leaf, value)
     named = recorded.dry_run()
     assert named
     assert jobs(recorded.run("dvc repro")) == named
