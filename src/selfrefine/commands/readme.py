@@ -92,7 +92,7 @@ def taken(root: Path, experiment: str) -> str:
         return disk
     times = [f"{side_by_side.makespan(jobs, cores) / 60:.0f} on {cores}" for cores in side_by_side.CORES]
     listed = f"{', '.join(times[:-1])} and {times[-1]}"
-    return f"From the times of its jobs, it takes {listed} cores (minutes, simulated). {disk}"
+    return f"By the times of its jobs on the machine that ran it, it takes {listed} cores (minutes, simulated). {disk}"
 
 
 def time_table(root: Path, experiment: str) -> str:
