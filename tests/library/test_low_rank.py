@@ -283,4 +283,4 @@ def test_without_peft_a_line_says_what_to_install(monkeypatch):
     given = KINDS["epsilon"].pipeline()  # diffusers has found peft, and asks for it
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(InputError, match=r"^lora: needs peft, which is not installed; pip install peft"):
-        refined("epsilon", None, given)
+        refined("epsilon", None, given, **QUICK)
