@@ -200,6 +200,21 @@ def test_untrained_controls_that_compare_with_one_another_are_told():
     assert "Map kept against Clock shifted (+5.1 % " in told.partition("Directly: ")[2]
 
 
+def test_rows_at_their_own_best_scale_are_told_once_by_the_name_of_their_network():
+    run = tiny_run(samplings=["time_shift", "kept"], both=0.05)
+    rows = {
+        name: {"title": f"{of}, best noise", "of": of, "correction": "none", "eps_scale": "best"}
+        for name, of in (("time_shift", "baseline"), ("kept", "both"))
+    }
+    controls = run.tables["controls"]
+    line = controls[(controls["row"] == "both") & (controls["reference"] == "baseline")]
+    line = line.assign(row="kept", reference="time_shift")
+    tables = {**run.tables, "controls": pd.concat([controls, line])}
+    told = sentences.untrained(dataclasses.replace(run, tables=tables, rows={**run.rows, "samplings": rows}))
+    assert " Each at its own best scale of the noise, Baseline too: worse: Both (+5.1 % " in told
+    assert "Directly" not in told
+
+
 def test_second_samplers_are_no_untrained_controls():
     run = tiny_run(samplings=["baseline_ancestral", "both_ancestral"])
     assert sentences.untrained(run).startswith("Whether a mere scaling of the predicted noise")

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 
 from selfrefine.core.names import FORK, HEADLINE
-from selfrefine.metrics.contrasts import CONTROLS, EXPLORATORY
+from selfrefine.metrics.contrasts import CONTROLS, EXPLORATORY, best_scales
 from selfrefine.metrics.intervals import BETTER
 from selfrefine.report.seed_statistics import PLATEAU
 from selfrefine.report.summary import words
@@ -140,11 +140,14 @@ def untrained(run: Run) -> str:
     told = f"Without any training, against {reference}, {run.distance} changes: {_named(run, rows)}."
     if trained:
         told += f" Refinement: {_named(run, trained)}."
-    every = [*run.processes, *run.rows["samplings"]]
+    best = best_scales(run.rows["samplings"])
+    every = [*run.processes, *(row for row in run.rows["samplings"] if row not in best.values())]
     asked = [pair for pair in itertools.product(every, every) if not {*pair} <= {*run.processes}]
     pairs = {pair: found for pair in asked if (found := run.contrast(*pair))}
     direct = {f"{run.title(one)} against {run.title(other)}": found for (one, other), found in pairs.items()}
-    return told + (f" Directly: {words.grouped(direct, run)}." if direct else "")
+    told += f" Directly: {words.grouped(direct, run)}." if direct else ""
+    own = {name: found for name, row in best.items() if (found := run.contrast(row, best.get(run.reference, "")))}
+    return told + (f" Each at its own best scale of the noise, {reference} too: {_named(run, own)}." if own else "")
 
 
 def _named(run: Run, rows: Mapping[str, Change]) -> str:
