@@ -147,7 +147,7 @@ def centre(autoencoder: Any, images: np.ndarray, device: torch.device) -> None:
     """
     codec = LatentCodec(autoencoder)
     latents = codec.encode(pixels.to_float(images, codec.channels).to(device)) / codec.scale
-    shift = latents.mean(dim=(0, 2, 3), dtype=torch.float64).float()
+    shift = latents.cpu().double().mean(dim=(0, 2, 3)).float().to(device)
     with torch.no_grad():
         autoencoder.quant_conv.bias[: len(shift)] -= shift  # of KL the first half is the mean
         if hasattr(autoencoder, "quantize"):
