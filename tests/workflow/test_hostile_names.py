@@ -196,6 +196,7 @@ def test_a_dry_run_and_real_jobs_hand_on_every_name_as_it_is(hostile, tmp_path):
 
 COMMANDS = ["$(touch MADE)", "`touch MADE`", "smoke; touch MADE; true", "'; touch MADE; '", "$$(touch MADE)"]
 ALL = " ".join(COMMANDS)
+PLACES = ("argument", "environment")  # of a value for make
 
 
 @pytest.mark.slow
@@ -207,15 +208,14 @@ def test_a_hostile_experiment_is_refused_and_runs_nothing(name, hostile, tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("where", ["argument", "environment"])
 @pytest.mark.parametrize(
-    ("command", "variable", "told"),
+    ("command", "variable", "told", "where"),
     [
-        ("make -o ready all", "EXPERIMENT", ("is no file of experiments/", "not YAML")),
-        ("make -o ready plan", "EXPERIMENT", ("is no file of experiments/",)),
-        ("make -o ready photographs", "EXPERIMENT", ("is no file of experiments/",)),
-        ("make -o ready plan", "TFLOPS", ("--tflops: ",)),
-        ("make ready", "PYTHON", ("found: install Python 3.11 or newer",)),
+        *(("make -o ready all", "EXPERIMENT", ("is no file of experiments/", "not YAML"), where) for where in PLACES),
+        ("make -o ready plan", "EXPERIMENT", ("is no file of experiments/",), "argument"),
+        *(("make -o ready photographs", "EXPERIMENT", ("is no file of experiments/",), where) for where in PLACES),
+        ("make -o ready plan", "TFLOPS", ("--tflops: ",), "environment"),
+        *(("make ready", "PYTHON", ("found: install Python 3.11 or newer",), where) for where in PLACES),
     ],
 )
 def test_a_hostile_value_for_make_is_refused_and_runs_nothing(command, variable, told, where, hostile, tmp_path):
