@@ -19,7 +19,7 @@ from selfrefine.params.words import short
 from tests.support.broken_params import WHOLE, broken
 from tests.support.wrong_params import ROOT
 
-CASES = 2000
+CASES = 1000
 SEED = int(os.environ.get("BROKEN_PARAMS_SEED", 14))  # another one looks at other cases
 LONGEST = 600  # characters of a line
 planned_jobs.wildcards = functools.cache(planned_jobs.wildcards)  # the rules do not change meanwhile
