@@ -16,7 +16,7 @@ from selfrefine.core import config_json, files, record
 from selfrefine.core.errors import InputError
 from selfrefine.core.names import CONTENTS, FORK, ROOMS, STAGE_OF_FOLDER
 from selfrefine.data import user_files
-from selfrefine.params import check, code_digest, experiment, job_config, strict_yaml
+from selfrefine.params import check, code_digest, experiment, job_config, one_table, strict_yaml
 
 HELP = """
 Needs: an output that a job has made, and the params of the folder it runs in.
@@ -74,7 +74,7 @@ def differences(output: Path) -> list[str]:
     stage = _stage(output)
     if stage is None:
         raise InputError(f"{output}: not made by a job; name a file below {', '.join(f'{room}/' for room in ROOMS)}")
-    name = None if stage.startswith(UNSHARED) else output.parts[2]
+    name = None if stage.startswith(UNSHARED) else output.parts[2].partition("-")[0]  # of one table: embedded-table2
     params, _ = experiment.read_params(Path(), name)
     made = job_of(output)
     if made is None or not output.exists():
@@ -98,7 +98,7 @@ def changes(made: Made, params: Params, inputs: Iterable[str] | None = None) -> 
     if gone := [f"{key} {name}" for key, name in names.items() if not _is_known(params, key, name)]:
         yield f"params: there is no {' and no '.join(gone)} any more"
         return
-    config = user_files.watched(made.stage, job_config.job(params, made.stage, names), made.record)
+    config = user_files.watched(made.stage, one_table.job(params, made.stage, names), made.record)
     given = user_files.folder_of(made.stage, config)
     yield from _changed_params(made, json.loads(config_json.to_json(config)), given)
     old, new = made.provenance["code"], code_digest.modules(made.stage, job_config.family(params, names))
