@@ -43,13 +43,10 @@ def of_table(params: Mapping[str, Any], root: Path, table: str) -> dict[Planned,
     the whole experiment; all others are its jobs.
     """
     small, kept = one_table.narrowed(params, table), one_table.stages(table)
-    found = (
-        [job for job in of_params(small, root) if job.stage in kept]
-        if one_table.read(params, table, "train_base")
-        else []
-    )
-    jobs = {_of_table(job, params, small, table): small for job in found}
-    return jobs | ({Planned(one_table.STAGE, ((one_table.WILDCARD, table),)): params} if jobs else {})
+    jobs = {_of_table(job, params, small, table): small for job in of_params(small, root) if job.stage in kept}
+    if not any(job.stage == "train_base" for job in jobs):
+        return {}
+    return {**jobs, Planned(one_table.STAGE, ((one_table.WILDCARD, table),)): params}
 
 
 def _of_table(job: Planned, params: Mapping[str, Any], small: Mapping[str, Any], table: str) -> Planned:
