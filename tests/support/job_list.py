@@ -9,7 +9,7 @@ from selfrefine.cost.planned_jobs import Planned
 from selfrefine.params import check, job_config, strict_yaml
 
 ROOT = Path(__file__).parents[2]
-# Stages of `all`: one table alone is made for who asks for it, has no section of its own in params.yaml, and no place in
+# One table alone is made for who asks for it, and no stage of `all`: it has no section in params.yaml and no place in
 # dvc.yaml.
 ALONE = "make_table"
 STAGES = [
