@@ -1,11 +1,12 @@
 """The experiment at the paper's scale: right but for its images, and of the cost that the specification works out."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
 
-from selfrefine.cost import planned_jobs, work
+from selfrefine.cost import gpu_days, plan_table, planned_jobs, work
 from selfrefine.params import job_config, references
 from selfrefine.params.experiment import read_params
 
@@ -114,3 +115,19 @@ def test_each_mask_of_the_paper_has_3000_images_and_the_test_split_holds_as_many
     assert share * images - 5 * (share * (1 - share) * images) ** 0.5 > 3000
     others = [job_config.job(VALUES, "prepare_data", {"dataset": f"celeba_hq_{size}"}) for size in (64, 256)]
     assert all((other["test_share"], other["split_seed"]) == (share, prepared["split_seed"]) for other in others)
+
+
+def test_the_page_has_the_days_that_the_plan_tells():
+    page = (ROOT / "docs" / "paper_scale.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (Table \d|together) +\|(.*)\|$", page, re.MULTILINE)
+    told = {name.replace("Table ", "table"): [cell.strip() for cell in cells.split("|")] for name, cells in rows}
+    found = gpu_days.lines(VALUES, ROOT).set_index("table")
+    cards = [card.card for card in gpu_days.cards(ROOT)]
+    assert told == {
+        table: [
+            str(line["jobs"]),
+            *(plan_table.scaled(line[column]) for column in ("flops", "own_flops")),
+            *(f"{line[card]:.1f}" for card in cards),
+        ]
+        for table, line in found.to_dict("index").items()
+    }

@@ -208,8 +208,9 @@ def _leaves(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 def _full_name(stage: str, leaf: str) -> str:
     """A leaf of a job's config as params.yaml knows it."""
     first = leaf.partition(".")[0]
-    if first in ("experiment", "select", "rows"):
+    if first in ("experiment", "select", "rows", "lacks"):
         return leaf
+    stage = "make_tables" if stage == one_table.STAGE else stage  # whose numbers it has
     section = job_config.section_of(stage, first)
     return f"{'select' if stage in job_config.READERS.get(first, ()) else section}.{leaf}"
 
