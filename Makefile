@@ -25,9 +25,11 @@ INSTALL_OURS := $(PIP) install -qq --no-deps --no-build-isolation --editable .
 SHARED_OUT := --numprocesses logical --dist loadscope --no-loadscope-reorder
 # Runs a command and shows what it says only if it fails.
 QUIETLY = told=$$($(1) 2>&1) || { echo "$$told"; exit 1; }
+DRY_RUNS := $(addprefix dry_run_,embedded smoke small sweep)
+CHECKS := check_types check_format check_rules $(DRY_RUNS)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test checks unit workflow pull readme docs report plan photographs bench ready ready-to-test pins sbom
+.PHONY: all test checks $(CHECKS) unit workflow pull readme docs report plan photographs bench ready ready-to-test pins sbom
 .DEFAULT_GOAL := all
 
 all: ready
@@ -65,16 +67,24 @@ test: checks
 	@echo "All tests: of units, parity and faults, and the workflow on the smoke experiment, which is run once and copied"
 	@pytest $(SHARED_OUT)
 
+# Side by side: the types take as long as all else together.
 checks: ready-to-test
 	@echo "Checks: format, lint, types, workflow, every experiment"
+	@$(MAKE) --no-print-directory --jobs=$$(getconf _NPROCESSORS_ONLN) $(CHECKS)
+
+check_types:
+	@mypy --no-error-summary
+
+check_format:
 	@ruff format --quiet --check .
 	@ruff check --quiet .
-	@mypy --no-error-summary
+
+check_rules:
 	@$(call QUIETLY,snakefmt --check Snakefile workflow)
 	@$(call QUIETLY,snakemake --lint)
-	@for name in embedded smoke small sweep; do \
-	  $(call QUIETLY,snakemake --dry-run --config experiment=$$name all); \
-	done
+
+$(DRY_RUNS): dry_run_%:
+	@$(call QUIETLY,snakemake --dry-run --config experiment=$* all)
 
 unit: ready-to-test
 	@echo "Unit and parity tests"

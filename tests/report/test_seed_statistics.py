@@ -2,10 +2,11 @@
 
 import math
 
+import pandas as pd
 import pytest
 
 from selfrefine.core.errors import InputError
-from selfrefine.report.seed_statistics import Judgement, records
+from selfrefine.report.seed_statistics import Judgement, differences_over_seeds, over_seeds, records
 from tests.support.tiny_metrics import AGAIN, FD, ROWS, generation, line
 from tests.support.tiny_results import JUDGEMENT, tiny_results
 
@@ -48,6 +49,17 @@ def test_seeds_are_paired():
     assert found["difference_high"] - found["difference_low"] == pytest.approx(0.0, abs=1e-9)
     assert found["image_difference_high"] - found["image_difference_low"] == pytest.approx(0.2 / math.sqrt(6))
     assert found["verdict"] == "better"
+
+
+@pytest.mark.parametrize(
+    ("shares", "has_interval"), [([0.5, 0.5, 0.5], False), ([0.5, 0.5, 0.6], True), ([0.0, 0.0, 0.0], True)]
+)
+def test_seeds_that_are_all_equal_tell_nothing_of_others_unless_nothing_ever_differs(shares, has_interval):
+    """Shares of few images are often equal by chance: an interval without width would claim to be sure."""
+    lines = pd.DataFrame({"row": "both", "value": shares, "low": 0.4, "high": 0.7, "n_images": 8, "seed": range(3)})
+    (over,) = records(over_seeds(lines, ["row"]))
+    (differences,) = records(differences_over_seeds(lines.assign(difference=shares), ["row"]))
+    assert math.isfinite(over["low"]) == math.isfinite(differences["difference_low"]) == has_interval
 
 
 @pytest.mark.parametrize(("fd", "verdict"), [(9.0, "better"), (11.0, "worse"), (10.1, "equivalent")])

@@ -4,6 +4,7 @@ Tables are frames with a line for each figure; an absent number is NaN, absent w
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -83,16 +84,24 @@ def places(table: pd.DataFrame, *columns: str) -> list[tuple[tuple[str, ...], pd
 def over_seeds(metrics: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """`value`, `low`, `high`, `n_images`, `n_seeds` of each key: the mean and its 95 % t interval over seeds.
 
-    Of one seed, the interval is its own, over images.
+    Of one seed, the interval is its own, over images; of seeds that are all equal there is none.
     """
     ends = {"low": ("low", "first"), "high": ("high", "first")}
     groups = metrics.groupby(list(keys), sort=False, dropna=False)
     found = groups.agg(seeds=("value", list), **ends, n_images=("n_images", "min"), n_seeds=("seed", "size"))
     several = found["n_seeds"] > 1
-    intervals_of = [intervals.over_seeds(values) for values in found.loc[several, "seeds"]]
+    intervals_of = [_interval(values) for values in found.loc[several, "seeds"]]
     found.loc[several, ["low", "high"]] = np.reshape(intervals_of, (-1, 2))
     found.insert(0, "value", [fmean(values) for values in found.pop("seeds")])
     return found.reset_index()
+
+
+def _interval(values: Sequence[float]) -> tuple[float, float]:
+    """The t interval; none where all seeds have one value other than 0, whose spread tells nothing of other seeds.
+
+    Such are shares of few images and figures of the same photographs; rows without any difference are bit-equal.
+    """
+    return (math.nan, math.nan) if len({*values}) == 1 and values[0] else intervals.over_seeds(values)
 
 
 def by_seed(metrics: pd.DataFrame, reference: str) -> pd.DataFrame:
@@ -108,9 +117,9 @@ def by_seed(metrics: pd.DataFrame, reference: str) -> pd.DataFrame:
 
 
 def differences_over_seeds(pairs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """OVER_SEEDS of each key: the mean of `difference` and its 95 % t interval."""
+    """OVER_SEEDS of each key: the mean of `difference` and its 95 % t interval, none where all are equal but not 0."""
     found = pairs.groupby(list(keys), sort=False)["difference"].agg(list)
-    lines = [(fmean(values), *intervals.over_seeds(values)) for values in found]
+    lines = [(fmean(values), *_interval(values)) for values in found]
     return pd.DataFrame(lines, columns=OVER_SEEDS, index=found.index).reset_index()
 
 

@@ -200,18 +200,19 @@ def test_untrained_controls_that_compare_with_one_another_are_told():
     assert "Map kept against Clock shifted (+5.1 % " in told.partition("Directly: ")[2]
 
 
-def test_rows_at_their_own_best_scale_are_told_once_by_the_name_of_their_network():
+@pytest.mark.parametrize(("network", "title"), [("both", "Both"), (FORK, "Base model at the fork")])
+def test_rows_at_their_own_best_scale_are_told_once_by_the_name_of_their_network(network, title):
     run = tiny_run(samplings=["time_shift", "kept"], both=0.05)
     rows = {
         name: {"title": f"{of}, best noise", "of": of, "correction": "none", "eps_scale": "best"}
-        for name, of in (("time_shift", "baseline"), ("kept", "both"))
+        for name, of in (("time_shift", "baseline"), ("kept", network))
     }
     controls = run.tables["controls"]
     line = controls[(controls["row"] == "both") & (controls["reference"] == "baseline")]
     line = line.assign(row="kept", reference="time_shift")
     tables = {**run.tables, "controls": pd.concat([controls, line])}
     told = sentences.untrained(dataclasses.replace(run, tables=tables, rows={**run.rows, "samplings": rows}))
-    assert " Each at its own best scale of the noise, Baseline too: worse: Both (+5.1 % " in told
+    assert f" Each at its own best scale of the noise, Baseline too: worse: {title} (+5.1 % " in told
     assert "Directly" not in told
 
 

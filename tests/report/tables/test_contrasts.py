@@ -101,8 +101,7 @@ def test_six_seeds_are_judged_and_the_listed_ones_after_holm():
     assert lines["both", "baseline"]["verdict"] == "better"
     assert list(lines)[:2] == listed
     assert {line["kind"] for line in lines.values()} == {"exploratory"}  # AlexNet is not the primary network
-    line = lines["both", "baseline"]
-    assert (line["slope_low"], line["slope_high"]) == pytest.approx((-0.009, -0.009))
+    assert math.isnan(lines["both", "baseline"]["slope_low"])  # it is the same in every seed
 
 
 def test_maps_are_means_over_refreshes_and_one_like_the_flaw_map_is_no_control():

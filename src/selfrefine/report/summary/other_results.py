@@ -105,8 +105,9 @@ def other_tasks(run: Run) -> str:
 
 
 def _points(line: Line) -> str:
-    """The interval over seeds of a difference of shares; of one seed that over images, which is of this run alone."""
-    for name, of in (("difference", ""), ("image_difference", " over the images of one training run")):
+    """The interval over seeds of a difference of shares, else over images, which is of these training runs alone."""
+    runs = "one training run" if line["n_seeds"] == 1 else f"these {line['n_seeds']:.0f} training runs"
+    for name, of in (("difference", ""), ("image_difference", f" over the images of {runs}")):
         low, high = 100.0 * line[f"{name}_low"], 100.0 * line[f"{name}_high"]
         if math.isfinite(low):
             return f" [{low:+.1f}, {high:+.1f}]{of}"

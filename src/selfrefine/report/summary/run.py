@@ -9,6 +9,7 @@ import pandas as pd
 
 from selfrefine.core.names import HEADLINE
 from selfrefine.metrics.frechet import distance_name
+from selfrefine.report.results import OWN_ROWS
 from selfrefine.report.seed_statistics import Line, records
 
 WORDS = ("verdict", "note", "finding", "control", "map_note", "scale", "by_seed", "stands_for", "variant")
@@ -53,8 +54,8 @@ class Run:
 
     @cached_property
     def titles(self) -> dict[str, str]:
-        """Of data sets, models, variants, samplings, highlighters, masks."""
-        return {name: row["title"] for section in self.rows.values() for name, row in section.items()}
+        """Of data sets, models, variants, samplings, highlighters, masks, and of rows of ours."""
+        return OWN_ROWS | {name: row["title"] for section in self.rows.values() for name, row in section.items()}
 
     def title(self, row: str) -> str:
         """A row in words; its name where none of what runs has it."""
