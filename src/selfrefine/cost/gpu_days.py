@@ -5,7 +5,7 @@ are the share that is used, by network and kind of pass. Other cards are taken t
 """
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -98,21 +98,20 @@ def lines(params: Mapping[str, Any], root: Path) -> pd.DataFrame:
     ready, used = shares(root), cards(root)
     days = functools.cache(lambda job: [_days(params, job, asked[job], ready, card) for card in used])
 
-    def line(table: str, jobs: Iterable[Planned], own: Callable[[Planned], bool]) -> dict[str, Any]:
-        chosen = list(jobs)
-        flops = {job: sum(load.flops for load in _on_a_gpu(asked[job])) for job in chosen}
-        sums = [sum(column) for column in zip(*map(days, chosen), strict=True)]
+    def line(table: str, jobs: Iterable[Planned], own: Collection[Planned]) -> dict[str, Any]:
+        flops = {job: sum(load.flops for load in _on_a_gpu(asked[job])) for job in jobs}
+        sums = [sum(column) for column in zip(*map(days, flops), strict=True)]
         return {
-            **{"table": table, "jobs": len(chosen), "flops": sum(flops.values())},
-            "own_flops": sum(count for job, count in flops.items() if own(job)),
+            **{"table": table, "jobs": len(flops), "flops": sum(flops.values())},
+            "own_flops": sum(flops[job] for job in own),
             **dict(zip([card.card for card in used], sums, strict=True)),
         }
 
     found = []
     for table, jobs in tables.items():
         others = {job for other, theirs in tables.items() if other != table for job in theirs}
-        found += [line(table, jobs, lambda job, others=others: job not in others)] if jobs else []
-    return pd.DataFrame([*found, line(TOGETHER, asked, lambda _: True)])
+        found += [line(table, jobs, jobs.keys() - others)] if jobs else []
+    return pd.DataFrame([*found, line(TOGETHER, asked, asked)])
 
 
 def text(table: pd.DataFrame, root: Path) -> str:

@@ -136,18 +136,28 @@ def _pairs(params: Params, table: str) -> list[Pair]:
     """The models that a table shows, on their data sets."""
     every = _all_pairs(params)
     mains = [pair for pair in every if pair[1] == job_config.main_model(params, pair[0])]
-    shown = {
-        "table1": lambda pair: pair[0] == job_config.home(params, pair[1]),
-        "table2": lambda pair: pair == mains[0],
-        "table3": lambda pair: pair in mains,
-        "table4": lambda pair: job_config.is_prompted(params, *pair),
-        "table5": lambda pair: bool(job_config.selected(params, "masks", *pair)),
-        "table6": lambda pair: not job_config.is_prompted(params, *pair),  # the paper's has none
-        "table7": lambda pair: pair in mains and bool(_other_maps(params, *pair)),
-    }
     # A verdict that is corrected for what was listed before the run needs all that was listed.
     corrected = mains if table in JUDGED and params["make_tables"]["confirmatory"] else []
-    return [pair for pair in every if shown[table](pair) or pair in corrected]
+    return [pair for pair in every if pair in corrected or _is_shown(params, table, pair, mains)]
+
+
+def _is_shown(params: Params, table: str, pair: Pair, mains: Sequence[Pair]) -> bool:
+    """Whether a table is of a model on a data set; `mains` are the main models on theirs."""
+    match table:
+        case "table1":
+            return pair[0] == job_config.home(params, pair[1])
+        case "table2":
+            return pair == mains[0]
+        case "table3":
+            return pair in mains
+        case "table4":
+            return job_config.is_prompted(params, *pair)
+        case "table5":
+            return bool(job_config.selected(params, "masks", *pair))
+        case "table6":  # the paper's has no prompts
+            return not job_config.is_prompted(params, *pair)
+        case _:
+            return pair in mains and bool(_other_maps(params, *pair))
 
 
 def _variants(params: Params, table: str, dataset: str, model: str) -> list[str]:
