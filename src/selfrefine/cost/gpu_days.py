@@ -83,6 +83,8 @@ def words_on(params: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 def is_measured(params: Mapping[str, Any], root: Path) -> bool:
     """Whether any network of an experiment is one that was measured: else the shares say nothing of it."""
+    if not (root / MEASURED).is_file():  # a copy of the project without its pages
+        return False
     known = {network for network, _ in shares(root).measured}
     return any(words_on(params, dict(job.names)) in known for job in planned_jobs.of_params(params, root))
 
@@ -110,7 +112,7 @@ def lines(params: Mapping[str, Any], root: Path) -> pd.DataFrame:
     found = []
     for table, jobs in tables.items():
         others = {job for other, theirs in tables.items() if other != table for job in theirs}
-        found += [line(table, jobs, jobs.keys() - others)] if jobs else []
+        found += [line(table, jobs, [job for job in jobs if job not in others])] if jobs else []
     return pd.DataFrame([*found, line(TOGETHER, asked, asked)])
 
 
