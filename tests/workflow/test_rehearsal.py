@@ -1,6 +1,7 @@
 """`selfrefine rehearse` at a fraction, with two families: the whole of it by the user's own command.
 
-Networks are small here: one update of the paper's U-ViT takes a processor a minute. All else is the command's.
+Networks are small here, and VGG16 sees 64 px: one update of the paper's U-ViT takes a processor a minute. All else is
+the command's.
 """
 
 from pathlib import Path
@@ -16,17 +17,19 @@ TINY = (
     "uvit: {train_base: {network: {dim: 16, depth: 2, heads: 2}}}}"
 )
 # Of Inception's 2,048 features a square root takes a processor seconds, and there are dozens of them.
-VGG16 = " ".join(
+CHEAP = " ".join(
     f"'{leaves}'"
     for leaves in (
         "extract_features={networks: [vgg16_conv5_gap]}",
         "evaluate_inpainting={networks: [vgg16_conv5_gap]}",
         "make_tables={primary_network: vgg16_conv5_gap}",
+        "train_highlighter={input_size: 64}",
+        "evaluate_readouts={input_size: 64}",
     )
 )
 ROWS = "--datasets celeba_hq celeba_hq_64 --models ddpm uvit --variants baseline both"
-COMMAND = f"selfrefine rehearse --fraction 0.0001 {ROWS} --tflops 1 --config '{TINY}' {VGG16}"
-LARGE = 2**20  # bytes of a stage's files, from which on what a plan leaves out does not show
+COMMAND = f"selfrefine rehearse --fraction 0.0001 {ROWS} --tflops 1 --config '{TINY}' {CHEAP}"
+LARGE = 2**20  # bytes of a stage's files, from which on small ones that a plan leaves out do not show
 
 
 def files(root: Path) -> set[str]:
@@ -44,19 +47,16 @@ def test_two_families_end_to_end_in_a_folder_of_their_own(fresh: Project) -> Non
     assert told.index(" are free for it.") < told.index("images that show nothing"), "the disk is told before"
     place = fresh.root / "scratch" / "rehearsal"
     table = pd.read_csv(place / "rehearsal.csv").set_index("stage")
-    assert {"fetch_weights", "prepare_data", "train_base", "inpaint_images", "make_summary"} <= set(table.index)
-    assert (table["files"] > 0).all()
-    assert (table.drop("dvc add")["peak_mib"] > 100).all()
-    large = table[table["disk_bytes"] > LARGE].drop(["dvc add", "fetch_weights", *DRAWN], errors="ignore")
-    assert len(large) >= 5
-    ratios = large["planned_disk_bytes"] / large["disk_bytes"]
-    assert ratios.between(0.7, 1.3).all(), ratios
-    for table_of in (1, 2, 3, 6):
-        assert (place / "results" / "tables" / "rehearsal" / f"table{table_of}.csv").is_file()
+    assert {"fetch_weights", "prepare_data", "train_base", "evaluate_readouts", "make_summary"} <= set(table.index)
+    assert (table[["files", "seconds", "peak_mib"]] > 0).all(axis=None)
+    large = table[table["planned_disk_bytes"] > LARGE]
+    assert len(large) >= 4
+    assert (large["planned_disk_bytes"] / large["disk_bytes"]).between(0.7, 1.3).all(), large
+    held = table.drop(["prepare_data", "dvc add"])  # of photographs the plan says what the largest might take
+    assert (held["planned_peak_mib"] / held["peak_mib"]).between(0.6, 1.6).all(), held
+    for number in (1, 2, 6):
+        assert (place / "results" / "tables" / "rehearsal" / f"table{number}.csv").is_file()
     assert Project(place).dry_run().total() == 0
-
-
-DRAWN = ("make_figures", "make_summary", "make_tables")  # a few MiB, which no plan counts
 
 
 @pytest.mark.slow

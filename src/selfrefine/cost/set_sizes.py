@@ -20,7 +20,7 @@ def photographs(prepared: Mapping[str, Any]) -> int:
 
 def held_out(prepared: Mapping[str, Any]) -> int:
     """Images of the test split: its share of a folder that comes without splits."""
-    most, total = prepared["max_images"], photographs(prepared)
+    most, total = int(prepared["max_images"]), photographs(prepared)
     share = prepared["test_share"] if "folder" in prepared and not prepared["own_splits"] else 0.5
     return min(most, ceil(total * share))
 

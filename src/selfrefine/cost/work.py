@@ -24,7 +24,7 @@ from selfrefine.params import row_costs
 
 DOUBLE = 8  # bytes of a number that measures compute with
 HALF = 2  # bytes of a number of latents and embeddings
-BESIDE = 3  # copies of a row that the influence of its images on a distance is worked out with
+BESIDE = 4  # copies of a row that the influence of its images on a distance is worked out with
 EXPLAINED = 64  # images that the highlighter sees together
 Work = Iterator["Load | Held | int"]
 
