@@ -52,11 +52,10 @@ def test_two_families_end_to_end_in_a_folder_of_their_own(fresh: Project) -> Non
     large = table[table["planned_disk_bytes"] > LARGE]
     assert len(large) >= 4
     assert (large["planned_disk_bytes"] / large["disk_bytes"]).between(0.7, 1.3).all(), large
-    held = table.drop(["prepare_data", "dvc add"])  # of photographs the plan says what the largest might take
-    assert (held["planned_peak_mib"] / held["peak_mib"]).between(0.6, 1.6).all(), held
+    held = table.loc[["train_highlighter", "train_refined", "generate_fakes", "evaluate_generation"]]
+    assert (held["planned_peak_mib"] / held["peak_mib"]).between(0.7, 1.3).all(), held
     for number in (1, 2, 6):
         assert (place / "results" / "tables" / "rehearsal" / f"table{number}.csv").is_file()
-    assert Project(place).dry_run().total() == 0
 
 
 @pytest.mark.slow

@@ -190,7 +190,7 @@ def _compared(run: Run, values: Mapping[str, Any]) -> Work:
         yield Load("measure", loads.pairs(width), pairwise_blocks.SIDE, ceil(pairs / pairwise_blocks.SIDE))
     stored = FLOAT * sum(widths) * (rows * images + train + test)
     # Two rows and both splits at a time, and what the error of a distance is worked out with.
-    yield Held(stored + DOUBLE * max(widths) * (2 * images + train + test + BESIDE * max(images, train)))
+    yield Held(stored + DOUBLE * max(widths) * (2 * images + train + test + max(BESIDE * images, train)))
 
 
 def _rows(run: Run) -> int:
