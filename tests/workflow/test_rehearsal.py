@@ -64,7 +64,6 @@ def test_two_families_end_to_end_in_a_folder_of_their_own(fresh: Project) -> Non
     [
         ("--fraction 0", "selfrefine rehearse: --fraction: 0 given; allowed: numbers above 0, at most 1; "),
         ("--fraction 0.01 --datasets fashion_mnist", "selfrefine rehearse: "),
-        ("--fraction 0.01 --models ddmp", "selfrefine rehearse: --datasets, --models or --variants: "),
     ],
 )
 def test_what_cannot_be_rehearsed_is_one_line_and_nothing_is_made(fresh: Project, words: str, line: str) -> None:

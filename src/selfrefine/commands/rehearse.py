@@ -65,6 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     given = [("--config", asked.over), ("--datasets, --models or --variants", {"select": select})]
     if wrong := check.check(values, root, given, folders=False):
         raise InputError(wrong)
+    rehearsal.photographs(values, asked.fraction)  # or an error, before anything is planned
     planned = plan.plan(root, values, arguments.tflops, plan.SECONDS)
     _tell_disk(place, rehearsal.disk(planned, values, asked.fraction))
     for line in rehearsal.prepare(root, place, values, asked.fraction):
