@@ -23,6 +23,7 @@ CHEAP = " ".join(
         "extract_features={networks: [vgg16_conv5_gap]}",
         "evaluate_inpainting={networks: [vgg16_conv5_gap]}",
         "make_tables={primary_network: vgg16_conv5_gap}",
+        "select={seeds: [0]}",
         "train_highlighter={input_size: 64}",
         "evaluate_readouts={input_size: 64}",
     )
