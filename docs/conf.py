@@ -20,6 +20,7 @@ NAV = {
         "highlight",
         "reading",
         "paper_scale",
+        "rehearsal",
         "cluster",
         "usage",
         "change",

@@ -60,7 +60,9 @@ NOT_DATA = {
     "selfrefine.pretrained.imagenet_weights": {"torch.load"},  # torchvision's own format
     "selfrefine.pretrained.given_transformers": {"from_pretrained"},  # tensors that are read already
     "selfrefine.metrics.clip_score": {"from_pretrained"},  # transformers folders
-    "selfrefine.metrics.features": {"torch.save"},  # an empty file in memory, for torch-fidelity to read
+    "selfrefine.pretrained.inception_network": {"torch.save"},  # an empty file in memory, for torch-fidelity to read
+    "selfrefine.cost.made_photographs": {"write_bytes"},  # of a folder that only appears when it is whole
+    "selfrefine.cost.made_networks": {"save_pretrained"},  # the same
     "selfrefine.networks": {"from_pretrained", "save_pretrained"},  # diffusers folders
     "selfrefine.diffusion.autoencoder": {"save_pretrained"},  # the same, of autoencoders
     "selfrefine.core.strict_loading": {"from_pretrained"},  # folders of both libraries

@@ -28,6 +28,7 @@ SHELL = ("sh", "bash")
 NOT_RUN = ("", "bibtex", "text")  # folders, a citation, what a program prints
 LONG = "takes from minutes to days; the workflow's own tests run it with the experiment smoke"
 INSTALLS = "make installs first; the recipe behind it is tested where its command is"
+REHEARSED = "takes a night; tests/workflow/test_rehearsal.py runs it at a smaller fraction"
 # Command -> what is run in its place, and why.
 SHORTER = {
     "make all": ("make --dry-run all", LONG),
@@ -52,6 +53,8 @@ SHORTER = {
         "snakemake all --workflow-profile profiles/slurm --executor local --dry-run",
         "needs a cluster and its plugin",
     ),
+    "selfrefine rehearse --fraction 0.01": ("selfrefine rehearse --help", REHEARSED),
+    "selfrefine rehearse --fraction 0.01 --models uvit ldm": ("selfrefine rehearse --help", REHEARSED),
     "selfrefine check-gpu": ("selfrefine check-gpu --help", "needs a GPU; tests/commands/test_check_gpu.py uses a CPU"),
     "selfrefine check-gpu --out results/gpu": ("selfrefine check-gpu --help", "as the line above"),
     "selfrefine refine --pipeline my_pipeline --images my_photos --out refined_my_pipeline": (

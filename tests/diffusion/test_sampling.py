@@ -26,7 +26,7 @@ def sample(scratch, *, n_images=10, chunk_size=4, sampler="ddim", purpose="evalu
         sampler=sampler,
         steps=4,
         dtype=torch.float32,
-    )
+    ).array()
 
 
 @pytest.mark.parametrize("sampler", list(samplers.SAMPLERS))

@@ -156,7 +156,7 @@ def sample(made, folder, captions, scale=1.0, n=5):
         codec=diffusion_autoencoder.of(made),
         captions=captions,
         guidance_scale=scale,
-    )
+    ).array()
 
 
 def test_each_image_is_of_its_own_prompt(made, tmp_path):

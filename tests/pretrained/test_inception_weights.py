@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from selfrefine.core import files
+from selfrefine.core import arrays, files
 from selfrefine.core.errors import InputError
+from selfrefine.metrics import features
 from selfrefine.pretrained import inception_weights
 
 TENSORS = {"fc.bias": torch.arange(5.0)}
@@ -67,3 +68,17 @@ def test_another_file_is_refused(published: Path, capsys: pytest.CaptureFixture[
     with pytest.raises(InputError, match="none could deliver it"):
         fetch(["folder"], published.parent)
     assert "expected: cut off on the way, or another file" in capsys.readouterr().out
+
+
+def test_random_ones_need_no_file_and_fit_the_network(tmp_path, capsys):
+    """What a rehearsal takes (`selfrefine rehearse`); the same ones each time."""
+    made, again = (fetch(["folder", "random"], tmp_path) for _ in range(2))
+    assert "random weights, of a rehearsal: no figure on them means anything" in capsys.readouterr().out
+    assert all(torch.equal(made[name], again[name]) for name in made.keys() | again.keys())
+    arrays.write_tensors(tmp_path / "weights.safetensors", made)
+    extractor = features.InceptionExtractor(tmp_path / "weights.safetensors")
+    noise = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    (found,) = extractor(noise)
+    assert found.shape == (2, 2048)
+    assert found.isfinite().all()
+    assert found.std(dim=0).mean() > 0.001

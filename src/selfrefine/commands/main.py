@@ -28,6 +28,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "plan": Command("plan", "tells what an experiment will take: jobs, FLOPs, hours, disk and memory of each stage"),
+    "rehearse": Command("rehearse", "runs the paper's scale in a few steps of each stage, in a folder of its own"),
     "photographs": Command("fetch_photographs", "downloads the photographs that an experiment trains on"),
     "refine": Command("refine", "refines your pipeline on your images, beside a baseline, and compares both"),
     "sample": Command("sample", "makes images with a trained model, from a prompt if it takes one"),

@@ -71,14 +71,19 @@ def _tell(line: str) -> None:
     print(f"plan: {line}", file=sys.stderr, flush=True)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options."""
-    add_experiment(parser)
+def add_rate(parser: argparse.ArgumentParser) -> None:
+    """The option that assumes a rate."""
     parser.add_argument(
         "--tflops",
         type=number(float, lambda rate: rate > 0, "numbers above 0"),
         help="assume so many 10^12 FLOPs per second; measure nothing but the start of jobs",
     )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options."""
+    add_experiment(parser)
+    add_rate(parser)
     parser.add_argument("--csv", type=Path, help="also write the table there, in plain numbers")
 
 

@@ -4,6 +4,7 @@ Every chunk has the same size, the last one too, whose surplus is cut: the bytes
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,27 @@ import numpy as np
 
 from selfrefine.core import arrays, kept
 from selfrefine.core.progress import Progress
+
+
+@dataclass(frozen=True)
+class Made:
+    """Results in the files of their chunks: more of them than memory holds can be written as one file.
+
+    Args:
+        parts: the files, in order.
+        length: how many results; what goes beyond is cut.
+    """
+
+    parts: list[Path]
+    length: int
+
+    def array(self) -> np.ndarray:
+        """All of them in memory, (length, ...)."""
+        return joined(self.parts, self.length)
+
+    def write(self, path: Path) -> None:
+        """All of them as one .npy; holds one chunk at a time."""
+        arrays.join(path, self.parts, self.length)
 
 
 def in_chunks(

@@ -53,7 +53,7 @@ def study(run: Run, sizes: Mapping[int, Size], scratch: Path, device: torch.devi
         how: dict[str, Any] = {"sampler": "ddim", "steps": size.steps, "n_images": size.images, "chunk_size": CHUNK}
         how |= {"codec": autoencoder.of(pipeline), "captions": prompts.read(pipeline.unet, run.captions)}
         how |= {"label": label, "seed": noise, "purpose": "fidelity", "dtype": dtype}
-        images = sampling.sample_images(pipeline.unet, schedule, scratch / f"pool{number}", **how)
+        images = sampling.sample_images(pipeline.unet, schedule, scratch / f"pool{number}", **how).array()
         for name, highlighter in models.items():
             how = {"seed": dither, "dtype": dtype, "label": f"{label} {name}"}
             single[name][number] = compared_maps.single_maps(highlighter, images, compared_maps.FAKES, **how).single

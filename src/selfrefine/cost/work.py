@@ -1,6 +1,6 @@
 """What each job asks of its networks and leaves on the disk: a stage yields loads, which follow its own loop, and as
-numbers the bytes that it leaves. Tables, figures and logs are a few MiB of all and left out, as are captions, and
-text encoders, which go along with pipelines: a plan reads no files of others.
+numbers the bytes that it leaves. Tables, figures and logs are a few MiB of all and left out, as are text encoders,
+which go along with pipelines: a plan reads no files of others.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from selfrefine.core import names
 from selfrefine.core.names import KINDS
-from selfrefine.cost import loads
+from selfrefine.cost import loads, set_sizes
 from selfrefine.cost.flops import Network, count
 from selfrefine.cost.loads import FLOAT, STATE, Load, Run, feature_space, places
 from selfrefine.cost.planned_jobs import Planned
@@ -23,6 +23,8 @@ from selfrefine.metrics.features import NETWORKS
 from selfrefine.params import row_costs
 
 DOUBLE = 8  # bytes of a number that measures compute with
+HALF = 2  # bytes of a number of latents and embeddings
+BESIDE = 4  # copies of a row that the influence of its images on a distance is worked out with
 EXPLAINED = 64  # images that the highlighter sees together
 Work = Iterator["Load | Held | int"]
 
@@ -99,16 +101,19 @@ def _makes(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
     """Of photographs at most: how many there are is only known when they are."""
     match stage:
         case "prepare_data":
-            made = 2 * _images(run, values["max_images"])
+            made = _images(run, set_sizes.photographs(values))
             yield made
             # A folder's images go to the disk; photographs are decoded in four bytes a pixel. A source's are held, grey
             # beside their three channels.
             yield Held(FLOAT * MOST_PIXELS if "folder" in values else made + made // 3)
         case "encode_data":
-            chunk, images = values["chunk_size"], run.of("prepare_data")["max_images"]
+            chunk, images = values["chunk_size"], set_sizes.trained_on(run.of("prepare_data"))
             yield Load("measure", run.autoencoder("encoder"), chunk, ceil(images / chunk) * chunk)
             channels, side, _ = run.shape()
-            yield 2 * images * channels * side**2  # float16
+            yield HALF * images * channels * side**2
+        case "encode_captions":
+            width = run.params["text_encoders"][values["text_encoder"]]["width"]
+            yield HALF * (1 + set_sizes.captions(run.of("prepare_data"))) * values["tokens"] * width
         case "generate_fakes" | "generate_samples":
             fakes = stage == "generate_fakes"
             steps = values["map_steps"] if fakes else values["steps"] * row_costs.passes(values)
@@ -148,8 +153,9 @@ def _evaluates(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             yield Load("measure", places(values["input_size"]), CHUNK, (variants + 1) * images)  # and the photographs
             yield Load("evaluate", run.highlighter(names.CRITIC), EXPLAINED, variants * images)
         case "extract_features":  # of variants, samplings and the base model, or of photographs of both splits
-            real, made = 2 * (values["n_reference"] or values["n_images"]), _rows(run) * values["n_images"]
-            images = made if "seed" in run.names else real
+            most = set_sizes.photographs(run.of("prepare_data"))
+            real = min(2 * (values["n_reference"] or values["n_images"]), most)
+            images = _rows(run) * values["n_images"] if "seed" in run.names else real
             for name in values["networks"]:
                 yield Load("measure", feature_space(name), values["batch_size"], images)
                 yield FLOAT * images * NETWORKS[name].WIDTH
@@ -173,18 +179,18 @@ def _compared(run: Run, values: Mapping[str, Any]) -> Work:
     photographs also of as many as are in a row; what balls hold; nearest neighbours in both splits. Of photographs at
     most, as above.
     """
-    rows, images = _rows(run), values["n_images"]
-    reals = min(values["n_reference"] or images, run.of("prepare_data")["max_images"])
-    equal = images**2 if images < reals else 0  # radii of as many photographs
-    within, across = images**2 * 3 // 2 + equal, 2 * images * reals
+    rows, images, most = _rows(run), values["n_images"], values["n_reference"] or values["n_images"]
+    test, train = (min(most, split(run.of("prepare_data"))) for split in (set_sizes.held_out, set_sizes.trained_on))
+    equal = images**2 if images < test else 0  # radii of as many photographs
+    within, across = images**2 * 3 // 2 + equal, 2 * images * test
     widths = [NETWORKS[name].WIDTH for name in values["networks"]]
     for width in widths:
-        pairs = (
-            (rows + 1) * (within + across) + rows * 2 * images * reals + reals**2 * 3 // 2
-        )  # the floor is a row, too
+        # The floor is a row, too; of the nearest neighbours there are as many of both splits.
+        pairs = (rows + 1) * (within + across) + rows * 2 * images * min(train, test) + test**2 * 3 // 2
         yield Load("measure", loads.pairs(width), pairwise_blocks.SIDE, ceil(pairs / pairwise_blocks.SIDE))
-    stored = FLOAT * sum(widths) * (rows * images + 2 * reals)
-    yield Held(stored + DOUBLE * max(widths) * 2 * (images + reals))  # two rows and both splits at a time
+    stored = FLOAT * sum(widths) * (rows * images + train + test)
+    # Two rows and both splits at a time, and what the error of a distance is worked out with.
+    yield Held(stored + DOUBLE * max(widths) * (2 * images + train + test + max(BESIDE * images, train)))
 
 
 def _rows(run: Run) -> int:

@@ -15,6 +15,7 @@ from diffusers import AutoencoderKL, VQModel
 from torch import Tensor
 
 from selfrefine.core import arrays, chunks, files, model_folders, pixels, random_streams, strict_loading
+from selfrefine.core.chunks import Made
 from selfrefine.core.errors import DamagedError, InputError, one_line
 from selfrefine.diffusion import latent_scale
 
@@ -180,7 +181,7 @@ def deviation(stage: LatentCodec, images: np.ndarray, device: torch.device) -> f
 
 def encode_images(
     stage: LatentCodec, images: np.ndarray, scratch: Path, device: torch.device, *, label: str, chunk_size: int
-) -> np.ndarray:
+) -> Made:
     """Latents of all images, (N, c, h, w) float16, whose steps are far below those of any codebook.
 
     In chunks, whose bytes depend on no order of work and which a killed job need not make again.
@@ -208,8 +209,7 @@ def encode_images(
             )
         return latents
 
-    paths = chunks.in_chunks(chunk, len(images), scratch, label=label, chunk_size=chunk_size)
-    return chunks.joined(paths, len(images))
+    return Made(chunks.in_chunks(chunk, len(images), scratch, label=label, chunk_size=chunk_size), len(images))
 
 
 def training_set(stage: LatentCodec | None, images: np.ndarray, latents: tuple[Path, ...]) -> np.ndarray:

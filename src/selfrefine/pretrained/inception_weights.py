@@ -5,11 +5,11 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from selfrefine.core import files
 from selfrefine.data.providers import Most, check_digest, first_delivery
-from selfrefine.pretrained import imagenet_weights
+from selfrefine.pretrained import drawn_weights, imagenet_weights
 
 MOST = Most(gib=0.5, hours=1)  # 0.1 GB
 NAME = "inception"  # its row of `weights` in params.yaml
@@ -22,7 +22,7 @@ def fetch(order: Sequence[str], folder: Path, scratch: Path) -> dict[str, Tensor
     """The weights, by torch-fidelity's names.
 
     Args:
-        order: providers to try: folder, torch_fidelity.
+        order: providers to try: folder, torch_fidelity, random.
         folder: where the user may have put the file.
         scratch: folder for the download.
 
@@ -30,7 +30,9 @@ def fetch(order: Sequence[str], folder: Path, scratch: Path) -> dict[str, Tensor
         InputError: no provider could deliver the file.
     """
     ways: dict[str, Callable[[Path], Path]] = {"folder": lambda _: folder / FILE, "torch_fidelity": download}
+    providers: dict[str, Callable[[Path], dict[str, Tensor]]]
     providers = {way: partial(_checked, provider) for way, provider in ways.items()}
+    providers[drawn_weights.PROVIDER] = drawn_weights.provider(_untrained)
     remedy = f"put {FILE} of torch-fidelity into {folder}, or edit weights.{NAME}.fetch_weights in params.yaml"
     return first_delivery(f"weights of {NAME}", order, providers, scratch, remedy, MOST)
 
@@ -45,6 +47,13 @@ def download(scratch: Path) -> Path:
     downloaded = scratch / FILE
     torch.hub.download_url_to_file(URL_INCEPTION_V3, str(downloaded), progress=False)
     return downloaded
+
+
+def _untrained() -> nn.Module:
+    from selfrefine.pretrained.inception_network import InceptionNetwork  # slow
+
+    network: nn.Module = InceptionNetwork()
+    return network
 
 
 def _checked(provider: Callable[[Path], Path], scratch: Path) -> dict[str, Tensor]:

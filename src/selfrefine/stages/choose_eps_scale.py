@@ -96,7 +96,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
                 captions=captions,
                 guidance_scale=config.guidance_scale,
             )
-            return frechet.frechet_distance(gaussian(images, label), reference)
+            return frechet.frechet_distance(gaussian(images.array(), label), reference)
 
         table = noise_scale.choice(distance, config.scales)
         about: dict[str, Any] = {**config.names, "n_images": len(photographs), "network": config.primary_network}

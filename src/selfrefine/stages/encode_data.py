@@ -41,7 +41,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         latents = diffusion_autoencoder.encode_images(
             stage, images, scratch, device, label=job.label, chunk_size=config.chunk_size
         )
-        arrays.write_array(job.outputs.latents, latents)
+        latents.write(job.outputs.latents)
 
 
 if __name__ == "__main__":

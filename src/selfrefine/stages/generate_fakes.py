@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selfrefine import networks
-from selfrefine.core import arrays, devices, execution
+from selfrefine.core import devices, execution
 from selfrefine.core.execution import Choice
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder, noise_schedule, prompts, sampling
@@ -63,7 +63,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             codec=autoencoder.of(pipeline),
             captions=prompts.read(pipeline.unet, job.inputs.captions),
         )
-        arrays.write_array(job.outputs.images, images)
+        images.write(job.outputs.images)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from selfrefine import networks
-from selfrefine.core import arrays, devices, execution
+from selfrefine.core import devices, execution
 from selfrefine.core.execution import Choice
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder, noise_schedule, prompts, samplers, sampling
@@ -85,7 +85,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
                 captions=prompts.read(pipeline.unet, job.inputs.captions),
                 guidance_scale=config.guidance_scale,
             )
-        arrays.write_array(job.outputs.images, images)
+        images.write(job.outputs.images)
 
 
 if __name__ == "__main__":
