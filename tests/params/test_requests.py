@@ -31,8 +31,8 @@ def test_a_plan_or_a_measured_run_decides_with_a_margin_and_each_attempt_asks_fo
         for name in [("paper", "train_base"), ("embedded", "train_base"), ("paper", "make_tables"), ("small", "any")]
     }
     assert asked == {
-        ("paper", "train_base"): ((12 * 1024 * 5 // 4 + 2000) * attempt, (241 + 15) * attempt),
-        ("embedded", "train_base"): ((1000 + 2000) * attempt, (2 + 15) * attempt),
+        ("paper", "train_base"): ((12 * 1024 * 5 // 4 + 2000) * attempt, (241 + 120) * attempt),
+        ("embedded", "train_base"): ((1000 + 2000) * attempt, (2 + 120) * attempt),
         ("paper", "make_tables"): (16_000 * attempt, 1440),
         ("small", "any"): (16_000 * attempt, 1440),
     }
@@ -41,7 +41,7 @@ def test_a_plan_or_a_measured_run_decides_with_a_margin_and_each_attempt_asks_fo
 def test_no_new_attempt_asks_for_more_than_a_day_unless_the_plan_does(root: Path) -> None:
     lines = [PLANNED.format(GIB, 0), f"train_refined,2,{GIB},0,{30 * 3600}\n", f"generate_fakes,2,{GIB},0,{9 * 3600}\n"]
     (root / "results" / "plan" / "small.csv").write_text("".join(lines))
-    for stage, expected in [("train_refined", [3615, 3615, 3615]), ("generate_fakes", [1095, 1440, 1440])]:
+    for stage, expected in [("train_refined", [3720, 3720, 3720]), ("generate_fakes", [1200, 1440, 1440])]:
         assert [requests.minutes("small", stage, attempt, root) for attempt in (1, 2, 3)] == expected
 
 

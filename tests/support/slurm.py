@@ -75,6 +75,7 @@ def running() -> Iterator["Slurm"]:
     with tempfile.TemporaryDirectory(prefix="slurm-") as name, pytest.MonkeyPatch.context() as patch:
         slurm = Slurm(Path(name))
         patch.setenv("SLURM_CONF", str(slurm.configuration))
+        patch.setenv("PATH", str(slurm.programs), prepend=os.pathsep)
         try:
             slurm.start()
             yield slurm
@@ -91,8 +92,13 @@ class Slurm:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.configuration = folder, folder / "slurm.conf"
-        for name in ("state", "spool"):
+        self.programs = folder / "programs"
+        for name in ("state", "spool", "programs"):
             (folder / name).mkdir()
+        # The plugin keeps SLURM_ variables from the `srun` within its job: else the configuration is in /etc/slurm.
+        srun = self.programs / "srun"
+        srun.write_text(f'#!/bin/sh\nSLURM_CONF={self.configuration} exec {shutil.which("srun", path=PLACES)} "$@"\n')
+        srun.chmod(0o755)
         key = folder / "munge.key"
         key.write_bytes(os.urandom(1024))
         key.chmod(0o600)
@@ -121,7 +127,11 @@ class Slurm:
         self._wait(lambda: self.state() in ("IDLE", "MIXED", "ALLOCATED"), "the node")
 
     def hurry(self) -> bool:
-        """Starts what Slurm lets wait for two minutes after its node went down; whether there is any."""
+        """Starts what Slurm lets wait for two minutes after its node went down; whether there is any.
+
+        It waits so that what the node was told of the job before, to end it, finds no newer one there: seconds suffice.
+        """
+        time.sleep(6)
         waiting = [line.split()[0] for line in self.jobs("%A %T") if line.endswith("PENDING")]
         for job in waiting:
             self.try_out("scontrol", "update", f"jobid={job}", "starttime=now")

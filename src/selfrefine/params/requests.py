@@ -18,7 +18,7 @@ COLUMNS = ("stage", "process_bytes", "network_bytes", "longest_seconds")  # that
 UNKNOWN_MIB = 16_000  # of a stage that nothing is known of
 DAY = 1440  # minutes that such a stage asks for, and that a new attempt does not go beyond: many clusters allow no more
 BESIDE_MIB = 2000  # Snakemake on the node, and CUDA in the memory of a process
-START_MINUTES = 15  # until a node is ready and all is imported
+BESIDE_MINUTES = 120  # what a plan does not count: downloads, photographs that are decoded, work on processors
 TIMES = 2  # a plan's rate is an assumption, and what was measured is a mean
 
 
@@ -36,12 +36,12 @@ def minutes(experiment: str, stage: str, attempt: int, root: Path = Path()) -> i
     """Minutes that a job of the stage asks for at an attempt, 1 the first."""
     line = planned(experiment, root).get(stage)
     seconds = float(line["longest_seconds"]) if line else measured_jobs.seconds(experiment, root).get(stage)
-    first = DAY if seconds is None else math.ceil(TIMES * seconds / 60) + START_MINUTES
+    first = DAY if seconds is None else math.ceil(TIMES * seconds / 60) + BESIDE_MINUTES
     return max(first, min(first * attempt, DAY))
 
 
 @functools.cache
-def planned(experiment: str, root: Path) -> dict[str, dict[str, str]]:
+def planned(experiment: str, root: Path = Path()) -> dict[str, dict[str, str]]:
     """Stage -> its line of the experiment's plan; none where there is no plan.
 
     Raises:
