@@ -54,7 +54,7 @@ SlurmdParameters=config_overrides
 SchedulerType=sched/builtin
 SchedulerParameters=sched_interval=1,sched_min_interval=0
 MinJobAge=3600
-KillWait=12
+KillWait=30
 ReturnToService=2
 NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=8 RealMemory=256000 Gres=gpu:{gpus}
 PartitionName=all Nodes=ALL Default=YES MaxTime=1-0 State=UP

@@ -48,7 +48,7 @@ class Run:
         told: what the command printed.
         seconds_to_end: that the cancelled job took.
         kept: the steps of the checkpoints that it left.
-        logs: Slurm's, of the training's jobs that failed.
+        logs: Slurm's, of the training's jobs that failed, by their numbers.
         jobs: Slurm's words on the jobs of each stage, in their order.
     """
 
@@ -56,7 +56,7 @@ class Run:
     told: str = ""
     seconds_to_end: float = 0.0
     kept: list[int] = field(default_factory=list)
-    logs: str = ""
+    logs: dict[str, str] = field(default_factory=dict)
     jobs: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
 
@@ -77,7 +77,7 @@ def ran(smoke: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
             command.kill()
         assert command.returncode == 0, run.told
         for path in sorted(root.glob(".snakemake/slurm_logs/rule_train_highlighter/**/*.log")):
-            run.logs += path.read_text()
+            run.logs[path.stem] = path.read_text()
         for line in cluster.try_out("scontrol", "show", "job", "--oneliner").splitlines():
             job = dict(word.split("=", 1) for word in line.split() if "=" in word)
             run.jobs.setdefault(re.sub(r"^rule_|_wildcards_.*$", "", job["Comment"]), []).append(job)
@@ -130,9 +130,11 @@ def test_every_table_has_the_bytes_of_the_run_on_one_machine(ran: Run, smoke: Pr
         assert files(ran.project, folder) == files(smoke, folder)
 
 
-def test_a_cancelled_job_keeps_its_last_update_and_ends_within_ten_seconds(ran: Run) -> None:
-    assert ran.jobs["train_highlighter"][0]["JobState"] == "CANCELLED"
-    assert ran.seconds_to_end < 10
+def test_a_cancelled_job_keeps_its_last_update_and_ends_before_slurm_kills_it(ran: Run) -> None:
+    first, *_ = ran.jobs["train_highlighter"]
+    assert first["JobState"] == "CANCELLED"
+    assert ran.seconds_to_end < 20  # some for each of three processes, on a machine that others use
+    assert "Killed" not in ran.logs[first["JobId"]]
     *_, step = ran.kept
     assert step >= 2
     assert f"going on after step {step}\n" in (ran.project.root / "logs" / f"{TRAINING}.log").read_text()
@@ -141,7 +143,7 @@ def test_a_cancelled_job_keeps_its_last_update_and_ends_within_ten_seconds(ran: 
 def test_a_job_over_its_memory_is_tried_again_with_more(ran: Run) -> None:
     first, second, third = ran.jobs["train_highlighter"]
     assert second["JobState"] in ("FAILED", "OUT_OF_MEMORY")
-    assert "exceeded memory limit" in ran.logs
+    assert "exceeded memory limit" in ran.logs[second["JobId"]]
     assert [job["MinMemoryNode"] for job in (first, second, third)] == [f"{ENOUGH}M", f"{TOO_LITTLE}M", f"{ENOUGH}M"]
 
 
