@@ -60,6 +60,7 @@ include: "workflow/rules/make_summary.smk"
 
 
 onstart:
+    keep_jobs_on_their_nodes()
     stop_at_missing_photographs(workflow.dag.needrun_jobs())
     stop_at_future_dates(workflow.dag.needrun_jobs())
     stop_at_read_only_folders(workflow.dag.needrun_jobs())

@@ -1,5 +1,8 @@
 """What float32 means on the device of a job, which precision a card has, and which card a job gets."""
 
+import os
+import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -48,8 +51,8 @@ Cards = Callable[..., None]
 
 @pytest.fixture
 def cards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cards:
-    """Lets torch find these cards, in a working folder of its own."""
-    monkeypatch.chdir(tmp_path)
+    """Lets torch find these cards, on a machine where nobody else takes one."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     def found(*names: str) -> None:
         def name(device: torch.device | int | None = None) -> str:
@@ -115,6 +118,30 @@ def test_the_place_of_a_job_that_has_ended_is_taken_next(ended: int, cards: Card
 
 def test_where_no_lock_can_be_made_there_is_a_card_all_the_same(cards: Cards, tmp_path: Path) -> None:
     cards("A100", "A100")
-    (tmp_path / "scratch").write_text("a file in the place of the folder")
+    (tmp_path / f"selfrefine-{os.getuid()}").write_text("a file in the place of the folder")
     with devices.device("cuda") as first, devices.device("cuda") as second:
         assert (first.index, second.index) == (0, 0)
+
+
+@pytest.mark.parametrize("who", ["another node", "another allocation", "the same"])
+def test_nodes_that_share_every_folder_never_take_each_others_place(
+    who: str, cards: Cards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards("A100", "A100")
+    with devices.device("cuda") as first:
+        if who == "another node":
+            monkeypatch.setattr(socket, "gethostname", lambda: "node2")
+        elif who == "another allocation":
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
+        with devices.device("cuda") as second:
+            assert (first.index, second.index) == (0, int(who == "the same"))
+
+
+def test_a_folder_that_somebody_else_may_have_made_is_not_used(cards: Cards, tmp_path: Path) -> None:
+    cards("A100", "A100")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / f"selfrefine-{os.getuid()}").symlink_to(elsewhere)
+    with devices.device("cuda") as first, devices.device("cuda") as second:
+        assert (first.index, second.index) == (0, 0)
+    assert not list(elsewhere.iterdir())

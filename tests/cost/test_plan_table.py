@@ -30,7 +30,7 @@ def lines(root=Path("nowhere")):
     return plan_table.lines(params, ASKED, torch.float32, (2.0, 500 * 2**20), seconds, root)
 
 
-def test_a_stage_is_the_sum_of_its_jobs_and_the_most_memory_of_one():
+def test_a_stage_is_the_sum_of_its_jobs_and_the_most_memory_and_time_of_one():
     found = lines().set_index("stage")
     assert list(found.index) == ["train_base", "train_refined", "make_tables"]
     refined = found.loc["train_refined"]
@@ -44,6 +44,7 @@ def test_a_stage_is_the_sum_of_its_jobs_and_the_most_memory_of_one():
     assert refined["network_bytes"] == TRAINING.memory(torch.float32)
     assert found.loc["make_tables", "network_bytes"] == 0
     assert list(found["process_bytes"]) == [500 * 2**20, 503 * 2**20, 500 * 2**20]
+    assert list(found["longest_seconds"]) == [2.0 + TRAINING.images, 2.0 + TRAINING.images, 2.0]
     assert found["recorded_seconds"].isna().all()
 
 
@@ -66,6 +67,7 @@ TABLE = pd.DataFrame(
         "disk_bytes": [50 * 2**20, 0],
         "process_bytes": [800 * 2**20, 600 * 2**20],
         "network_bytes": [90 * 2**20, 0],
+        "longest_seconds": [60.0, 2.0],
         "recorded_seconds": [170.0, math.nan],
     }
 )

@@ -115,6 +115,7 @@ def test_a_rule_says_where_it_logs_what_it_computes_and_with_what(stage):
     computes = stage in job_config.SHARED["threads"]
     assert directive(stage, "threads").strip() == ("threads_of_a_job" if computes else "1")
     assert f'mem_mb=memory_of("{stage}")' in directive(stage, "resources")
+    assert f'runtime=runtime_of("{stage}")' in directive(stage, "resources")
     outside = rules_text(stage).replace(directive(stage, "log"), "").replace(directive(stage, "benchmark"), "")
     assert not re.search(r"=.*(logs|benchmarks)/", outside), "no rule reads a log or a benchmark"
 

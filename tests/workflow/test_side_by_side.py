@@ -2,12 +2,15 @@
 
 import hashlib
 import itertools
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.project import Project, jobs
+from tests.support.project import ROOT, Project, jobs
 
 pytestmark = pytest.mark.slow
 
@@ -41,3 +44,38 @@ def test_jobs_side_by_side_make_the_same_bytes(project: Project) -> None:
 def test_memory_bounds_the_jobs_side_by_side(project: Project) -> None:
     told = project.run("snakemake --cores 3 --resources gpu=1 mem_mb=1100 all_generate_fakes --forcerun generate_fakes")
     assert at_once(told) == 1
+
+
+CARDS = 8
+WORKFLOW = """
+rule all:
+    input: expand("card{job}", job=range(12))
+
+rule work:
+    output: "card{job}"
+    resources: gpu=1
+    shell: "{python:q} work.py > {output:q}"
+"""
+WORK = f"""
+import time
+from selfrefine.core import devices
+with devices.free_card({CARDS}) as card:
+    began = time.monotonic()
+    time.sleep(1)
+    print(card, began, time.monotonic())
+"""
+
+
+def test_of_eight_gpus_each_job_has_its_own(tmp_path: Path) -> None:
+    """Snakemake, processes and locks are real; the cards are numbers."""
+    (tmp_path / "work.py").write_text(WORK)
+    (tmp_path / "Snakefile").write_text(f"python = {sys.executable!r}\n{WORKFLOW}")
+    own = {"TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-m", "snakemake", "--cores", "16", "--resources", f"gpu={CARDS}", "--quiet"]
+    subprocess.run(command, cwd=tmp_path, env=os.environ | own, check=True, capture_output=True)
+    jobs = [path.read_text().split() for path in sorted(tmp_path.glob("card*"))]
+    held = sorted((int(card), float(began), float(ended)) for card, began, ended in jobs)
+    assert len(held) == 12
+    assert {card for card, _, _ in held} > {0, 1}  # all of them where processes start in less than a second
+    for (card, _, ended), (next_card, began, _) in itertools.pairwise(held):
+        assert card != next_card or ended <= began

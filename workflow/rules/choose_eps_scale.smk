@@ -20,6 +20,7 @@ rule choose_eps_scale:
     resources:
         gpu=gpus,
         mem_mb=memory_of("choose_eps_scale"),
+        runtime=runtime_of("choose_eps_scale"),
     params:
         config=config_of("choose_eps_scale"),
         code=code_of("choose_eps_scale"),

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from selfrefine.commands import records, run_lines
+from selfrefine.commands import records, run_lines, run_stage
 from selfrefine.core import devices
 from selfrefine.core.config_json import to_json
 from selfrefine.core.errors import InputError
@@ -21,6 +21,7 @@ from selfrefine.params import (
     job_config,
     measured_jobs,
     one_table,
+    requests,
     required_folders,
     strict_yaml,
 )
@@ -37,6 +38,7 @@ def read_params():
         values = experiment.laid_over(Path(), given)
         if line := params_check.check(values, given=given, count=counted_images.count):
             sys.exit(line)
+        requests.planned(values["experiment"])
     except InputError as error:
         sys.exit(str(error))
     config.clear()
@@ -49,6 +51,12 @@ def read_params():
         if told.returncode == 0:
             for line in experiment.overruled(strict_yaml.parse(told.stdout, baseline), Path()):
                 print(line, file=sys.stderr)
+
+
+def keep_jobs_on_their_nodes():
+    """Lets no job of a cluster be forked from the server of this run, which is not bound to what the job was given."""
+    if not workflow.local_exec:
+        run_stage.withdraw()
 
 
 def tell_missing_photographs():
@@ -157,14 +165,24 @@ def gpus(_wildcards):
 def memory_of(stage):
     """A function of wildcards: MiB that a job of the stage may take.
 
-    Here the measured peak with a margin, at most all there is; on a cluster, where experiments are larger, more again
-    after each failure.
+    Here the measured peak with a margin, at most all there is; on a cluster what its plan says, and more after a failure.
     """
 
     def mem_mb(_wildcards, attempt):
-        return min(measured_jobs.mib(stage), devices.memory_mib()) if workflow.local_exec else 16_000 * attempt
+        if workflow.local_exec:
+            return min(measured_jobs.mib(stage), devices.memory_mib())
+        return requests.mib(current_experiment(), stage, attempt)
 
     return mem_mb
+
+
+def runtime_of(stage):
+    """A function of wildcards: minutes that a job of the stage asks a cluster for; nothing bounds it here."""
+
+    def runtime(_wildcards, attempt):
+        return requests.minutes(current_experiment(), stage, attempt)
+
+    return runtime
 
 
 def preparation(dataset):

@@ -19,6 +19,7 @@ rule encode_captions:
     resources:
         gpu=gpus,
         mem_mb=memory_of("encode_captions"),
+        runtime=runtime_of("encode_captions"),
     params:
         config=config_of("encode_captions"),
         code=code_of("encode_captions"),

@@ -16,6 +16,7 @@ rule encode_data:
     resources:
         gpu=gpus,
         mem_mb=memory_of("encode_data"),
+        runtime=runtime_of("encode_data"),
     params:
         config=config_of("encode_data"),
         code=code_of("encode_data"),

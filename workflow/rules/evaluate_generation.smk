@@ -15,6 +15,7 @@ rule evaluate_generation:
     threads: threads_of_a_job
     resources:
         mem_mb=memory_of("evaluate_generation"),
+        runtime=runtime_of("evaluate_generation"),
     params:
         config=config_of("evaluate_generation"),
         code=code_of("evaluate_generation"),

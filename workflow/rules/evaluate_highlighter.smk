@@ -19,6 +19,7 @@ rule evaluate_highlighter:
     resources:
         gpu=gpus,
         mem_mb=memory_of("evaluate_highlighter"),
+        runtime=runtime_of("evaluate_highlighter"),
     params:
         config=config_of("evaluate_highlighter"),
         code=code_of("evaluate_highlighter"),

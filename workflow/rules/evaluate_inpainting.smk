@@ -20,6 +20,7 @@ rule evaluate_inpainting:
     resources:
         gpu=gpus,
         mem_mb=memory_of("evaluate_inpainting"),
+        runtime=runtime_of("evaluate_inpainting"),
     params:
         config=config_of("evaluate_inpainting"),
         code=code_of("evaluate_inpainting"),

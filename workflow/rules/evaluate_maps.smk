@@ -19,6 +19,7 @@ rule evaluate_maps:
     resources:
         gpu=gpus,
         mem_mb=memory_of("evaluate_maps"),
+        runtime=runtime_of("evaluate_maps"),
     params:
         config=config_of("evaluate_maps"),
         code=code_of("evaluate_maps"),

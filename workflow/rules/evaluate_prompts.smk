@@ -20,6 +20,7 @@ rule evaluate_prompts:
     resources:
         gpu=gpus,
         mem_mb=memory_of("evaluate_prompts"),
+        runtime=runtime_of("evaluate_prompts"),
     params:
         config=config_of("evaluate_prompts"),
         code=code_of("evaluate_prompts"),

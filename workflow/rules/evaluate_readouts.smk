@@ -21,6 +21,7 @@ rule evaluate_readouts:
     resources:
         gpu=gpus,
         mem_mb=memory_of("evaluate_readouts"),
+        runtime=runtime_of("evaluate_readouts"),
     params:
         config=config_of("evaluate_readouts"),
         code=code_of("evaluate_readouts"),

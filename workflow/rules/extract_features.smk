@@ -16,6 +16,7 @@ rule extract_features:
     resources:
         gpu=gpus,
         mem_mb=memory_of("extract_features"),
+        runtime=runtime_of("extract_features"),
     params:
         config=config_of("extract_features"),
         code=code_of("extract_features"),

@@ -16,6 +16,7 @@ rule fetch_data:
     threads: 1
     resources:
         mem_mb=memory_of("fetch_data"),
+        runtime=runtime_of("fetch_data"),
     params:
         config=config_of("fetch_data"),
         code=code_of("fetch_data"),

@@ -13,6 +13,7 @@ rule fetch_text_encoder:
     threads: 1
     resources:
         mem_mb=memory_of("fetch_text_encoder"),
+        runtime=runtime_of("fetch_text_encoder"),
     params:
         config=config_of("fetch_text_encoder"),
         code=code_of("fetch_text_encoder"),

@@ -13,6 +13,7 @@ rule fetch_weights:
     threads: 1
     resources:
         mem_mb=memory_of("fetch_weights"),
+        runtime=runtime_of("fetch_weights"),
     params:
         config=config_of("fetch_weights"),
         code=code_of("fetch_weights"),

@@ -16,6 +16,7 @@ rule generate_fakes:
     resources:
         gpu=gpus,
         mem_mb=memory_of("generate_fakes"),
+        runtime=runtime_of("generate_fakes"),
     params:
         config=config_of("generate_fakes"),
         code=code_of("generate_fakes"),

@@ -20,6 +20,7 @@ rule generate_samples:
     resources:
         gpu=gpus,
         mem_mb=memory_of("generate_samples"),
+        runtime=runtime_of("generate_samples"),
     params:
         config=config_of("generate_samples"),
         code=code_of("generate_samples"),

@@ -18,6 +18,7 @@ rule inpaint_images:
     resources:
         gpu=gpus,
         mem_mb=memory_of("inpaint_images"),
+        runtime=runtime_of("inpaint_images"),
     params:
         config=config_of("inpaint_images"),
         code=code_of("inpaint_images"),

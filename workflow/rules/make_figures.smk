@@ -97,6 +97,7 @@ rule make_figures:
     threads: 1
     resources:
         mem_mb=memory_of("make_figures"),
+        runtime=runtime_of("make_figures"),
     params:
         config=config_of("make_figures"),
         code=code_of("make_figures"),

@@ -22,6 +22,7 @@ rule make_summary:
     threads: 1
     resources:
         mem_mb=memory_of("make_summary"),
+        runtime=runtime_of("make_summary"),
     params:
         config=config_of("make_summary"),
         code=code_of("make_summary"),

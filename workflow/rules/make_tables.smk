@@ -133,6 +133,7 @@ rule make_tables:
     threads: 1
     resources:
         mem_mb=memory_of("make_tables"),
+        runtime=runtime_of("make_tables"),
     params:
         config=config_of("make_tables"),
         code=code_of("make_tables"),

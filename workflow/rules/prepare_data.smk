@@ -19,6 +19,7 @@ rule prepare_data:
     threads: 1
     resources:
         mem_mb=memory_of("prepare_data"),
+        runtime=runtime_of("prepare_data"),
     params:
         config=config_of("prepare_data"),
         code=code_of("prepare_data"),

@@ -19,6 +19,7 @@ rule train_autoencoder:
     resources:
         gpu=gpus,
         mem_mb=memory_of("train_autoencoder"),
+        runtime=runtime_of("train_autoencoder"),
     params:
         config=config_of("train_autoencoder"),
         code=code_of("train_autoencoder"),

@@ -22,6 +22,7 @@ rule train_base:
     resources:
         gpu=gpus,
         mem_mb=memory_of("train_base"),
+        runtime=runtime_of("train_base"),
     params:
         config=config_of("train_base"),
         code=code_of("train_base"),

@@ -19,6 +19,7 @@ rule train_classifier:
     resources:
         gpu=gpus,
         mem_mb=memory_of("train_classifier"),
+        runtime=runtime_of("train_classifier"),
     params:
         config=config_of("train_classifier"),
         code=code_of("train_classifier"),

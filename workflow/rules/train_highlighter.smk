@@ -19,6 +19,7 @@ rule train_highlighter:
     resources:
         gpu=gpus,
         mem_mb=memory_of("train_highlighter"),
+        runtime=runtime_of("train_highlighter"),
     params:
         config=config_of("train_highlighter"),
         code=code_of("train_highlighter"),

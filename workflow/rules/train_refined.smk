@@ -27,6 +27,7 @@ rule train_refined:
     resources:
         gpu=gpus,
         mem_mb=memory_of("train_refined"),
+        runtime=runtime_of("train_refined"),
     params:
         config=config_of("train_refined"),
         code=code_of("train_refined"),

@@ -57,8 +57,13 @@ def server() -> Iterator[None]:
         try:
             yield
         finally:
-            del os.environ[SERVER]
+            withdraw()
             process.communicate()  # closes the pipe: the server ends
+
+
+def withdraw() -> None:
+    """Keeps the server from what is started later: jobs of a cluster would run here, outside of what it allows."""
+    os.environ.pop(SERVER, None)
 
 
 def _listener(stack: contextlib.ExitStack) -> socket.socket | None:

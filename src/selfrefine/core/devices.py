@@ -1,8 +1,11 @@
 """What a job computes on: processors, devices, precision."""
 
+import hashlib
 import itertools
 import os
+import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -76,7 +79,7 @@ def device(name: str, given: str = "params.yaml: shared.device") -> Iterator["to
         machine.uses(device=name)
         yield torch.device(name)
         return
-    with _free_card(torch.cuda.device_count()) as card:
+    with free_card(torch.cuda.device_count()) as card:
         machine.uses(device=torch.cuda.get_device_name(card))
         yield torch.device("cuda", card)
 
@@ -95,22 +98,42 @@ def _resolved(name: str, given: str = "params.yaml: shared.device") -> str:
 
 
 @contextmanager
-def _free_card(cards: int) -> Iterator[int]:
+def free_card(cards: int) -> Iterator[int]:
     """Yields the number of a card, and holds the first free place on it: Snakemake counts places but hands out none.
 
     Places 0, 1, ... go round the cards. Snakemake bounds how many are held at a time (`--resources gpu=`): as many as
     there are cards give each job its own, twice as many let two share one.
+
+    Args:
+        cards: how many this process sees.
     """
     for place in itertools.count():
         with ExitStack() as stack:
             try:
-                stack.enter_context(locks.hold(Path("scratch", f"gpu{place}.lock")))
+                stack.enter_context(locks.hold(_places() / f"gpu{place}.lock"))
             except locks.HeldError:
                 continue
             except OSError:
                 pass  # nothing can be written here: nobody is kept from the card either
             yield place % cards
             return
+
+
+def _places() -> Path:
+    """The folder of the locks of the cards that this process sees, which lies on its machine.
+
+    The working folder may be shared by the nodes of a cluster, whose cards are not; a temporary folder now and then is,
+    so the machine is part of the name. Jobs to which a scheduler gave other cards are not in each other's way.
+
+    Raises:
+        OSError: no such folder can be made, or somebody else made it.
+    """
+    folder = Path(tempfile.gettempdir(), f"selfrefine-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} is not this user's")
+    seen = [os.environ.get(name, "") for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")]
+    return folder / hashlib.sha256("\n".join([socket.gethostname(), *seen]).encode()).hexdigest()[:16]
 
 
 def precision(name: str, on: "torch.device") -> "torch.dtype":

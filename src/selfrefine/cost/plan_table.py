@@ -18,7 +18,8 @@ LEGEND = (
     "while it writes one. Memory of one job: its process, and what networks add on the device (on a CPU in the same",
     "memory).",
 )
-SUMS, MOST = ["jobs", "flops", "start_seconds", "work_seconds", "disk_bytes"], ["process_bytes", "network_bytes"]
+SUMS = ["jobs", "flops", "start_seconds", "work_seconds", "disk_bytes"]
+MOST = ["process_bytes", "network_bytes", "longest_seconds"]  # params/requests.py reads them
 
 
 def lines(
@@ -43,9 +44,11 @@ def lines(
     recorded = {
         line["stage"]: line["seconds"] / line["jobs"] for line in recorded_time.stages(root, params["experiment"])
     }
+    work = {job: seconds(loads) for job, (loads, _, _) in asked.items()}
     jobs = [
         {"stage": job.stage, "jobs": 1, "start_seconds": start[0], "process_bytes": start[1] + held}
-        | {"flops": sum(load.flops for load in loads), "work_seconds": seconds(loads), "disk_bytes": disk}
+        | {"flops": sum(load.flops for load in loads), "work_seconds": work[job], "disk_bytes": disk}
+        | {"longest_seconds": start[0] + work[job]}
         | {"network_bytes": max((load.memory(dtype) for load in loads), default=0)}
         | {"recorded_seconds": recorded.get(job.stage, float("nan"))}
         for job, (loads, disk, held) in asked.items()
