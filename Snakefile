@@ -30,6 +30,9 @@ wildcard_constraints:
 report: "workflow/report/workflow.rst"
 
 
+container: "container/selfrefine.sif"  # of container/selfrefine.def; inert without --sdm apptainer
+
+
 include: "workflow/rules/fetch_data.smk"
 include: "workflow/rules/fetch_weights.smk"
 include: "workflow/rules/fetch_text_encoder.smk"

@@ -21,6 +21,7 @@ NAV = {
         "reading",
         "paper_scale",
         "cluster",
+        "storage",
         "usage",
         "change",
         "questions",

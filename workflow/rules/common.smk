@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from selfrefine.commands import records, run_lines
+from selfrefine.commands import records, run_lines, stored
 from selfrefine.core import devices
 from selfrefine.core.config_json import to_json
 from selfrefine.core.errors import InputError
@@ -41,6 +41,7 @@ def read_params():
     config.clear()
     config.update(values)
     records.answer(config)
+    stored.follow(workflow)
     run_lines.follow(workflow, config["experiment"])
     workflow.global_resources.setdefault("mem_mb", devices.memory_mib())  # of all jobs that run side by side here
     if baseline := os.environ.get("DVC_EXP_BASELINE_REV"):  # `dvc exp run`, perhaps with -S
@@ -241,14 +242,14 @@ def given_autoencoder(wildcards):
     """Config and weights of the autoencoder in the folder that the params name; none where it is trained."""
     names = {"dataset": wildcards.dataset, "model": wildcards.model}
     folder = job_config.job(config, "train_autoencoder", names)["folder"]
-    return [f"{folder}/{name}" for name in ("config.json", "diffusion_pytorch_model.safetensors") if folder]
+    return [local(f"{folder}/{name}") for name in ("config.json", "diffusion_pytorch_model.safetensors") if folder]
 
 
 def given_network(wildcards):
     """Config and weights of the network in the folder that the params name, which training begins with; none for random ones."""
     names = {"dataset": wildcards.dataset, "model": wildcards.model}
     folder = job_config.job(config, "train_base", names)["pretrained"]
-    return [f"{folder}/{name}" for name in ("config.json", "diffusion_pytorch_model.safetensors") if folder]
+    return [local(f"{folder}/{name}") for name in ("config.json", "diffusion_pytorch_model.safetensors") if folder]
 
 
 def own_samples_of(wildcards):
@@ -353,7 +354,7 @@ def classifier_of(wildcards):
 def clip_files(wildcards):
     """Config and weights of the CLIP in the folder that the params name; none where a classifier is trained."""
     clip = clip_folder(wildcards)
-    return [f"{clip}/{name}" for name in ("config.json", "model.safetensors") if clip]
+    return [local(f"{clip}/{name}") for name in ("config.json", "model.safetensors") if clip]
 
 
 def inpainted(file):
