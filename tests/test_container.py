@@ -1,4 +1,4 @@
-"""The recipes of an image: the Makefile's own commands, files that are there, nothing without a hash. None is built here."""
+"""The recipes of an image, which are not built here: the Makefile's own commands, files that are there, hashes."""
 
 import re
 import subprocess

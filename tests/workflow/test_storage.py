@@ -1,6 +1,5 @@
-"""Results in a store: the bytes of a run without one, and nothing to do for another machine that sees the same store."""
+"""Results in a store: the bytes of a run without one, and nothing to do for another machine that sees the store."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,9 +95,8 @@ def test_a_pod_has_its_sources_inputs_and_records_from_the_store(
 def test_pods_ask_for_what_their_jobs_need(elsewhere: Project, smoke: Project, store: ObjectStore) -> None:
     """A dry run by the profile as it is, but for the name of the bucket."""
     store.put(smoke.root, files(smoke, FETCHED, PREPARED))
-    told = elsewhere.run(
-        f"snakemake -n --workflow-profile profiles/kubernetes --default-storage-prefix s3://{store.bucket}/runs {FAKES}/images.npy"
-    )
+    command = f"snakemake -n --workflow-profile profiles/kubernetes --default-storage-prefix s3://{store.bucket}/runs"
+    told = elsewhere.run(f"{command} {FAKES}/images.npy")
     assert set(jobs(told)) == {"train_base fashion_mnist ddpm seed0", "generate_fakes fashion_mnist ddpm seed0"}
     asked = [line for line in told.splitlines() if line.strip().startswith("resources:")]
     assert all("gpu=1" in line and "gpu_manufacturer=nvidia" in line and "disk_mb=50000" in line for line in asked)

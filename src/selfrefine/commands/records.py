@@ -44,9 +44,7 @@ class Records(FilePersistence):  # type: ignore[misc]
     def params_changed(self, job: Any, file: str | None = None) -> ParamsChange:
         """All that has changed since the job ran: params, code, inputs and outputs."""
         files = {str(path) for path in ([file] if file else job.output)}
-        if job.output.config.is_storage:
-            stored.bring(job.output.config.storage_object)
-        there = job.output.config.is_storage or any(map(Path.exists, map(Path, files)))
+        there = stored.bring_record(job.output) or any(map(Path.exists, map(Path, files)))
         found = set(self._changes(job)) if there else set()
         return Changes(only_new=found, files=files) if found else NO_PARAMS_CHANGE
 

@@ -1,8 +1,8 @@
 """Results in an object store, for runs with a default storage provider: profiles/s3, profiles/fs, profiles/kubernetes.
 
-The store mirrors the project's folder: `models/a/b` is kept as `PREFIX/models/a/b`, and its local copy lies at `models/a/b`,
-where it would lie without a store. Snakemake would put it below `.snakemake/storage`, and then records, checkpoints and
-lineages would know every file by another path than a run without a store.
+The store mirrors the project's folder: `models/a/b` is kept as `PREFIX/models/a/b`, and its local copy lies at
+`models/a/b`, where it would lie without a store. Snakemake would put it below `.snakemake/storage`, and then records,
+checkpoints and lineages would know every file by another path than a run without a store.
 """
 
 from collections.abc import Iterable
@@ -62,10 +62,10 @@ def _in_place(kind: Any, provider: Any, prefix: str) -> Any:
 
 
 def _also_of_equal_names(modify: Any) -> Any:
-    """Snakemake's way from a path to a stored file, which takes one whose local path is the same for one of no store."""
+    """Snakemake's way from a path to a stored file, which takes one that keeps its name for one that is not stored."""
 
-    def modified(modifier: Any, path: Any, property: str | None = None) -> Any:
-        found = modify(modifier, path, property)
+    def modified(modifier: Any, path: Any, *options: Any, **named: Any) -> Any:
+        found = modify(modifier, path, *options, **named)
         stored = modifier.apply_default_storage(path) if found is path else path
         return found if stored is path else flag(stored, PATH_MODIFIER_FLAG)
 
@@ -84,6 +84,15 @@ def _with_records(retrieve: Any, provider: Any, prefix: str) -> Any:
             bring(provider.object(f"{prefix}{folder / record.NAME}"))
 
     return with_records
+
+
+def bring_record(outputs: Iterable[Any]) -> bool:
+    """Brings the record among a job's outputs, and says whether they are kept in a store."""
+    kept = [file for file in outputs if file.is_storage]
+    for file in kept:
+        if Path(file).name == record.NAME:
+            bring(file.storage_object)
+    return bool(kept)
 
 
 def bring(stored: Any) -> None:

@@ -1,4 +1,4 @@
-"""An executor of Snakemake for tests: the very command that a pod of Kubernetes would run, in an empty folder of its own.
+"""An executor of Snakemake for tests: the very command that a pod of Kubernetes would run, in an empty folder.
 
 What a pod has is in its image and in its environment; all else, the Snakefile too, it gets from the object store.
 """
@@ -18,7 +18,7 @@ from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
 
 @dataclass
 class ExecutorSettings(ExecutorSettingsBase):
-    root: str | None = field(default=None, metadata={"help": "where folders of pods are made", "required": True})
+    root: str = field(default="", metadata={"help": "where folders of pods are made", "required": True})
 
 
 # But that a pod would also ask a package index for the storage plugins, which the image has.
