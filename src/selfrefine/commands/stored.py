@@ -17,7 +17,7 @@ from snakemake.sourcecache import LocalSourceFile
 from selfrefine.core import record
 
 # What a job needs of the project besides the Snakefiles and their environment, which Snakemake sends by itself.
-SOURCES = ("params.yaml", "experiments/*.yaml", "workflow/**/*.*", "src/**/*.py", "src/**/*.yaml", "src/**/*.html")
+SOURCES = ("params.yaml", "experiments/*.yaml", "workflow/*/*.[!s]*", "src/**/*.py", "src/**/*.yaml", "src/**/*.html")
 
 
 def follow(workflow: Any) -> None:
