@@ -17,7 +17,7 @@ from snakemake.sourcecache import LocalSourceFile
 from selfrefine.core import record
 
 # What a job needs of the project besides the Snakefiles and their environment, which Snakemake sends by itself.
-SOURCES = ("params.yaml", "experiments/*.yaml", "workflow/*/*.[!s]*", "src/**/*.py", "src/**/*.yaml", "src/**/*.html")
+SOURCES = ("params.yaml", "experiments/*.yaml", "workflow/**/*.*", "src/**/*.py", "src/**/*.yaml", "src/**/*.html")
 
 
 def follow(workflow: Any) -> None:
@@ -33,7 +33,8 @@ def follow(workflow: Any) -> None:
     kind = _in_place(provider.get_storage_object_cls(), provider, prefix)
     provider.get_storage_object_cls = lambda: kind
     for source in sorted({path for pattern in SOURCES for path in Path().glob(pattern) if path.is_file()}):
-        workflow._included.setdefault(str(source), LocalSourceFile(str(source)))
+        if source.suffix != ".smk":  # Snakemake would take it for one that is included already
+            workflow._included.setdefault(str(source), LocalSourceFile(str(source)))
     PathModifier.modify = _also_of_equal_names(PathModifier.modify)
     DAG.retrieve_storage_inputs = _with_records(DAG.retrieve_storage_inputs, provider, prefix)
 
