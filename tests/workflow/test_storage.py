@@ -108,3 +108,13 @@ def test_a_shared_disk_does_likewise(smoke: Project, elsewhere: Project, tmp_pat
     forget(elsewhere)
     assert set(jobs(elsewhere.run(f"{command} {FAKES}/images.npy"))) == {SAMPLES}
     assert same(smoke, BASE, FAKES, stored=lambda name: (shared / name).read_bytes())
+
+
+def test_results_that_are_only_here_are_not_deleted(smoke: Project, elsewhere: Project, tmp_path: Path) -> None:
+    """Snakemake would take them for copies, and delete them in a dry run even."""
+    shutil.copytree(smoke.root / PREPARED, elsewhere.root / PREPARED)
+    images = f"{PREPARED}/smoke/fashion_mnist/train/images.npy"
+    command = f"snakemake -n --workflow-profile profiles/fs --default-storage-prefix {tmp_path}/shared {images}"
+    (told,) = elsewhere.refuse(command)
+    assert told.startswith(f"{PREPARED}/smoke/fashion_mnist/config.json: one of 1 results that are here and not in")
+    assert files(elsewhere, PREPARED) == files(smoke, PREPARED)

@@ -54,6 +54,10 @@ class Records(FilePersistence):  # type: ignore[misc]
 
     code_changed = input_changed
 
+    def was_begun(self, job: Any) -> bool:
+        """Whether Snakemake started a job here and did not see its end."""
+        return bool(self._filter_incomplete_keys([self._get_key(file) for file in job.output]))
+
     def _changes(self, job: Any) -> Iterator[str]:
         """The lines of `why.changes` about a job; one more if only what its inputs were made from is another."""
         made = why.job_of(Path(job.output.config))
