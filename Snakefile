@@ -64,6 +64,7 @@ onstart:
     stop_at_missing_photographs(workflow.dag.needrun_jobs())
     stop_at_future_dates(workflow.dag.needrun_jobs())
     stop_at_read_only_folders(workflow.dag.needrun_jobs())
+    stop_at_results_not_stored(workflow.dag.needrun_jobs())
 
 
 rule all:

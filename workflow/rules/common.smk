@@ -90,6 +90,16 @@ def stop_at_read_only_folders(jobs):
             sys.exit(f"{folder}: not a folder that can be written; {path} belongs there; chmod u+w it, or move it away")
 
 
+def stop_at_results_not_stored(jobs):
+    """Ends with one line if jobs would make again what is finished here, only since the store does not have it."""
+    if found := stored.only_here(jobs):
+        sys.exit(
+            f"{found[0]}: one of {len(found)} results that are here and not in "
+            f"{workflow.storage_settings.default_storage_prefix}, and would be made again; copy data/, models/ and "
+            "results/ there, or run in a fresh clone"
+        )
+
+
 def current_experiment():
     """Its name: files of other experiments follow from other params."""
     return config["experiment"]

@@ -5,7 +5,6 @@ The store mirrors the project's folder: `models/a/b` is kept as `PREFIX/models/a
 checkpoints and lineages would know every file by another path than a run without a store.
 """
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,6 @@ def follow(workflow: Any) -> None:
         if source.suffix != ".smk":  # Snakemake would take it for one that is included already
             workflow._included.setdefault(str(source), LocalSourceFile(str(source)))
     PathModifier.modify = _also_of_equal_names(PathModifier.modify)
-    DAG.sanitize_local_storage_copies = _not_the_only_ones(DAG.sanitize_local_storage_copies, prefix)
     DAG.retrieve_storage_inputs = _with_records(DAG.retrieve_storage_inputs, provider, prefix)
 
 
@@ -73,30 +71,6 @@ def _also_of_equal_names(modify: Any) -> Any:
         return found if stored is path else flag(stored, PATH_MODIFIER_FLAG)
 
     return modified
-
-
-def _not_the_only_ones(sanitize: Any, prefix: str) -> Any:
-    """Snakemake's deletion of local copies of what is to be made again; ends with one line where they are all there is.
-
-    It also deletes in a dry run, and would take results that were made before there was a store for copies.
-    """
-
-    async def sanitized(dag: Any) -> None:
-        records = [file for job in dag.needrun_jobs() for file in _finished_here(dag, job)]
-        if lost := [str(file) for file in records if not await file.exists_in_storage()]:
-            sys.exit(
-                f"{lost[0]}: one of {len(lost)} results that are here and not in {prefix}; copy data/, models/ and "
-                "results/ there, or run in a fresh clone: here they would be deleted and made again"
-            )
-        await sanitize(dag)
-
-    return sanitized
-
-
-def _finished_here(dag: Any, job: Any) -> list[Any]:
-    """The record of a job that has ended here: not of one that was killed before all of it was stored."""
-    begun = dag.workflow.persistence.was_begun(job)
-    return [file for file in job.output if not begun and Path(file).name == record.NAME and Path(file).is_file()]
 
 
 def _with_records(retrieve: Any, provider: Any, prefix: str) -> Any:
@@ -136,3 +110,18 @@ def is_stale(file: Any) -> bool:
     if not (file.is_storage and path.exists() and file.storage_object.exists()):
         return False
     return bool(path.stat().st_mtime < file.storage_object.mtime())
+
+
+def only_here(jobs: Iterable[Any]) -> list[str]:
+    """Records of jobs that have ended here, to be run again since the store does not have what they made.
+
+    Not of one that was killed before all of it was stored.
+    """
+    records = [
+        file
+        for job in jobs
+        if not job.dag.workflow.persistence.was_begun(job)
+        for file in job.output
+        if file.is_storage and Path(file).name == record.NAME and Path(file).is_file()
+    ]
+    return [str(file) for file in records if not file.storage_object.exists()]
