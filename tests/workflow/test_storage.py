@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from selfrefine.core import record
 from tests.support.object_store import ObjectStore, object_store
 from tests.support.project import Project, jobs
 
@@ -19,7 +20,6 @@ FAKES = "data/generate_fakes/smoke/fashion_mnist/ddpm/seed0"
 TABLES = "results/tables/smoke"
 TRAINS, SAMPLES = "train_base fashion_mnist ddpm seed0", "generate_fakes fashion_mnist ddpm seed0"
 PLUGIN = Path(__file__).parents[1] / "support" / "pods"  # of the executor whose pods are folders
-MADE_OF_TABLES = ("results/tables/", "results/figures/", "results/summary/", "results/README.md")
 
 
 @pytest.fixture
@@ -43,6 +43,17 @@ def files(project: Project, *places: str) -> list[str]:
     return sorted(str(path.relative_to(project.root)) for path in found if path.name != ".snakemake_timestamp")
 
 
+def inputs_of_tables(project: Project) -> list[str]:
+    """The files that tables were made of, and the records beside them."""
+    made = record.read(project.root / TABLES / record.NAME)
+    assert made
+    names = {name for name in made[1]["inputs"] if not name.startswith("workflow/")}
+    folders = {folder for name in names for folder in list(Path(name).parents)[: record.ABOVE]}
+    records = {f"{folder}/{record.NAME}" for folder in folders if (project.root / folder / record.NAME).is_file()}
+    folders_of_models = [name for name in names if (project.root / name).is_dir()]
+    return sorted((names - {*folders_of_models}) | records | {*files(project, *folders_of_models)})
+
+
 def forget(project: Project) -> None:
     """Deletes all that was made here."""
     for name in ("data", "models", "results", ".snakemake", "scratch"):
@@ -61,8 +72,7 @@ def test_an_object_store_gives_the_bytes_of_a_local_run_and_then_nothing_is_to_b
     smoke: Project, elsewhere: Project, store: ObjectStore
 ) -> None:
     """Tables of stored metrics; a model, which is a folder; on a third machine images of it, and then no job."""
-    measured = [name for name in files(smoke, "results") if not name.startswith(MADE_OF_TABLES)]
-    store.put(smoke.root, [*files(smoke, PREPARED), *measured])
+    store.put(smoke.root, [*files(smoke, PREPARED), *inputs_of_tables(smoke)])
     command = f"snakemake --workflow-profile profiles/s3 --default-storage-prefix s3://{store.bucket}/runs --cores 1"
     assert set(jobs(elsewhere.run(f"{command} {TABLES}/table2.csv"))) == {"make_tables"}
     assert set(jobs(elsewhere.run(f"{command} {BASE}/pipeline"))) == {TRAINS}
