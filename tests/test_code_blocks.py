@@ -80,7 +80,7 @@ ELSEWHERE = {
     ),
     ("docs/storage.md", "snakemake all --workflow-profile profiles/kubernetes"): (
         "tests/workflow/test_storage.py",
-        "test_pods_ask_for_what_their_jobs_need",
+        "test_the_profile_for_kubernetes_plans_the_jobs_of_a_local_run",
     ),
 }
 

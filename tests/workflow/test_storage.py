@@ -1,5 +1,6 @@
 """Results in a store: the bytes of a run without one, and nothing to do for another machine that sees the store."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -87,25 +88,25 @@ def test_an_object_store_gives_the_bytes_of_a_local_run_and_then_nothing_is_to_b
 def test_a_pod_has_its_sources_inputs_and_records_from_the_store(
     smoke: Project, elsewhere: Project, store: ObjectStore, tmp_path: Path
 ) -> None:
-    """By the very command that a pod would run, in an empty folder."""
+    """By the very command that a pod would run, in an empty folder; with what it asks for."""
     store.put(smoke.root, files(smoke, PREPARED, BASE))
     (tmp_path / "pods").mkdir()
     prefix = f"--default-storage-prefix s3://{store.bucket}/runs"
     run = f"snakemake --workflow-profile profiles/kubernetes {prefix} --executor pods --pods-root {tmp_path}/pods"
     elsewhere.run(f"PYTHONPATH={elsewhere.root}/src:{PLUGIN} {run} {FAKES}/images.npy")
+    (asked,) = (json.loads(path.read_text()) for path in (tmp_path / "pods").glob("*.json"))
+    assert asked.items() >= {"gpu": "1", "gpu_manufacturer": "nvidia", "disk_mb": "50000", "mem_mb": "16000"}.items()
     assert not (elsewhere.root / FAKES / "images.npy").exists()
     assert same(smoke, FAKES, stored=store.read)
 
 
-def test_pods_ask_for_what_their_jobs_need(smoke: Project, elsewhere: Project, store: ObjectStore) -> None:
+def test_the_profile_for_kubernetes_plans_the_jobs_of_a_local_run(
+    smoke: Project, elsewhere: Project, store: ObjectStore
+) -> None:
     """A dry run by the profile as it is, but for the name of the bucket."""
     store.put(smoke.root, files(smoke, PREPARED))
     command = f"snakemake -n --workflow-profile profiles/kubernetes --default-storage-prefix s3://{store.bucket}/runs"
-    told = elsewhere.run(f"{command} {FAKES}/images.npy")
-    assert set(jobs(told)) == {TRAINS, SAMPLES}
-    asked = [line for line in told.splitlines() if line.strip().startswith("resources:")]
-    assert len(asked) == 2
-    assert all("gpu=1" in line and "gpu_manufacturer=nvidia" in line and "disk_mb=50000" in line for line in asked)
+    assert set(jobs(elsewhere.run(f"{command} {FAKES}/images.npy"))) == {TRAINS, SAMPLES}
 
 
 def test_a_shared_disk_does_likewise(smoke: Project, elsewhere: Project, tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 What a pod has is in its image and in its environment; all else, the Snakefile too, it gets from the object store.
 """
 
+import json
 import os
 import subprocess
 import tempfile
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import snakemake_executor_plugin_kubernetes as kubernetes
@@ -30,6 +32,8 @@ IMAGE = {"PATH", "HOME", "LANG", "OMP_WAIT_POLICY"}
 class Executor(RemoteExecutor):
     def run_job(self, job: Any) -> None:
         folder = tempfile.mkdtemp(dir=self.workflow.executor_settings.root)
+        asked = {name: str(value) for name, value in dict(job.resources).items()}
+        Path(f"{folder}.json").write_text(json.dumps(asked))
         environment = {name: value for name, value in os.environ.items() if name in IMAGE}
         process = subprocess.Popen(
             ["/bin/sh", "-c", self.format_job_exec(job)],
