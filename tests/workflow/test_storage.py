@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,7 +26,7 @@ PLUGIN = Path(__file__).parents[1] / "support" / "pods"  # of the executor whose
 
 @pytest.fixture
 def store() -> Iterator[ObjectStore]:
-    with object_store("a-bucket") as store:
+    with object_store(f"bucket-{uuid.uuid4()}") as store:  # of its own: the server keeps buckets as long as the process
         yield store
 
 

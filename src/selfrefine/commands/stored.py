@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from snakemake.dag import DAG
 from snakemake.io import flag
 from snakemake.path_modifier import PATH_MODIFIER_FLAG, PathModifier
 from snakemake.sourcecache import LocalSourceFile
@@ -26,6 +25,8 @@ def follow(workflow: Any) -> None:
     Args:
         workflow: Snakemake's; one without a default storage provider is left as it is.
     """
+    from snakemake.dag import DAG  # which cannot be imported before Snakemake's workflow
+
     provider = workflow.storage_registry.default_storage_provider
     if provider is None:
         return
