@@ -31,6 +31,9 @@ wildcard_constraints:
 report: "workflow/report/workflow.rst"
 
 
+container: "container/selfrefine.sif"  # of container/selfrefine.def; inert without --sdm apptainer
+
+
 include: "workflow/rules/fetch_data.smk"
 include: "workflow/rules/fetch_weights.smk"
 include: "workflow/rules/fetch_text_encoder.smk"
@@ -64,6 +67,7 @@ onstart:
     stop_at_missing_photographs(workflow.dag.needrun_jobs())
     stop_at_future_dates(workflow.dag.needrun_jobs())
     stop_at_read_only_folders(workflow.dag.needrun_jobs())
+    stop_at_results_not_stored(workflow.dag.needrun_jobs())
 
 
 rule all:

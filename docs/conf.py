@@ -22,6 +22,7 @@ NAV = {
         "paper_scale",
         "rehearsal",
         "cluster",
+        "storage",
         "usage",
         "change",
         "questions",

@@ -78,6 +78,18 @@ ELSEWHERE = {
         "test_folders_that_differ_are_told_apart_on_images_that_were_not_learned_from",
     ),
     ("docs/usage.md", "dvc repro"): ("tests/workflow/test_dvc.py", "recorded"),
+    ("docs/storage.md", "snakemake all --workflow-profile profiles/s3"): (
+        "tests/workflow/test_storage.py",
+        "test_an_object_store_gives_the_bytes_of_a_local_run_and_then_nothing_is_to_be_done",
+    ),
+    ("docs/storage.md", "snakemake all --workflow-profile profiles/fs"): (
+        "tests/workflow/test_storage.py",
+        "test_a_shared_disk_does_likewise",
+    ),
+    ("docs/storage.md", "snakemake all --workflow-profile profiles/kubernetes"): (
+        "tests/workflow/test_storage.py",
+        "test_the_profile_for_kubernetes_plans_the_jobs_of_a_local_run",
+    ),
 }
 
 

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from selfrefine.commands import records, run_lines, run_stage
+from selfrefine.commands import records, run_lines, run_stage, stored
 from selfrefine.core import devices
 from selfrefine.core.config_json import to_json
 from selfrefine.core.errors import InputError
@@ -44,6 +44,7 @@ def read_params():
     config.clear()
     config.update(values)
     records.answer(config)
+    stored.follow(workflow)
     run_lines.follow(workflow, config["experiment"])
     workflow.global_resources.setdefault("mem_mb", devices.memory_mib())  # of all jobs that run side by side here
     if baseline := os.environ.get("DVC_EXP_BASELINE_REV"):  # `dvc exp run`, perhaps with -S
@@ -96,6 +97,16 @@ def stop_at_read_only_folders(jobs):
         folder = next(parent for parent in path.parents if parent.exists())
         if not (folder.is_dir() and os.access(folder, os.W_OK)):
             sys.exit(f"{folder}: not a folder that can be written; {path} belongs there; chmod u+w it, or move it away")
+
+
+def stop_at_results_not_stored(jobs):
+    """Ends with one line if jobs would make again what is finished here, only since the store does not have it."""
+    if found := stored.only_here(jobs):
+        sys.exit(
+            f"{found[0]}: one of {len(found)} results that are here and not in "
+            f"{workflow.storage_settings.default_storage_prefix}, and would be made again; copy data/, models/ and "
+            "results/ there, or run in a fresh clone"
+        )
 
 
 def current_experiment():
@@ -280,14 +291,14 @@ def given_autoencoder(wildcards):
     """Config and weights of the autoencoder in the folder that the params name; none where it is trained."""
     names = {"dataset": wildcards.dataset, "model": wildcards.model}
     folder = job_config.job(config, "train_autoencoder", names)["folder"]
-    return [f"{folder}/{name}" for name in ("config.json", "diffusion_pytorch_model.safetensors") if folder]
+    return [local(f"{folder}/{name}") for name in ("config.json", "diffusion_pytorch_model.safetensors") if folder]
 
 
 def given_network(wildcards):
     """Config and weights of the network in the folder that the params name, which training begins with; none for random ones."""
     names = {"dataset": wildcards.dataset, "model": wildcards.model}
     folder = job_config.job(config, "train_base", names)["pretrained"]
-    return [f"{folder}/{name}" for name in ("config.json", "diffusion_pytorch_model.safetensors") if folder]
+    return [local(f"{folder}/{name}") for name in ("config.json", "diffusion_pytorch_model.safetensors") if folder]
 
 
 def own_samples_of(wildcards):
@@ -399,7 +410,7 @@ def classifier_of(wildcards):
 def clip_files(wildcards):
     """Config and weights of the CLIP in the folder that the params name; none where a classifier is trained."""
     clip = clip_folder(wildcards)
-    return [f"{clip}/{name}" for name in ("config.json", "model.safetensors") if clip]
+    return [local(f"{clip}/{name}") for name in ("config.json", "model.safetensors") if clip]
 
 
 def inpainted(file):

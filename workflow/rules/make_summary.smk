@@ -3,7 +3,7 @@ rule make_summary:
     input:
         tables=runs("make_tables"),
         figures=runs("make_figures"),
-        template="workflow/resources/summary.html",
+        template=local("workflow/resources/summary.html"),
     output:
         index=report(
             "results/summary/{experiment}/index.html",

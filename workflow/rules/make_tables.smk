@@ -14,7 +14,7 @@ rule make_tables:
         autoencoders=runs("train_autoencoder", output="autoencoder"),
         round_trips=runs("train_autoencoder", output="metrics"),
         scales=runs("choose_eps_scale", output="scales"),
-        paper="workflow/resources/paper_values.csv",
+        paper=local("workflow/resources/paper_values.csv"),
     output:
         table1_csv=report(
             "results/tables/{experiment}/table1.csv",

@@ -13,7 +13,7 @@ from snakemake import jobs, workflow
 from snakemake.persistence import NO_PARAMS_CHANGE, ParamsChange
 from snakemake.persistence.file import FilePersistence
 
-from selfrefine.commands import why
+from selfrefine.commands import stored, why
 from selfrefine.core import record
 
 
@@ -44,7 +44,8 @@ class Records(FilePersistence):  # type: ignore[misc]
     def params_changed(self, job: Any, file: str | None = None) -> ParamsChange:
         """All that has changed since the job ran: params, code, inputs and outputs."""
         files = {str(path) for path in ([file] if file else job.output)}
-        found = set(self._changes(job)) if any(map(Path.exists, map(Path, files))) else set()
+        there = stored.bring_record(job.output) or any(map(Path.exists, map(Path, files)))
+        found = set(self._changes(job)) if there else set()
         return Changes(only_new=found, files=files) if found else NO_PARAMS_CHANGE
 
     def input_changed(self, _job: Any, file: str | None = None) -> Any:
@@ -53,6 +54,10 @@ class Records(FilePersistence):  # type: ignore[misc]
 
     code_changed = input_changed
 
+    def was_begun(self, job: Any) -> bool:
+        """Whether Snakemake started a job here and did not see its end."""
+        return bool(self._filter_incomplete_keys([self._get_key(file) for file in job.output]))
+
     def _changes(self, job: Any) -> Iterator[str]:
         """The lines of `why.changes` about a job; one more if only what its inputs were made from is another."""
         made = why.job_of(Path(job.output.config))
@@ -60,6 +65,9 @@ class Records(FilePersistence):  # type: ignore[misc]
             yield f"{job.output.config}: no record of a job that ended"
             return
         told = list(why.changes(made, self.params, job.input))
+        if any(line.startswith("output:") for line in told):
+            stale = {str(Path(file)) for file in job.output if stored.is_stale(file)}
+            told = list(why.changes(made, self.params, job.input, stale))
         yield from told
         if not told and made.provenance["lineage"] != self._lineage(job):
             yield "an input would be made from other params, code or inputs now"

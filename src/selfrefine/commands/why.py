@@ -8,7 +8,7 @@ import json
 import os
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,11 +88,14 @@ def differences(output: Path) -> list[str]:
     return [*changes(made, params), *before, *gone]
 
 
-def changes(made: Made, params: Params, inputs: Iterable[str] | None = None) -> Iterator[str]:
+def changes(
+    made: Made, params: Params, inputs: Iterable[str] | None = None, stale: Collection[str] = ()
+) -> Iterator[str]:
     """A line for each param, module, input and output of a job that is not what it was; none of what is missing.
 
     Args:
         inputs: that the job would have now; without them only those count that it had.
+        stale: outputs whose local copies do not count, since a store has newer ones.
     """
     names = made.config["names"]
     if gone := [f"{key} {name}" for key, name in names.items() if not _is_known(params, key, name)]:
@@ -114,7 +117,7 @@ def changes(made: Made, params: Params, inputs: Iterable[str] | None = None) -> 
         elif _digest(Path(path)) not in (None, digest):
             yield f"input: {path} changed"
     outputs = {str(made.record.parent / name): digest for name, digest in made.provenance["outputs"].items()}
-    for path, digest in record.present(map(Path, outputs)).items():
+    for path, digest in record.present(Path(path) for path in outputs if path not in stale).items():
         if digest != outputs[path]:
             yield f"output: {path} changed since it was made"
 
