@@ -24,6 +24,7 @@ wildcard_constraints:
     highlighter=any_row("highlighters"),
     variant=any_row("variants"),
     mask=any_row("masks"),
+    table="table[1-7]",
     seed="0|[1-9][0-9]*",
 
 
@@ -53,6 +54,7 @@ include: "workflow/rules/evaluate_inpainting.smk"
 include: "workflow/rules/train_classifier.smk"
 include: "workflow/rules/evaluate_prompts.smk"
 include: "workflow/rules/make_tables.smk"
+include: "workflow/rules/make_table.smk"
 include: "workflow/rules/make_figures.smk"
 include: "workflow/rules/make_summary.smk"
 
@@ -70,3 +72,39 @@ rule all:
         runs("make_tables"),
         runs("make_figures"),
         runs("make_summary"),
+
+
+# One table of the paper with just what it needs.
+rule all_table1:
+    input:
+        table_alone("table1"),
+
+
+rule all_table2:
+    input:
+        table_alone("table2"),
+
+
+rule all_table3:
+    input:
+        table_alone("table3"),
+
+
+rule all_table4:
+    input:
+        table_alone("table4"),
+
+
+rule all_table5:
+    input:
+        table_alone("table5"),
+
+
+rule all_table6:
+    input:
+        table_alone("table6"),
+
+
+rule all_table7:
+    input:
+        table_alone("table7"),

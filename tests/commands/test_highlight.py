@@ -52,16 +52,15 @@ def test_what_does_not_fit_is_one_line(folders, capsys, change, told):
     assert not folders["out"].exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_asked_to_stop_it_keeps_its_last_update_and_the_same_command_goes_on(folders, tmp_path, number):
+def test_asked_to_stop_it_keeps_its_last_update_and_the_same_command_goes_on(folders, tmp_path):
     given = words("highlight", **folders | QUICK | {"steps": 4000})
     running = started(given, tmp_path)
     assert running.stdout is not None
     while "training: step" not in running.stdout.readline():
         assert running.poll() is None
-    running.send_signal(number)
+    running.send_signal(signal.SIGINT)
     _, errors = running.communicate(timeout=600)  # of a machine with much else to do
-    assert f"highlight: training: stopped by {number.name} after step" in errors
+    assert "highlight: training: stopped by SIGINT after step" in errors
     assert "the same command goes on from there" in errors
     assert not folders["out"].exists()
     again = started(given, tmp_path)

@@ -38,7 +38,19 @@ def test_the_plan_at_a_given_rate_in_words_and_as_a_file(tmp_path, capsys):
         assert line["start_seconds"] == 2.0 * line["jobs"]
         assert line["work_seconds"] == pytest.approx(line["flops"] / 0.5e12)
     assert re.search(r"^Shared: \d+ base models? behind \d+ refinements", told, re.MULTILINE)
+    assert "Days of one GPU" not in told  # of networks that were measured on none
     assert "recorded" not in re.search(r"^stage .*$", told, re.MULTILINE)[0] or (ROOT / "benchmarks").is_dir()
+
+
+def test_the_plan_of_networks_at_the_papers_scale_has_days_of_gpus_for_each_table(capsys):
+    chosen = {"datasets": ["celeba_hq_64"], "models": ["uvit"], "seeds": [0]}
+    plan.plan(ROOT, job_config.merge(experiment.read_params(ROOT, "paper")[0], {"select": chosen}), 100.0, 0.0)
+    told = capsys.readouterr().out
+    assert re.search(r"^ +jobs +FLOPs +only here +RTX 4090 +A100 80 GB +H100 80 GB$", told, re.MULTILINE)
+    days = r"( +\d+\.\d){3}$"
+    assert re.search(rf"^table1 +\d+ +[\d.]+ E +.*{days}", told, re.MULTILINE)
+    assert re.search(rf"^together +\d+ +[\d.]+ E +[\d.]+ E{days}", told, re.MULTILINE)
+    assert "`snakemake all_table1 --cores 1`" in told
 
 
 def test_a_measured_plan_has_times_of_every_stage_that_computes(smoke, monkeypatch):

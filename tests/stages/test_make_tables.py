@@ -1,116 +1,33 @@
 """Metrics, maps and configs of all runs in; tables as CSV and page, every difference drawn, and plain numbers, out."""
 
 import dataclasses
+import functools
 
 import pandas as pd
 import pytest
 
 from selfrefine.core import files
 from selfrefine.core.errors import InputError
-from selfrefine.core.job import Job
 from selfrefine.core.names import PROVENANCE
 from selfrefine.report.tables import sweep
-from selfrefine.stages.make_tables import Config, Inputs, Outputs, run
-from tests.support import tiny_maps
+from selfrefine.stages.make_tables import run
+from tests.support import tiny_tables
 from tests.support.columns_page import PAGE, columns_of_files
 from tests.support.tiny_metrics import (
     FD,
-    NOISE,
     PAPER,
     ROWS,
-    generation,
-    highlighter,
     line,
     of_models,
     published,
-    scales,
 )
-from tests.support.tiny_refined import readouts, refined
-from tests.support.tiny_stage_metrics import inpainting_metrics, prompt_metrics, round_trip_metrics
-
-TABLES = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "maps", "controls")
-OUTPUTS = [f"{name}.{kind}" for name in TABLES for kind in ("csv", "md")]
-OUTPUTS.insert(2, "autoencoder.csv")
-OUTPUTS += [
-    "noise_scale.csv",
-    "sweep.csv",
-    "sweep.md",
-    "sweep.png",
-    "strength.csv",
-    "strength.png",
-    "forest.png",
-    "summary.json",
-]
-NAMES = {"dataset": "shapes", "model": "tiny", "seed": "0"}
-
-
-def autoencoders(folder, latent):
-    """Config, folder and round trip of one autoencoder; none without a latent family."""
-    if not latent:
-        return (), (), ()
-    names, model = NAMES, {"_class_name": "VQModel", "block_out_channels": [8, 16], "latent_channels": 3}
-    files.write_json(folder / "first.json", {"names": names, "folder": ""})
-    (folder / "autoencoder").mkdir()
-    files.write_json(folder / "autoencoder" / "config.json", model | {"num_vq_embeddings": 16})
-    files.write_table(folder / "round_trip.csv", pd.DataFrame(round_trip_metrics(31.5, model="tiny")))
-    return (folder / "first.json",), (folder / "autoencoder",), (folder / "round_trip.csv",)
+from tests.support.tiny_refined import refined
 
 
 @pytest.fixture
 def job(tmp_path):
-    """A job on the metrics of some seeds, each in its file; `changes` replace leaves of its config."""
-
-    def build(extra=(), fd=FD, seeds=2, latent=False, scaled=False, **changes):
-        variants = [row for row in fd if row not in ("fork", "floor")]
-        samplings = NOISE if scaled else {}
-        measured = fd | dict.fromkeys(samplings, 9.0)
-        metrics = {
-            "generation": [*generation(measured, seeds), *extra],
-            "highlighter": highlighter(seeds),
-            "maps": tiny_maps.metrics(seeds),
-            "correlations": tiny_maps.correlations(seeds),
-            "readouts": readouts(variants, seeds),
-            "inpainting": inpainting_metrics(range(seeds)),
-            "prompts": prompt_metrics(range(seeds)),
-        }
-        paths = {}
-        for name, lines in metrics.items():
-            paths[name] = tuple(tmp_path / f"{name}{seed}.csv" for seed in range(seeds))
-            for seed, path in enumerate(paths[name]):
-                files.write_table(path, pd.DataFrame([line for line in lines if line["seed"] == seed]))
-        for number, run_of_variant in enumerate(refined(variants, seeds)):
-            files.write_json(tmp_path / f"config{number}.json", run_of_variant.config)
-            files.write_table(tmp_path / f"refreshes{number}.csv", run_of_variant.refreshes)
-        for name, kind in (("config", "json"), ("refreshes", "csv")):
-            paths[name] = tuple(tmp_path / f"{name}{number}.{kind}" for number in range(len(variants) * seeds))
-        files.write_table(tmp_path / "paper_values.csv", pd.DataFrame(PAPER))
-        tried = []
-        for (row, seed), lines in pd.DataFrame(scales(seeds)).groupby(["variant", "seed"]):
-            if scaled:
-                tried.append(tmp_path / f"scales_{row}{seed}.csv")
-                files.write_table(tried[-1], lines)
-        values = {
-            "names": {},
-            "experiment": "smoke",
-            "select": {"datasets": ["shapes"], "models": ["tiny"], "variants": variants, "seeds": list(range(seeds))},
-            "rows": ROWS | {"variants": {row: {"title": row.capitalize()} for row in variants}, "samplings": samplings},
-            "primary_network": "vgg16_conv5_gap",
-            "reference": "baseline",
-            "map_of": "both",
-            "equivalence_margin": 0.017,
-            "minimum_seeds": 6,
-            "confirmatory": (),
-        }
-        inputs = Inputs(
-            *(paths[name] for name in (*metrics, "config", "refreshes")),
-            *autoencoders(tmp_path, latent),
-            tuple(tried),
-            tmp_path / "paper_values.csv",
-        )
-        outputs = Outputs(*(tmp_path / name for name in OUTPUTS))
-        return Job("make_tables", Config(**values | changes), inputs, outputs)
-
-    return build
+    """Builds a job on the metrics of some seeds."""
+    return functools.partial(tiny_tables.build, tmp_path)
 
 
 def test_tables_are_written(job):
@@ -132,7 +49,7 @@ def test_every_page_of_what_rests_on_a_flat_map_says_so(job):
     path = next(path for path in built.inputs.refreshes if len(files.read_table(path)))
     files.write_table(path, files.read_table(path).assign(mean=0.0, std=0.0))
     run(built)
-    pages = {name: (path.parent / f"{name}.md").read_text() for name in TABLES}
+    pages = {name: (path.parent / f"{name}.md").read_text() for name in tiny_tables.TABLES}
     told = "- Tiny DDPM on Shapes: the map was 0 everywhere, so that it steered nothing, in Both (2 of 4 refreshes)."
     assert [name for name, text in pages.items() if told not in text] == ["table7"]  # which shows other maps, none here
 

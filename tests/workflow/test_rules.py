@@ -8,14 +8,14 @@ import pytest
 
 from selfrefine.params import check, job_config, strict_yaml
 from tests.support.dvc_record import RECORD
-from tests.support.job_list import ROOT, STAGES, job_list, project_params, rules_text
+from tests.support.job_list import ALONE, ROOT, STAGES, job_list, project_params, rules_text
 from tests.support.project import Project
 
 EXPERIMENTS = ["embedded", "smoke", "small", "sweep"]  # paper's folders of images are nowhere but at its users'
 # The only folders that differ from their stage's name.
 FOLDERS = {"tables": "make_tables", "figures": "make_figures", "summary": "make_summary"}
 # How many times each stage is a rule; the others are one rule.
-RULES = {"extract_features": 2, "generate_samples": 3}
+RULES = {"extract_features": 3, "evaluate_generation": 2, "generate_samples": 3}
 HERE = Project(ROOT)
 
 
@@ -51,10 +51,10 @@ def test_one_name_six_places():
     ]
     places = {
         "rules file": set(STAGES),
-        "module": {path.stem for path in (ROOT / "src/selfrefine/stages").glob("*.py")} - {"__init__"},
+        "module": {path.stem for path in (ROOT / "src/selfrefine/stages").glob("*.py")} - {"__init__", ALONE},
         "params": sections - {"select", "shared", "only", *job_config.ROWS},
         "dvc.yaml": set(RECORD),
-        "test": {path.stem.removeprefix("test_") for path in (ROOT / "tests/stages").glob("test_*.py")},
+        "test": {path.stem.removeprefix("test_") for path in (ROOT / "tests/stages").glob("test_*.py")} - {ALONE},
         "folder": {FOLDERS.get(path.split("/")[1], path.split("/")[1]) for path in paths},
     }
     assert places == {place: set(STAGES) for place in places}
@@ -63,6 +63,7 @@ def test_one_name_six_places():
 def test_the_snakefile_lists_every_stage_and_dvc_lists_them_in_the_same_order():
     included = re.findall(r'^include: "workflow/rules/(\w+).smk"$', (ROOT / "Snakefile").read_text(), re.MULTILINE)
     assert included[0] == "common"
+    included.remove(ALONE)
     assert sorted(included[1:]) == STAGES
     assert list(RECORD) == included[1:]
 
@@ -70,7 +71,7 @@ def test_the_snakefile_lists_every_stage_and_dvc_lists_them_in_the_same_order():
 # -- the form of a rule ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*STAGES, ALONE])
 def test_a_rules_file_holds_one_rule_and_its_target(stage):
     text = rules_text(stage)
     assert re.findall(r"^rule (\w+):", text, re.MULTILINE) == [stage, f"all_{stage}"]
@@ -80,7 +81,7 @@ def test_a_rules_file_holds_one_rule_and_its_target(stage):
     assert text.split("\n\n\n")[-1].startswith(f'rule all_{stage}:\n    input:\n        runs("{stage}"),\n')
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*STAGES, ALONE])
 def test_a_rule_names_what_its_module_reads_and_writes(stage):
     inputs, outputs = fields(stage, "Inputs"), fields(stage, "Outputs")
     assert (named(stage, "input") if inputs else []) == inputs
@@ -123,7 +124,7 @@ def test_rules_that_compute_on_a_device_take_the_gpu_and_no_others():
     assert taking == set(job_config.SHARED["device"])
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*STAGES, ALONE])
 def test_only_the_common_file_reads_params_and_only_it_has_functions(stage):
     for text in (rules_text(stage), (ROOT / "Snakefile").read_text()):
         assert "config[" not in text

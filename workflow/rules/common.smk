@@ -20,6 +20,7 @@ from selfrefine.params import (
     experiment,
     job_config,
     measured_jobs,
+    one_table,
     required_folders,
     strict_yaml,
 )
@@ -124,7 +125,7 @@ def config_of(stage):
 
     def config_json(wildcards):
         names = {name: value for name, value in wildcards.items() if name != "experiment"}
-        values = job_config.job(config, stage, names)
+        values = one_table.job(config, stage, names)
         if user_files.folder_of(stage, values):
             record = Path(str(getattr(rules, stage).output.config).format(**dict(wildcards.items())))
             values = user_files.watched(stage, values, record)
@@ -203,6 +204,7 @@ def runs(rule_name, output=None, **chosen):
             "variant": rows_of_rule(rule_name, dataset, model),
             "mask": selected("masks", dataset, model),
             "text_encoder": job_config.text_encoder(config, dataset, model),
+            "table": one_table.TABLES,
             "seed": selected("seeds", dataset, model),
         }
         if rule_name == "inpaint_images":
@@ -210,6 +212,25 @@ def runs(rule_name, output=None, **chosen):
         if job_config.is_evaluated(config, rule_name, dataset, model):
             found += expand(paths, **wildcards | chosen)
     return list(dict.fromkeys(found))  # what belongs to no data set is found for each
+
+
+def table_alone(table):
+    """The files of one table with just what it needs."""
+    folder = f"results/make_table/{current_experiment()}/{table}"
+    return [f"{folder}/{table}.csv", f"{folder}/{table}.md"]
+
+
+def read_by_table(stage, output):
+    """A function of wildcards: a file of each job of the stage that a table alone reads."""
+
+    def paths(wildcards):
+        found = []
+        for names in one_table.read(config, wildcards.table, stage):
+            files = getattr(rules, f"{stage}_table" if "table" in names else stage).output
+            found.append(str(files[output]).format(experiment=wildcards.experiment, **names))
+        return found
+
+    return paths
 
 
 def rows_of_rule(rule_name, dataset, model):
@@ -312,6 +333,13 @@ def samples_of_rows(wildcards):
     """Images of all rows that are measured: variants, samplings and the base model at the fork."""
     rows = [*selected_here("variants", wildcards), *selected_here("samplings", wildcards), FORK]
     return [output_of("generate_samples", "images.npy", wildcards, row) for row in rows]
+
+
+def samples_of_table(wildcards):
+    """Images of the rows that a table alone shows of a model, and of the base model at the fork."""
+    small, names = one_table.narrowed(config, wildcards.table), (wildcards.dataset, wildcards.model)
+    chosen = [row for section in ("variants", "samplings") for row in job_config.selected(small, section, *names)]
+    return [output_of("generate_samples", "images.npy", wildcards, row) for row in (*chosen, FORK)]
 
 
 def first_inpainted(output):

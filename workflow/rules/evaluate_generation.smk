@@ -28,6 +28,20 @@ rule evaluate_generation:
         """
 
 
+# Of the rows that one table alone shows, where these are fewer.
+use rule evaluate_generation as evaluate_generation_table with:
+    input:
+        features="data/extract_features/{experiment}-{table}/{dataset}/{model}/seed{seed}/features.npz",
+        real="data/extract_features/{experiment}/{dataset}/{model}/real/features.npz",
+    output:
+        metrics="results/evaluate_generation/{experiment}-{table}/{dataset}/{model}/seed{seed}/metrics.csv",
+        config="results/evaluate_generation/{experiment}-{table}/{dataset}/{model}/seed{seed}/config.json",
+    log:
+        "logs/evaluate_generation/{experiment}-{table}/{dataset}/{model}/seed{seed}.log",
+    benchmark:
+        "benchmarks/evaluate_generation/{experiment}-{table}/{dataset}/{model}/seed{seed}.tsv"
+
+
 rule all_evaluate_generation:
     input:
         runs("evaluate_generation"),

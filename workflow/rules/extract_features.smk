@@ -43,6 +43,20 @@ use rule extract_features as extract_features_real with:
         "benchmarks/extract_features/{experiment}/{dataset}/{model}/real.tsv"
 
 
+# Of the rows that one table alone shows, where these are fewer.
+use rule extract_features as extract_features_table with:
+    input:
+        images=samples_of_table,
+        weights=expand("models/fetch_weights/{weights}/weights.safetensors", weights=selected("weights")),
+    output:
+        features="data/extract_features/{experiment}-{table}/{dataset}/{model}/seed{seed}/features.npz",
+        config="data/extract_features/{experiment}-{table}/{dataset}/{model}/seed{seed}/config.json",
+    log:
+        "logs/extract_features/{experiment}-{table}/{dataset}/{model}/seed{seed}.log",
+    benchmark:
+        "benchmarks/extract_features/{experiment}-{table}/{dataset}/{model}/seed{seed}.tsv"
+
+
 rule all_extract_features:
     input:
         runs("extract_features"),

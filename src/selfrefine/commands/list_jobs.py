@@ -12,6 +12,7 @@ from selfrefine.commands import listed_jobs
 from selfrefine.commands.listed_jobs import Listed
 from selfrefine.core.errors import InputError, one_line
 from selfrefine.core.names import STAGE_OF_FOLDER
+from selfrefine.params import one_table
 
 HELP = """
 Needs: the project's folder; nothing in it has to have run.
@@ -62,7 +63,8 @@ def _planned() -> tuple[str, dict[str, dict[str, Listed]]]:
 
 def _by_stage(jobs: Iterable[Any]) -> dict[str, dict[str, Listed]]:
     """Snakemake's jobs but for targets such as `all`, by stage and record; a stage that has none is there, too."""
-    found: dict[str, dict[str, Listed]] = {path.stem: {} for path in RULES.glob("*.smk") if path.stem != "common"}
+    stages = {path.stem for path in RULES.glob("*.smk")} - {"common", one_table.STAGE}  # the latter is no part of `all`
+    found: dict[str, dict[str, Listed]] = {stage: {} for stage in stages}
     for job in jobs:
         if hasattr(job.params, "code"):
             record = Path(job.output.config)

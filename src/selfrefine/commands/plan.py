@@ -11,7 +11,7 @@ import pandas as pd
 
 from selfrefine.commands.arguments import add_experiment, number
 from selfrefine.core import devices, files
-from selfrefine.cost import clock, machine_rates, plan_table, planned_jobs, work
+from selfrefine.cost import clock, gpu_days, machine_rates, plan_table, planned_jobs, work
 from selfrefine.cost.loads import Load
 from selfrefine.data import counted_images
 from selfrefine.params.experiment import read_params
@@ -19,7 +19,8 @@ from selfrefine.params.experiment import read_params
 HELP = """
 Needs: params.yaml and experiments/ in the folder it runs in; the experiment's images need not be there yet.
   Without --tflops it measures this machine for a minute: let nothing else run meanwhile.
-Makes: a table on the screen and, with --csv, in a file.
+Makes: a table on the screen and, with --csv, in a file. Of networks at the paper's scale also the days that each of the
+  paper's tables takes on three GPUs.
 
 Example:
   selfrefine plan --experiment small --tflops 1
@@ -61,6 +62,8 @@ def plan(root: Path, values: Mapping[str, Any], tflops: float | None, seconds: f
     print(plan_table.text(found), end="\n\n")
     print("\n".join(plan_table.LEGEND))
     print(plan_table.sharing(asked))
+    if gpu_days.is_measured(values, root):
+        print(f"\n{gpu_days.text(gpu_days.lines(values, root), root)}", end="")
     return found
 
 

@@ -16,7 +16,7 @@ from selfrefine.core import config_json, files, record
 from selfrefine.core.errors import InputError
 from selfrefine.core.names import CONTENTS, FORK, ROOMS, STAGE_OF_FOLDER
 from selfrefine.data import user_files
-from selfrefine.params import check, code_digest, experiment, job_config, strict_yaml
+from selfrefine.params import check, code_digest, experiment, job_config, one_table, strict_yaml
 
 HELP = """
 Needs: an output that a job has made, and the params of the folder it runs in.
@@ -74,7 +74,7 @@ def differences(output: Path) -> list[str]:
     stage = _stage(output)
     if stage is None:
         raise InputError(f"{output}: not made by a job; name a file below {', '.join(f'{room}/' for room in ROOMS)}")
-    name = None if stage.startswith(UNSHARED) else output.parts[2]
+    name = None if stage.startswith(UNSHARED) else output.parts[2].partition("-")[0]  # of one table: embedded-table2
     params, _ = experiment.read_params(Path(), name)
     made = job_of(output)
     if made is None or not output.exists():
@@ -98,7 +98,7 @@ def changes(made: Made, params: Params, inputs: Iterable[str] | None = None) -> 
     if gone := [f"{key} {name}" for key, name in names.items() if not _is_known(params, key, name)]:
         yield f"params: there is no {' and no '.join(gone)} any more"
         return
-    config = user_files.watched(made.stage, job_config.job(params, made.stage, names), made.record)
+    config = user_files.watched(made.stage, one_table.job(params, made.stage, names), made.record)
     given = user_files.folder_of(made.stage, config)
     yield from _changed_params(made, json.loads(config_json.to_json(config)), given)
     old, new = made.provenance["code"], code_digest.modules(made.stage, job_config.family(params, names))
@@ -208,8 +208,9 @@ def _leaves(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 def _full_name(stage: str, leaf: str) -> str:
     """A leaf of a job's config as params.yaml knows it."""
     first = leaf.partition(".")[0]
-    if first in ("experiment", "select", "rows"):
+    if first in ("experiment", "select", "rows", "lacks"):
         return leaf
+    stage = "make_tables" if stage == one_table.STAGE else stage  # whose numbers it has
     section = job_config.section_of(stage, first)
     return f"{'select' if stage in job_config.READERS.get(first, ()) else section}.{leaf}"
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from selfrefine.core import files
 from selfrefine.core.names import FORK
-from selfrefine.params import discriminators, job_config
+from selfrefine.params import discriminators, job_config, one_table
 
 
 class Planned(NamedTuple):
@@ -24,7 +24,7 @@ def of_params(params: Mapping[str, Any], root: Path) -> list[Planned]:
     """All jobs of `all` with the whole params, stage by stage in the order of the Snakefile in the folder `root`."""
     snakefile = files.read_bytes(root / "Snakefile").decode()
     stages = re.findall(r'^include: "workflow/rules/(\w+)\.smk"$', snakefile, re.MULTILINE)
-    kinds = [(stage, names) for stage in stages for names in wildcards(stage, root)]
+    kinds = [(stage, names) for stage in stages for names in wildcards(stage, root) if one_table.WILDCARD not in names]
     found = [
         Planned(stage, tuple(zip(names, chosen, strict=True)))
         for stage, names in kinds
@@ -34,6 +34,28 @@ def of_params(params: Mapping[str, Any], root: Path) -> list[Planned]:
         for chosen in itertools.product(*(_values(params, stage, name, dataset, model) for name in names))
     ]
     return list(dict.fromkeys(found))  # what belongs to no data set is found for each
+
+
+def of_table(params: Mapping[str, Any], root: Path, table: str) -> dict[Planned, Mapping[str, Any]]:
+    """The jobs of one of the paper's tables with just what it needs, each with the params that its config is of.
+
+    None where the experiment has nothing of the table. Those with the wildcard `table` measure fewer rows than a job of
+    the whole experiment; all others are its jobs.
+    """
+    small, kept = one_table.narrowed(params, table), one_table.stages(table)
+    jobs = {_of_table(job, params, small, table): small for job in of_params(small, root) if job.stage in kept}
+    if not any(job.stage == "train_base" for job in jobs):
+        return {}
+    return {**jobs, Planned(one_table.STAGE, ((one_table.WILDCARD, table),)): params}
+
+
+def _of_table(job: Planned, params: Mapping[str, Any], small: Mapping[str, Any], table: str) -> Planned:
+    """The job as the workflow has it: measured for the table alone if it has fewer rows of a model."""
+    names = dict(job.names)
+    if job.stage not in one_table.MEASURED or "seed" not in names:
+        return job
+    narrower = one_table.is_narrower(params, small, names["dataset"], names["model"])
+    return Planned(job.stage, ((one_table.WILDCARD, table), *job.names)) if narrower else job
 
 
 def wildcards(stage: str, root: Path) -> list[tuple[str, ...]]:

@@ -115,7 +115,8 @@ class Results:
 
     @cached_property
     def _scales(self) -> dict[tuple[str, str, bool], str]:
-        sizes = self.of("generation").groupby(["dataset", "model"], sort=False)
+        made = self.of("generation")  # a table alone may read none: then its seeds are those of what it reads
+        sizes = (self.metrics if made.empty else made).groupby(["dataset", "model"], sort=False)
         table = sizes.agg(n_images=("n_images", "first"), n_seeds=("seed", "nunique")).reset_index()
         return {
             (dataset, model, images): self._words(dataset, model, n_images if images else 0, n_seeds)
@@ -148,7 +149,7 @@ def read(inputs: Mapping[str, Any], *, judgement: Judgement, **words: Any) -> Re
     """
     found = tidy(files.read_table(path).assign(stage=stage) for stage in STAGES for path in inputs[stage])
     networks = sorted(found.loc[found["stage"] == "generation", "network"].unique())
-    if judgement.primary_network not in networks:
+    if networks and judgement.primary_network not in networks:
         raise InputError(
             f"params.yaml: make_tables.primary_network is {judgement.primary_network!r}; "
             f"measured: {', '.join(networks)}"
@@ -193,9 +194,8 @@ def _run(config: Mapping[str, Any], refreshes: pd.DataFrame) -> dict[str, Any]:
 
     Returns:
         Its names, `map`, `leaves` of its config without names, `n_maps`, of which `n_empty` are 0 and `n_flat` another
-        number everywhere; means over the refreshes, `map_*`;
-        `slope_predicted`; `r_first` and `r_first_least`: mean and least r with the first map of the later refreshes.
-        NaN without a map, or where a constant map has no correlation.
+        number everywhere; `map_*`: means over refreshes; `slope_predicted`; `r_first`, `r_first_least`: mean and least
+        r of the later maps with the first. NaN without a map, or where a constant map has no correlation.
     """
     means = {f"map_{column}": _mean(refreshes[column]) for column in STATISTICS}
     later = refreshes["r_first"][1:]

@@ -6,15 +6,12 @@ from typing import Any
 
 from selfrefine.core import files
 from selfrefine.core.job import Job, main
-from selfrefine.metrics.contrasts import best_scales, second_samplers
-from selfrefine.report import doubtful_maps, dvc_metrics, machines, results
+from selfrefine.report import dvc_metrics, machines, of_config
 from selfrefine.report.figures import dose_response as figures_dose_response
 from selfrefine.report.figures import forest_plot, style
 from selfrefine.report.figures import sweep as figures_sweep
-from selfrefine.report.results import Results
-from selfrefine.report.seed_statistics import Judgement
 from selfrefine.report.tables import autoencoders, dose_response, noise_scale
-from selfrefine.report.tables.every_table import TABLES
+from selfrefine.report.tables.every_table import TABLES, page_of
 
 
 @dataclass(frozen=True)
@@ -90,14 +87,11 @@ class Outputs:
 
 def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Assembles and writes the tables, those of the sweep and of controls also drawn."""
-    found, outputs = read(job), job.outputs
+    found, outputs = of_config.read(job.config, vars(job.inputs)), job.outputs
     tables = {name: lines(found) for name, (lines, _) in TABLES.items()}
     paths = [path for given in vars(job.inputs).values() for path in (given if isinstance(given, tuple) else (given,))]
     mixed = machines.behind(paths)
-    pages = {
-        name: page(tables[name], found) + doubtful_maps.words(tables[name], found) + machines.mixed_words(mixed)
-        for name, (_, page) in TABLES.items()
-    }
+    pages = {name: page_of(name, table, found, mixed) for name, table in tables.items()}
     for name, table in tables.items():
         files.write_table(getattr(outputs, f"{name}_csv"), table)
         files.write_text(getattr(outputs, f"{name}_md"), pages[name])
@@ -110,22 +104,6 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         files.write_figure(outputs.strength, figures_dose_response.strength_figure(strengths, found))
         files.write_figure(outputs.sweep, figures_sweep.sweep_figure(tables["sweep"], found))
     files.write_json(outputs.summary, dvc_metrics.summary(found, tables["table6"], mixed))
-
-
-def read(job: Job[Config, Inputs, Outputs]) -> Results:
-    """All that was measured, and how it is judged."""
-    config = job.config
-    judgement = Judgement(
-        config.reference,
-        config.equivalence_margin,
-        config.minimum_seeds,
-        config.primary_network,
-        config.confirmatory,
-        second_samplers(config.rows["samplings"]),
-        best_scales(config.rows["samplings"]),
-    )
-    words = {name: getattr(config, name) for name in ("rows", "select", "experiment", "map_of")}
-    return results.read(vars(job.inputs), judgement=judgement, **words)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from selfrefine.report import doubtful_maps, machines
+from selfrefine.report.machines import Machines
 from selfrefine.report.results import Results
 from selfrefine.report.tables import (
     contrasts,
@@ -31,3 +33,16 @@ TABLES: dict[str, tuple[Callable[[Results], pd.DataFrame], Callable[[pd.DataFram
     "controls": (contrasts.lines, contrasts_page.page),
     "sweep": (sweep.lines, sweep.page),
 }
+
+
+def page_of(name: str, table: pd.DataFrame, results: Results, mixed: Machines) -> str:
+    """The page of a table, with what makes its figures doubtful: flat maps, highlighters that guess, unlike machines.
+
+    Args:
+        name: of the table.
+        table: its lines.
+        results: what they were made of.
+        mixed: from `machines.behind`.
+    """
+    _, page = TABLES[name]
+    return page(table, results) + doubtful_maps.words(table, results) + machines.mixed_words(mixed)
