@@ -77,7 +77,21 @@ ELSEWHERE = {
         "tests/library/test_highlight.py",
         "test_folders_that_differ_are_told_apart_on_images_that_were_not_learned_from",
     ),
-    ("docs/usage.md", "dvc repro"): ("tests/workflow/test_dvc.py", "recorded"),
+    ("docs/usage.md", "dvc repro"): ("tests/workflow/test_dvc.py", "first"),
+    **{
+        ("docs/usage.md", f"dvc exp {verb}"): (
+            "tests/workflow/test_dvc.py",
+            "test_an_experiment_of_dvc_runs_the_same_jobs_and_is_shown",
+        )
+        for verb in ("run", "show")
+    },
+    **{
+        ("docs/usage.md", f"dvc {verb} results"): (
+            "tests/workflow/test_dvc.py",
+            "test_one_table_alone_is_pushed_and_pulled",  # of smoke
+        )
+        for verb in ("push", "pull")
+    },
     ("docs/storage.md", "snakemake all --workflow-profile profiles/s3"): (
         "tests/workflow/test_storage.py",
         "test_an_object_store_gives_the_bytes_of_a_local_run_and_then_nothing_is_to_be_done",

@@ -18,7 +18,7 @@ def test_they_are_those_of_the_project(name):
 
 
 def test_a_changed_param_changes_no_code_for_dvc():
-    """Every stage of dvc.yaml depends on the whole of src/selfrefine."""
+    """The lists of jobs in dvc.yaml depend on the whole of src/selfrefine."""
     links = list(packaged.PROJECT.rglob("*.yaml"))
     assert len(links) == 3
     command = [sys.executable, "-m", "dvc", "check-ignore", *map(str, links)]

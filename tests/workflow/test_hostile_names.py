@@ -66,10 +66,11 @@ def unquoted_in_makefile(text):
 
 
 def unquoted_in_dvc(text):
-    """Commands of DVC, which puts values in unquoted, but for the name of an experiment after Snakemake's."""
-    commands = [stage["cmd"] for stage in yaml.safe_load(text)["stages"].values()]
-    assert commands
-    wrong = [first for first, *_ in commands if not first.startswith("snakemake ") or "$" in first]
+    """Commands of DVC, which puts values in unquoted, but for the name of an experiment behind ours, which check it."""
+    lists, *stages = (stage["cmd"] for stage in yaml.safe_load(text)["stages"].values())
+    assert stages
+    commands = [[lists], *stages]
+    wrong = [first for first, *_ in commands if not first.startswith("selfrefine ") or "$" in first]
     others = [line for _, *lines in commands for line in lines]
     return wrong + [line for line in others if not re.fullmatch(r"mkdir -p [a-z_/]+(\$\{experiment\})?", line)]
 
@@ -103,7 +104,8 @@ def test_every_value_in_a_command_is_quoted(path):
         ("Makefile", '--tflops="$$TFLOPS"', "--tflops=$$TFLOPS"),
         ("Makefile", "for name in requirements", "for name in $$EXPERIMENT"),
         ("Makefile", "dry_run_,embedded smoke", "dry_run_,$(EXPERIMENT) smoke"),
-        ("dvc.yaml", "snakemake all_prepare_data", "snakemake all_prepare_data ${experiment}"),
+        ("dvc.yaml", "selfrefine list-jobs", "selfrefine list-jobs ${experiment}"),
+        ("dvc.yaml", "update-stage prepare_data", "update-stage prepare_data ${experiment}"),
         ("dvc.yaml", "mkdir -p data/prepare_data/${experiment}", "mkdir -p data/prepare_data/${datasets}"),
         ("test.yml", "run: make all", "run: make all ${{ github.head_ref }}"),
     ],

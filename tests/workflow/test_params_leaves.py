@@ -12,7 +12,6 @@ from selfrefine.core import config_json
 from selfrefine.core.job import stage_config
 from selfrefine.cost.planned_jobs import Planned
 from selfrefine.params import job_config
-from tests.support.dvc_record import watched
 from tests.support.job_list import STAGES, job_list, project_params
 
 EMBEDDED = project_params("embedded")
@@ -145,21 +144,6 @@ def test_one_changed_leaf_changes_exactly_the_jobs_that_read_it(path: tuple[str,
     row = path[0] in job_config.ROWS
     unselected = row and (path[1].endswith("x") or path[1] not in PARAMS["select"].get(path[0], PARAMS[path[0]]))
     assert changed or before.keys() != after.keys() or unselected or path[2:] == ("width",)
-
-
-def test_dvc_watches_every_leaf_that_a_stage_reads() -> None:
-    before = unchanged()
-    unwatched = []
-    for path in leaves(PARAMS):
-        after = after_flip(path)
-        readers = {job.stage for job in before.keys() | after.keys() if before.get(job) != after.get(job)}
-        unwatched += [(leaf, stage) for leaf in [".".join(path)] for stage in readers if not watches(stage, leaf)]
-    assert not unwatched
-
-
-def watches(stage: str, leaf: str) -> bool:
-    """Whether a stage of dvc.yaml watches a leaf or a section around it."""
-    return any(f"{leaf}.".startswith(f"{entry}.") for entry in watched(stage))
 
 
 @pytest.mark.parametrize("section", list(job_config.READERS))

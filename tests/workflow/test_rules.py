@@ -5,9 +5,9 @@ import re
 import shutil
 
 import pytest
-import yaml
 
 from selfrefine.params import check, job_config, strict_yaml
+from tests.support.dvc_record import RECORD
 from tests.support.job_list import ALONE, ROOT, STAGES, job_list, project_params, rules_text
 from tests.support.project import Project
 
@@ -53,7 +53,7 @@ def test_one_name_six_places():
         "rules file": set(STAGES),
         "module": {path.stem for path in (ROOT / "src/selfrefine/stages").glob("*.py")} - {"__init__", ALONE},
         "params": sections - {"select", "shared", "only", *job_config.ROWS},
-        "dvc.yaml": set(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]),
+        "dvc.yaml": set(RECORD),
         "test": {path.stem.removeprefix("test_") for path in (ROOT / "tests/stages").glob("test_*.py")} - {ALONE},
         "folder": {FOLDERS.get(path.split("/")[1], path.split("/")[1]) for path in paths},
     }
@@ -65,7 +65,7 @@ def test_the_snakefile_lists_every_stage_and_dvc_lists_them_in_the_same_order():
     assert included[0] == "common"
     included.remove(ALONE)
     assert sorted(included[1:]) == STAGES
-    assert list(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]) == included[1:]
+    assert list(RECORD) == included[1:]
 
 
 # -- the form of a rule ------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ rule make_table:
     threads: 1
     resources:
         mem_mb=memory_of("make_tables"),
+        runtime=runtime_of("make_tables"),
     params:
         config=config_of("make_table"),
         code=code_of("make_table"),

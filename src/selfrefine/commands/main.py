@@ -35,6 +35,8 @@ COMMANDS = {
     "inpaint": Command("inpaint", "fills the hole in an image of yours with a trained model"),
     "highlight": Command("highlight", "finds flaws in a folder of generated images, beside one of photographs"),
     "why": Command("why", "says which module, param or input of an output changed since it was made"),
+    "list-jobs": Command("list_jobs", "lists the jobs of every stage for DVC: what each follows from"),
+    "update-stage": Command("update_stage", "makes the outputs of a stage for DVC, if they are not up to date"),
     "bench": Command("bench", "measures on this machine what refinement costs and how fast it is"),
     "check-gpu": Command("check_gpu", "measures a GPU in five minutes: speed, memory, precision, kill and resume"),
     "fidelity": Command("fidelity", "compares the flaw maps of cheaper refreshes with that of a full one"),

@@ -114,7 +114,7 @@ def changes(
     for path, digest in recorded.items():
         if path not in now:
             yield f"input: {path} is none any more"
-        elif _digest(Path(path)) not in (None, digest):
+        elif digest_of_input(Path(path)) not in (None, digest):
             yield f"input: {path} changed"
     outputs = {str(made.record.parent / name): digest for name, digest in made.provenance["outputs"].items()}
     for path, digest in record.present(Path(path) for path in outputs if path not in stale).items():
@@ -124,7 +124,7 @@ def changes(
 
 def _gone(made: Made) -> Iterator[str]:
     """Inputs of a job of which neither the file nor a record is left."""
-    return (path for path in made.provenance["inputs"] if _digest(Path(path)) is None)
+    return (path for path in made.provenance["inputs"] if digest_of_input(Path(path)) is None)
 
 
 def _changed_params(made: Made, config: dict[str, Any], given: Path | None) -> Iterator[str]:
@@ -145,7 +145,7 @@ def _is_in(path: str, folder: Path | None) -> bool:
     return folder is not None and Path(path).is_relative_to(folder)
 
 
-def _digest(path: Path) -> str | None:
+def digest_of_input(path: Path) -> str | None:
     """The digest of an input: as the job that made it recorded, else of what is there; None of nothing."""
     return record.made(path) or record.present([path]).get(str(path))
 
