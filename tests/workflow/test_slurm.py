@@ -46,7 +46,6 @@ class Run:
     Args:
         project: with its results.
         told: what the command printed.
-        seconds_to_end: that the cancelled job took.
         kept: the steps of the checkpoints that it left.
         logs: Slurm's, of the training's jobs that failed, by their numbers.
         jobs: Slurm's words on the jobs of each stage, in their order.
@@ -54,7 +53,6 @@ class Run:
 
     project: Project
     told: str = ""
-    seconds_to_end: float = 0.0
     kept: list[int] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)
     jobs: dict[str, list[dict[str, str]]] = field(default_factory=dict)
@@ -98,10 +96,9 @@ def _disturb(run: Run, command: subprocess.Popen[str], cluster: slurm.Slurm) -> 
 
     wait(lambda: bool(_steps(scratch)), "a checkpoint")
     (first,) = [line.split()[0] for line in cluster.jobs("%A %T") if line.endswith("RUNNING")]
-    began = time.monotonic()
     cluster.try_out("scancel", first)
     wait(lambda: f"{first} CANCELLED" in cluster.jobs("%A %T"), "the end of the job")
-    run.seconds_to_end, run.kept = time.monotonic() - began, _steps(scratch)
+    run.kept = _steps(scratch)
     wait(lambda: "FAILED" in cluster.jobs("%T") or "OUT_OF_MEMORY" in cluster.jobs("%T"), "a job over its memory")
     holder = scratch / "lock.holder"
     killed = holder.read_text() if holder.exists() else ""
@@ -133,8 +130,8 @@ def test_every_table_has_the_bytes_of_the_run_on_one_machine(ran: Run, smoke: Pr
 def test_a_cancelled_job_keeps_its_last_update_and_ends_before_slurm_kills_it(ran: Run) -> None:
     first, *_ = ran.jobs["train_highlighter"]
     assert first["JobState"] == "CANCELLED"
-    assert ran.seconds_to_end < 20  # some for each of three processes, on a machine that others use
-    assert "Killed" not in ran.logs[first["JobId"]]
+    assert "Killed" not in ran.logs[first["JobId"]]  # as Slurm would 30 s after SIGTERM, and as the second job is
+    assert "Killed" in ran.logs[ran.jobs["train_highlighter"][1]["JobId"]]
     *_, step = ran.kept
     assert step >= 2
     assert f"going on after step {step}\n" in (ran.project.root / "logs" / f"{TRAINING}.log").read_text()
