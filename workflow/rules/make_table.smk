@@ -11,7 +11,7 @@ rule make_table:
         autoencoders=read_by_table("train_autoencoder", "autoencoder"),
         round_trips=read_by_table("train_autoencoder", "metrics"),
         scales=read_by_table("choose_eps_scale", "scales"),
-        paper="workflow/resources/paper_values.csv",
+        paper=local("workflow/resources/paper_values.csv"),
     output:
         csv="results/make_table/{experiment}/{table}/{table}.csv",
         md="results/make_table/{experiment}/{table}/{table}.md",
