@@ -77,7 +77,7 @@ def test_the_pipeline_of_an_example_is_one_that_the_embedded_experiment_makes(na
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("", "selfrefine: no command given; known: plan, photographs, "),
+        ("", "selfrefine: no command given; known: plan, rehearse, photographs, "),
         ("plna", "selfrefine: plna is no command; did you mean plan? known: plan, "),
         ("--experiment small plan", "selfrefine: --experiment is no command; known: plan, "),
         ("plan --experimnt small", "selfrefine plan: --experimnt is no option; did you mean --experiment? known: "),

@@ -64,6 +64,7 @@ BOUNDS = {
     "evaluate_inpainting": ("metrics pretrained", "clip_score prompt_classifier contrasts text_encoder"),
     "train_classifier": ("metrics training", "training.loop training.trainer training.autoencoder metrics.generation"),
     "evaluate_prompts": ("metrics", "generation frechet features perceptual contrasts"),
+    "make_table": ("report metrics", "metrics.features metrics.generation metrics.perceptual metrics.clip_score"),
     "make_tables": ("report metrics", "metrics.features metrics.generation metrics.perceptual metrics.clip_score"),
     "make_summary": (
         "report metrics",

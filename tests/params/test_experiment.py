@@ -41,7 +41,7 @@ def test_a_leaf_that_the_overlay_sets_is_told_when_it_changes_in_params_yaml(pro
     path.write_text(path.read_text().replace("experiment: embedded", "experiment: smoke"))
     before = strict_yaml.read(path)
     assert experiment.overruled(before, project) == []
-    changed = path.read_text().replace("  steps: 80  # of the refinement", "  steps: 10  # of the refinement")
+    changed = path.read_text().replace("  steps: 100  # of the refinement", "  steps: 10  # of the refinement")
     path.write_text(changed.replace("minimum_seeds: 3", "minimum_seeds: 5"))  # the second is no leaf of the overlay
     assert experiment.overruled(before, project) == [
         "params.yaml: train_refined.steps is 10 now, to no effect: experiments/smoke.yaml sets it to 4; change it "
