@@ -190,7 +190,7 @@ def test_dvc_repro_runs_exactly_the_jobs_that_snakemake_names(first: Project) ->
 @pytest.mark.slow
 def test_an_experiment_of_dvc_in_a_folder_of_its_own_runs_the_same_jobs_and_no_more(first: Project) -> None:
     """There are no notes of Snakemake and no dates of files: the records say what is up to date."""
-    told = first.run("dvc exp run --temp --name apart -S 'make_summary.processes=[both]'")
+    told = first.run("dvc exp run --temp --name apart -S 'make_summary.processes=[both,reverse,forward]'")
     assert {job.split()[0] for job in jobs(told)} == {"make_summary"}
 
 
