@@ -17,7 +17,8 @@ torch.set_num_threads(1)
 # Modules that take minutes, in the order in which workers shall take them: what takes longest first, and what needs the
 # finished smoke experiment not while another worker is making it.
 LONG = [
-    *("workflow/test_dvc.py", "workflow/test_my_images.py", "workflow/test_rules.py", "workflow/test_hostile_names.py"),
+    *("workflow/test_dvc.py", "workflow/test_rehearsal.py", "workflow/test_my_images.py", "workflow/test_slurm.py"),
+    *("commands/test_refine.py", "workflow/test_storage.py", "workflow/test_rules.py", "workflow/test_hostile_names.py"),
     *("params/test_broken_params.py", "commands/test_plan.py", "training/test_trainer.py", "workflow/test_commands.py"),
 ]
 
