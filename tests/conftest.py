@@ -18,8 +18,8 @@ torch.set_num_threads(1)
 # finished smoke experiment not while another worker is making it.
 LONG = [
     *("workflow/test_dvc.py", "workflow/test_rehearsal.py", "workflow/test_my_images.py", "workflow/test_slurm.py"),
-    *("commands/test_refine.py", "workflow/test_storage.py", "workflow/test_rules.py", "workflow/test_hostile_names.py"),
-    *("params/test_broken_params.py", "commands/test_plan.py", "training/test_trainer.py", "workflow/test_commands.py"),
+    *("commands/test_refine.py", "workflow/test_storage.py", "workflow/test_rules.py", "params/test_broken_params.py"),
+    *("workflow/test_hostile_names.py", "commands/test_plan.py", "workflow/test_commands.py"),
 ]
 
 
