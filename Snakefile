@@ -31,7 +31,7 @@ wildcard_constraints:
 report: "workflow/report/workflow.rst"
 
 
-container: "container/selfrefine.sif"  # of container/selfrefine.def; inert without --sdm apptainer
+container: "container/selfrefine.sif"  # as docs/storage.md builds it; inert without --sdm apptainer
 
 
 include: "workflow/rules/fetch_data.smk"
