@@ -52,5 +52,5 @@ def test_what_is_no_plan_is_refused_in_one_line(text: str, root: Path) -> None:
         requests.planned("paper", root)
     assert str(told.value) == (
         "results/plan/paper.csv: not a plan with the columns stage, process_bytes, network_bytes, longest_seconds; "
-        "remove it, or write it anew: selfrefine plan --experiment paper --csv results/plan/paper.csv"
+        "write it anew: selfrefine plan --experiment paper --csv results/plan/paper.csv"
     )

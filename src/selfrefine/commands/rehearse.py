@@ -24,7 +24,7 @@ Needs: the project's folder, and the disk that it names before it starts; no net
   or two; on two processors --fraction 0.01 takes a night. The same command goes on where it was stopped.
 Makes: a project of its own in --folder, with photographs that show nothing, random weights and every stage of the
   experiment `paper` in two steps, and in it rehearsal.csv: what each stage took, beside what was planned. No number
-  of its tables means anything. Delete the folder when it is done.
+  of its tables means anything.
 
 Example:
   selfrefine rehearse --fraction 0.01

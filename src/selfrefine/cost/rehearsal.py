@@ -118,7 +118,7 @@ def prepare(root: Path, place: Path, values: Mapping[str, Any], fraction: float)
         if (root / name).is_dir():
             shutil.copytree(root / name, target, dirs_exist_ok=True)
         else:
-            shutil.copy2(root / name, target)
+            files.write_bytes(target, files.read_bytes(root / name))
     if not (place / "src").is_symlink():
         (place / "src").symlink_to((root / "src").resolve())
     overlay = {section: value for section, value in values.items() if section != "experiment"}

@@ -58,6 +58,6 @@ def planned(experiment: str, root: Path = Path()) -> dict[str, dict[str, str]]:
         return {line["stage"]: line for line in lines}
     except (KeyError, TypeError, ValueError):
         raise InputError(
-            f"{name}: not a plan with the columns {', '.join(COLUMNS)}; remove it, or write it anew: "
+            f"{name}: not a plan with the columns {', '.join(COLUMNS)}; write it anew: "
             f"selfrefine plan --experiment {experiment} --csv {name}"
         ) from None
