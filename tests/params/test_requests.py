@@ -38,6 +38,14 @@ def test_a_plan_or_a_measured_run_decides_with_a_margin_and_each_attempt_asks_fo
     }
 
 
+def test_on_one_machine_jobs_side_by_side_take_what_the_plan_says_and_else_the_measured_peak(root: Path) -> None:
+    """By the peaks of a small experiment a large machine would start seven jobs of the paper's scale at once."""
+    here = {
+        experiment: requests.mib_here(experiment, "train_base", root) for experiment in ("paper", "embedded", "small")
+    }
+    assert here == {"paper": 12 * 1024 * 5 // 4 + 2000, "embedded": 1000, "small": 1000}
+
+
 def test_no_new_attempt_asks_for_more_than_a_day_unless_the_plan_does(root: Path) -> None:
     lines = [PLANNED.format(GIB, 0), f"train_refined,2,{GIB},0,{30 * 3600}\n", f"generate_fakes,2,{GIB},0,{9 * 3600}\n"]
     (root / "results" / "plan" / "small.csv").write_text("".join(lines))

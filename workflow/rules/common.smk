@@ -19,7 +19,6 @@ from selfrefine.params import (
     discriminators,
     experiment,
     job_config,
-    measured_jobs,
     one_table,
     requests,
     required_folders,
@@ -176,12 +175,12 @@ def gpus(_wildcards):
 def memory_of(stage):
     """A function of wildcards: MiB that a job of the stage may take.
 
-    Here the measured peak with a margin, at most all there is; on a cluster what its plan says, and more after a failure.
+    Here what its plan says, else the measured peak with a margin, at most all there is; on a cluster more after a failure.
     """
 
     def mem_mb(_wildcards, attempt):
         if workflow.local_exec:
-            return min(measured_jobs.mib(stage), devices.memory_mib())
+            return min(requests.mib_here(current_experiment(), stage), devices.memory_mib())
         return requests.mib(current_experiment(), stage, attempt)
 
     return mem_mb

@@ -32,6 +32,12 @@ def mib(experiment: str, stage: str, attempt: int, root: Path = Path()) -> int:
     return UNKNOWN_MIB * attempt
 
 
+def mib_here(experiment: str, stage: str, root: Path = Path()) -> int:
+    """MiB that a job of the stage takes beside others on one machine: by the plan, else as was measured."""
+    known = stage in planned(experiment, root)
+    return mib(experiment, stage, 1, root) if known else measured_jobs.mib(stage, root)
+
+
 def minutes(experiment: str, stage: str, attempt: int, root: Path = Path()) -> int:
     """Minutes that a job of the stage asks for at an attempt, 1 the first."""
     line = planned(experiment, root).get(stage)
