@@ -4,7 +4,7 @@ which go along with pipelines: a plan reads no files of others.
 """
 
 from collections.abc import Iterator, Mapping
-from math import ceil
+from math import ceil, prod
 from typing import Any, NamedTuple
 
 from selfrefine.core import names
@@ -15,6 +15,7 @@ from selfrefine.cost.loads import FLOAT, STATE, Load, Run, feature_space, places
 from selfrefine.cost.planned_jobs import Planned
 from selfrefine.data.image_decoding import MOST_PIXELS
 from selfrefine.diffusion.repaint import Resampling
+from selfrefine.evidence.planted_flaws import BLUR_REACH
 from selfrefine.evidence.probes import CHUNK
 from selfrefine.guidance import discriminator, map_history, map_refresh
 from selfrefine.metrics import pairwise_blocks
@@ -69,6 +70,7 @@ def _trains(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             if values["unit_variance"]:
                 yield Load("measure", run.autoencoder("encoder"), measured, measured)
             yield Load("measure", network, batch, measured)
+            yield Held((2 * FLOAT + DOUBLE) * measured * prod(run.shape()))  # latents: in batches, joined, in float64
             yield _weights(network)
         case "train_base":
             yield _updates(run, values["steps"])
@@ -141,7 +143,8 @@ def _evaluates(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             for name in rows:
                 yield Load("evaluate", run.highlighter(name), EXPLAINED, 2 * run.tenth)
             yield Load("evaluate", run.highlighter(), EXPLAINED, (1 + ("unguarded" in rows)) * run.tenth + planted)
-            yield Held(_images(run, values["n_planted"]) + 3 * RESAMPLES * DOUBLE * run.tenth)
+            held = _images(run, values["n_planted"]) + 3 * RESAMPLES * DOUBLE * run.tenth
+            yield Held(held + _blurred(run, values))
         case "evaluate_maps":
             for name in run.selected("highlighters"):
                 yield Load(
@@ -217,6 +220,12 @@ def _discriminated(run: Run, values: Mapping[str, Any]) -> Work:
     judge = run.highlighter(run.params["samplings"][run.names["variant"]]["discriminated_by"])
     images = ceil(values["n_images"] / values["chunk_size"]) * values["chunk_size"]
     yield Load("train", judge, min(values["chunk_size"], discriminator.PIECE), images * values["steps"])
+
+
+def _blurred(run: Run, values: Mapping[str, Any]) -> int:
+    """What torch lays out to blur one image, which flaws are planted into one at a time: a copy for each tap."""
+    reach = ceil(BLUR_REACH * values["patch_blur"] * round(values["patch_share"] * run.size))
+    return 3 * DOUBLE * (2 * reach + 1) * run.size * (run.size + 2 * reach)
 
 
 def _weights(network: Network) -> int:
