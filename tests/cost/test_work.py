@@ -252,6 +252,16 @@ def test_planting_holds_what_the_blur_of_one_image_takes():
     assert held(0.2) - held(0.0) == pytest.approx(taken, rel=0.1)
 
 
+def test_what_reads_captions_holds_a_clip():
+    """ViT-L/14 of transformers has 427.6 million parameters, of which 123.1 million are the text encoder's."""
+    params, _ = read_params(ROOT, "paper")
+    names = (("dataset", "coco"), ("model", "stable_diffusion"))
+    read = work.of_job(params, Planned("encode_captions", names))
+    scored = work.of_job(params, Planned("evaluate_prompts", (*names, ("seed", "0"))))
+    assert read.held == pytest.approx(4 * 123.1e6, rel=0.01)
+    assert scored.held == pytest.approx(4 * 427.6e6, rel=0.01)
+
+
 def test_measuring_an_autoencoder_holds_all_latents():
     """In float32 as they are made and once joined, and in float64."""
 

@@ -1,6 +1,6 @@
 """What each job asks of its networks and leaves on the disk: a stage yields loads, which follow its own loop, and as
 numbers the bytes that it leaves. Tables, figures and logs are a few MiB of all and left out, as are text encoders,
-which go along with pipelines: a plan reads no files of others.
+which go along with pipelines: a plan reads no files of others, but holds as much as CLIP ViT-L/14 does.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +12,7 @@ from selfrefine.core.names import KINDS
 from selfrefine.cost import loads, set_sizes
 from selfrefine.cost.flops import Network, count
 from selfrefine.cost.loads import FLOAT, STATE, Load, Run, feature_space, places
+from selfrefine.cost.made_networks import CLIP_BYTES, VOCABULARY
 from selfrefine.cost.planned_jobs import Planned
 from selfrefine.data.image_decoding import MOST_PIXELS
 from selfrefine.diffusion.repaint import Resampling
@@ -26,6 +27,7 @@ from selfrefine.params import row_costs
 DOUBLE = 8  # bytes of a number that measures compute with
 HALF = 2  # bytes of a number of latents and embeddings
 BESIDE = 4  # copies of a row that the influence of its images on a distance is worked out with
+LAYERS = 12  # of CLIP's text encoder, each of 12 times its width squared
 EXPLAINED = 64  # images that the highlighter sees together
 Work = Iterator["Load | Held | int"]
 
@@ -115,6 +117,7 @@ def _makes(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             yield HALF * images * channels * side**2
         case "encode_captions":
             width = run.params["text_encoders"][values["text_encoder"]]["width"]
+            yield Held(FLOAT * (VOCABULARY * width + LAYERS * 12 * width**2))
             yield HALF * (1 + set_sizes.captions(run.of("prepare_data"))) * values["tokens"] * width
         case "generate_fakes" | "generate_samples":
             fakes = stage == "generate_fakes"
@@ -175,6 +178,8 @@ def _evaluates(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
         case "evaluate_prompts" if not values["clip_folder"]:
             images = (len(run.selected("variants")) + 1) * run.of("generate_samples")["n_images"]  # and photographs
             yield Load("measure", run.classifier(), values["batch_size"], images)
+        case "evaluate_prompts":
+            yield Held(CLIP_BYTES)
 
 
 def _compared(run: Run, values: Mapping[str, Any]) -> Work:
