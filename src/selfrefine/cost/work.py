@@ -229,7 +229,7 @@ def _discriminated(run: Run, values: Mapping[str, Any]) -> Work:
 
 def _blurred(run: Run, values: Mapping[str, Any]) -> int:
     """What torch lays out to blur one image, which flaws are planted into one at a time: a copy for each tap."""
-    reach = ceil(BLUR_REACH * values["patch_blur"] * round(values["patch_share"] * run.size))
+    reach: int = ceil(BLUR_REACH * values["patch_blur"] * round(values["patch_share"] * run.size))
     return 3 * DOUBLE * (2 * reach + 1) * run.size * (run.size + 2 * reach)
 
 
