@@ -1,12 +1,10 @@
 """Networks of random weights in folders as published ones lie there: what reads those reads these."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from selfrefine.core import pixels
 from selfrefine.cost import made_networks, made_photographs, rehearsal
@@ -57,8 +55,7 @@ def test_an_autoencoder_decodes_what_it_encodes_at_unit_variance(tmp_path: Path,
     make, _ = made_networks.wanted(values)[folder]
     make(tmp_path / folder)
     codec = LatentCodec(autoencoder.load(tmp_path / folder, CPU))
-    picture = Image.open(io.BytesIO(made_photographs.picture("coco", 7, (run.size, run.size), ".jpg")))
-    images = pixels.to_float(np.asarray(picture)[None])
+    images = pixels.to_float(made_photographs.levels("coco", 7, (run.size, run.size))[None])
     latents = codec.encode(images)
     latent_scale.check_deviation(float(latents.std()), codec.scale)
     assert codec.decode(latents).shape == images.shape

@@ -4,7 +4,6 @@ They have the sizes that the params say, and CLIP those of ViT-L/14, so that mem
 published ones; no figure of what they make means anything.
 """
 
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from selfrefine.core import files, random_streams
 from selfrefine.cost import made_photographs
@@ -71,8 +69,7 @@ def _autoencoder(run: Run) -> Make:
 
 def _strengthen(made: Any, size: int) -> None:
     """Gives scaled latents unit variance, as those of the published weights have; random weights let a signal fade."""
-    pictures = [made_photographs.picture("latents", number, (size, size), ".jpg") for number in range(SEEN)]
-    images = np.stack([np.asarray(Image.open(io.BytesIO(picture))) for picture in pictures])
+    images = np.stack([made_photographs.levels("latents", number, (size, size)) for number in range(SEEN)])
     spread = autoencoder.deviation(LatentCodec(made), images, torch.device("cpu"))
     with torch.no_grad():
         for parameter in made.quant_conv.parameters():
