@@ -256,9 +256,10 @@ def test_what_reads_captions_holds_a_clip():
     """ViT-L/14 of transformers has 427.6 million parameters, of which 123.1 million are the text encoder's."""
     params, _ = read_params(ROOT, "paper")
     names = (("dataset", "coco"), ("model", "stable_diffusion"))
+    trained = work.of_job(params, Planned("train_base", (*names, ("seed", "0"))))
     read = work.of_job(params, Planned("encode_captions", names))
     scored = work.of_job(params, Planned("evaluate_prompts", (*names, ("seed", "0"))))
-    assert read.held == pytest.approx(4 * 123.1e6, rel=0.01)
+    assert read.held == trained.held == pytest.approx(4 * 123.1e6, rel=0.01)
     assert scored.held == pytest.approx(4 * 427.6e6, rel=0.01)
 
 

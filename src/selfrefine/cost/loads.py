@@ -22,6 +22,7 @@ from selfrefine.pretrained.imagenet_backbones import vgg16_features
 CLASSES = 10  # that the classifier of real images tells apart; its cost hardly depends on it
 FLOAT = 4  # bytes of a weight
 STATE = 4  # copies of the weights in a training state: weights, EMA, two moments of AdamW; gradients are no part of it
+VOCABULARY, LAYERS = 49408, 12  # of CLIP's text encoder; a layer has 12 times its width squared
 
 
 class Load(NamedTuple):
@@ -113,6 +114,13 @@ class Run:
         leaves = [base[leaf] for leaf in ("network", "diffusion", "gradient_checkpointing")]
         inputs = (shape, (), *([prompt] if prompt else []))  # noisy images, times, captions
         return Network(_name(base["family"], self.size, leaves, inputs), build, inputs)
+
+    def reader(self) -> int:
+        """Bytes of the text encoder that goes along with a pipeline, if it has CLIP's shape; 0 without prompts."""
+        if not job_config.is_prompted(self.params, self.names["dataset"], self.names["model"]):
+            return 0
+        width: int = self.params["text_encoders"][self.of("encode_captions")["text_encoder"]]["width"]
+        return FLOAT * (VOCABULARY * width + LAYERS * 12 * width**2)
 
     def autoencoder(self, part: Literal["", "encoder", "decoder"] = "") -> Network:
         """The autoencoder of a latent family, or one half of it; one from a folder is taken for that of the params."""

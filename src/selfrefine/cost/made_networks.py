@@ -16,7 +16,7 @@ import torch
 from selfrefine.core import files, random_streams
 from selfrefine.cost import made_photographs
 from selfrefine.cost.flops import Network, count
-from selfrefine.cost.loads import FLOAT, Run
+from selfrefine.cost.loads import FLOAT, LAYERS, VOCABULARY, Run
 from selfrefine.diffusion import autoencoder
 from selfrefine.diffusion.autoencoder import LatentCodec
 from selfrefine.networks import stable_diffusion
@@ -24,9 +24,9 @@ from selfrefine.params import job_config
 
 SCALING_FACTOR = 0.18215  # of Stable Diffusion's autoencoder, which its folder states
 # CLIP ViT-L/14 (Radford et al. 2021), as transformers describes it.
-TEXT = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
+TEXT = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": LAYERS, "num_attention_heads": 12}
 VISION = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16}
-VOCABULARY, PROJECTION, PATCH, SIDE = 49408, 768, 14, 224
+PROJECTION, PATCH, SIDE = 768, 14, 224
 CLIP_BYTES = 1_711_000_000
 SEEN = 2  # pictures that latents are scaled by
 LETTERS = "abcdefghijklmnopqrstuvwxyz"  # that its tokenizer knows, each a token

@@ -12,7 +12,7 @@ from selfrefine.core.names import KINDS
 from selfrefine.cost import loads, set_sizes
 from selfrefine.cost.flops import Network, count
 from selfrefine.cost.loads import FLOAT, STATE, Load, Run, feature_space, places
-from selfrefine.cost.made_networks import CLIP_BYTES, VOCABULARY
+from selfrefine.cost.made_networks import CLIP_BYTES
 from selfrefine.cost.planned_jobs import Planned
 from selfrefine.data.image_decoding import MOST_PIXELS
 from selfrefine.diffusion.repaint import Resampling
@@ -27,7 +27,6 @@ from selfrefine.params import row_costs
 DOUBLE = 8  # bytes of a number that measures compute with
 HALF = 2  # bytes of a number of latents and embeddings
 BESIDE = 4  # copies of a row that the influence of its images on a distance is worked out with
-LAYERS = 12  # of CLIP's text encoder, each of 12 times its width squared
 EXPLAINED = 64  # images that the highlighter sees together
 Work = Iterator["Load | Held | int"]
 
@@ -77,6 +76,7 @@ def _trains(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
         case "train_base":
             yield _updates(run, values["steps"])
             yield _pipeline(run) + STATE * _weights(run.network())
+            yield Held(run.reader())
         case "train_highlighter":
             batch, network = 2 * values["batch_size"], run.highlighter(run.names["highlighter"])
             yield Load("train", network, batch, batch * values["steps"])
@@ -93,6 +93,7 @@ def _refined(run: Run, values: Mapping[str, Any]) -> Work:
     steps, images = row_costs.updates(values), values["map_images"]
     yield _updates(run, steps)
     yield _pipeline(run)
+    yield Held(run.reader())
     if (values["forward"], values["reverse"]) != ("none", "none"):
         maps, chunk = refreshes(run.of("train_base")["steps"], steps, values["cycle"]), min(images, map_refresh.CHUNK)
         yield from _sampled(run, images * maps, chunk, values["map_steps"])
@@ -117,7 +118,7 @@ def _makes(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             yield HALF * images * channels * side**2
         case "encode_captions":
             width = run.params["text_encoders"][values["text_encoder"]]["width"]
-            yield Held(FLOAT * (VOCABULARY * width + LAYERS * 12 * width**2))
+            yield Held(run.reader())
             yield HALF * (1 + set_sizes.captions(run.of("prepare_data"))) * values["tokens"] * width
         case "generate_fakes" | "generate_samples":
             fakes = stage == "generate_fakes"
