@@ -1,6 +1,6 @@
 """What each job asks of its networks and leaves on the disk: a stage yields loads, which follow its own loop, and as
-numbers the bytes that it leaves. Tables, figures and logs are a few MiB of all and left out, as are text encoders,
-which go along with pipelines: a plan reads no files of others, but holds as much as CLIP ViT-L/14 does.
+numbers the bytes that it leaves. Tables, figures and logs are a few MiB of all and left out. A plan reads no files of
+others: a text encoder is taken for one of CLIP's shape, in memory and on the disk; its work is not counted.
 """
 
 from collections.abc import Iterator, Mapping
@@ -239,8 +239,8 @@ def _weights(network: Network) -> int:
 
 
 def _pipeline(run: Run) -> int:
-    """Bytes of the diffusion network and the autoencoder that goes along with it."""
-    return _weights(run.network()) + (_weights(run.autoencoder()) if run.is_latent else 0)
+    """Bytes of the diffusion network, and of the autoencoder and the text encoder that go along with it."""
+    return _weights(run.network()) + (_weights(run.autoencoder()) if run.is_latent else 0) + run.reader()
 
 
 def _images(run: Run, n_images: int) -> int:
