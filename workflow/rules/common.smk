@@ -144,7 +144,7 @@ def config_of(stage):
     def config_json(wildcards):
         names = {name: value for name, value in wildcards.items() if name != "experiment"}
         values = one_table.job(config, stage, names)
-        if user_files.folder_of(stage, values):
+        if user_files.folders_of(stage, values):
             record = Path(str(getattr(rules, stage).output.config).format(**dict(wildcards.items())))
             values = user_files.watched(stage, values, record)
         return to_json(values)
@@ -231,6 +231,7 @@ def runs(rule_name, output=None, **chosen):
             "highlighter": discriminators.trained_highlighters(config, dataset, model),
             "variant": rows_of_rule(rule_name, dataset, model),
             "mask": selected("masks", dataset, model),
+            "human_mark": selected("human_marks"),
             "text_encoder": job_config.text_encoder(config, dataset, model),
             "table": one_table.TABLES,
             "seed": selected("seeds", dataset, model),

@@ -111,8 +111,7 @@ class Run:
 
     def highlighter(self, name: str = FLAW) -> Network:
         """A highlighter."""
-        size = self.of("train_highlighter", highlighter=name)["input_size"]
-        return _classifier("highlighter", size, lambda: Highlighter(size, shortcut_guard=False))
+        return highlighter(self.of("train_highlighter", highlighter=name)["input_size"])
 
     def classifier(self) -> Network:
         """The classifier of real images."""
@@ -125,6 +124,11 @@ def _name(words: str, size: int, *leaves: Any) -> str:
 
 def _classifier(name: str, size: int, build: Callable[[], nn.Module], dtype: torch.dtype = torch.float32) -> Network:
     return Network(_name(name, size), build, ((3, size, size),), dtype, torch.channels_last)
+
+
+def highlighter(size: int) -> Network:
+    """A highlighter of images of this size."""
+    return _classifier("highlighter", size, lambda: Highlighter(size, shortcut_guard=False))
 
 
 def feature_space(name: str, size: int = 0) -> Network:

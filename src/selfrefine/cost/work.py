@@ -25,6 +25,7 @@ from selfrefine.params import row_costs
 DOUBLE = 8  # bytes of a number that measures compute with
 HALF = 2  # bytes of a number of latents and embeddings
 BESIDE = 4  # copies of a row that the influence of its images on a distance is worked out with
+MAPS = 8  # arrays of all pixels that marks, maps and their ranks are held in, of evaluate_human_marks
 EXPLAINED = 64  # images that the highlighter sees together
 Work = Iterator["Load | Held | int"]
 
@@ -79,6 +80,11 @@ def _trains(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             looks = ceil(values["steps"] / values["validate_every"])
             yield Load("evaluate", network, EXPLAINED, 2 * run.tenth * looks)
             yield _weights(network)
+        case "evaluate_human_marks":  # of how many images there are, and their validation, nothing is known
+            batch, network = 2 * values["batch_size"], loads.highlighter(values["input_size"])
+            yield Load("train", network, batch, batch * values["steps"])
+            yield Load("evaluate", network, EXPLAINED, values["n_evaluated"])
+            yield Held(MAPS * DOUBLE * values["n_evaluated"] * values["size"] ** 2)
         case "train_refined":
             yield from _refined(run, values)
         case "train_classifier":

@@ -162,7 +162,7 @@ class _Read:
         levels = marks if isinstance(marks, np.ndarray) else _levels(marks, self.scratch, name)
         highest = levels.max(initial=0.0)
         if self.masks and not np.isin(levels, (0.0, 1.0 if highest == 1.0 else 255.0)).all():
-            raise InputError(f"{name}: a mask with levels up to {highest:g} and others between; 0 and 1 (or 255) needed")
+            raise InputError(f"{name}: a mask with more levels than two, up to {highest:g}; 0 and 1 (or 255) needed")
         marked: np.ndarray = (levels >= self.given.marked_from * highest) & (levels > 0.0)
         return marked
 
@@ -203,7 +203,7 @@ def _levels(marks: Path | bytes, scratch: Path, name: str) -> np.ndarray:
 
 
 def squared(levels: np.ndarray, size: int) -> np.ndarray:
-    """The largest centred square of an image (H, W, 3) in [0, 255], resized as all images are: (size, size, 3) uint8."""
+    """The largest centred square of an image (H, W, 3) in [0, 255], resized as all are: (size, size, 3) uint8."""
     side = min(levels.shape[:2])
     top, left = ((extent - side) // 2 for extent in levels.shape[:2])
     square = levels[top : top + side, left : left + side]

@@ -1,8 +1,8 @@
 """PAL4VST's layout: images of generative models, and of each the pixels that people marked as an artifact.
 
-By the authors' own code (github.com/owenzlz/PAL4VST): a task's folder, or `unified`, holds `images/` and `labels/`, both
-with `train`, `val` and `test` (data_root, *_img_path and *_seg_map_path of its configs); images end in .jpg, labels in
-.png, and have two classes, background and bad_region (mmsegmentation/mmseg/datasets/artifacts.py), stored as 0 and 1.
+By the authors' own code (github.com/owenzlz/PAL4VST): a task's folder, or `unified`, holds `images/` and `labels/`,
+both with `train`, `val` and `test` (data_root, *_img_path and *_seg_map_path of its configs); images end in .jpg,
+labels in .png, with two classes, background and bad_region (mmsegmentation/mmseg/datasets/artifacts.py), as 0 and 1.
 """
 
 from collections.abc import Iterator, Mapping

@@ -29,7 +29,7 @@ def _parts(folder: Path) -> dict[str, dict[str, Path]]:
 def _read(found: Mapping[str, Path], _apart: Mapping[str, Path]) -> Iterator[Marked]:
     from pyarrow import ArrowException, parquet  # takes a second, and only this layout needs it
 
-    for name, path in found.items():
+    for path in found.values():
         number = 0
         try:
             shard = parquet.ParquetFile(path)
@@ -38,7 +38,7 @@ def _read(found: Mapping[str, Path], _apart: Mapping[str, Path]) -> Iterator[Mar
                 raise InputError(f"{path}: no column {absent[0]}, as Rapidata has; it has {known}")
             for batch in shard.iter_batches(ROWS, columns=[IMAGE, HEAT]):
                 for image, heat in zip(batch.column(IMAGE), batch.column(HEAT), strict=True):
-                    yield Marked(f"{name}#{number}", image.as_py()["bytes"], heat_map(heat, f"{path}, row {number}"))
+                    yield Marked(str(number), image.as_py()["bytes"], heat_map(heat, f"{path}, row {number}"))
                     number += 1
         except ArrowException as error:
             raise DamagedError(path, f"not a readable Parquet file ({one_line(error)})") from error

@@ -18,6 +18,7 @@ from selfrefine.params import (
     constraints,
     given_networks,
     job_config,
+    marked_sets,
     plain_values,
     references,
     required_folders,
@@ -68,7 +69,9 @@ def check(
         references.selection(params),
         _missing_leaves(params, schema),
         constraints.relations(params),
+        marked_sets.unfit(params),
         required_folders.missing(params, root) if folders else (),
+        marked_sets.missing(params, root) if folders else (),
         given_networks.unfit(params, root),
         asked_images.too_many(params, count),
     )

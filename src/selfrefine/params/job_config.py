@@ -1,9 +1,5 @@
-"""The config of a job: merged from the sections and rows of params.yaml.
+"""The config of a job: merged from sections and rows of params.yaml. Standard library alone: the Snakefile uses it."""
 
-Imports only the standard library, so that the Snakefile may use it.
-"""
-
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +17,7 @@ ROWS = {
     "variants": "variant",
     "samplings": "variant",
     "masks": "mask",
+    "human_marks": "human_mark",
 }
 
 PHASES = ("train_base", "train_refined")
@@ -32,14 +29,15 @@ PROMPTED_FAMILIES = ("stable_diffusion",)
 INPAINTING = ("inpaint_images", "evaluate_inpainting")
 MEASURED_PAIRS = ("evaluate_inpainting", "evaluate_prompts")
 HIGHLIGHTER = ("train_highlighter", "evaluate_highlighter", "evaluate_maps")
-ON_A_DEVICE = (*LATENT, *DIFFUSION, *HIGHLIGHTER, *INPAINTING, *PROMPTS[1:], "extract_features", "evaluate_readouts")
+MEASURING = ("extract_features", "evaluate_readouts", "evaluate_human_marks")
+ON_A_DEVICE = (*LATENT, *DIFFUSION, *HIGHLIGHTER, *INPAINTING, *PROMPTS[1:], *MEASURING)
 # Leaves of the section `shared` and the stages that read them.
 SHARED = {
     "device": ON_A_DEVICE,
     "threads": (*ON_A_DEVICE, "evaluate_generation"),
     "precision": (
         *("train_autoencoder", *DIFFUSION, *HIGHLIGHTER),
-        *("evaluate_readouts", "inpaint_images", "train_classifier"),
+        *("evaluate_readouts", "inpaint_images", "train_classifier", "evaluate_human_marks"),
     ),
     "channels_last": (*DIFFUSION, "inpaint_images"),
     "compile": (*DIFFUSION, "inpaint_images"),
@@ -64,8 +62,8 @@ READERS = {
     "samplings": ("extract_features", "evaluate_generation"),
     "masks": ("evaluate_inpainting",),
 }
-# Stages that read what is selected and the titles of the rows.
-READERS_OF_ROWS = ("make_tables", "make_figures")
+# Stages that read what is selected and the titles of the rows, but for sections whose stages make their own tables.
+READERS_OF_ROWS, APART = ("make_tables", "make_figures"), ("human_marks",)
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,7 +107,8 @@ def job(params: Mapping[str, Any], stage: str, wildcards: Mapping[str, str]) -> 
     if stage == "evaluate_inpainting":
         config["variants"] = inpainted(params, wildcards.get("model"))
     if stage in READERS_OF_ROWS:
-        select = copy.deepcopy(params["select"]) | {"datasets": selected(params, "datasets")}
+        select = {name: list(chosen) for name, chosen in params["select"].items() if name not in APART}
+        select |= {"datasets": selected(params, "datasets")}
         config |= {"experiment": params["experiment"], "select": select, "rows": _rows(params)}
     return config
 
@@ -221,7 +220,7 @@ def _rows(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     rows = {
         section: {name: _titles(params[section][name]) for name in selected(params, section)}
         for section in ROWS
-        if section in params["select"]
+        if section in params["select"] and section not in APART
     }
     for dataset, words in rows["datasets"].items():
         words["main_model"] = main_model(params, dataset) or ""
