@@ -18,6 +18,7 @@ NAV = {
         "own_images",
         "library",
         "highlight",
+        "human_marks",
         "reading",
         "paper_scale",
         "rehearsal",

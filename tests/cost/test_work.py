@@ -182,6 +182,17 @@ def test_samples_of_a_latent_family_are_decoded():
     assert decoded.images == explained.images == 16
 
 
+def test_a_highlighter_of_marked_images_sees_its_batches_and_those_that_test_it():
+    marks = {
+        "select": {"human_marks": ["my_marks"]},
+        "evaluate_human_marks": {"steps": 3, "n_evaluated": 40, "size": 64},
+    }
+    asked = work.of_job(job_config.merge(SMOKE, marks), Planned("evaluate_human_marks", (("human_mark", "my_marks"),)))
+    trained, explained = asked.loads
+    assert (trained.kind, trained.images, explained.images) == ("train", 3 * 32, 40)
+    assert asked.held == work.MAPS * 8 * 40 * 64**2
+
+
 PROMPTS = {
     "train_classifier": {"steps": 7, "batch_size": 8},
     "evaluate_prompts": {"clip_folder": "", "batch_size": 16},

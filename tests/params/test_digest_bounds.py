@@ -38,6 +38,12 @@ BOUNDS = {
         "highlighter.training highlighter.data evidence.probes evidence.planted_flaws "
         "guidance.map_refresh guidance.refinement guidance.attention_modulation guidance.untrained_controls",
     ),
+    "evaluate_human_marks": (
+        "data highlighter pretrained guidance metrics evidence report",
+        "evidence.probes evidence.planted_flaws evidence.map_correlation guidance.map_refresh guidance.refinement "
+        "guidance.attention_modulation guidance.untrained_controls metrics.generation metrics.features "
+        "data.hub_images data.package_archives data.providers report.tables.table1 report.tables.table2",
+    ),
     "train_refined": (
         "diffusion networks training guidance highlighter pretrained",
         "highlighter.training highlighter.data guidance.untrained_controls "

@@ -19,7 +19,7 @@ EMBEDDED = project_params("embedded")
 PARAMS = job_config.merge(
     EMBEDDED,
     {row: {f"{name}x": EMBEDDED[row][name] for name in EMBEDDED[row]} for row in job_config.ROWS}
-    | {"select": {"samplings": ["reverse_kept", "baseline_best_noise"], "seeds": [0]}},
+    | {"select": {"samplings": ["reverse_kept", "baseline_best_noise"], "seeds": [0], "human_marks": ["my_marks"]}},
 )
 ONLY = {  # has a test of its own
     name: row.pop("only") for rows in ("datasets", "models") for name, row in PARAMS[rows].items() if "only" in row
@@ -66,6 +66,8 @@ def is_read(path: tuple[str, ...], job: Planned) -> bool:
     of_rows = job.stage in job_config.READERS_OF_ROWS
     if path[0] == "shared":
         return job.stage in job_config.SHARED[path[1]]
+    if path == ("select", "human_marks"):
+        return False  # it only adds jobs
     if path == ("experiment",) or path[0] == "select":
         return of_rows or (path[0] == "select" and selection_is_read(path[1], job))
     if path[0] in job_config.ROWS:
