@@ -1,4 +1,4 @@
-"""table_human_marks.csv and its page: do flaw maps show what people marked in images of others' models (method 12)?"""
+"""table_human_marks.csv and its page: do flaw maps show what people marked in images of others' models?"""
 
 from collections.abc import Mapping
 
