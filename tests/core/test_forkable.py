@@ -1,4 +1,4 @@
-"""A process that is forked to use a GPU must have started neither CUDA nor threads: torch and Linux tell whether it has."""
+"""A process that is forked to use a GPU must have started neither CUDA nor threads: torch and the system tell."""
 
 import subprocess
 import sys
