@@ -28,7 +28,7 @@ def page(apart: Estimate, same_domain: bool = True) -> str:
 
 def test_figures_stand_beside_what_the_flaw_map_has_more() -> None:
     text = page(Estimate(0.9, 0.8, 1.0))
-    assert "| Flaw maps of the other images |                        0.300 | +0.200 [+0.100, +0.300] |" in text
+    assert "| Flaw maps of the other images |                0.300 | +0.200 [+0.100, +0.300] |" in text
     assert "0.700 [0.600, 0.800]" in text
     assert "ROC-AUC 0.900 [0.800, 1.000], on 90 images that it never saw. 25 % of the maps are empty." in text
     assert "| dev | " in text

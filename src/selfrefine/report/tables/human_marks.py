@@ -93,7 +93,7 @@ def _figures(table: pd.DataFrame, metric: str, title: str) -> str:
     less = [{end: line[name] for end, name in zip(FIGURE, COLUMNS[8:11], strict=True)} for line in found]
     columns = {
         "": [TITLES[line["row"]] for line in found],
-        title: [figure(line, ".3f") for line in found],
+        "Mean over images": [figure(line, ".3f") for line in found],
         "Flaw map less this": [figure(line, "+.3f") for line in less],
     }
     return f"## {title}\n\n{markdown.columns_table(columns)}"
