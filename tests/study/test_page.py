@@ -12,7 +12,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from selfrefine.study import answers, importing
 from tests.support import participant, tiny_study
-from tests.support.participant import check, finish, heading, opened, pick, pick_by_keys, practise, screen, shown_image
+from tests.support.participant import check, finish, heading, opened, pick, pick_by_keys, practise, shown_image
 from tests.support.study_server import Killable
 
 CELLS = [6, 0, 9]
@@ -65,7 +65,9 @@ def test_by_mouse_from_the_consent_to_the_code(program, running, known, tmp_path
             check(page, accessible=number == 1)
             pick(page, [5, 6, 10])
             text = page.locator("#task").text_content()
-            assert ("row 2, column 2; row 2, column 3. Of your 3 cells 2" if number == 1 else "cells 1 touch") in text
+            assert (
+                "row 2, column 2; row 2, column 3. You picked 2 of 2." if number == 1 else "You picked 1 of 1."
+            ) in text
             check(page, accessible=number == 1)
             page.locator("#continue").click()
         for number in range(1, 6):
@@ -143,13 +145,13 @@ def test_who_reloads_and_loses_the_server_loses_nothing(program, place, known, t
     first = Killable(place / "study", folder, log)
     with opened(program, address(first)) as page:
         practise(page, CELLS)
-        finish(page, CELLS, until=2)
+        finish(page, CELLS, until="Image 2 of 5")
         page.reload()
         heading(page, "Image 2 of 5")
         expect(page.locator("#notice")).to_have_text("You go on where you stopped.")
         number = page.locator("#number").text_content()
         first.kill()
-        finish(page, CELLS, until=4)
+        finish(page, CELLS, until="Image 4 of 5")
         expect(page.locator("#connection")).to_contain_text("No connection to the server at the moment")
         check(page, accessible=True)
         assert len(of(folder)[0][1]) == 1
@@ -157,7 +159,7 @@ def test_who_reloads_and_loses_the_server_loses_nothing(program, place, known, t
         expect(page.locator("#connection")).to_be_empty(timeout=15000)
         assert len(of(folder)[0][1]) == 3
         second.kill()
-        finish(page, CELLS, until=5)
+        finish(page, CELLS, until="Image 5 of 5")
         page.goto("about:blank")  # the answer waits in the browser, whose tab is closed
         third = Killable(place / "study", folder, log, first.port)
         page.goto(address(first))
@@ -186,7 +188,7 @@ def test_two_tabs_double_nothing_and_the_first_answer_stays(program, running, tm
         pick(other, [4, 5, 6])
         heading(other, "Image 2 of 5")
         expect(other.locator("#notice")).to_contain_text("already, in another tab")
-        finish(other, CELLS, until=5)
+        finish(other, CELLS, until="Image 5 of 5")
         pick(page, [1, 2, 3])  # of an image that the other tab has answered since
         heading(page, "Image 5 of 5")
         finish(page, CELLS)
@@ -262,7 +264,7 @@ def test_in_jatos_answers_go_to_its_results(program, host, known, tmp_path):
     inside = tmp_path / "host" / "publix" / "one"
     inside.parent.mkdir()
     shutil.copytree(
-        tmp_path / "study" if (tmp_path / "study").exists() else tmp_path / "host",
+        tmp_path / "host",
         inside,
         ignore=shutil.ignore_patterns("publix"),
     )
@@ -344,14 +346,20 @@ def test_another_study_at_the_same_address_begins_anew(program, place, tmp_path)
     assert not Path(tmp_path / "log").read_text()
 
 
-def test_orders_differ_between_participants_and_are_kept(program, running):
-    orders = []
-    for _ in range(2):
-        with opened(program, address(running)) as page:
-            practise(page, CELLS)
-            heading(page, "Image 1 of 5")
-            orders.append([page.evaluate("document.querySelector('img.plain').src")])
-            page.reload()
-            heading(page, "Image 1 of 5")
-            assert page.evaluate("document.querySelector('img.plain').src") == orders[-1][0]
-    assert screen
+def test_each_participant_has_an_order_of_their_own(program, tmp_path):
+    """Which the participant's number decides, here given in the place of chance; without practice images."""
+    tiny_study.write(tmp_path / "study", practice=())
+    serving, orders = Killable(tmp_path / "study", tmp_path / "answers", tmp_path / "log"), []
+    for number in (1, 1, 4):
+        with opened(program, "about:blank") as page:
+            page.add_init_script(f"crypto.getRandomValues = (array) => array.fill({number})")
+            page.goto(address(serving))
+            page.locator("#agree").click()
+            orders.append([])
+            for place in range(1, 6):
+                heading(page, f"Image {place} of 5")
+                orders[-1].append(shown_image(page))
+                pick(page, CELLS)
+    serving.kill()
+    assert orders[0] == orders[1] != orders[2]
+    assert all({*order[:3]} == {"t01", "t02", "t04"} for order in orders)  # the first block, then the second

@@ -108,11 +108,10 @@ def practise(page: Page, cells: list[int]) -> None:
         page.locator("#continue").click()
 
 
-def finish(page: Page, cells: list[int], until: int = 6) -> None:
-    """Judges images by mouse, up to the one with this number, and goes to the end if there is none."""
-    while (text := screen(page)).startswith("Image ") and text != f"Image {until} of 5":
-        trial = shown_image(page)
+def finish(page: Page, cells: list[int], until: str = "", end: bool = True) -> None:
+    """Judges images by mouse, up to the one with this heading, else to the comment or the end."""
+    while (text := screen(page)).startswith("Image ") and text != until:
         pick(page, cells)
-        page.wait_for_function("id => !document.querySelector('img.plain')?.src.endsWith(id)", arg=f"{trial}.png")
-    if text == "Anything to add?":
+        page.wait_for_function("text => document.querySelector('h1')?.textContent !== text", arg=text)
+    if end and text == "Anything to add?":
         page.locator("#skip").click()

@@ -113,7 +113,7 @@ async function runStudy() {
     state.practised = (await store.fact(`practised ${participant}`)) ?? 0;
     state.commented = (await store.fact(`commented ${participant}`)) ?? false;
     if (state.kinds.has("start")) {
-      say("number", `Your number: ${participant.slice(0, 8)}. By it ${told.contact} can delete your answers.`);
+      say("number", `Your number: ${participant.slice(0, 8)}. To have your answers deleted, tell it to ${told.contact}.`);
     }
   };
   const connection = (waiting, refused) => {
@@ -181,7 +181,7 @@ async function practise(element, { told, store, participant, state, refresh }) {
     buttons[cell].setAttribute("aria-label", `${cellName(cell, grid)}, spoilt`);
   }
   element.querySelector("#task").textContent = `The spoilt part lies in the cells with a dashed frame: `
-    + `${flaw.map((cell) => cellName(cell, grid)).join("; ")}. Of your ${picks} cells ${found} touch it.`;
+    + `${flaw.map((cell) => cellName(cell, grid)).join("; ")}. You picked ${found} of ${flaw.length}.`;
   element.querySelector("#picked").textContent = "In the images that follow nobody knows the answer: pick what you see.";
   element.querySelector("#keys").remove();
   const next = document.createElement("button");
