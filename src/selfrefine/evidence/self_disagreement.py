@@ -2,7 +2,7 @@
 
 From one noised image a network predicts the clean one at any timestep. Where these predictions differ, it does not know
 what belongs there. Aithal et al. (2024, "Understanding Hallucinations in Diffusion Models through Mode Interpolation",
-arXiv 2406.09358, section 5) find bad samples by the variance of the predicted clean image over the last steps of their
+arXiv 2406.09358) find bad samples by the variance of the predicted clean image over the last steps of their
 sampling, one number an image; Graham et al. (2023, arXiv 2211.07740) reconstruct from several noise levels; De Vita &
 Belagiannis (2025, arXiv 2412.00205) map the variance of repeated predictions at one timestep. Method 12.7.
 

@@ -3,7 +3,7 @@
 Each person answers for many images and each image has the answers of many people, so answers are not independent: one
 is worth less than one. Participants and images are drawn anew, each apart, with replacement (McCullagh 2000; Owen 2007,
 "The pigeonhole bootstrap", Annals of Applied Statistics 1:386-411). The quantiles of such means are no interval: they
-count the noise of single answers three times (Owen, theorem 3), which is far too wide where that noise is all there is,
+count the noise of single answers three times, which is far too wide where that noise is all there is,
 and are too narrow for a handful of people. So each drawn mean is divided by its own standard error, the two-way one of
 Cameron, Gelbach & Miller (2011, Journal of Business & Economic Statistics 29:238-249), as in any bootstrap-t.
 """
