@@ -16,6 +16,7 @@ import numpy as np
 from selfrefine.metrics.intervals import CONFIDENCE, Estimate
 
 DRAWS = 2000
+EQUAL = 1e-12  # figures that differ by less are one, with the last bits of their sums
 FEWEST = 4  # participants, and images: of fewer there are too few samples to draw, and no interval
 
 
@@ -72,7 +73,7 @@ def interval(
     if not len(values):
         return Estimate(math.nan)
     table, value = _table(values, participants, images), float(np.mean(values))
-    if min(table.counts.shape) < FEWEST or np.ptp(values) == 0.0:
+    if min(table.counts.shape) < FEWEST or np.ptp(values) < EQUAL:
         return Estimate(value)
     draws = np.random.default_rng(seed)
     weights = [draws.multinomial(n, np.full(n, 1.0 / n), size=DRAWS).astype(np.float64) for n in table.counts.shape]
