@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from selfrefine.commands import study_power
 from selfrefine.commands.arguments import Parser, whole_number
 from selfrefine.core import locks
 from selfrefine.core.errors import InputError
@@ -195,4 +196,5 @@ ACTIONS = {
     "simulate": Action("Writes answers of raters who pick at random, to try things out", _add_simulate, _simulate),
     "withdraw": Action("Deletes the answers of a participant who asks for it", _add_withdraw, _withdraw),
     "export": Action("Writes the answers as a Psych-DS folder", _add_export, _export),
+    "power": Action(study_power.SUMMARY, study_power.add_arguments, study_power.run),
 }

@@ -27,11 +27,11 @@ class Screen {
 
 const screen = (show) => ({ type: Screen, show });
 
-// Shows HTML and returns the id of the button that is pressed.
-function ask(element, html, focus = "h1") {
+// Shows HTML and returns the id of the button that is pressed. Reading begins at the top: at its heading, if it has one.
+function ask(element, html) {
   element.innerHTML = html;
-  const first = element.querySelector(focus);
-  first.tabIndex = first.tabIndex < 0 ? -1 : first.tabIndex;
+  const first = element.querySelector("h1") ?? element;
+  first.tabIndex = -1;
   first.focus({ preventScroll: true });
   return new Promise((resolve) => {
     for (const button of element.querySelectorAll(".buttons button")) {
