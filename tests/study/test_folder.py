@@ -109,3 +109,10 @@ def test_what_is_not_ours_is_as_it_was_published():
     assert recorded.keys() == {path.name for path in vendor.iterdir()} - {"SHA256SUMS"}
     assert {name: files.sha256(vendor / name) for name in recorded} == recorded
     assert "MIT License" in (vendor / "LICENSE").read_text()
+
+
+def test_the_page_asks_no_other_host():
+    """Nor does jsPsych: a browser's tools would ask for a source map if a line named one."""
+    for path in tiny_study.PAGE.rglob("*"):
+        assert path.is_dir() or "sourceMappingURL" not in path.read_text()
+        assert path.is_dir() or path.parent.name == "vendor" or "://" not in path.read_text()

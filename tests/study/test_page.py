@@ -356,10 +356,10 @@ def test_each_participant_has_an_order_of_their_own(program, tmp_path):
             page.goto(address(serving))
             page.locator("#agree").click()
             orders.append([])
-            for place in range(1, 6):
+            for place in range(1, 4):  # the first block
                 heading(page, f"Image {place} of 5")
                 orders[-1].append(shown_image(page))
                 pick(page, CELLS)
     serving.kill()
     assert orders[0] == orders[1] != orders[2]
-    assert all({*order[:3]} == {"t01", "t02", "t04"} for order in orders)  # the first block, then the second
+    assert all({*order} == {"t01", "t02", "t04"} for order in orders)

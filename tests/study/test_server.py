@@ -160,6 +160,7 @@ def send_until_killed(port, known, chance, left, acknowledged):
         acknowledged.append(left.pop(0))
 
 
+@pytest.mark.timeout(120)  # it waits for answers
 def test_fifty_kills_lose_no_acknowledged_answer_and_double_none(known, place, tmp_path):
     chance, folder, port = random.Random(1), tmp_path / "answers", 0
     senders = [(random.Random(number), [], []) for number in range(2, 5)]
@@ -169,7 +170,10 @@ def test_fifty_kills_lose_no_acknowledged_answer_and_double_none(known, place, t
         threads = [threading.Thread(target=send_until_killed, args=(port, known, *sender)) for sender in senders]
         for thread in threads:
             thread.start()
-        time.sleep(chance.uniform(0.0, 0.06))
+        enough = sum(len(records) for *_, records in senders) + chance.randrange(8)
+        while sum(len(records) for *_, records in senders) < enough:
+            time.sleep(0.001)
+        time.sleep(chance.uniform(0.0, 0.004))  # somewhere in the next answer
         opened.kill()
         for thread in threads:
             thread.join()
