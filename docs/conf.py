@@ -20,6 +20,7 @@ NAV = {
         "highlight",
         "human_marks",
         "reading",
+        "study",
         "paper_scale",
         "rehearsal",
         "cluster",
