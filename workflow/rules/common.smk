@@ -19,6 +19,7 @@ from selfrefine.params import (
     discriminators,
     experiment,
     job_config,
+    model_kinds,
     one_table,
     requests,
     required_folders,
@@ -156,7 +157,7 @@ def code_of(stage):
     """A function of wildcards: the digest of the code that a job of the stage runs."""
 
     def digest(wildcards):
-        return code_digest.digest(stage, job_config.family(config, dict(wildcards.items())))
+        return code_digest.digest(stage, model_kinds.family(config, dict(wildcards.items())))
 
     return digest
 
@@ -231,13 +232,13 @@ def runs(rule_name, output=None, **chosen):
             "highlighter": discriminators.trained_highlighters(config, dataset, model),
             "variant": rows_of_rule(rule_name, dataset, model),
             "mask": selected("masks", dataset, model),
-            "text_encoder": job_config.text_encoder(config, dataset, model),
+            "text_encoder": model_kinds.text_encoder(config, dataset, model),
             "table": one_table.TABLES,
             "seed": selected("seeds", dataset, model),
         }
         if rule_name == "inpaint_images":
             wildcards["variant"] = job_config.inpainted(config, model)
-        if job_config.is_evaluated(config, rule_name, dataset, model):
+        if model_kinds.is_evaluated(config, rule_name, dataset, model):
             found += expand(paths, **wildcards | chosen)
     return list(dict.fromkeys(found))  # what belongs to no data set is found for each
 
@@ -325,7 +326,7 @@ def latents_of(wildcards):
 def text_encoder_of(wildcards):
     """The text encoder of the job's model; none of a family that takes no prompts."""
     dataset, model = wildcards.dataset, wildcards.model
-    name = job_config.text_encoder(config, dataset, model)
+    name = model_kinds.text_encoder(config, dataset, model)
     prompted = job_config.is_prompted(config, dataset, model)
     return [f"models/fetch_text_encoder/{name}/text_encoder"] if prompted else []
 
