@@ -24,6 +24,7 @@ wildcard_constraints:
     highlighter=any_row("highlighters"),
     variant=any_row("variants"),
     mask=any_row("masks"),
+    study=any_row("studies"),
     table="table[1-7]",
     seed="0|[1-9][0-9]*",
 
@@ -56,6 +57,8 @@ include: "workflow/rules/inpaint_images.smk"
 include: "workflow/rules/evaluate_inpainting.smk"
 include: "workflow/rules/train_classifier.smk"
 include: "workflow/rules/evaluate_prompts.smk"
+include: "workflow/rules/prepare_study.smk"
+include: "workflow/rules/evaluate_study.smk"
 include: "workflow/rules/make_tables.smk"
 include: "workflow/rules/make_table.smk"
 include: "workflow/rules/make_figures.smk"

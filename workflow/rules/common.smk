@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+from snakemake.io import Wildcards
+
 from selfrefine.commands import records, run_lines, run_stage, stored
 from selfrefine.core import devices
 from selfrefine.core.config_json import to_json
@@ -232,6 +234,7 @@ def runs(rule_name, output=None, **chosen):
             "highlighter": discriminators.trained_highlighters(config, dataset, model),
             "variant": rows_of_rule(rule_name, dataset, model),
             "mask": selected("masks", dataset, model),
+            "study": selected("studies", dataset, model),
             "text_encoder": model_kinds.text_encoder(config, dataset, model),
             "table": one_table.TABLES,
             "seed": selected("seeds", dataset, model),
@@ -493,3 +496,40 @@ def highlighter_file(wildcards, highlighter):
     """A highlighter of the job's own run."""
     run = f"{wildcards.experiment}/{wildcards.dataset}/{wildcards.model}/{highlighter}/seed{wildcards.seed}"
     return f"models/train_highlighter/{run}/highlighter.safetensors"
+
+
+def of_study(stage, file):
+    """A function of wildcards: a file of the run whose images a study shows, or of its data set."""
+
+    def path(wildcards):
+        run = job_config.run_of_study(config, wildcards.study)
+        place = "{experiment}/{dataset}" if stage == "prepare_data" else "{experiment}/{dataset}/{model}/seed{seed}"
+        room = "models" if stage == "train_base" else "data"
+        return f"{room}/{stage}/{place.format(experiment=wildcards.experiment, **run)}/{file}"
+
+    return path
+
+
+def highlighters_of_study(wildcards):
+    """The highlighters whose maps a study's picks are compared with."""
+    names = job_config.job(config, "prepare_study", {"study": wildcards.study})
+    run = Wildcards(fromdict=names["run"] | {"experiment": wildcards.experiment})
+    return [highlighter_file(run, name) for name in names["highlighters"]]
+
+
+def page_of_study():
+    """The files of the page that participants see."""
+    folder = Path(workflow.basedir, "workflow", "resources", "study")
+    found = [path.relative_to(workflow.basedir) for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [local(path.as_posix()) for path in found if not any(part.startswith(".") for part in path.parts)]
+
+
+def consent_of_study(wildcards):
+    """The file of a consent's text that the params name; none for ours."""
+    text = job_config.job(config, "prepare_study", {"study": wildcards.study})["consent"]
+    return [local(text)] if text else []
+
+
+def of_first_study(stage, output):
+    """A file that a stage makes of the first study that runs; none where none does."""
+    return runs(stage, output=output, study=selected("studies")[:1])

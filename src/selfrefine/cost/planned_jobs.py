@@ -79,6 +79,8 @@ def _values(params: Mapping[str, Any], stage: str, wildcard: str, dataset: str, 
             return list(params["weights"])
         case "text_encoder":
             return [model_kinds.text_encoder(params, dataset, model)]
+        case "study":
+            return selected("studies")
         case "dataset" | "model":
             return [{"dataset": dataset, "model": model}[wildcard]]
         case "variant" if stage == "inpaint_images":
