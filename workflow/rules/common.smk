@@ -307,9 +307,8 @@ def given_network(wildcards):
 def own_samples_of(wildcards):
     """The base model's own samples, for a variant that learns from them; none of another."""
     names = {name: wildcards[name] for name in ("dataset", "model", "variant")}
-    run = f"{wildcards.experiment}/{wildcards.dataset}/{wildcards.model}/seed{wildcards.seed}"
     own = job_config.job(config, "train_refined", names)["trained_on"] == "own_samples"
-    return [f"data/generate_fakes/{run}/images.npy"] if own else []
+    return [fakes_of(wildcards)] if own else []
 
 
 def autoencoder_of(wildcards):
@@ -498,23 +497,36 @@ def highlighter_file(wildcards, highlighter):
     return f"models/train_highlighter/{run}/highlighter.safetensors"
 
 
-def of_study(stage, file):
-    """A function of wildcards: a file of the run whose images a study shows, or of its data set."""
+def in_run_of_study(function):
+    """The function of wildcards for the run whose images a study shows."""
 
-    def path(wildcards):
+    def paths(wildcards):
         run = job_config.run_of_study(config, wildcards.study)
-        place = "{experiment}/{dataset}" if stage == "prepare_data" else "{experiment}/{dataset}/{model}/seed{seed}"
-        room = "models" if stage == "train_base" else "data"
-        return f"{room}/{stage}/{place.format(experiment=wildcards.experiment, **run)}/{file}"
+        return function(Wildcards(fromdict=run | {"experiment": wildcards.experiment}))
 
-    return path
+    return paths
 
 
-def highlighters_of_study(wildcards):
-    """The highlighters whose maps a study's picks are compared with."""
-    names = job_config.job(config, "prepare_study", {"study": wildcards.study})
-    run = Wildcards(fromdict=names["run"] | {"experiment": wildcards.experiment})
-    return [highlighter_file(run, name) for name in names["highlighters"]]
+def maps_of_study(wildcards):
+    """The highlighters of a run whose maps a study's picks are compared with."""
+    names = job_config.highlighters_of_study(config, wildcards.dataset, wildcards.model)
+    return [highlighter_file(wildcards, name) for name in names]
+
+
+def fakes_of(wildcards):
+    """The images of a run's base model that highlighters learn from, and others."""
+    run = f"{wildcards.experiment}/{wildcards.dataset}/{wildcards.model}/seed{wildcards.seed}"
+    return f"data/generate_fakes/{run}/images.npy"
+
+
+def base_of(wildcards):
+    """A run's base model."""
+    return network_of(FORK, wildcards)
+
+
+def test_images_of(wildcards):
+    """The test photographs of a run's data set."""
+    return f"data/prepare_data/{wildcards.experiment}/{wildcards.dataset}/test/images.npy"
 
 
 def page_of_study():

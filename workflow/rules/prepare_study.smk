@@ -1,10 +1,11 @@
 # A study as a folder: the page that participants see, and the maps that their picks are compared with.
 rule prepare_study:
     input:
-        fake=of_study("generate_fakes", "images.npy"),
-        test=of_study("prepare_data", "test/images.npy"),
-        highlighters=highlighters_of_study,
-        pipeline=of_study("train_base", "pipeline"),
+        fake=in_run_of_study(fakes_of),
+        test=in_run_of_study(test_images_of),
+        highlighters=in_run_of_study(maps_of_study),
+        pipeline=in_run_of_study(base_of),
+        captions=in_run_of_study(captions_of("train")),
         page=page_of_study(),
         consent=consent_of_study,
     output:
@@ -30,7 +31,8 @@ rule prepare_study:
         python -m selfrefine.commands.run_stage prepare_study \
             --config {params.config:q} --code {params.code:q} --record {output.config:q} \
             --fake {input.fake:q} --test {input.test:q} --highlighters {input.highlighters:q} \
-            --pipeline {input.pipeline:q} --page {input.page:q} --consent {input.consent:q} \
+            --pipeline {input.pipeline:q} --captions {input.captions:q} \
+            --page {input.page:q} --consent {input.consent:q} \
             --study {output.study:q} --trials {output.trials:q} \
             2>&1 | tee {log:q}
         """

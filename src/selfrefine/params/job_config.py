@@ -114,7 +114,10 @@ def job(params: Mapping[str, Any], stage: str, wildcards: Mapping[str, str]) -> 
     if stage == "evaluate_inpainting":
         config["variants"] = inpainted(params, wildcards.get("model"))
     if stage in STUDIES and "study" in wildcards:
-        config |= _of_study(params, stage, wildcards["study"])
+        config["run"] = run = run_of_study(params, wildcards["study"])
+        if stage == "prepare_study":
+            config["title"] = params["studies"][wildcards["study"]]["title"]
+            config["highlighters"] = highlighters_of_study(params, run["dataset"], run["model"])
     if stage in READERS_OF_ROWS:
         select = copy.deepcopy(params["select"]) | {"datasets": selected(params, "datasets")}
         config |= {"experiment": params["experiment"], "select": select, "rows": _rows(params)}
@@ -148,7 +151,9 @@ def selected(
 
 def _is_there(params: Mapping[str, Any], row: Mapping[str, Any], dataset: str | None, model: str | None) -> bool:
     """Whether the model that a row names runs on its data set; on a data set, with a model: whether it names these."""
-    there = row["dataset"] in selected(params, "datasets") and row["model"] in selected(params, "models", row["dataset"])
+    there = row["dataset"] in selected(params, "datasets") and row["model"] in selected(
+        params, "models", row["dataset"]
+    )
     return there and dataset in (None, row["dataset"]) and model in (None, row["model"])
 
 
@@ -158,14 +163,9 @@ def run_of_study(params: Mapping[str, Any], study: str) -> dict[str, str]:
     return names | {"seed": str(selected(params, "seeds", **names)[0])}
 
 
-def _of_study(params: Mapping[str, Any], stage: str, study: str) -> dict[str, Any]:
-    """The run behind a study; of its preparation the title, and which of the highlighters that share its maps run."""
-    run = run_of_study(params, study)
-    if stage != "prepare_study":
-        return {"run": run}
-    running = selected(params, "highlighters", run["dataset"], run["model"])
-    highlighters = [name for name in (FLAW, CRITIC) if name in running]
-    return {"run": run, "title": params["studies"][study]["title"], "highlighters": highlighters}
+def highlighters_of_study(params: Mapping[str, Any], dataset: str, model: str) -> list[str]:
+    """Whose maps a study of a model compares."""
+    return [name for name in (FLAW, CRITIC) if name in selected(params, "highlighters", dataset, model)]
 
 
 def inpainted(params: Mapping[str, Any], model: str | None) -> list[str]:

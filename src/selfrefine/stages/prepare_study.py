@@ -10,8 +10,11 @@ import torch
 from selfrefine import networks
 from selfrefine.core import arrays, devices, files
 from selfrefine.core.job import Job, main
+from selfrefine.diffusion import autoencoder, noise_schedule, prompts
 from selfrefine.evidence.planted_flaws import Patch
+from selfrefine.evidence.self_disagreement import disagreement_maps
 from selfrefine.highlighter import model as highlighter_model
+from selfrefine.highlighter.model import Highlighter
 from selfrefine.study import cell_maps, folder, trials
 from selfrefine.study.folder import Study
 
@@ -36,19 +39,22 @@ class Config:
     n_practice: int
     patch_share: float
     patch_noise: float
+    levels: tuple[float, ...]
+    draws: int
     consent: str
     contact: str
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Generated images, real test images, highlighters, the base model; the files of the page, and the text of a
-    consent that is not ours."""
+    """Generated images, real test images, highlighters, the base model, and captions if it takes any; the files of the
+    page, and the text of a consent that is not ours."""
 
     fake: Path
     test: Path
     highlighters: tuple[Path, ...]
     pipeline: Path
+    captions: tuple[Path, ...]
     page: tuple[Path, ...]
     consent: tuple[Path, ...]
 
@@ -80,3 +86,37 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     study = Study(config.title, config.grid, practice, shown, ordered, text, config.contact)
     folder.write(job.outputs.study, study, Path(os.path.commonpath(inputs.page)))
     arrays.write_arrays(job.outputs.trials, {"images": fakes[rows], "cells": ordered["flaw"]})
+
+
+def _maps(
+    job: Job[Config, Inputs, Outputs],
+    models: dict[str, Highlighter],
+    fakes: np.ndarray,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> dict[str, np.ndarray]:
+    """All maps of the generated images, as cells."""
+    config, seed = job.config, int(job.config.run["seed"])
+    pipeline, first = networks.load(job.inputs.pipeline, device), len(arrays.read_images(job.inputs.fake)) - len(fakes)
+    disagreement = disagreement_maps(
+        pipeline.unet,
+        noise_schedule.of(pipeline),
+        fakes,
+        numbers=range(first, first + len(fakes)),
+        levels=config.levels,
+        draws=config.draws,
+        seed=seed,
+        dtype=dtype,
+        codec=autoencoder.of(pipeline),
+        captions=prompts.read(pipeline.unet, job.inputs.captions),
+        label=f"{job.label} disagreement",
+    )
+    return {
+        **cell_maps.of_highlighters(models, fakes, config.grid, seed=seed, dtype=dtype, label=job.label),
+        **cell_maps.without_highlighter(fakes, config.grid),
+        "disagreement": cell_maps.cells(disagreement, config.grid),
+    }
+
+
+if __name__ == "__main__":
+    main(run, Config, Inputs, Outputs)

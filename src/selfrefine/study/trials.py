@@ -75,9 +75,7 @@ def made(
         )
     shown = planted_flaws.plant(np.array(photographs[:planted]), generated, patch, seed)
     flawed = shown.images[FLAW]
-    flaws = [
-        tuple(map(int, np.flatnonzero(row))) for row in pointing_game.covered_cells(shown.masks, numbers.grid)
-    ]
+    flaws = [tuple(map(int, np.flatnonzero(row))) for row in pointing_game.covered_cells(shown.masks, numbers.grid)]
     practice = [Practice(flawed[row], flaws[row]) for row in range(numbers.n_practice)]
     kinds = [
         *(("generated", row, generated[row]) for row in range(numbers.n_generated)),

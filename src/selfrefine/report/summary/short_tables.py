@@ -11,7 +11,7 @@ from selfrefine.report.seed_statistics import Line
 from selfrefine.report.summary import words
 from selfrefine.report.summary.other_results import figure
 from selfrefine.report.summary.run import Run, change
-from selfrefine.report.tables import autoencoders, map_validity, table6
+from selfrefine.report.tables import autoencoders, map_validity, table6, table_study
 from selfrefine.report.tables.table1 import BASELINE, NOT_RUN, SELF_REFINING
 
 HEADINGS = ("Row", "Paper (change)", "Ours", "Change [95 % over seeds]", "Verdict")
@@ -50,6 +50,7 @@ TITLES = {
     "sweep": "The paper's search space",
     "strength": "Difference and strength of the map",
     "autoencoder": "First stages of latent families",
+    "table_study": "Figure 9: do people see flaws where the map does?",
 }
 
 
@@ -197,8 +198,26 @@ def _autoencoders(run: Run) -> list[tuple[str, ...]]:
     ]
 
 
+def _studies(run: Run) -> list[tuple[str, ...]]:
+    """The readings of the flaw map, and the difference that counts; of a study without answers that there are none."""
+    wanted = {(FLAW, table_study.SHARE), (FLAW, table_study.ANY), (table_study.ANOTHER, table_study.DIFFERENCE)}
+    found = [
+        (
+            f"{run.rows['studies'][line['study']]['title']} {table_study.METRICS[line['metric']][0]}",
+            *(_number(line["paper"], ".2f"), figure(line, ".3f"), EMPTY, EMPTY),
+        )
+        for line in run.lines("table_study", dataset=None, model=None)
+        if (line["row"], line["metric"]) in wanted
+    ]
+    silent = {line["study"]: line["note"] for line in run.lines("table_study", dataset=None, model=None)}
+    return found + [
+        (run.rows["studies"][study]["title"], EMPTY, EMPTY, EMPTY, note) for study, note in silent.items() if note
+    ]
+
+
 OTHERS: Mapping[str, Callable[[Run], list[tuple[str, ...]]]] = {
     "table6": _highlighters,
     "maps": _maps,
     "autoencoder": _autoencoders,
+    "table_study": _studies,
 }
