@@ -112,13 +112,18 @@ def _values(known: Rules) -> dict[str, dict[str, Callable[[Any], bool]]]:
             "position": lambda value: _whole(value, 1, len(known.trials)),
             "input": lambda value: isinstance(value, str) and value in INPUTS,
         },
-        "comment": {"text": lambda value: isinstance(value, str) and len(value) <= LONGEST_COMMENT},
+        "comment": {"text": _is_comment},
         "end": {"code": _matches(CODE)},
     }
 
 
 def _matches(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _is_comment(value: object) -> bool:
+    """Text that can be written: JSON also has halves of characters."""
+    return isinstance(value, str) and len(value) <= LONGEST_COMMENT and not re.search("[\ud800-\udfff]", value)
 
 
 def _whole(value: object, least: int, most: int) -> bool:
