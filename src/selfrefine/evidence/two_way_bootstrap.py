@@ -45,8 +45,9 @@ class _Variance(NamedTuple):
     @property
     def total(self) -> np.ndarray:
         """Both ways, without what both count; at least the larger of them, since a difference can fall below 0."""
-        larger: np.ndarray = np.maximum(self.people, self.images)
-        return np.maximum(self.people + self.images - self.both, larger)
+        larger = np.maximum(self.people, self.images)
+        found: np.ndarray = np.maximum(self.people + self.images - self.both, larger)
+        return found
 
 
 def interval(
