@@ -107,7 +107,7 @@ def test_what_people_pick_is_held_against_each_map(study: tuple[Path, Rules], tm
 
 def test_who_did_not_look_is_left_out(study: tuple[Path, Rules], tmp_path: Path) -> None:
     for person in range(PEOPLE):
-        answered(tmp_path / "answers", study[1], person)
+        answered(tmp_path / "answers", study[1], person, hits=1 + person % 2)
     kept = measured(study[0], tmp_path / "kept", tmp_path / "answers")
     answered(tmp_path / "answers", study[1], 9, looks=False, hits=0)
     found = measured(study[0], tmp_path / "found", tmp_path / "answers")

@@ -8,12 +8,16 @@ from selfrefine.params import discriminators, job_config
 from selfrefine.params.references import Params, Problem, Run
 from selfrefine.params.words import nearest
 
+TITLED = ("datasets", "models", "highlighters", "variants", "samplings", "masks")  # rows that pages call by name, too
 PHOTOGRAPHS = ("n_practice", "n_catch", "n_real")  # of the test split, in this order
 
 
 def relations(params: Params) -> Iterator[Problem]:
     """Values of studies that do not fit; the selection must be right."""
     for name, row in params["studies"].items():
+        for section in TITLED:
+            if name in params[section]:
+                yield ("studies", name), f"is a row of {section}, too; choose another name"
         for leaf, section in (("dataset", "datasets"), ("model", "models")):
             if row[leaf] not in params[section]:
                 yield (

@@ -1,7 +1,7 @@
 """All that an experiment has measured, in one frame of metrics, and every refinement in another: what tables are of."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -174,9 +174,9 @@ def read(inputs: Mapping[str, Any], *, judgement: Judgement, **words: Any) -> Re
     )
 
 
-def _joined(paths: Iterable[Path], columns: list[str]) -> pd.DataFrame:
+def _joined(paths: Sequence[Path], columns: list[str]) -> pd.DataFrame:
     """Tables with these columns below each other; an empty one of none."""
-    return pd.concat([pd.DataFrame(columns=columns), *map(files.read_table, paths)])[columns]
+    return pd.concat(map(files.read_table, paths))[columns] if paths else pd.DataFrame(columns=columns)
 
 
 def tidy(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:

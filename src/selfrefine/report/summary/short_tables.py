@@ -16,6 +16,11 @@ from selfrefine.report.tables.table1 import BASELINE, NOT_RUN, SELF_REFINING
 
 HEADINGS = ("Row", "Paper (change)", "Ours", "Change [95 % over seeds]", "Verdict")
 SHOWN_HITS = {"hit_cell_difference": "Planted flaws: generated less real"}
+SHOWN_PICKS = {
+    (FLAW, table_study.SHARE): "Share of picks in the flaw map's three cells",
+    (FLAW, table_study.ANY): "Any match with the flaw map's three cells",
+    (table_study.ANOTHER, table_study.DIFFERENCE): "Share, flaw map less those of other images",
+}
 LEFT_OUT = "Only FD to test in the features of {network}; all else is in the whole table."
 FIGURES = "Figures without a verdict: only changes of FD are judged."
 
@@ -200,19 +205,18 @@ def _autoencoders(run: Run) -> list[tuple[str, ...]]:
 
 def _studies(run: Run) -> list[tuple[str, ...]]:
     """The readings of the flaw map, and the difference that counts; of a study without answers that there are none."""
-    wanted = {(FLAW, table_study.SHARE), (FLAW, table_study.ANY), (table_study.ANOTHER, table_study.DIFFERENCE)}
+    lines = run.lines("table_study", dataset=None, model=None)
+    titles = {study: row["title"] for study, row in run.rows.get("studies", {}).items()}
     found = [
         (
-            f"{run.rows['studies'][line['study']]['title']} {table_study.METRICS[line['metric']][0]}",
+            f"{titles[line['study']]} {SHOWN_PICKS[line['row'], line['metric']]}",
             *(_number(line["paper"], ".2f"), figure(line, ".3f"), EMPTY, EMPTY),
         )
-        for line in run.lines("table_study", dataset=None, model=None)
-        if (line["row"], line["metric"]) in wanted
+        for line in lines
+        if (line["row"], line["metric"]) in SHOWN_PICKS
     ]
-    silent = {line["study"]: line["note"] for line in run.lines("table_study", dataset=None, model=None)}
-    return found + [
-        (run.rows["studies"][study]["title"], EMPTY, EMPTY, EMPTY, note) for study, note in silent.items() if note
-    ]
+    silent = {line["study"]: line["note"] for line in lines if line["note"]}
+    return found + [(titles[study], EMPTY, EMPTY, EMPTY, note) for study, note in silent.items()]
 
 
 OTHERS: Mapping[str, Callable[[Run], list[tuple[str, ...]]]] = {
