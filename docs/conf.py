@@ -18,6 +18,7 @@ NAV = {
         "own_images",
         "library",
         "highlight",
+        "study",
         "reading",
         "paper_scale",
         "rehearsal",

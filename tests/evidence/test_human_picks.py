@@ -128,6 +128,8 @@ def test_clicks_at_the_centre_of_real_photographs_are_told():
     assert found[ANY].value == 1.0
     blind = human_picks.centre_prior(picks(people=20, images=12), 4, seed=0)
     assert blind[SHARE].low < 3 / 16 < blind[SHARE].high
+    nobody = human_picks.centre_prior(picks(people=0), 4, seed=0)
+    assert math.isnan(nobody[SHARE].value)
 
 
 def test_rates_of_cells_are_those_of_people():

@@ -86,6 +86,7 @@ def test_too_few_give_no_interval(people, images):
 def test_answers_that_all_say_the_same_have_no_interval_and_none_no_mean():
     who, shown = crossed(5, 5)
     assert math.isnan(interval(np.full(25, 0.5), who, shown, seed=0).low)
+    assert math.isnan(interval(0.1 + 1e-16 * np.arange(25), who, shown, seed=0).low)
     assert math.isnan(interval(np.empty(0), who[:0], shown[:0], seed=0).value)
 
 

@@ -54,3 +54,8 @@ def answer(known: records.Rules, trial: str = "t01", participant: str = PERSON, 
     """An answer."""
     record = {"study": known.study, "participant": participant, "kind": "answer", "trial": trial, "cells": [3, 0, 9]}
     return record | {"milliseconds": 1500, "position": int(trial[1:]), "input": "mouse"} | changes
+
+
+def end(known: records.Rules, participant: str = PERSON) -> records.Record:
+    """A participant's last record."""
+    return {"study": known.study, "participant": participant, "kind": "end", "code": "ABCD-2345"}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from selfrefine.commands import study_power
 from selfrefine.commands.arguments import Parser, whole_number
 from selfrefine.core import locks
 from selfrefine.core.errors import InputError
@@ -16,7 +17,7 @@ Needs: the folder of a study, which an experiment with `select.studies` makes, a
 Makes: what the action says; `selfrefine study ACTION --help` lists its options.
 
 Example: opens the study on this machine, until Ctrl-C.
-  selfrefine study serve data/prepare_study/embedded/garments/study --answers answers
+  selfrefine study serve results/prepare_study/embedded/garments/study --answers answers
 """
 HERE = "127.0.0.1"
 
@@ -86,7 +87,7 @@ def _serve(arguments: argparse.Namespace) -> None:
                 print(end="", flush=True)
                 open_server.serve_forever(poll_interval=0.2)
             except KeyboardInterrupt:
-                print(f"\nEnded; {sum(1 for _ in answers.participants(folder))} participants in {folder}")
+                print(f"\nEnded; participants in {folder}: {sum(1 for _ in answers.participants(folder))}")
     except locks.HeldError as error:
         raise InputError(
             f"{folder}: {error} serves a study into it already; end that, or name another folder"
@@ -109,9 +110,9 @@ def _status(arguments: argparse.Namespace) -> None:
             last = time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))
             state = "ended" if "end" in kinds else "not yet at the end"
             print(f"{path.stem[:8]}  {kinds.count('answer')} of {len(known.trials)} images, {state}, last {last}")
-    print(f"Study {known.study}: {began} participants began, {ended} ended, {given} answers")
+    print(f"Study {known.study}: participants who began: {began}; who ended: {ended}; answers: {given}")
     if simulated or others:
-        print(f"Not counted: {simulated} simulated raters, {others} participants of other studies")
+        print(f"Not counted: simulated raters: {simulated}; participants of other studies: {others}")
 
 
 def _add_package(parser: argparse.ArgumentParser) -> None:
@@ -136,7 +137,7 @@ def _import(arguments: argparse.Namespace) -> None:
 
     folder = _outside(arguments.answers, arguments.study)
     people, new = importing.take(folder, arguments.files, records.rules(arguments.study))
-    print(f"{people} participants in {len(arguments.files)} files, {new} records new in {folder}")
+    print(f"Participants in these files: {people}; records that are new in {folder}: {new}")
 
 
 def _add_simulate(parser: argparse.ArgumentParser) -> None:
@@ -173,7 +174,7 @@ def _export(arguments: argparse.Namespace) -> None:
     from selfrefine.study import psych_ds
 
     people = psych_ds.export(arguments.out, arguments.study, arguments.answers)
-    print(f"{arguments.out}: a Psych-DS folder of {people} participants; read their comments before you publish it")
+    print(f"{arguments.out}: a Psych-DS folder; participants: {people}; read their comments before you publish it")
 
 
 def _outside(answers: Path, study: Path) -> Path:
@@ -195,4 +196,5 @@ ACTIONS = {
     "simulate": Action("Writes answers of raters who pick at random, to try things out", _add_simulate, _simulate),
     "withdraw": Action("Deletes the answers of a participant who asks for it", _add_withdraw, _withdraw),
     "export": Action("Writes the answers as a Psych-DS folder", _add_export, _export),
+    "power": Action(study_power.SUMMARY, study_power.add_arguments, study_power.run),
 }

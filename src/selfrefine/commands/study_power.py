@@ -1,40 +1,20 @@
 """The subcommand `selfrefine study power`: how many images and people a study needs (method 12.6)."""
 
 import argparse
-from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
 from selfrefine.commands.arguments import number, whole_number
 
-HELP = """
-Needs: nothing; after a pilot, sd_people, sd_images and sd_answers as evaluate_study has measured them.
-Makes: a line for each number of people: the images that each of them must answer for.
-
-Example:
-  selfrefine study power --difference 0.1 --grid 4
-"""
-SUMMARY = "tells how many images and people a study needs to show a difference"
-# Until a pilot has measured them. Not in paper: assumptions, because nobody has published such a study's.
+SUMMARY = "Tells how many images and people a study needs to show a difference between two maps"
+# Until a pilot has measured them. Not in paper: assumptions, because the paper gives none.
 PEOPLE, IMAGES = 0.05, 0.15
 
 share = number(float, lambda value: 0.0 < value < 1.0, "numbers above 0 and below 1")
 deviation = number(float, lambda value: 0.0 <= value <= 1.0, "numbers from 0 to 1")
 
 
-def add(subparsers: Any) -> None:
-    """Adds the subcommand `power` to those of `selfrefine study`.
-
-    Args:
-        subparsers: of `argparse.ArgumentParser.add_subparsers`.
-    """
-    parser = subparsers.add_parser(
-        "power",
-        help=SUMMARY,
-        description=f"{SUMMARY[0].upper()}{SUMMARY[1:]}.\n\n{HELP.strip()}",
-        formatter_class=RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.set_defaults(run=run)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options; after a pilot the deviations are sd_people, sd_images and sd_answers of evaluate_study."""
     parser.add_argument("--difference", type=share, default=0.1, help="of shares: 0.1, the default, is ten points")
     parser.add_argument("--grid", type=whole_number(3, 64), default=4, help="cells a side; default: 4")
     parser.add_argument("--power", type=share, default=0.8, help="probability to show it; default: 0.8")

@@ -1,6 +1,6 @@
 """Do people agree with each other, and with themselves, on the three least natural cells of an image? Method 12.4.
 
-Where people do not agree, no map can match them. Krippendorff's alpha (2019, "Content Analysis", 4th ed., ch. 12) with
+Where people do not agree, no map can match them. Krippendorff's alpha (2019, "Content Analysis", 4th ed.) with
 the distance for sets of Passonneau (2006, "Measuring Agreement on Set-valued Items (MASI)"): 0 is chance, 1 is unity.
 """
 

@@ -2,7 +2,7 @@
 
 From one noised image a network predicts the clean one at any timestep. Where these predictions differ, it does not know
 what belongs there. Aithal et al. (2024, "Understanding Hallucinations in Diffusion Models through Mode Interpolation",
-arXiv 2406.09358, section 5) find bad samples by the variance of the predicted clean image over the last steps of their
+arXiv 2406.09358) find bad samples by the variance of the predicted clean image over the last steps of their
 sampling, one number an image; Graham et al. (2023, arXiv 2211.07740) reconstruct from several noise levels; De Vita &
 Belagiannis (2025, arXiv 2412.00205) map the variance of repeated predictions at one timestep. Method 12.7.
 
@@ -47,45 +47,38 @@ def disagreement_maps(
 ) -> np.ndarray:
     """The standard deviation of the predicted clean image over timesteps, at each pixel: (N, H, W) float32, >= 0.
 
-    Of a latent network the predictions are decoded first: people look at pixels, latent channels have no common scale
-    that the eye would share, and what the autoencoder evens out nobody sees.
+    Of a latent network the predictions are decoded first: people look at pixels, latents have no scale of the eye's.
 
     Args:
-        network: a diffusers network; any of the families.
-        schedule: of its pipeline.
+        network, schedule: of a pipeline of any family; codec: of a latent one.
         images: (N, H, W, 3) uint8, of the network's size.
         numbers: (N,), of each image, for its noise and its caption.
         levels: abar of the timesteps, two or more in (0, 1); the nearest of the schedule are taken.
         draws: noises of each image, at least 1.
         seed: of the run.
         dtype: what the network computes in.
-        codec: of its pipeline, of a latent one.
-        captions: of the images, where the network takes some.
+        captions: of all images, where the network takes some.
         label: of the lines of progress.
-
-    Raises:
-        InputError: levels that leave fewer than two timesteps of this schedule.
     """
     network.eval()
     times, found = nearest_times(schedule, levels), []
     with Progress(label, len(images), unit="image") as progress:
         for start in range(0, len(images), CHUNK):
-            rows = numbers[start : start + CHUNK]
+            rows, shown = list(numbers[start : start + CHUNK]), images[start : start + CHUNK]
             channels = network.config.in_channels if codec is None else codec.channels
-            clean = pixels.to_float(images[start : start + CHUNK], channels).to(network.device)
+            clean = pixels.to_float(shown, channels).to(network.device)
             clean = clean if codec is None else codec.encode(clean)
             # Streams below 0: evaluate_maps draws from those of the same purpose from 0 on.
             streams = [random_streams.stream(seed, "map_evidence", -1 - number) for number in rows]
-            under = prompts.prompted(network, captions, list(rows))
-            variance = torch.zeros(())
+            under, variances = prompts.prompted(network, captions, rows), []
             for _ in range(draws):
                 noise = random_streams.image_noise(streams, tuple(clean.shape[1:])).to(network.device)
                 with devices.autocast(network.device, dtype):
                     predicted = [_predicted(under, schedule, clean, noise, time) for time in times]
                 if codec is not None:  # in float32
                     predicted = [codec.decode(latents) for latents in predicted]
-                variance = variance + _variance(predicted).mean(dim=1).cpu() / draws
-            found.append(variance.sqrt().numpy())
+                variances.append(_variance(predicted))
+            found.append(torch.stack(variances).mean(dim=0).sqrt().cpu().numpy())
             progress.update(start + len(rows))
     return np.concatenate(found)
 
@@ -118,5 +111,5 @@ def _predicted(network: Any, schedule: Schedule, clean: Tensor, noise: Tensor, t
 
 
 def _variance(predicted: Sequence[Tensor]) -> Tensor:
-    """Over the predictions, without the correction of a sample: (n, C, H, W)."""
-    return torch.stack(list(predicted)).double().var(dim=0, correction=0).float()
+    """Of each pixel over the predictions (n, C, H, W), the mean over its channels: (n, H, W) float32."""
+    return torch.stack(list(predicted)).var(dim=0, correction=0).mean(dim=1)

@@ -3,7 +3,7 @@
 Each person answers for many images and each image has the answers of many people, so answers are not independent: one
 is worth less than one. Participants and images are drawn anew, each apart, with replacement (McCullagh 2000; Owen 2007,
 "The pigeonhole bootstrap", Annals of Applied Statistics 1:386-411). The quantiles of such means are no interval: they
-count the noise of single answers three times (Owen, theorem 3), which is far too wide where that noise is all there is,
+count the noise of single answers three times, which is far too wide where that noise is all there is,
 and are too narrow for a handful of people. So each drawn mean is divided by its own standard error, the two-way one of
 Cameron, Gelbach & Miller (2011, Journal of Business & Economic Statistics 29:238-249), as in any bootstrap-t.
 """
@@ -16,6 +16,7 @@ import numpy as np
 from selfrefine.metrics.intervals import CONFIDENCE, Estimate
 
 DRAWS = 2000
+EQUAL = 1e-12  # figures that differ by less are one, with the last bits of their sums
 FEWEST = 4  # participants, and images: of fewer there are too few samples to draw, and no interval
 
 
@@ -72,7 +73,7 @@ def interval(
     if not len(values):
         return Estimate(math.nan)
     table, value = _table(values, participants, images), float(np.mean(values))
-    if min(table.counts.shape) < FEWEST or np.ptp(values) == 0.0:
+    if min(table.counts.shape) < FEWEST or np.ptp(values) < EQUAL:
         return Estimate(value)
     draws = np.random.default_rng(seed)
     weights = [draws.multinomial(n, np.full(n, 1.0 / n), size=DRAWS).astype(np.float64) for n in table.counts.shape]

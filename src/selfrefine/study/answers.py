@@ -66,9 +66,10 @@ def of_participant(path: Path) -> list[Record]:
     for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
         try:
             record = records.parse(line)
+            records.check_keys({name: value for name, value in record.items() if name != "simulated"})
         except RefusedError as error:
             raise DamagedError(path, f"line {number} is no record ({error})") from None
-        if not {"study", "participant", "kind"} <= record.keys() or record["participant"] != path.stem:
+        if record["participant"] != path.stem:
             raise DamagedError(path, f"line {number} is no record of this participant")
         found.append(record)
     return found

@@ -19,6 +19,14 @@ LONGEST_COMMENT = 2000  # characters
 LONGEST_TRIAL = 7 * 24 * 3600 * 1000  # milliseconds: a page may be left open
 LONGEST = 16384  # bytes of a record: a comment whose characters JSON escapes
 
+COMMON = {"study", "participant", "kind"}  # what each record has, beside the keys of its kind
+KEYS = {
+    "start": {"consent"},
+    "answer": {"trial", "cells", "milliseconds", "position", "input"},
+    "comment": {"text"},
+    "end": {"code"},
+}
+
 Record = dict[str, Any]
 
 
@@ -84,36 +92,45 @@ def check(record: Mapping[str, Any], known: Rules, simulated: bool = False) -> N
     Raises:
         RefusedError: it is none.
     """
-    values = _values(known)
+    kind = check_keys({name: value for name, value in record.items() if not (simulated and name == "simulated")})
+    if record["study"] != known.study:
+        raise RefusedError(f"{kind}: of another study")
+    fits = _values(known)
+    for name in sorted(KEYS[kind] | {"participant"}):
+        if not fits[name](record[name]):
+            raise RefusedError(f"{kind}: bad {name}")
+
+
+def check_keys(record: Mapping[str, Any]) -> str:
+    """Returns the kind of a record that has the keys of its kind.
+
+    Raises:
+        RefusedError: it has others.
+    """
     kind = record.get("kind")
-    if not isinstance(kind, str) or kind not in values:
-        raise RefusedError(f"kind is none of {', '.join(values)}")
-    extra = {"simulated"} if simulated and kind == "start" and record.get("simulated") is True else set()
-    needed = values[kind] | {"study": lambda value: value == known.study, "participant": _matches(PARTICIPANT)}
-    if record.keys() - extra != needed.keys() | {"kind"}:
-        raise RefusedError(f"{kind}: other keys than {', '.join(sorted(needed))}")
-    for name, fits in needed.items():
-        if not fits(record[name]):
-            raise RefusedError(f"{kind}: {name} is none of this study's" if name == "study" else f"{kind}: bad {name}")
+    if not isinstance(kind, str) or kind not in KEYS:
+        raise RefusedError(f"kind is none of {', '.join(KEYS)}")
+    if record.keys() != KEYS[kind] | COMMON:
+        raise RefusedError(f"{kind}: other keys than {', '.join(sorted(KEYS[kind] | COMMON))}")
+    return kind
 
 
-def _values(known: Rules) -> dict[str, dict[str, Callable[[Any], bool]]]:
-    """What the values of each kind must fit, beside those that every kind has."""
+def _values(known: Rules) -> dict[str, Callable[[Any], bool]]:
+    """What each value must fit."""
     return {
-        "start": {"consent": lambda value: value == known.consent},
-        "answer": {
-            "trial": lambda value: isinstance(value, str) and value in known.trials,
-            "cells": lambda value: (
-                isinstance(value, list)
-                and all(_whole(cell, 0, known.cells - 1) for cell in value)
-                and len(value) == len(set(value)) == known.picks
-            ),
-            "milliseconds": lambda value: _whole(value, 0, LONGEST_TRIAL),
-            "position": lambda value: _whole(value, 1, len(known.trials)),
-            "input": lambda value: isinstance(value, str) and value in INPUTS,
-        },
-        "comment": {"text": _is_comment},
-        "end": {"code": _matches(CODE)},
+        "participant": _matches(PARTICIPANT),
+        "consent": lambda value: value == known.consent,
+        "trial": lambda value: isinstance(value, str) and value in known.trials,
+        "cells": lambda value: (
+            isinstance(value, list)
+            and all(_whole(cell, 0, known.cells - 1) for cell in value)
+            and len(value) == len(set(value)) == known.picks
+        ),
+        "milliseconds": lambda value: _whole(value, 0, LONGEST_TRIAL),
+        "position": lambda value: _whole(value, 1, len(known.trials)),
+        "input": lambda value: isinstance(value, str) and value in INPUTS,
+        "text": _is_comment,
+        "code": _matches(CODE),
     }
 
 

@@ -27,11 +27,11 @@ class Screen {
 
 const screen = (show) => ({ type: Screen, show });
 
-// Shows HTML and returns the id of the button that is pressed.
-function ask(element, html, focus = "h1") {
+// Shows HTML and returns the id of the button that is pressed. Reading begins at the top: at its heading, if it has one.
+function ask(element, html) {
   element.innerHTML = html;
-  const first = element.querySelector(focus);
-  first.tabIndex = first.tabIndex < 0 ? -1 : first.tabIndex;
+  const first = element.querySelector("h1") ?? element;
+  first.tabIndex = -1;
   first.focus({ preventScroll: true });
   return new Promise((resolve) => {
     for (const button of element.querySelectorAll(".buttons button")) {
@@ -113,7 +113,7 @@ async function runStudy() {
     state.practised = (await store.fact(`practised ${participant}`)) ?? 0;
     state.commented = (await store.fact(`commented ${participant}`)) ?? false;
     if (state.kinds.has("start")) {
-      say("number", `Your number: ${participant.slice(0, 8)}. By it ${told.contact} can delete your answers.`);
+      say("number", `Your number: ${participant.slice(0, 8)}. To have your answers deleted, tell it to ${told.contact}.`);
     }
   };
   const connection = (waiting, refused) => {
@@ -181,7 +181,7 @@ async function practise(element, { told, store, participant, state, refresh }) {
     buttons[cell].setAttribute("aria-label", `${cellName(cell, grid)}, spoilt`);
   }
   element.querySelector("#task").textContent = `The spoilt part lies in the cells with a dashed frame: `
-    + `${flaw.map((cell) => cellName(cell, grid)).join("; ")}. Of your ${picks} cells ${found} touch it.`;
+    + `${flaw.map((cell) => cellName(cell, grid)).join("; ")}. You picked ${found} of ${flaw.length}.`;
   element.querySelector("#picked").textContent = "In the images that follow nobody knows the answer: pick what you see.";
   element.querySelector("#keys").remove();
   const next = document.createElement("button");
