@@ -7,8 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-from snakemake.io import Wildcards
-
 from selfrefine.commands import records, run_lines, run_stage, stored
 from selfrefine.core import devices
 from selfrefine.core.config_json import to_json
@@ -502,7 +500,7 @@ def in_run_of_study(function):
 
     def paths(wildcards):
         run = job_config.run_of_study(config, wildcards.study)
-        return function(Wildcards(fromdict=run | {"experiment": wildcards.experiment}))
+        return function(type(wildcards)(fromdict=run | {"experiment": wildcards.experiment}))
 
     return paths
 
