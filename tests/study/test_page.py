@@ -318,6 +318,19 @@ def test_a_browser_that_does_not_do_is_told_why(case, program, running):
         heading(page, words)
 
 
+def test_an_answer_that_cannot_be_kept_is_said_and_asked_again(program, running, tmp_path):
+    """As when the disk of the browser is full."""
+    with opened(program, address(running)) as page:
+        page.locator("#agree").wait_for()
+        page.evaluate("IDBObjectStore.prototype.add = () => { throw new Error('full') }")
+        page.locator("#agree").click()
+        heading(page, "Something went wrong")
+        page.reload()
+        page.locator("#agree").click()
+        heading(page, "Practice 1 of 2")
+    assert [kinds for kinds, _ in of(tmp_path / "answers")] == [["start"]]
+
+
 def test_a_study_that_is_not_all_there_says_what_is_missing(program, host, tmp_path):
     (tmp_path / "host/images/t03.png").unlink()
     with opened(program, host) as page:

@@ -31,6 +31,7 @@ class Store {
       change.oncomplete = resolve;
       change.onabort = () => reject(change.error);
     });
+    done.catch(() => {}); // where `work` fails itself, that is the error
     const result = await work(change.objectStore("facts"), change.objectStore("records"));
     await done;
     return result;

@@ -42,11 +42,16 @@ function ask(element, html) {
 
 class Stopped extends Error {}
 
-// Ends the study on a message: what is wrong, and what would help.
-function stop(heading, text) {
-  main.innerHTML = "<h1></h1><p></p>";
+// Shows nothing but a message: what is wrong, and what would help.
+function show(heading, text) {
+  main.innerHTML = "<h1></h1><p role='alert'></p>";
   main.querySelector("h1").textContent = heading;
   main.querySelector("p").textContent = text;
+}
+
+// Ends the study on a message.
+function stop(heading, text) {
+  show(heading, text);
   throw new Stopped(heading);
 }
 
@@ -80,7 +85,9 @@ async function checkedStore(study) {
     stop("The window is too narrow", `It has ${innerWidth} pixels; make it wider than ${NARROWEST} and load the page again.`);
   }
   try {
-    return await openStore(study);
+    const store = await openStore(study);
+    await store.participant(); // it can also be written to
+    return store;
   } catch (error) {
     return stop("This browser keeps no data", `The study keeps your answers in the browser until they have arrived `
       + `(${error.message}). Leave private browsing, allow this page to keep data, or take another browser.`);
@@ -246,5 +253,7 @@ async function download(element, { told, store, participant }) {
 }
 
 runStudy().catch((error) => {
-  if (!(error instanceof Stopped)) throw error; // it has been said on the page
+  if (error instanceof Stopped) return; // it has been said on the page
+  show("Something went wrong", "Your answers so far are kept in this browser. Load the page again to go on.");
+  console.error(error);
 });
