@@ -51,7 +51,10 @@ def test_every_page_of_what_rests_on_a_flat_map_says_so(job):
     run(built)
     pages = {name: (path.parent / f"{name}.md").read_text() for name in tiny_tables.TABLES}
     told = "- Tiny DDPM on Shapes: the map was 0 everywhere, so that it steered nothing, in Both (2 of 4 refreshes)."
-    assert [name for name, text in pages.items() if told not in text] == ["table7", "table_study"]  # other maps, and people: none
+    assert [name for name, text in pages.items() if told not in text] == [
+        "table7",
+        "table_study",
+    ]  # other maps, and people: none
 
 
 @pytest.mark.parametrize("seeds", [1, 6])

@@ -1,5 +1,7 @@
 """Figure 9: images, the cells that people picked, and the flaw map's cells with its three highest (method 12)."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,6 +13,8 @@ from selfrefine.report.figures.planted_flaws import OUTLINE, UNDER
 
 HIGHEST = 3  # cells of a map that count (paper, Fig. 9)
 PICKS_COLOURS = "magma"
+TRIALS = "What people will be asked about, and where the map is highest"
+INSET = 0.05  # of a cell, so that a border at the edge of an image is seen whole
 NOBODY = "No participants yet: these are the images that people will be asked about."
 
 
@@ -30,7 +34,7 @@ def study_figure(
     width = max(style.NARROWEST, style.LABEL + count * style.CELL)
     n_rows = 2 if rates is None else 3
     figure = Figure(figsize=(width, n_rows * style.CELL + 1.2), layout="constrained")
-    style.headed(figure, "Where people see flaws, and where the map does" if n_rows == 3 else NOBODY.partition(":")[0])
+    style.headed(figure, "Where people see flaws, and where the map does" if n_rows == 3 else TRIALS)
     axes = figure.subplots(n_rows, count, squeeze=False)
     extent = (0.0, float(sides[0]), float(sides[1]), 0.0)  # in the pixels of the image
     drawn = []
@@ -79,5 +83,7 @@ def _outlined(ax: Axes, cells: np.ndarray, sides: tuple[int, int]) -> None:
     for chosen, line in zip(highest(cells), (style.SOLID, style.DASHED), strict=True):
         for row, column in np.argwhere(chosen):
             for colour, thick in ((UNDER, 2.4), (OUTLINE, 1.2)):
-                corner, look = (column * wide, row * high), {"edgecolor": colour, "linewidth": thick, "linestyle": line}
-                ax.add_patch(Rectangle(corner, wide, high, fill=False, **look))
+                corner = (column + INSET) * wide, (row + INSET) * high
+                size = (1.0 - 2.0 * INSET) * wide, (1.0 - 2.0 * INSET) * high
+                look: dict[str, Any] = {"edgecolor": colour, "linewidth": thick, "linestyle": line}
+                ax.add_patch(Rectangle(corner, *size, fill=False, **look))
