@@ -25,6 +25,7 @@ wildcard_constraints:
     variant=any_row("variants"),
     mask=any_row("masks"),
     human_mark=any_row("human_marks"),
+    study=any_row("studies"),
     table="table[1-7]",
     seed="0|[1-9][0-9]*",
 
@@ -58,6 +59,8 @@ include: "workflow/rules/inpaint_images.smk"
 include: "workflow/rules/evaluate_inpainting.smk"
 include: "workflow/rules/train_classifier.smk"
 include: "workflow/rules/evaluate_prompts.smk"
+include: "workflow/rules/prepare_study.smk"
+include: "workflow/rules/evaluate_study.smk"
 include: "workflow/rules/make_tables.smk"
 include: "workflow/rules/make_table.smk"
 include: "workflow/rules/make_figures.smk"

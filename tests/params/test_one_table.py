@@ -13,7 +13,15 @@ ROOT = Path(__file__).parents[2]
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "experiments").glob("*.yaml"))
 PARAMS = {name: read_params(ROOT, name)[0] for name in EXPERIMENTS}
 # Stages of `all` that are of none of the paper's tables.
-OURS = {"evaluate_maps", "evaluate_readouts", "make_tables", "make_figures", "make_summary"}
+OURS = {
+    "prepare_study",
+    "evaluate_study",
+    "evaluate_maps",
+    "evaluate_readouts",
+    "make_tables",
+    "make_figures",
+    "make_summary",
+}
 
 
 def of_table(experiment, table):

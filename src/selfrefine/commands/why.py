@@ -16,7 +16,7 @@ from selfrefine.core import config_json, files, record
 from selfrefine.core.errors import InputError
 from selfrefine.core.names import CONTENTS, FORK, ROOMS, STAGE_OF_FOLDER
 from selfrefine.data import user_files
-from selfrefine.params import check, code_digest, experiment, job_config, one_table, strict_yaml
+from selfrefine.params import check, code_digest, experiment, job_config, model_kinds, one_table, strict_yaml
 
 HELP = """
 Needs: an output that a job has made, and the params of the folder it runs in.
@@ -104,7 +104,7 @@ def changes(
     config = user_files.watched(made.stage, one_table.job(params, made.stage, names), made.record)
     given = list(user_files.folders_of(made.stage, config).values())
     yield from _changed_params(made, json.loads(config_json.to_json(config)), given)
-    old, new = made.provenance["code"], code_digest.modules(made.stage, job_config.family(params, names))
+    old, new = made.provenance["code"], code_digest.modules(made.stage, model_kinds.family(params, names))
     for module in sorted(module for module in old | new if old.get(module) != new.get(module)):
         yield f"code: {module} {'is gone' if module not in new else 'changed' if module in old else 'was added'}"
     recorded = {path: digest for path, digest in made.provenance["inputs"].items() if not _is_in(path, given)}

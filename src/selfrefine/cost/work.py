@@ -15,12 +15,13 @@ from selfrefine.cost.loads import FLOAT, STATE, Load, Run, feature_space, places
 from selfrefine.cost.planned_jobs import Planned
 from selfrefine.data.image_decoding import MOST_PIXELS
 from selfrefine.diffusion.repaint import Resampling
+from selfrefine.evidence import self_disagreement
 from selfrefine.evidence.probes import CHUNK
 from selfrefine.guidance import discriminator, map_history, map_refresh
 from selfrefine.metrics import pairwise_blocks
 from selfrefine.metrics.classification import RESAMPLES
 from selfrefine.metrics.features import NETWORKS
-from selfrefine.params import row_costs
+from selfrefine.params import job_config, row_costs
 
 DOUBLE = 8  # bytes of a number that measures compute with
 HALF = 2  # bytes of a number of latents and embeddings
@@ -46,7 +47,8 @@ class Asked(NamedTuple):
 
 def of_job(params: Mapping[str, Any], job: Planned) -> Asked:
     """What a job asks; nothing if its stage neither computes on a device nor leaves much."""
-    run = Run(params, dict(job.names))
+    named = dict(job.names)
+    run = Run(params, named | (job_config.run_of_study(params, named["study"]) if "study" in named else {}))
     values = run.of(job.stage)
     asked = [one for kind in (_trains, _makes, _evaluates) for one in kind(job.stage, run, values)]
     return Asked(
@@ -175,6 +177,12 @@ def _evaluates(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             # LPIPS has AlexNet's convolutions; both images of a pair pass them, in both ranges
             perceptual = feature_space("alexnet_conv5_gap", values["lpips_size"])
             yield Load("measure", perceptual, batch, 4 * results * n_images)
+        case "prepare_study":
+            images = values["n_generated"]
+            passes = images * len(values["levels"]) * values["draws"]
+            yield Load("evaluate", run.network(), self_disagreement.CHUNK, passes)
+            for name in values["highlighters"]:
+                yield Load("evaluate", run.highlighter(name), EXPLAINED, images)
         case "evaluate_prompts" if not values["clip_folder"]:
             images = (len(run.selected("variants")) + 1) * run.of("generate_samples")["n_images"]  # and photographs
             yield Load("measure", run.classifier(), values["batch_size"], images)

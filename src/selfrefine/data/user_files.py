@@ -11,13 +11,14 @@ from selfrefine.core import record as records
 from selfrefine.core.names import CONTENTS
 from selfrefine.data import image_folder
 
-# Stage: the leaf of its config that names the folder; photographs, networks that others trained.
+# Stage: the leaf of its config that names the folder; photographs, networks that others trained, answers.
 FOLDERS = {
     "prepare_data": "folder",
     "train_base": "pretrained",
     "train_autoencoder": "folder",
     "evaluate_prompts": "clip_folder",
     "fetch_text_encoder": "folder",
+    "evaluate_study": "answers",
 }
 SEVERAL = {"evaluate_human_marks": ("folder", "images", "real")}  # the same, of a stage that reads several
 ALWAYS = ("prepare_data", *SEVERAL)  # stages whose config has CONTENTS, whatever is there
