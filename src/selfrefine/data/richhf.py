@@ -3,7 +3,7 @@
 By its README and the reader that its authors give (github.com/google-research-datasets/richhf-18k; github.com/
 google-research/google-research, richhf_18k/parse_tfrecord_file.py): `train.tfrecord`, `dev.tfrecord` and
 `test.tfrecord`, of tf.train.Example with `filename`, which names an image of Pick-a-Pic v1, and `artifact_map`, an
-encoded image of 512 x 512 levels 0 ... 255. One that is 0 everywhere says that people marked nothing.
+encoded image of 512 x 512 levels 0 ... 255. One that is 0 everywhere is taken to say that they saw none.
 """
 
 from collections.abc import Iterator, Mapping

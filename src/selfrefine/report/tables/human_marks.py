@@ -111,7 +111,7 @@ def _how_to_read(table: pd.DataFrame) -> str:
         "to show its flaws, however far above chance it is.\n"
         "- Three highest cells: how much of them is marked; by chance that is the marked share of the image. Among "
         "equal cells the choice is random. ROC-AUC of pixels: how often a marked pixel has a higher value than "
-        "another one of its image.\n"
+        "one of its image that is not.\n"
         f"- Photographs: {apart['photographs']}. The highlighter tells them from generated images with ROC-AUC "
         f"{figure(apart, '.3f')}, on {apart['n_images']} images that it never saw. {100.0 * empty['value']:.0f} % of "
         "the maps are empty.\n"
