@@ -101,7 +101,9 @@ def test_what_people_pick_is_held_against_each_map(study: tuple[Path, Rules], tm
     assert found["people", "excluded"]["value"] == 0
     assert 0.0 < found["people", "alpha"]["value"] < 1.0
     assert ("photographs", "share") in found
-    rates = arrays.read_arrays(tmp_path / "picks.npz")["rates"].reshape(GENERATED, -1)
+    picks = arrays.read_arrays(tmp_path / "picks.npz")
+    assert picks["participants"] == PEOPLE
+    rates = picks["rates"].reshape(GENERATED, -1)
     np.testing.assert_allclose(rates[3, [3, 4, 12, 13]], [1.0, 1.0, 0.6, 0.4], atol=1e-6)
 
 

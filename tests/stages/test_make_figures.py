@@ -75,7 +75,7 @@ def inputs(tmp_path_factory):
     files.write_table(folder / "items.csv", pd.DataFrame({"label": [1] * 5, "caption": ["a boot"] * 5}))
     trials = {"images": draws.integers(0, 256, (5, 16, 16, 3), dtype=np.uint8), "cells": tiny_picks.cells(5)}
     arrays.write_arrays(folder / "trials.npz", trials)
-    arrays.write_arrays(folder / "picks.npz", {"rates": draws.random((5, 4, 4))})
+    arrays.write_arrays(folder / "picks.npz", {"rates": draws.random((5, 4, 4)), "participants": np.array(15)})
     variants = ("baseline", "both")
     return Inputs(
         photographs=(folder / "baseline.npy",) * 2,
@@ -214,11 +214,12 @@ def test_without_text_to_image_figure6_says_why(inputs, tmp_path):
 
 
 def test_without_participants_figure9_has_no_picks_and_without_a_study_it_says_why(inputs, tmp_path):
-    arrays.write_arrays(tmp_path / "none.npz", {"rates": np.full((5, 4, 4), np.nan)})
+    arrays.write_arrays(tmp_path / "none.npz", {"rates": np.full((5, 4, 4), np.nan), "participants": np.array(0)})
     nobody = dataclasses.replace(inputs, picks=(tmp_path / "none.npz",))
     nothing = dataclasses.replace(inputs, trials=(), picks=())
     drawn = [make_figures.people(Job("make_figures", CONFIG, given, None)) for given in (inputs, nobody, nothing)]
     panels = [sum(bool(ax.images) for ax in figure.axes) for figure in drawn]
+    assert "share of 15 people" in [ax.get_ylabel() for ax in drawn[0].axes]
     assert panels == [3 * 4, 2 * 4, 0]
     assert "DDPM on Garments, seed 7." in drawn[0].get_supxlabel()
     assert "select.studies" in drawn[2].get_supxlabel()

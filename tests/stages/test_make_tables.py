@@ -92,7 +92,7 @@ def test_what_people_pick_stands_in_its_table(job, people, told):
     built = job(people=people)
     run(built)
     table = files.read_table(built.outputs.table_study_csv)
-    assert len(table) == {None: 0, 0: 2}.get(people, len(table))
+    assert len(table) == {None: 0, 0: 4}.get(people, len(table))
     assert told in built.outputs.table_study_md.read_text()
 
 

@@ -125,7 +125,8 @@ def row_is_read(path: tuple[str, ...], job: Planned) -> bool:
         return False  # only `make plan` reads it
     if len(path) == 3:  # titles, and words
         pairs = key == "self_refining" and job.stage == "evaluate_inpainting" and ("model", name) in job.names
-        return pairs or (selected and job.stage in job_config.READERS_OF_ROWS)
+        shown = key == "title" and job.stage == "prepare_study" and ("study", name) in job.names  # on its page
+        return pairs or shown or (selected and job.stage in job_config.READERS_OF_ROWS)
     told = path[2:] in (*TOLD, OWN_SCALE)
     if path[2:] == ("train_base", "family"):  # tables and figures hear which models take prompts
         told = PARAMS["models"][name]["train_base"]["family"] in job_config.PROMPTED_FAMILIES

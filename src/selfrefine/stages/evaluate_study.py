@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from selfrefine.core import arrays, files
@@ -52,7 +53,8 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         for metric, estimate in estimates.items()
     ]
     files.write_table(job.outputs.metrics, pd.DataFrame(rows))
-    arrays.write_arrays(job.outputs.picks, {"rates": found.rates})
+    participants = np.array(found.counts.n_participants)
+    arrays.write_arrays(job.outputs.picks, {"rates": found.rates, "participants": participants})
 
 
 if __name__ == "__main__":

@@ -196,10 +196,10 @@ def people(job: Job[Config, Inputs, Outputs]) -> Figure:
     if not inputs.trials:
         return style.only_words("No study runs: select.studies in params.yaml names them.")
     row = next(iter(shown.rows["studies"].values()))
-    trials, rates = arrays.read_arrays(inputs.trials[0]), arrays.read_arrays(inputs.picks[0])["rates"][:count]
+    trials, picks = arrays.read_arrays(inputs.trials[0]), arrays.read_arrays(inputs.picks[0])
+    images, cells, rates = trials["images"][:count], trials["cells"][:count], picks["rates"][:count]
     picked = None if np.isnan(rates).all() else np.nan_to_num(rates)
-    caption = shown.scale_of(row["dataset"], row["model"])
-    return study_figure(trials["images"][:count], trials["cells"][:count], picked, caption)
+    return study_figure(images, cells, picked, shown.scale_of(row["dataset"], row["model"]), int(picks["participants"]))
 
 
 if __name__ == "__main__":

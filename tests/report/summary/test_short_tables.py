@@ -84,5 +84,5 @@ def test_a_study_has_both_readings_and_the_difference_that_counts_or_says_that_n
         "Share, flaw map less those of other images",
     ]
     assert of_study(people=15)[2][2] == "0.200 [0.100, 0.300]"
-    assert [row[-1] for row in of_study(people=0)] == ["no participants yet"]
+    assert [row[2:] for row in of_study(people=0)] == [("-", "-", "no participants yet")] * 2
     assert of_study() == []

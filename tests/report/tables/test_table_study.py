@@ -38,12 +38,16 @@ def test_each_figure_stands_beside_its_chance_and_the_papers_beside_both_reading
     assert table_study.NONE_YET not in page
 
 
-def test_without_participants_the_table_says_so_and_holds_chance_alone():
+def test_without_participants_the_table_says_so_beside_chance_and_the_papers_figure():
     lines, page = made(people=0)
-    assert {*lines} == {("chance", "share"), ("chance", "any_match")}
+    assert {*lines} == {(row, metric) for row in ("flaw", "chance") for metric in ("share", "any_match")}
+    assert all(math.isnan(lines["flaw", metric]["value"]) for metric in ("share", "any_match"))
+    assert [lines["flaw", metric]["paper"] for metric in ("share", "any_match")] == [0.87, 0.87]
     assert {line["note"] for line in lines.values()} == {"no participants yet"}
     assert "**No participants yet.**" in page
-    assert [cells[0] for cells in table_cells(page)[2:]] == ["Three cells at random"]
+    told = {cells[0]: cells[1:] for cells in table_cells(page)}
+    assert told["Flaw map"] == ["-", "-", "-"]
+    assert told["Paper: 15 people, one of both"][:2] == ["0.87", "0.87"]
 
 
 def test_where_all_were_left_out_it_says_that():

@@ -15,7 +15,7 @@ HIGHEST = 3  # cells of a map that count (paper, Fig. 9)
 PICKS_COLOURS = "magma"
 TRIALS = "What people will be asked about, and where the map is highest"
 INSET = 0.05  # of a cell, so that a border at the edge of an image is seen whole
-NOBODY = "No participants yet: these are the images that people will be asked about."
+NOBODY = "No participants yet."
 
 
 def study_figure(
@@ -58,10 +58,8 @@ def study_figure(
         bar = drawn[row - 1] if rates is not None else drawn[-1]
         figure.colorbar(bar, ax=list(axes[row]), label=label, pad=0.01, aspect=8)
     grid = cells.shape[1]
-    message = (
-        f"Generated images that no highlighter has seen, on {grid} x {grid} cells; outlined: the flaw map's {HIGHEST} "
-        "highest cells, dashed where equal ones leave a choice."
-    )
+    cell_words = f"the {HIGHEST} highest of {grid} x {grid} cells"
+    message = f"Unseen by every highlighter. Outlined: {cell_words}, dashed if a choice of equals."
     return style.captioned(figure, f"{message}{'' if rates is not None else f' {NOBODY}'} {caption}")
 
 

@@ -204,19 +204,17 @@ def _autoencoders(run: Run) -> list[tuple[str, ...]]:
 
 
 def _studies(run: Run) -> list[tuple[str, ...]]:
-    """The readings of the flaw map, and the difference that counts; of a study without answers that there are none."""
+    """The readings of the flaw map, and the difference that counts; or that there are no answers."""
     lines = run.lines("table_study", dataset=None, model=None)
     titles = {study: row["title"] for study, row in run.rows.get("studies", {}).items()}
-    found = [
+    return [
         (
             f"{titles[line['study']]} {SHOWN_PICKS[line['row'], line['metric']]}",
-            *(_number(line["paper"], ".2f"), figure(line, ".3f"), EMPTY, EMPTY),
+            *(_number(line["paper"], ".2f"), figure(line, ".3f"), EMPTY, line["note"] or EMPTY),
         )
         for line in lines
         if (line["row"], line["metric"]) in SHOWN_PICKS
     ]
-    silent = {line["study"]: line["note"] for line in lines if line["note"]}
-    return found + [(titles[study], EMPTY, EMPTY, EMPTY, note) for study, note in silent.items()]
 
 
 OTHERS: Mapping[str, Callable[[Run], list[tuple[str, ...]]]] = {

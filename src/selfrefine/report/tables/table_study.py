@@ -57,8 +57,11 @@ HOW_TO_READ = (
 
 
 def lines(results: Results) -> pd.DataFrame:
-    """The lines of table_study.csv, one for each map and figure; without participants those of chance alone."""
+    """The lines of table_study.csv, one for each map and figure; without participants the flaw map's are empty."""
     table = results.studies.rename(columns={"variant": "row"})
+    silent = table[(table["row"] == CHANCE) & (table["n_participants"] == 0)]
+    if len(silent):
+        table = pd.concat([silent.assign(row=FLAW, value=math.nan), table], ignore_index=True)
     guesses = table[table["row"] == CHANCE].set_index(["study", "metric"])["value"]
     wanted = pd.DataFrame({"row": table["row"], "dataset": results.stands_for(table)}).assign(metric=MATCH)
     printed = pd.Series(paper_values.published(results.paper, wanted, PAPER), table.index, dtype=float)
