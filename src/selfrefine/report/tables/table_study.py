@@ -41,6 +41,7 @@ METRICS = {  # heading, style
     ANY: ("Any match", ".3f"),
     DIFFERENCE: ("Share: flaw map less it", "+.3f"),
 }
+NUMBERS = ("participants", "excluded")  # metrics that are no shares
 COLUMNS = [
     *("study", "dataset", "model", "row", "metric", "paper", "chance", *FIGURE),
     *("n_images", "n_participants", "n_answers", "note", "scale"),
@@ -102,7 +103,8 @@ def _study(part: pd.DataFrame) -> Iterator[str]:
     if papers:
         rows.insert(0, ("Paper: 15 people, one of both", *[number(papers[0]["paper"], ".2f")] * 2, EMPTY))
     yield markdown.markdown_table(("Map", *(heading for heading, _ in METRICS.values())), rows)
-    people = [(title, _cell(found[key], ".4g")) for key, title in OF_PEOPLE.items() if key in found]
+    styles = {key: ".0f" if key[1] in NUMBERS else ".3f" for key in OF_PEOPLE}
+    people = [(title, _cell(found[key], styles[key])) for key, title in OF_PEOPLE.items() if key in found]
     if people:
         yield f"\n{markdown.markdown_table(('People', 'Value'), people)}"
 
