@@ -46,7 +46,7 @@ COLUMNS = [
     *("study", "dataset", "model", "row", "metric", "paper", "chance", *FIGURE),
     *("n_images", "n_participants", "n_answers", "note", "scale"),
 ]
-NONE_SELECTED = "No study runs: select.studies in params.yaml names them.\n"
+NONE_SELECTED = "No study runs: select.studies in params.yaml names none whose model runs.\n"
 HOW_TO_READ = (
     "People pick the three cells of an image's grid that look least natural. Share: how many of a person's three cells "
     "are among the map's three highest. Any match: how often at least one is. Equal cells of a map count as guessing. "
