@@ -183,6 +183,8 @@ def _evaluates(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             yield Load("evaluate", run.network(), self_disagreement.CHUNK, passes)
             for name in values["highlighters"]:
                 yield Load("evaluate", run.highlighter(name), EXPLAINED, images)
+            shown = images + sum(values[f"n_{kind}"] for kind in ("repeats", "catch", "real", "practice"))
+            yield _images(run, images) + _images(run, shown) // 2  # as an array, and as PNG of about half the size
         case "evaluate_prompts" if not values["clip_folder"]:
             images = (len(run.selected("variants")) + 1) * run.of("generate_samples")["n_images"]  # and photographs
             yield Load("measure", run.classifier(), values["batch_size"], images)

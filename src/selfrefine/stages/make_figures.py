@@ -194,7 +194,7 @@ def people(job: Job[Config, Inputs, Outputs]) -> Figure:
     """The first images of the first study, and what people picked, if anybody has."""
     inputs, shown, count = job.inputs, shown_of(job.config), job.config.n_images
     if not inputs.trials:
-        return style.only_words("No study runs: select.studies in params.yaml names them.")
+        return style.only_words("No study runs: select.studies in params.yaml names none whose model runs.")
     row = next(iter(shown.rows["studies"].values()))
     trials, picks = arrays.read_arrays(inputs.trials[0]), arrays.read_arrays(inputs.picks[0])
     images, cells, rates = trials["images"][:count], trials["cells"][:count], picks["rates"][:count]

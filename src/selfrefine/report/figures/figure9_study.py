@@ -59,7 +59,7 @@ def study_figure(
         figure.colorbar(bar, ax=list(axes[row]), label=label, pad=0.01, aspect=8)
     grid = cells.shape[1]
     cell_words = f"the {HIGHEST} highest of {grid} x {grid} cells"
-    message = f"Unseen by every highlighter. Outlined: {cell_words}, dashed if a choice of equals."
+    message = f"Unseen by every highlighter. Outlined: {cell_words}, dashed where equal ones leave a choice."
     return style.captioned(figure, f"{message}{'' if rates is not None else f' {NOBODY}'} {caption}")
 
 

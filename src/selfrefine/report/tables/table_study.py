@@ -41,11 +41,12 @@ METRICS = {  # heading, style
     ANY: ("Any match", ".3f"),
     DIFFERENCE: ("Share: flaw map less it", "+.3f"),
 }
+NUMBERS = ("participants", "excluded")  # metrics that are no shares
 COLUMNS = [
     *("study", "dataset", "model", "row", "metric", "paper", "chance", *FIGURE),
     *("n_images", "n_participants", "n_answers", "note", "scale"),
 ]
-NONE_SELECTED = "No study runs: select.studies in params.yaml names them.\n"
+NONE_SELECTED = "No study runs: select.studies in params.yaml names none whose model runs.\n"
 HOW_TO_READ = (
     "People pick the three cells of an image's grid that look least natural. Share: how many of a person's three cells "
     "are among the map's three highest. Any match: how often at least one is. Equal cells of a map count as guessing. "
@@ -102,7 +103,8 @@ def _study(part: pd.DataFrame) -> Iterator[str]:
     if papers:
         rows.insert(0, ("Paper: 15 people, one of both", *[number(papers[0]["paper"], ".2f")] * 2, EMPTY))
     yield markdown.markdown_table(("Map", *(heading for heading, _ in METRICS.values())), rows)
-    people = [(title, _cell(found[key], ".4g")) for key, title in OF_PEOPLE.items() if key in found]
+    styles = {key: ".0f" if key[1] in NUMBERS else ".3f" for key in OF_PEOPLE}
+    people = [(title, _cell(found[key], styles[key])) for key, title in OF_PEOPLE.items() if key in found]
     if people:
         yield f"\n{markdown.markdown_table(('People', 'Value'), people)}"
 
