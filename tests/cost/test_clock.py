@@ -66,3 +66,16 @@ def test_the_clock_of_a_cpu_is_the_finest_one():
 
 def test_precisions_have_names():
     assert [cost_clock.name_of(dtype) for dtype in (torch.float32, torch.bfloat16)] == ["float32", "bfloat16"]
+
+
+def test_work_of_one_thread_is_no_slower_beside_others():
+    """Seconds in which it waits, as it does while others have the processor, do not count."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        clock = cost_clock.work_clock_of(torch.device("cpu"))
+        start = clock()
+        time.sleep(0.3)
+        assert clock() - start < 0.1
+    finally:
+        torch.set_num_threads(threads)

@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 def rates(monkeypatch, ticks, loads, dtype=torch.float32, seconds=0.0):
     """Measured with a clock that shows these seconds in turn."""
-    monkeypatch.setattr(clock, "clock_of", lambda device: ticks.__next__)
+    monkeypatch.setattr(clock, "work_clock_of", lambda device: ticks.__next__)
     said = []
     return machine_rates.rates(loads, CPU, dtype, seconds, said.append), said
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from selfrefine.cost import made_networks, rehearsal
+from selfrefine.core import pixels
+from selfrefine.cost import made_networks, made_photographs, rehearsal
+from selfrefine.cost.loads import Run
 from selfrefine.cost.rehearsal import Asked
-from selfrefine.diffusion import autoencoder
+from selfrefine.diffusion import autoencoder, latent_scale
 from selfrefine.diffusion.autoencoder import LatentCodec
 from selfrefine.metrics.clip_score import Clip
 from selfrefine.pretrained import text_encoder
@@ -43,10 +45,17 @@ def test_a_clip_reads_sentences_sees_images_and_is_the_text_encoder(tmp_path: Pa
     assert not torch.equal(*encoder.embed(sentences))
 
 
-def test_an_autoencoder_decodes_what_it_encodes(tmp_path: Path) -> None:
-    values = rehearsal.params(ROOT, Asked(0.01, {"models": ["ldm"]}, {"models": {"ldm": LATENT}}))
-    ((folder, (make, _)),) = made_networks.wanted(values).items()
+@pytest.mark.parametrize(("model", "dataset"), [("ldm", "celeba_hq_256"), ("stable_diffusion", "coco")])
+def test_an_autoencoder_decodes_what_it_encodes_at_unit_variance(tmp_path: Path, model: str, dataset: str) -> None:
+    """train_autoencoder refuses one whose latents are much weaker than the noise that they are mixed with."""
+    select = {"models": [model], "datasets": [dataset]}
+    values = rehearsal.params(ROOT, Asked(0.01, select, {"models": {model: LATENT}}))
+    run = Run(values, {"dataset": dataset, "model": model, "seed": "0"})
+    folder = Path(run.of("train_autoencoder")["folder"])
+    make, _ = made_networks.wanted(values)[folder]
     make(tmp_path / folder)
     codec = LatentCodec(autoencoder.load(tmp_path / folder, CPU))
-    images = torch.rand(2, 3, 256, 256) * 2.0 - 1.0
-    assert codec.decode(codec.encode(images)).shape == images.shape
+    images = pixels.to_float(made_photographs.levels("coco", 7, (run.size, run.size))[None])
+    latents = codec.encode(images)
+    latent_scale.check_deviation(float(latents.std()), codec.scale)
+    assert codec.decode(latents).shape == images.shape

@@ -6,9 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 
 from selfrefine.cost import plan_table
-from selfrefine.cost.loads import Load
+from selfrefine.cost.flops import Network
+from selfrefine.cost.loads import Load, memory
 from selfrefine.cost.planned_jobs import Planned
 from selfrefine.cost.work import Asked
 from tests.support.tiny_subject import tiny_network
@@ -28,6 +30,15 @@ def lines(root=Path("nowhere")):
     params = {"experiment": "smoke"}
     seconds = lambda loads: float(sum(load.images for load in loads))  # noqa: E731
     return plan_table.lines(params, ASKED, torch.float32, (2.0, 500 * 2**20), seconds, root)
+
+
+def test_networks_of_a_job_are_there_together_and_their_batches_one_after_another():
+    sampled = TRAINING._replace(kind="evaluate", batch=64)
+    judge = Load("evaluate", Network("judge", lambda: nn.Linear(1000, 9), ((1000,),)), 2, 2)
+    kept = TRAINING.state(torch.float32) + 4 * 9009
+    live = max(load.live(torch.float32) for load in (TRAINING, sampled, judge))
+    assert memory([TRAINING, sampled, judge], torch.float32) == kept + live
+    assert memory([], torch.float32) == 0
 
 
 def test_a_stage_is_the_sum_of_its_jobs_and_the_most_memory_and_time_of_one():

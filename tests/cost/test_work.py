@@ -16,7 +16,7 @@ from selfrefine.metrics import generation, kernel, pairwise_blocks
 from selfrefine.metrics.generation import ImageSet, RealImages
 from selfrefine.params import job_config
 from selfrefine.params.experiment import read_params
-from tests.support import tiny, tiny_latent
+from tests.support import full_size, tiny, tiny_latent
 
 ROOT = Path(__file__).parents[2]
 SMOKE, _ = read_params(ROOT, "smoke")
@@ -249,6 +249,41 @@ def test_what_a_job_holds_grows_with_its_features_and_not_with_a_highlighters_im
     assert many == 2 * few
     few, many = (held("evaluate_highlighter", {"shared": {"n_fakes": n}}) for n in (30_000, 60_000))
     assert many - few < 2**10 * 64 * 3_000
+
+
+def test_planting_holds_what_the_blur_of_one_image_takes():
+    """Against the most that a process holds while it blurs one of 256 px."""
+    sizes = {"datasets": {"fashion_mnist": {"prepare_data": {"size": 256}}}}
+
+    def held(blur):
+        params = job_config.merge(SMOKE, sizes | {"evaluate_highlighter": {"patch_blur": blur}})
+        return work.of_job(params, Planned("evaluate_highlighter", tuple(NAMES.items()))).held
+
+    (taken,) = full_size.alone("tests.support.full_blur")
+    assert held(0.2) - held(0.0) == pytest.approx(taken, rel=0.1)
+
+
+def test_what_reads_captions_holds_a_clip():
+    """ViT-L/14 of transformers has 427.6 million parameters, of which 123.1 million are the text encoder's."""
+    params, _ = read_params(ROOT, "paper")
+    names = (("dataset", "coco"), ("model", "stable_diffusion"))
+    trained = work.of_job(params, Planned("train_base", (*names, ("seed", "0"))))
+    read = work.of_job(params, Planned("encode_captions", names))
+    scored = work.of_job(params, Planned("evaluate_prompts", (*names, ("seed", "0"))))
+    assert read.held == trained.held == pytest.approx(4 * 123.1e6, rel=0.01)
+    assert scored.held == pytest.approx(4 * 427.6e6, rel=0.01)
+
+
+def test_measuring_an_autoencoder_holds_all_latents():
+    """In float32 as they are made and once joined, and in float64."""
+
+    def held(images):
+        params = job_config.merge(
+            SMOKE, LATENT | {"train_autoencoder": LATENT["train_autoencoder"] | {"n_images": images}}
+        )
+        return work.of_job(params, Planned("train_autoencoder", tuple(NAMES.items()))).held
+
+    assert held(21) - held(20) == 16 * 3 * 8 * 8
 
 
 # -- the disk ----------------------------------------------------------------------------------------------------------

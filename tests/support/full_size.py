@@ -126,18 +126,30 @@ PIECES: dict[str, tuple[Callable[[int, Path], None], int]] = {
 
 
 def peak() -> int:
-    """The most that this process and its finished children have held, bytes."""
-    most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return most * (1 if sys.platform == "darwin" else 1024)
+    """The most that this process and its finished children have held, bytes.
+
+    Linux hands `ru_maxrss` on to a program that a larger one starts; what it says in /proc is of this one alone.
+    """
+    status, scale = Path("/proc/self/status"), 1 if sys.platform == "darwin" else 1024
+    if status.is_file():
+        own = int(status.read_text().split("VmHWM:")[1].split()[0])
+    else:
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) * scale
+
+
+def alone(module: str, *words: str) -> list[float]:
+    """The numbers of the last line that a module prints, in a process of its own with one thread."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", module, *words]
+    told = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+    return [float(number) for number in told.splitlines()[-1].split()]
 
 
 def measure(piece: str, images: int, room: Path) -> Taken:
     """Runs a piece in a process of its own."""
-    command = [sys.executable, "-m", MODULE, piece, str(images), str(room)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    told = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
-    seconds, held, disk = told.splitlines()[-1].split()
-    return Taken(float(seconds), int(held), int(disk))
+    seconds, held, disk = alone(MODULE, piece, str(images), str(room))
+    return Taken(seconds, int(held), int(disk))
 
 
 def _alone(piece: str, images: int, room: Path) -> None:

@@ -48,6 +48,7 @@ def plan(root: Path, values: Mapping[str, Any], tflops: float | None, seconds: f
     with devices.device(values["shared"]["device"]) as device:
         dtype = devices.precision(values["shared"]["precision"], device)
         if tflops is None:
+            devices.set_threads(values["shared"]["threads"])  # as jobs compute
             every = [load for job in asked.values() for load in job.loads]
             measured = machine_rates.rates(every, device, dtype, seconds, _tell)
 

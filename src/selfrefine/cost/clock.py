@@ -27,6 +27,13 @@ def clock_of(device: torch.device) -> Clock:
     return clock
 
 
+def work_clock_of(device: torch.device) -> Clock:
+    """The same for work of this process alone: where one thread computes its processor's time, which other programs
+    hardly change.
+    """
+    return time.process_time if device.type == "cpu" and torch.get_num_threads() == 1 else clock_of(device)
+
+
 def interleaved(
     label: str, cases: Mapping[KeyT, Case], rounds: int, clock: Clock, message: Callable[[str], None]
 ) -> dict[KeyT, list[float]]:

@@ -1,6 +1,6 @@
 """The configs behind a job, the networks that they name, and images that pass these."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -22,6 +22,7 @@ from selfrefine.pretrained.imagenet_backbones import vgg16_features
 CLASSES = 10  # that the classifier of real images tells apart; its cost hardly depends on it
 FLOAT = 4  # bytes of a weight
 STATE = 4  # copies of the weights in a training state: weights, EMA, two moments of AdamW; gradients are no part of it
+VOCABULARY, LAYERS = 49408, 12  # of CLIP's text encoder; a layer has 12 times its width squared
 
 
 class Load(NamedTuple):
@@ -38,13 +39,29 @@ class Load(NamedTuple):
         return count(self.network, self.kind, self.batch).flops * self.images / self.batch
 
     def memory(self, dtype: torch.dtype) -> int:
-        """Bytes of weights, training state and a batch, if networks compute in `dtype` where they do not measure:
-        beside float32 autocast then keeps a copy of the weights in it.
-        """
-        counted = count(self.network, self.kind, self.batch)
-        width = FLOAT if self.kind == "measure" else dtype.itemsize
+        """Bytes of weights, training state and a batch, if networks compute in `dtype` where they do not measure."""
+        return self.state(dtype) + self.live(dtype)
+
+    def state(self, dtype: torch.dtype) -> int:
+        """Bytes of weights and training state; beside float32 autocast keeps a copy of the weights in `dtype`."""
+        width = self._width(dtype)
         each = FLOAT * (STATE if self.kind == "train" else 1) + (width if width < FLOAT else 0)
-        return counted.parameters * each + counted.live_bytes * width // FLOAT
+        return count(self.network, self.kind, self.batch).parameters * each
+
+    def live(self, dtype: torch.dtype) -> int:
+        """Bytes of what a batch leaves behind at a time."""
+        return count(self.network, self.kind, self.batch).live_bytes * self._width(dtype) // FLOAT
+
+    def _width(self, dtype: torch.dtype) -> int:
+        return FLOAT if self.kind == "measure" else dtype.itemsize
+
+
+def memory(loads: Sequence[Load], dtype: torch.dtype) -> int:
+    """Bytes that a job's networks take: the weights and states of all, which stay there, and the largest batch."""
+    state: dict[Network, int] = {}
+    for load in loads:
+        state[load.network] = max(load.state(dtype), state.get(load.network, 0))
+    return sum(state.values()) + max((load.live(dtype) for load in loads), default=0)
 
 
 class Run:
@@ -97,6 +114,13 @@ class Run:
         leaves = [base[leaf] for leaf in ("network", "diffusion", "gradient_checkpointing")]
         inputs = (shape, (), *([prompt] if prompt else []))  # noisy images, times, captions
         return Network(_name(base["family"], self.size, leaves, inputs), build, inputs)
+
+    def reader(self) -> int:
+        """Bytes of the text encoder that goes along with a pipeline, if it has CLIP's shape; 0 without prompts."""
+        if not job_config.is_prompted(self.params, self.names["dataset"], self.names["model"]):
+            return 0
+        width: int = self.params["text_encoders"][self.of("encode_captions")["text_encoder"]]["width"]
+        return FLOAT * (VOCABULARY * width + LAYERS * 12 * width**2)
 
     def autoencoder(self, part: Literal["", "encoder", "decoder"] = "") -> Network:
         """The autoencoder of a latent family, or one half of it; one from a folder is taken for that of the params."""

@@ -57,7 +57,7 @@ def rates(
         where = torch.device("cpu") if network.on_processors else device
         if where.type == "cpu":
             batch = max(1, min(batch, int(LARGEST / count(network, kind).flops)))
-        call, clock, taken = _call(kind, network, batch, where, dtype), cost_clock.clock_of(where), list[float]()
+        call, clock, taken = _call(kind, network, batch, where, dtype), cost_clock.work_clock_of(where), list[float]()
         while len(taken) <= FEWEST or sum(taken[1:]) < seconds:
             start = clock()
             call()

@@ -10,21 +10,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from selfrefine.core import files, random_streams
+from selfrefine.cost import made_photographs
 from selfrefine.cost.flops import Network, count
-from selfrefine.cost.loads import FLOAT, Run
+from selfrefine.cost.loads import FLOAT, LAYERS, VOCABULARY, Run
 from selfrefine.diffusion import autoencoder
+from selfrefine.diffusion.autoencoder import LatentCodec
 from selfrefine.networks import stable_diffusion
 from selfrefine.params import job_config
 
 SCALING_FACTOR = 0.18215  # of Stable Diffusion's autoencoder, which its folder states
 # CLIP ViT-L/14 (Radford et al. 2021), as transformers describes it.
-TEXT = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
+TEXT = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": LAYERS, "num_attention_heads": 12}
 VISION = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16}
-VOCABULARY, PROJECTION, PATCH, SIDE = 49408, 768, 14, 224
+PROJECTION, PATCH, SIDE = 768, 14, 224
 CLIP_BYTES = 1_711_000_000
+SEEN = 2  # pictures that latents are scaled by
 LETTERS = "abcdefghijklmnopqrstuvwxyz"  # that its tokenizer knows, each a token
 
 Make = Callable[[Path], None]
@@ -55,11 +59,21 @@ def _bytes(network: Network) -> int:
 def _autoencoder(run: Run) -> Make:
     def make(folder: Path) -> None:
         values = run.of("train_autoencoder")
-        made = autoencoder.build(values["kind"], values["network"], run.size, seed=0)
+        made = autoencoder.build(values["kind"], values["network"], run.size, seed=0).eval()
         made.register_to_config(scaling_factor=SCALING_FACTOR if values["kind"] == "kl" else 1.0)
+        _strengthen(made, run.size)
         autoencoder.save(made, folder)
 
     return make
+
+
+def _strengthen(made: Any, size: int) -> None:
+    """Gives scaled latents unit variance, as those of the published weights have; random weights let a signal fade."""
+    images = np.stack([made_photographs.levels("latents", number, (size, size)) for number in range(SEEN)])
+    spread = autoencoder.deviation(LatentCodec(made), images, torch.device("cpu"))
+    with torch.no_grad():
+        for parameter in made.quant_conv.parameters():
+            parameter /= spread
 
 
 def _network(run: Run) -> Make:

@@ -88,16 +88,21 @@ def fill(folder: Path, layout: Layout, names: list[str]) -> None:
 
 
 def picture(name: str, number: int, size: tuple[int, int], suffix: str) -> bytes:
-    """An image file of smooth colours with grain, of this number alone."""
+    """An image file of `levels`."""
+    stream = io.BytesIO()
+    Image.fromarray(levels(name, number, size)).save(stream, {".jpg": "JPEG", ".webp": "WEBP"}[suffix], quality=85)
+    return stream.getvalue()
+
+
+def levels(name: str, number: int, size: tuple[int, int]) -> np.ndarray:
+    """Smooth colours with grain, of this number alone: (H, W, 3) uint8 of a width and a height."""
     draws = np.random.default_rng([SEED, zlib.crc32(name.encode()), number])
     colours = Image.fromarray(draws.integers(0, 256, (CELLS, CELLS, 3), np.uint8)).resize(
         size, Image.Resampling.BICUBIC
     )
     grain = draws.standard_normal((size[1], size[0], 1), np.float32) * GRAIN
-    pixels = (np.asarray(colours, np.float32) + grain).clip(0.0, 255.0).astype(np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, {".jpg": "JPEG", ".webp": "WEBP"}[suffix], quality=85)
-    return stream.getvalue()
+    made: np.ndarray = (np.asarray(colours, np.float32) + grain).clip(0.0, 255.0).astype(np.uint8)
+    return made
 
 
 def captions(names: list[str]) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from selfrefine.cost import recorded_time
-from selfrefine.cost.loads import Load
+from selfrefine.cost.loads import Load, memory
 from selfrefine.cost.planned_jobs import Planned
 from selfrefine.cost.work import Asked
 
@@ -49,7 +49,7 @@ def lines(
         {"stage": job.stage, "jobs": 1, "start_seconds": start[0], "process_bytes": start[1] + held}
         | {"flops": sum(load.flops for load in loads), "work_seconds": work[job], "disk_bytes": disk}
         | {"longest_seconds": start[0] + work[job]}
-        | {"network_bytes": max((load.memory(dtype) for load in loads), default=0)}
+        | {"network_bytes": memory(loads, dtype)}
         | {"recorded_seconds": recorded.get(job.stage, float("nan"))}
         for job, (loads, disk, held) in asked.items()
     ]

@@ -18,7 +18,7 @@ from selfrefine.core.names import ROOMS, STAGE_OF_FOLDER
 from selfrefine.cost import made_networks, made_photographs, recorded_time, rehearsal_params
 from selfrefine.cost.made_photographs import LAYOUTS
 from selfrefine.data import split_names
-from selfrefine.params import check, experiment, job_config
+from selfrefine.params import check, experiment, job_config, references
 
 COPIED = ("Snakefile", "workflow", "profiles", "environment.yml", ".dvcignore")
 HEAD = (
@@ -49,7 +49,21 @@ def params(root: Path, asked: Asked) -> dict[str, Any]:
     names = job_config.selected(paper, "datasets") if asked.fraction < 1.0 else []  # all is as the paper's file says
     held_out = min((_held_out(paper, name, asked.fraction) for name in names), default=0)
     made = rehearsal_params.overlay(paper, asked.fraction, held_out, asked.select)
+    made = job_config.merge(made, _maps_of_first(made))
     return job_config.merge(made, asked.over) | {"experiment": rehearsal_params.NAME}
+
+
+def _maps_of_first(made: Mapping[str, Any]) -> dict[str, Any]:
+    """Leaves by which maps are compared on the first run, which figures show: the paper compares them on its own first
+    one alone, and selected rows may leave that out.
+    """
+    for run in references.runs(made):
+        if run.is_first and not run.value("evaluate_maps", "n_images"):
+            images = made["evaluate_maps"]["n_images"]
+            fakes = run.value("generate_fakes", "n_images") + images
+            leaves = {"evaluate_maps": {"n_images": images}, "generate_fakes": {"n_images": fakes}}
+            return {"models": {run.names["model"]: leaves}}
+    return {}
 
 
 def _held_out(paper: Mapping[str, Any], dataset: str, fraction: float) -> int:

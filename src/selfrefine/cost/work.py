@@ -1,10 +1,10 @@
 """What each job asks of its networks and leaves on the disk: a stage yields loads, which follow its own loop, and as
 numbers the bytes that it leaves. Tables, figures and logs are a few MiB of all and left out, as are text encoders,
-which go along with pipelines: a plan reads no files of others.
+which go along with pipelines: a plan reads no files of others, but holds as much as CLIP ViT-L/14 does.
 """
 
 from collections.abc import Iterator, Mapping
-from math import ceil
+from math import ceil, prod
 from typing import Any, NamedTuple
 
 from selfrefine.core import names
@@ -12,10 +12,12 @@ from selfrefine.core.names import KINDS
 from selfrefine.cost import loads, set_sizes
 from selfrefine.cost.flops import Network, count
 from selfrefine.cost.loads import FLOAT, STATE, Load, Run, feature_space, places
+from selfrefine.cost.made_networks import CLIP_BYTES
 from selfrefine.cost.planned_jobs import Planned
 from selfrefine.data.image_decoding import MOST_PIXELS
 from selfrefine.diffusion.repaint import Resampling
 from selfrefine.evidence import self_disagreement
+from selfrefine.evidence.planted_flaws import BLUR_REACH
 from selfrefine.evidence.probes import CHUNK
 from selfrefine.guidance import discriminator, map_history, map_refresh
 from selfrefine.metrics import pairwise_blocks
@@ -72,10 +74,12 @@ def _trains(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             if values["unit_variance"]:
                 yield Load("measure", run.autoencoder("encoder"), measured, measured)
             yield Load("measure", network, batch, measured)
+            yield Held((2 * FLOAT + DOUBLE) * measured * prod(run.shape()))  # latents: in batches, joined, in float64
             yield _weights(network)
         case "train_base":
             yield _updates(run, values["steps"])
             yield _pipeline(run) + STATE * _weights(run.network())
+            yield Held(run.reader())
         case "train_highlighter":
             batch, network = 2 * values["batch_size"], run.highlighter(run.names["highlighter"])
             yield Load("train", network, batch, batch * values["steps"])
@@ -97,6 +101,7 @@ def _refined(run: Run, values: Mapping[str, Any]) -> Work:
     steps, images = row_costs.updates(values), values["map_images"]
     yield _updates(run, steps)
     yield _pipeline(run)
+    yield Held(run.reader())
     if (values["forward"], values["reverse"]) != ("none", "none"):
         maps, chunk = refreshes(run.of("train_base")["steps"], steps, values["cycle"]), min(images, map_refresh.CHUNK)
         yield from _sampled(run, images * maps, chunk, values["map_steps"])
@@ -121,6 +126,7 @@ def _makes(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             yield HALF * images * channels * side**2
         case "encode_captions":
             width = run.params["text_encoders"][values["text_encoder"]]["width"]
+            yield Held(run.reader())
             yield HALF * (1 + set_sizes.captions(run.of("prepare_data"))) * values["tokens"] * width
         case "generate_fakes" | "generate_samples":
             fakes = stage == "generate_fakes"
@@ -149,7 +155,8 @@ def _evaluates(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             for name in rows:
                 yield Load("evaluate", run.highlighter(name), EXPLAINED, 2 * run.tenth)
             yield Load("evaluate", run.highlighter(), EXPLAINED, (1 + ("unguarded" in rows)) * run.tenth + planted)
-            yield Held(_images(run, values["n_planted"]) + 3 * RESAMPLES * DOUBLE * run.tenth)
+            held = _images(run, values["n_planted"]) + 3 * RESAMPLES * DOUBLE * run.tenth
+            yield Held(held + _blurred(run, values))
         case "evaluate_maps":
             for name in run.selected("highlighters"):
                 yield Load(
@@ -188,6 +195,8 @@ def _evaluates(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
         case "evaluate_prompts" if not values["clip_folder"]:
             images = (len(run.selected("variants")) + 1) * run.of("generate_samples")["n_images"]  # and photographs
             yield Load("measure", run.classifier(), values["batch_size"], images)
+        case "evaluate_prompts":
+            yield Held(CLIP_BYTES)
 
 
 def _compared(run: Run, values: Mapping[str, Any]) -> Work:
@@ -233,6 +242,12 @@ def _discriminated(run: Run, values: Mapping[str, Any]) -> Work:
     judge = run.highlighter(run.params["samplings"][run.names["variant"]]["discriminated_by"])
     images = ceil(values["n_images"] / values["chunk_size"]) * values["chunk_size"]
     yield Load("train", judge, min(values["chunk_size"], discriminator.PIECE), images * values["steps"])
+
+
+def _blurred(run: Run, values: Mapping[str, Any]) -> int:
+    """What torch lays out to blur one image, which flaws are planted into one at a time: a copy for each tap."""
+    reach: int = ceil(BLUR_REACH * values["patch_blur"] * round(values["patch_share"] * run.size))
+    return 3 * DOUBLE * (2 * reach + 1) * run.size * (run.size + 2 * reach)
 
 
 def _weights(network: Network) -> int:
