@@ -135,8 +135,8 @@ def test_what_does_not_fit_is_told_where_it_stands(key, value, told):
         (
             "make_tables.confirmatory",
             [["both", "forward", "half"], ["both", "baseline", "half"]],
-            "make_tables.confirmatory.1 is half the difference to baseline; half is of two arms that differ in the sign of "
-            "a map",
+            "make_tables.confirmatory.1 is half the difference to baseline; "
+            "half is of two arms that differ in the sign of a map",
         ),
         (
             "make_tables.confirmatory",

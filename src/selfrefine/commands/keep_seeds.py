@@ -18,7 +18,7 @@ from typing import Any
 
 from selfrefine.commands import listed_jobs, why
 from selfrefine.commands.snakemake_plan import Planned
-from selfrefine.core import files
+from selfrefine.core import devices, files
 from selfrefine.core.contents import sha256s
 from selfrefine.core.errors import InputError
 from selfrefine.core.names import PROVENANCE
@@ -116,8 +116,9 @@ def about(experiment: str, seed: str, jobs: Jobs, commit: str) -> dict[str, Any]
         "commit": commit,
         "protocol": protocol(experiment),
         "kept_on": {
-            "platform": platform.platform(),
-            "processor": platform.machine(),
+            "system": platform.system(),
+            "machine": platform.machine(),
+            "processors": devices.processors(),
             "python": platform.python_version(),
             **{name: metadata.version(name) for name in VERSIONS},
         },

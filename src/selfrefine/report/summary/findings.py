@@ -12,7 +12,16 @@ from typing import NamedTuple
 
 from selfrefine.core.names import FAKE_SPLICE, FLAW
 from selfrefine.metrics.contrasts import CONFIRMATORY
-from selfrefine.metrics.intervals import BETTER, EQUIVALENCE_CONFIDENCE, EQUIVALENT, WORSE, reach
+from selfrefine.metrics.intervals import (
+    BETTER,
+    CONFIDENCE,
+    EQUIVALENCE_CONFIDENCE,
+    EQUIVALENT,
+    INCONCLUSIVE,
+    NOT_ASSESSED,
+    WORSE,
+    reach,
+)
 from selfrefine.report.seed_statistics import Line
 from selfrefine.report.summary import sentences, words
 from selfrefine.report.summary.other_results import highlighter
@@ -22,6 +31,8 @@ from selfrefine.report.tables.contrasts import is_half
 
 HOLDS, NOT, UNTOLD = "What holds", "What does not hold", "What cannot be told"
 MOST_SEEDS = 1000  # more are not asked for
+ERROR = 1.0 - CONFIDENCE
+POWER = 0.8  # how often the seeds that are named would show it
 
 
 class Statement(NamedTuple):
@@ -167,36 +178,46 @@ def more(run: Run, costs: Costs) -> Iterator[str]:
     """For each listed contrast without an answer the seeds that would give one; what the paper's scale takes."""
     listed = run.lines("controls", dataset=None, model=None, network=run.primary_network, kind=CONFIRMATORY)
     for line in listed:
-        spread = _spread(line)
-        if _heading(line["verdict"]) == UNTOLD and math.isfinite(spread):
-            yield f"{_named(run, line)}: {_seeds_that_tell(run, line, spread, costs)}"
+        if line["verdict"] in (INCONCLUSIVE, NOT_ASSESSED) and math.isfinite(_spread(line)):
+            yield f"{_named(run, line)}: {_seeds_that_tell(run, line, len(listed), costs)}"
     yield (
-        f"A verdict is of {words.seeds(len(run.select['seeds']))}; one more takes {costs.seed_hours:.1f} hours of one "
-        "core, as the kept ones did. More seeds that point the other way would turn it."
+        f"This page is of {words.seeds(len(run.select['seeds']))}; one more takes {costs.seed_hours:.1f} hours of one "
+        "core, as the kept ones did. Seeds that point the other way would turn what it says."
     )
     hours = words.listed([f"{number:,.0f} on one {card}" for card, number in costs.paper_hours.items()])
     yield (
         "What holds here need not at the paper's scale, nor the other way round. The paper's Table 2 with "
-        f"{words.seeds(costs.paper_seeds)} takes, by the plan of `selfrefine plan --experiment paper`, so many GPU hours: "
-        f"{hours}."
+        f"{words.seeds(costs.paper_seeds)} takes, by `selfrefine plan --experiment paper`, so many GPU hours: {hours}."
     )
 
 
-def _seeds_that_tell(run: Run, line: Line, spread: float, costs: Costs) -> str:
-    """How many seeds would show the difference found so far, or none larger than the margin, at this spread."""
-    have, needed = int(line["n_seeds"]), []
-    found = words.signed(change(line, "low", "high"))
+def _seeds_that_tell(run: Run, line: Line, family: int, costs: Costs) -> str:
+    """How many seeds would show, four times of five, the change found so far, or none larger than the margin.
+
+    Args:
+        line: of controls.csv, with two seeds or more.
+        family: the number of listed contrasts, for which the first number is corrected (Bonferroni).
+    """
+    spread, found = _spread(line), words.signed(change(line, "low", "high"))
     goals = (
-        (f"if the true change is the {found} found so far", abs(line["difference"]), reach),
-        (f"to show none above {words.margin(run)} if there is none", run.equivalence_margin, _reach_of_equivalence),
+        (
+            f"if the true change is the {found} found so far",
+            abs(line["difference"]),
+            (1.0 - ERROR / family, 2.0 * POWER - 1.0),
+        ),
+        (
+            f"to show none above {words.margin(run)} if there is none",
+            run.equivalence_margin,
+            (EQUIVALENCE_CONFIDENCE, POWER),
+        ),
     )
-    for what, goal, width in goals:
-        count = next((n for n in range(max(2, run.minimum_seeds), MOST_SEEDS) if width(n) * spread < goal), None)
-        number = f"more than {MOST_SEEDS:,}" if count is None else f"{count:,}"
-        hours = "" if count is None else f" ({max(0, count - have) * costs.seed_hours:,.0f} more hours of one core)"
-        needed.append(f"{number} seeds {what}{hours}")
-    return f"{', or '.join(needed)}, at the spread between these seeds, {100.0 * spread:.1f} %."
-
-
-def _reach_of_equivalence(n_seeds: int) -> float:
-    return reach(n_seeds, EQUIVALENCE_CONFIDENCE)
+    told = []
+    for what, goal, levels in goals:
+        enough = (n for n in range(2, MOST_SEEDS + 1) if sum(reach(n, level) for level in levels) * spread < goal)
+        count = next(enough, None)
+        if count is None:
+            told.append(f"more than {MOST_SEEDS:,} seeds {what}")
+        else:
+            hours = max(0, count - int(line["n_seeds"])) * costs.seed_hours
+            told.append(f"{words.seeds(count)} {what} ({hours:,.0f} more hours of one core)")
+    return f"{', or '.join(told)}, at the spread between these seeds, {100.0 * spread:.1f} %."
