@@ -2,6 +2,7 @@
 
 import argparse
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from selfrefine.commands.snakemake_plan import Planned
 from selfrefine.core import files, record
 from selfrefine.core.errors import InputError
 from selfrefine.core.names import PROVENANCE
+from selfrefine.stages import make_tables
 from tests.support.command import refused
 from tests.support.job_list import ROOT, project_params
 
@@ -171,6 +173,40 @@ def test_a_later_protocol_is_told_with_the_seeds_that_had_another(tmp_path, monk
         "seed 7 is kept, but not in select.seeds of small: the tables are without it",
         "protocol: docs/protocol.md has changed since seed 0 was kept",
     ]
+
+
+def test_the_inputs_of_the_tables_are_those_of_kept_seeds_in_the_order_of_the_rule(tmp_path, monkeypatch):
+    """A seed that is not kept is left out, a file that was not kept is named; what is of no seed is the project's."""
+    monkeypatch.chdir(tmp_path)
+    paths = {seed: f"results/evaluate_generation/small/set/seed{seed}/metrics.csv" for seed in ("0", "1", "2")}
+    jobs = {
+        seed: Planned("evaluate_generation", {"seed": seed}, Listed({}, "", [], [path]), {}, {}, [], "")
+        for seed, path in paths.items()
+    }
+    paper, given, lost = "workflow/resources/paper_values.csv", "results/study/metrics.csv", "results/study/other.csv"
+    named = {field.name: [] for field in fields(make_tables.Inputs)}
+    named |= {"generation": [paths["1"], paths["2"], paths["0"]], "prompts": [given, lost], "paper": [paper]}
+    tables = Planned("make_tables", {}, Listed({}, "", [], []), named, {}, [], "")
+    for path in (paper, given):
+        files.write_text(Path(path), path)
+    for seed in ("0", "1"):
+        folder = keep_seeds.folder_of("small", seed)
+        files.write_text(folder / paths[seed], f"of seed {seed}")
+        files.write_json(folder / keep_seeds.RECORDS, {str(Path(paths[seed]).with_name(record.NAME)): {"seed": seed}})
+    place = tmp_path / "place"
+    kept_tables.lay_out(place, "small", ["0", "1"])
+    inputs, absent = kept_tables.given(jobs, tables, ["0", "1"], place)
+    assert inputs.generation == (Path(paths["1"]), Path(paths["0"]))
+    assert [(place / path).read_text() for path in inputs.generation] == ["of seed 1", "of seed 0"]
+    assert files.read_json((place / paths["1"]).with_name(record.NAME)) == {"seed": "1"}
+    assert (inputs.prompts, inputs.paper, inputs.maps) == ((Path(given),), Path(paper), ())
+    assert absent == [lost]
+    assert {path.name for path in place.iterdir()} == {"results", "workflow"}  # nothing of how it was kept
+    Path(paper).unlink()
+    with pytest.raises(
+        InputError, match=r"^workflow/resources/paper_values\.csv: no such file; it is part of the project$"
+    ):
+        kept_tables.given(jobs, tables, ["0"], tmp_path / "elsewhere")
 
 
 def test_later_changes_of_params_and_code_are_told_with_their_number_of_jobs(tmp_path, monkeypatch):

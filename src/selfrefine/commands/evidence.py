@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from selfrefine.commands import findings, keep_seeds, kept_tables, snakemake_plan
+from selfrefine.commands import keep_seeds, snakemake_plan
 from selfrefine.core import files
 from selfrefine.core.errors import InputError
 from selfrefine.params import experiment as experiments
@@ -47,8 +47,12 @@ def run(arguments: argparse.Namespace) -> None:
     if action == "keep":
         keep(arguments.experiment, dirty=arguments.dirty)
     elif action == "tables":
+        from selfrefine.commands import kept_tables  # only here, as below: torch alone takes two seconds
+
         print("\n".join(kept_tables.make(arguments.experiment, arguments.out)))
     else:
+        from selfrefine.commands import findings
+
         files.write_text(findings.PAGE, findings.page(arguments.experiment))
         print(f"{findings.PAGE}: written")
 

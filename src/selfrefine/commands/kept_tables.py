@@ -79,7 +79,8 @@ def lay_out(place: Path, experiment: str, seeds: Sequence[str]) -> None:
                 shutil.copyfile(file, place / name)
         for path, known in files.read_json(folder / keep_seeds.RECORDS).items():
             if not (place / path).exists():
-                files.write_json(place / path, known)
+                (place / path).parent.mkdir(parents=True, exist_ok=True)
+                (place / path).write_text(json.dumps(known))
 
 
 def given(

@@ -132,7 +132,7 @@ def test_seeds_that_would_tell_are_those_of_a_power_of_four_in_five():
     drawn = stats.norm(-0.02, spread).rvs((4000, count), random_state=0)
     shown = stats.ttest_1samp(drawn, 0.0, axis=1).pvalue < 0.05 / len(LISTED)
     assert 0.77 < shown.mean() < 0.86
-    assert f"({(count - 6) * 2:,} more hours of one core)" in line
+    assert f"({(count - 6) * 2:,} more hours of jobs)" in line
 
 
 def test_no_number_of_seeds_is_asked_for_what_is_told_or_contradicted_by_a_sampler():
@@ -144,7 +144,7 @@ def test_no_number_of_seeds_is_asked_for_what_is_told_or_contradicted_by_a_sampl
 
 def test_what_more_costs_is_told():
     of_page = headings(cached_run())["What would change our mind"]
-    assert "This page is of 6 seeds; one more takes 2.0 hours of one core" in of_page
+    assert "This page is of 6 seeds; one more takes 2.0 hours of jobs" in of_page
     assert "Table 2 with 3 seeds takes" in of_page
     assert "191 on one H100 80 GB and 1,141 on one RTX 4090" in of_page
 

@@ -47,7 +47,7 @@ class Costs:
     """What more of it takes.
 
     Args:
-        seed_hours: of one core, for one more seed of this experiment, as the kept ones took.
+        seed_hours: of the jobs of one more seed of this experiment, one after another, as the kept ones took.
         paper_hours: card -> hours of one, for the paper's Table 2 at its own scale, by the plan.
         paper_seeds: seeds in that.
     """
@@ -181,8 +181,8 @@ def more(run: Run, costs: Costs) -> Iterator[str]:
         if line["verdict"] in (INCONCLUSIVE, NOT_ASSESSED) and math.isfinite(_spread(line)):
             yield f"{_named(run, line)}: {_seeds_that_tell(run, line, len(listed), costs)}"
     yield (
-        f"This page is of {words.seeds(len(run.select['seeds']))}; one more takes {costs.seed_hours:.1f} hours of one "
-        "core, as the kept ones did. Seeds that point the other way would turn what it says."
+        f"This page is of {words.seeds(len(run.select['seeds']))}; one more takes {costs.seed_hours:.1f} hours of "
+        "jobs, as the kept ones did. Seeds that point the other way would turn what it says."
     )
     hours = words.listed([f"{number:,.0f} on one {card}" for card, number in costs.paper_hours.items()])
     yield (
@@ -219,5 +219,5 @@ def _seeds_that_tell(run: Run, line: Line, family: int, costs: Costs) -> str:
             told.append(f"more than {MOST_SEEDS:,} seeds {what}")
         else:
             hours = max(0, count - int(line["n_seeds"])) * costs.seed_hours
-            told.append(f"{words.seeds(count)} {what} ({hours:,.0f} more hours of one core)")
+            told.append(f"{words.seeds(count)} {what} ({hours:,.0f} more hours of jobs)")
     return f"{', or '.join(told)}, at the spread between these seeds, {100.0 * spread:.1f} %."
