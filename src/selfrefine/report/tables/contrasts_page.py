@@ -119,7 +119,7 @@ def _differences(space: pd.DataFrame, titles: dict[str, str]) -> str:
 
 def _against(line: Line, titles: dict[str, str]) -> str:
     """The second row, and whether it is half the difference that is told."""
-    return titles.get(line["reference"], line["reference"]) + (", half" if is_half(line) else "")
+    return f"{titles.get(line['reference'], line['reference'])}{', half' * is_half(line)}"
 
 
 def _second(line: Line) -> str:
