@@ -19,6 +19,7 @@ NAV = {
         "library",
         "highlight",
         "reading",
+        "study",
         "paper_scale",
         "rehearsal",
         "cluster",

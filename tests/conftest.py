@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Of torch's modules and ten thousand tests nothing becomes garbage: looking through them took a third of the time."""
+    """Of modules and ten thousand tests nothing becomes garbage: looking through them took a third of the time."""
     gc.collect()
     gc.freeze()
 

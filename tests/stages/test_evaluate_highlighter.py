@@ -209,6 +209,29 @@ def test_pieces_of_any_size_measure_the_same(job, tmp_path, monkeypatch):
         assert one == pytest.approx(other, rel=1e-4, nan_ok=True)  # an image lies on the border of the two classes
 
 
+def test_flaws_are_planted_into_one_image_at_a_time(job, tmp_path, monkeypatch):
+    """The blur of 64 images of 256 px would take 23 GiB."""
+    plant, counts = planted_flaws.plant, []
+
+    def planted(ground, fakes, patch, seed, rows):
+        counts.append(len(rows))
+        return plant(ground, fakes, patch, seed, rows)
+
+    monkeypatch.setattr(planted_flaws, "plant", planted)
+    outputs = Outputs(tmp_path / "metrics.csv", tmp_path / "examples.npz")
+    evaluate_highlighter.run(replace(job, outputs=outputs))
+    assert counts == [1] * (CONFIG.n_planted + CONFIG.n_examples)
+    ground, fakes = (
+        arrays.read_images(job.inputs.test),
+        next(data(job.inputs.real.parent).pieces("test", FAKE, 6)).images,
+    )
+    patch = planted_flaws.Patch(0.5, 0.2, 0.2, 40.0, 90.0)
+    whole = plant(ground[: CONFIG.n_planted], fakes, patch, 0)
+    shown = arrays.read_arrays(outputs.examples)
+    assert np.array_equal(shown["planted_images"], whole.images[FAKE_SPLICE][: CONFIG.n_examples])
+    assert np.array_equal(shown["planted_masks"], whole.masks[: CONFIG.n_examples])
+
+
 def test_the_interval_of_each_score_is_of_its_own_images(job):
     test = data(job.inputs.real.parent, 1).part("test")
     logits = highlighter_model.classify(load(job, "second"), test.images, test.streams, torch.float32)

@@ -80,6 +80,21 @@ def test_a_given_autoencoder_is_measured_and_kept_as_it_is(images, trained, tmp_
     assert bytes_below(tmp_path)["autoencoder/" + given[1].name] == given[1].read_bytes()
 
 
+def test_a_given_autoencoder_never_sees_more_than_a_batch(images, tmp_path, monkeypatch):
+    """Thousands of 256 px at once fit no memory."""
+    given = given_folder(tmp_path / "given", "vq", 0.9)
+    encode, seen = LatentCodec.encode, []
+
+    def encoded(codec, batch):
+        seen.append(len(batch))
+        return encode(codec, batch)
+
+    monkeypatch.setattr(LatentCodec, "encode", encoded)
+    values = {"folder": "given", "unit_variance": False, "batch_size": 3}
+    train_autoencoder.run(tiny_latent.autoencoder_job(images, tmp_path, given, **values))
+    assert seen == 2 * [3, 1], "its latents' deviation, then its round trip, of four images"
+
+
 def test_a_given_autoencoder_of_other_images_is_refused(images, trained, tmp_path):
     given = tuple(trained / "autoencoder" / name for name in ("config.json", "diffusion_pytorch_model.safetensors"))
     job = tiny_latent.autoencoder_job(images, tmp_path, given, folder="anywhere")
