@@ -76,6 +76,21 @@ def test_a_job_of_other_code_and_a_changed_output_are_named(jobs):
     assert keep_seeds.unfinished(keep_seeds.behind(jobs, "0"), PARAMS)
 
 
+def test_what_belongs_to_no_seed_is_kept_once_it_is_finished(jobs):
+    """A study of the seed's images: neither it nor its jobs keep a seed from being kept."""
+    folder = Path("results/generate_fakes/smoke/study")
+    study = made("generate_fakes", folder, [SAMPLES / "images.npy"], [SAMPLES / record.NAME])
+    study = study._replace(names={"study": "garments"})
+    named = {"generation": [str(SAMPLES / "images.npy")], "studies": study.listed.outputs[:1]}
+    tables = Planned("make_tables", {}, Listed({}, "", [], []), named, {}, [], "")
+    every = jobs | {str(folder / record.NAME): study, "results/tables/config.json": tables}
+    assert set(keep_seeds.behind_all_seeds(every)) == {*list(jobs)[:2], str(folder / record.NAME)}
+    assert str(folder / record.NAME) not in keep_seeds.behind(every, "0")
+    (folder / record.NAME).unlink()
+    assert keep_seeds.behind_all_seeds(every) == {}
+    assert keep_seeds.unfinished(keep_seeds.behind(every, "0"), PARAMS) == ""
+
+
 def test_of_a_folder_all_but_the_weights_are_kept(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("config.json", "SHA256SUMS", "model.safetensors", "deep/more.json", ".hidden"):
@@ -184,14 +199,16 @@ def test_the_inputs_of_the_tables_are_those_of_kept_seeds_in_the_order_of_the_ru
         for seed, path in paths.items()
     }
     paper, given, lost = "workflow/resources/paper_values.csv", "results/study/metrics.csv", "results/study/other.csv"
+    shared = "results/study/shared.csv"
     named = {field.name: [] for field in fields(make_tables.Inputs)}
-    named |= {"generation": [paths["1"], paths["2"], paths["0"]], "prompts": [given, lost], "paper": [paper]}
+    named |= {"generation": [paths["1"], paths["2"], paths["0"]], "prompts": [given, shared, lost], "paper": [paper]}
     tables = Planned("make_tables", {}, Listed({}, "", [], []), named, {}, [], "")
-    for path in (paper, given):
+    for path in (paper, given, shared):
         files.write_text(Path(path), path)
     for seed in ("0", "1"):
         folder = keep_seeds.folder_of("small", seed)
         files.write_text(folder / paths[seed], f"of seed {seed}")
+        files.write_text(folder / shared, f"kept with seed {seed}")
         files.write_json(folder / keep_seeds.RECORDS, {str(Path(paths[seed]).with_name(record.NAME)): {"seed": seed}})
     place = tmp_path / "place"
     kept_tables.lay_out(place, "small", ["0", "1"])
@@ -199,7 +216,8 @@ def test_the_inputs_of_the_tables_are_those_of_kept_seeds_in_the_order_of_the_ru
     assert inputs.generation == (Path(paths["1"]), Path(paths["0"]))
     assert [(place / path).read_text() for path in inputs.generation] == ["of seed 1", "of seed 0"]
     assert files.read_json((place / paths["1"]).with_name(record.NAME)) == {"seed": "1"}
-    assert (inputs.prompts, inputs.paper, inputs.maps) == ((Path(given),), Path(paper), ())
+    assert (inputs.prompts, inputs.paper, inputs.maps) == ((Path(given), Path(shared)), Path(paper), ())
+    assert [(place / path).read_text() for path in inputs.prompts] == [given, "kept with seed 1"]
     assert absent == [lost]
     assert {path.name for path in place.iterdir()} == {"results", "workflow"}  # nothing of how it was kept
     Path(paper).unlink()

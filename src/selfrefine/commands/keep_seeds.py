@@ -1,7 +1,7 @@
 """What is kept in git of a finished seed: the small files that make_tables reads of it, and what they follow from.
 
 evidence/<experiment>/seed<k>/
-    results/..., models/...   what make_tables reads of the seed, under its own paths
+    results/..., models/...   what make_tables reads of the seed and of what jobs of no seed made, under its own paths
     records.json              the record of every job behind it, by its path: config, digests, machine
     about.json                commit, protocol, versions, machine, seconds of each job, SHA-256 of all weights
     SHA256SUMS                of all these, as `sha256sum --check` reads it
@@ -53,7 +53,21 @@ def seed_of(jobs: Jobs) -> dict[str, str]:
 
 def behind(jobs: Jobs, seed: str) -> dict[str, Planned]:
     """The jobs of a seed and all that make what these read."""
-    found, waiting = {}, [path for path, job in jobs.items() if job.names.get("seed") == seed]
+    return _closure(jobs, [path for path, job in jobs.items() if job.names.get("seed") == seed])
+
+
+def behind_all_seeds(jobs: Jobs) -> dict[str, Planned]:
+    """The jobs of no seed that make_tables reads, as of a study with people, if they are finished; none if not."""
+    read = {path for paths in tables_job(jobs).inputs.values() for path in paths}
+    makers = [path for path, job in jobs.items() if "seed" not in job.names and read & {*job.listed.outputs}]
+    found = _closure(jobs, makers)
+    stale = (path for path, job in found.items() if not listed_jobs.is_current(job.stage, Path(path), job.listed))
+    return {} if next(stale, None) else found
+
+
+def _closure(jobs: Jobs, first: list[str]) -> dict[str, Planned]:
+    """Some jobs, by their records, and all that make what these read."""
+    found, waiting = dict[str, Planned](), first
     for path in waiting:
         if path not in found:
             found[path] = jobs[path]
@@ -86,13 +100,16 @@ def keep(experiment: str, seed: str, jobs: Jobs, commit: str) -> Path:
     Returns:
         its folder, which appears when it is whole.
     """
-    own, makes, folder = behind(jobs, seed), seed_of(jobs), folder_of(experiment, seed)
-    read = [path for paths in tables_job(jobs).inputs.values() for path in paths if makes.get(path) == seed]
+    own, shared, folder = behind(jobs, seed), behind_all_seeds(jobs), folder_of(experiment, seed)
+    made = {
+        path for job in (own | shared).values() for path in job.listed.outputs if job.names.get("seed", seed) == seed
+    }
+    read = [path for paths in tables_job(jobs).inputs.values() for path in paths if path in made]
     with files.atomic_folder(folder) as kept:
         for path in small_files(read):
             (kept / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, kept / path)
-        files.write_json(kept / RECORDS, {path: files.read_json(Path(path)) for path in own})
+        files.write_json(kept / RECORDS, {path: files.read_json(Path(path)) for path in own | shared})
         files.write_json(kept / ABOUT, about(experiment, seed, own, commit))
     return folder
 

@@ -69,7 +69,10 @@ def make(experiment: str, out: Path) -> list[str]:
 
 
 def lay_out(place: Path, experiment: str, seeds: Sequence[str]) -> None:
-    """Puts the files of kept seeds and the records of the jobs behind them into a folder, under their own paths."""
+    """Puts the files of kept seeds and the records of the jobs behind them into a folder, under their own paths.
+
+    Of what belongs to no seed the last one counts: answers of a study may have come in since the others were kept.
+    """
     own = (keep_seeds.ABOUT, keep_seeds.RECORDS, files.SUMS)
     for seed in seeds:
         folder = keep_seeds.folder_of(experiment, seed)
@@ -92,7 +95,7 @@ def given(
         jobs: all of the experiment.
         tables: the job that makes the tables.
         seeds: that are kept.
-        place: where what was kept lies; what belongs to no seed is copied there from the project.
+        place: where what was kept lies; what no job makes is copied there from the project.
 
     Returns:
         the inputs, and the paths of those that are not there.
@@ -100,7 +103,7 @@ def given(
     makes, absent = keep_seeds.seed_of(jobs), list[str]()
 
     def is_there(path: str) -> bool:
-        if not makes.get(path) and Path(path).is_file():
+        if not (makes.get(path) or (place / path).exists()) and Path(path).is_file():
             for file in (Path(path), Path(path).with_name(record.NAME)):
                 if file.is_file():
                     (place / file).parent.mkdir(parents=True, exist_ok=True)
