@@ -81,7 +81,7 @@ def lay_out(place: Path, experiment: str, seeds: Sequence[str]) -> None:
                 (place / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, place / name)
         for path, known in files.read_json(folder / keep_seeds.RECORDS).items():
-            if not (place / path).exists():
+            if not (folder / path).exists():  # it is no file that make_tables reads itself
                 (place / path).parent.mkdir(parents=True, exist_ok=True)
                 (place / path).write_text(json.dumps(known))
 
