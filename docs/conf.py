@@ -30,7 +30,8 @@ NAV = {
     ],
     "How it works": ["method", "rivals", "design", "code", "reliability", "../CONTRIBUTING", "../CHANGELOG"],
     "Results": [
-        *("findings", "results", "../results/README", "table1", "table2", "table3", "table4", "table5", "table6", "table7"),
+        "findings",
+        *("results", "../results/README", "table1", "table2", "table3", "table4", "table5", "table6", "table7"),
         *("controls", "maps", "noise_scale", "sweep", "bench", "fidelity", "gpu/README", "gpu/nvidia_h100_80gb"),
     ],
     "API": [f"api/{room}" for room in API],
