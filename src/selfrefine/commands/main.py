@@ -41,6 +41,7 @@ COMMANDS = {
     "bench": Command("bench", "measures on this machine what refinement costs and how fast it is"),
     "check-gpu": Command("check_gpu", "measures a GPU in five minutes: speed, memory, precision, kill and resume"),
     "fidelity": Command("fidelity", "compares the flaw maps of cheaper refreshes with that of a full one"),
+    "evidence": Command("evidence", "keeps finished seeds in git, and makes tables and findings of what is kept"),
     "readme": Command("readme", "writes the results of the last run into README.md and docs/"),
 }
 

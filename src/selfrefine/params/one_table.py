@@ -177,7 +177,7 @@ def _variants(params: Params, table: str, dataset: str, model: str) -> list[str]
         case "table7":
             shown |= {METHOD, *_other_maps(params, dataset, model)}
     if table in JUDGED and model == job_config.main_model(params, dataset):
-        shown |= {row for pair in params["make_tables"]["confirmatory"] for row in pair}
+        shown |= {row for pair in params["make_tables"]["confirmatory"] for row in pair[:2]}
     return [row for row in every if row in shown]
 
 

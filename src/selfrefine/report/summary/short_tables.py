@@ -12,6 +12,7 @@ from selfrefine.report.summary import words
 from selfrefine.report.summary.other_results import figure
 from selfrefine.report.summary.run import Run, change
 from selfrefine.report.tables import autoencoders, map_validity, table6, table_study
+from selfrefine.report.tables.contrasts import is_half
 from selfrefine.report.tables.table1 import BASELINE, NOT_RUN, SELF_REFINING
 
 HEADINGS = ("Row", "Paper (change)", "Ours", "Change [95 % over seeds]", "Verdict")
@@ -142,7 +143,7 @@ def _hole(line: Line, run: Run) -> str:
 
 
 def _pair(line: Line, run: Run) -> str:
-    return f"{_on_data_set(line, run)} against {run.title(line['reference'])}"
+    return f"{_on_data_set(line, run)} against {run.title(line['reference'])}{', half' * is_half(line)}"
 
 
 def _setting(line: Line, run: Run) -> str:
