@@ -18,6 +18,8 @@ override export EXPERIMENT := $(value EXPERIMENT)
 override export TFLOPS := $(value TFLOPS)
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
+# Python compiles what it imports; pip would first compile all modules there are, for a minute.
+export PIP_COMPILE := 0
 CONFIG := $${EXPERIMENT:+--config "experiment=$$EXPERIMENT"}
 # The project itself, which has no hash: what it needs is there already, and so is what builds it.
 INSTALL_OURS := $(PIP) install -qq --no-deps --no-build-isolation --editable .

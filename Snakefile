@@ -24,6 +24,8 @@ wildcard_constraints:
     highlighter=any_row("highlighters"),
     variant=any_row("variants"),
     mask=any_row("masks"),
+    human_mark=any_row("human_marks"),
+    study=any_row("studies"),
     table="table[1-7]",
     seed="0|[1-9][0-9]*",
 
@@ -46,6 +48,7 @@ include: "workflow/rules/generate_fakes.smk"
 include: "workflow/rules/train_highlighter.smk"
 include: "workflow/rules/evaluate_highlighter.smk"
 include: "workflow/rules/evaluate_maps.smk"
+include: "workflow/rules/evaluate_human_marks.smk"
 include: "workflow/rules/train_refined.smk"
 include: "workflow/rules/choose_eps_scale.smk"
 include: "workflow/rules/generate_samples.smk"
@@ -56,6 +59,8 @@ include: "workflow/rules/inpaint_images.smk"
 include: "workflow/rules/evaluate_inpainting.smk"
 include: "workflow/rules/train_classifier.smk"
 include: "workflow/rules/evaluate_prompts.smk"
+include: "workflow/rules/prepare_study.smk"
+include: "workflow/rules/evaluate_study.smk"
 include: "workflow/rules/make_tables.smk"
 include: "workflow/rules/make_table.smk"
 include: "workflow/rules/make_figures.smk"
@@ -74,6 +79,7 @@ rule all:
     default_target: True
     input:
         runs("evaluate_readouts"),
+        runs("evaluate_human_marks"),
         runs("make_tables"),
         runs("make_figures"),
         runs("make_summary"),

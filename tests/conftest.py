@@ -3,6 +3,7 @@
 `make test` shares the tests out among as many workers as there are processors, a module to each in turn.
 """
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -40,6 +41,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[COLLECTED] = list(items)
     rank = {name: place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: rank.get("/".join(item.path.parts[-2:]), len(LONG)))
+
+
+def pytest_collection_finish() -> None:
+    """Of modules and ten thousand tests nothing becomes garbage: looking through them took a third of the time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

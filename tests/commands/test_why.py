@@ -19,7 +19,7 @@ from selfrefine.core import job as core_job
 from selfrefine.core.errors import InputError
 from selfrefine.core.names import PROVENANCE
 from selfrefine.data import user_files
-from selfrefine.params import code_digest, experiment, job_config
+from selfrefine.params import code_digest, experiment, job_config, model_kinds
 
 ROOT = Path(__file__).resolve().parents[2]
 DATASET, RUN = {"dataset": "fashion_mnist"}, {"dataset": "fashion_mnist", "model": "uvit", "seed": "0"}
@@ -58,7 +58,7 @@ def run_job(name, names, inputs, outputs, content="made"):
     (path,) = outputs.values()
     kept = (path.parents[1] if name == "prepare_data" else path.parent) / record.NAME
     config = user_files.watched(name, job_config.job(params, name, names), kept)
-    modules = code_digest.modules(name, job_config.family(params, names))
+    modules = code_digest.modules(name, model_kinds.family(params, names))
     line = ["--config", config_json.to_json(config), "--modules", json.dumps(modules)]
     line += ["--record", str(kept)]
     Path("nothing").touch()

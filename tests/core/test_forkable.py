@@ -1,7 +1,8 @@
-"""A process that is forked to use a GPU must not have started CUDA; torch itself tells whether it has."""
+"""A process that is forked to use a GPU must have started neither CUDA nor threads: torch and the system tell."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -32,6 +33,17 @@ def is_bad(imports):
 @pytest.mark.parametrize("who", IMPORTS)
 def test_forks_after_the_slow_imports_can_use_a_gpu(who):
     assert not is_bad(IMPORTS[who])
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/task").is_dir(), reason="only Linux lists threads there, and only there jobs are forks"
+)
+@pytest.mark.parametrize(("imports", "threads"), [*((of, 1) for of in IMPORTS.values()), ("import pyarrow", 2)])
+def test_a_process_that_is_to_be_forked_has_one_thread(imports, threads):
+    """pyarrow by itself leaves one, so that a count which sees none would be seen."""
+    count = "import os; print(len(os.listdir('/proc/self/task')))"
+    done = subprocess.run([sys.executable, "-c", f"{imports}\n{count}"], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == threads
 
 
 def test_a_fork_that_cannot_would_be_seen():

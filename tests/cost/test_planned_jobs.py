@@ -29,9 +29,7 @@ def test_a_seed_more_is_a_run_more_of_everything_but_data_photographs_and_tables
     assert two == {(stage, of_a_seed): count * (2 if of_a_seed else 1) for (stage, of_a_seed), count in one.items()}
     once = {"fetch_data", "fetch_weights", "prepare_data", "extract_features"}
     assert {stage for stage, of_a_seed in one if not of_a_seed} == once | {
-        "make_tables",
-        "make_figures",
-        "make_summary",
+        *("prepare_study", "evaluate_study", "make_tables", "make_figures", "make_summary"),
     }
 
 

@@ -182,6 +182,17 @@ def test_samples_of_a_latent_family_are_decoded():
     assert decoded.images == explained.images == 16
 
 
+def test_a_highlighter_of_marked_images_sees_its_batches_and_those_that_test_it():
+    marks = {
+        "select": {"human_marks": ["my_marks"]},
+        "evaluate_human_marks": {"steps": 3, "n_evaluated": 40, "size": 64},
+    }
+    asked = work.of_job(job_config.merge(SMOKE, marks), Planned("evaluate_human_marks", (("human_mark", "my_marks"),)))
+    trained, explained = asked.loads
+    assert (trained.kind, trained.images, explained.images) == ("train", 3 * 32, 40)
+    assert asked.held == work.MAPS * 8 * 40 * 64**2
+
+
 PROMPTS = {
     "train_classifier": {"steps": 7, "batch_size": 8},
     "evaluate_prompts": {"clip_folder": "", "batch_size": 16},
@@ -201,7 +212,8 @@ def test_a_classifier_sees_its_batches_then_every_row_and_photographs():
 def test_every_stage_that_computes_on_a_device_is_counted_and_no_other():
     planned = planned_jobs.of_params(SMOKE, ROOT)
     counted = {job.stage for job in planned if sum(load.flops for load in work.of_job(SMOKE, job).loads) > 0}
-    assert counted == set(job_config.SHARED["device"]) - {"encode_captions"} | {"evaluate_generation"}
+    asked = set(job_config.SHARED["device"]) - {"encode_captions", "evaluate_human_marks"}  # the last is not selected
+    assert counted == asked | {"evaluate_generation"}
 
 
 @pytest.mark.parametrize("reals", [64, 160])

@@ -84,3 +84,30 @@ def test_stages_are_told_only_what_they_read():
     text = config_json.to_json({"size": 8, "contents": "digest"})
     assert config_json.from_json(Without, text) == Without(8)
     assert config_json.from_json(With, text) == With(8, "digest")
+
+
+def test_all_folders_of_a_stage_with_several_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also which of them holds a file; one that is not there lets the outputs stand in for all."""
+    monkeypatch.chdir(tmp_path)
+    config = {"folder": "marked", "images": "", "real": "photographs"}
+    for name in ("marked", "photographs"):
+        Path(name).mkdir()
+        Path(name, "a.png").write_bytes(name.encode())
+
+    def contents() -> str:
+        return str(user_files.watched("evaluate_human_marks", config, Path("config.json"))["contents"])
+
+    before = contents()
+    for name in ("marked", "photographs"):
+        Path(name, "a.png").write_bytes(b"other")
+        assert contents() != before
+        Path(name, "a.png").write_bytes(name.encode())
+        assert contents() == before
+    Path("marked", "a.png").rename("b.png")
+    Path("photographs", "a.png").rename("marked/a.png")
+    Path("b.png").rename("photographs/a.png")
+    assert contents() != before
+    Path("photographs").rename("elsewhere")
+    assert contents() == ""
+    record.write(Path("config.json"), {"contents": before}, {}, {}, [])
+    assert contents() == before

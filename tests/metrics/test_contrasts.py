@@ -9,7 +9,8 @@ from scipy import stats
 
 from selfrefine.core.errors import InputError
 from selfrefine.metrics import contrasts, intervals
-from selfrefine.metrics.contrasts import Contrast, Rules, Space, flaw_map_helps, judge
+from selfrefine.metrics.contrasts import Contrast, Rules, Space, judge
+from selfrefine.metrics.flaw_map_claim import flaw_map_helps
 from selfrefine.metrics.frechet import Gaussian, frechet_distance, gaussian, influence
 from selfrefine.metrics.intervals import BETTER, EQUIVALENT, INCONCLUSIVE, NOT_ASSESSED, UNDEFINED, WORSE
 
@@ -105,6 +106,33 @@ def test_correction_decides_the_verdict_of_confirmatory_contrasts_only():
     assert (alone.verdict, corrected.verdict) == (BETTER, INCONCLUSIVE)
 
 
+def test_half_a_difference_has_half_its_figures_and_its_whole_p():
+    """What two arms do alike, here to lower FD by a tenth, drops out; the margin is held to the half."""
+    base = 10.0 * 2.0 ** np.linspace(-0.5, 0.5, 6)
+    noise = np.array([0.012, -0.009, 0.004, -0.004, 0.003, -0.006])
+    figures = {"plus": base * np.exp(-0.1 - 0.01 + noise), "minus": base * np.exp(-0.1 + 0.01)}
+    again = {"plus_again": base * np.exp(-0.02), "minus_again": base}
+    samplers = {"plus": "plus_again", "minus": "minus_again"}
+    halved, whole = (("plus", "minus", contrasts.HALF), ("plus", "minus"))
+    (half,) = judge(lines(figures | again), rules([halved], second_sampler=samplers))
+    (full,) = judge(lines(figures | again), rules([whole], second_sampler=samplers))
+    assert (half.divisor, full.divisor) == (2, 1)
+    assert half.difference == pytest.approx(-0.01, abs=1e-9)
+    assert (half.variant, half.reference, half.kind) == ("plus", "minus", "confirmatory")
+    for name in ("difference", "low", "high", "second_difference"):
+        assert 2.0 * getattr(half, name) == pytest.approx(getattr(full, name))
+    assert half.by_seed == pytest.approx({seed: d / 2.0 for seed, d in full.by_seed.items()})
+    assert (half.p, half.p_holm) == pytest.approx((full.p, full.p_holm))
+    assert (half.verdict, full.verdict) == (EQUIVALENT, BETTER)  # 1 % is inside the margin, 2 % is not
+
+
+def test_half_a_difference_is_one_of_the_family_like_any_other():
+    figures = rows_with(-0.05, spread=0.06) | {"uniform": rows_with(0.01, spread=0.05)["both"]}
+    listed = [("both", "baseline"), ("uniform", "both", contrasts.HALF)]
+    found = judge(lines(figures), rules(listed))
+    assert [line.p_holm for line in found] == pytest.approx(intervals.holm([line.p for line in found]))
+
+
 # -- two samplers ------------------------------------------------------------------------------------------------------
 
 
@@ -195,7 +223,7 @@ def test_the_second_sampler_needs_both_rows():
 
 
 def against(verdicts, kind="confirmatory"):
-    shared = {"difference": 0.0, "low": 0.0, "high": 0.0, "p": 0.0, "p_holm": 0.0}
+    shared = {"divisor": 1, "difference": 0.0, "low": 0.0, "high": 0.0, "p": 0.0, "p_holm": 0.0}
     shared |= dict.fromkeys(("second_difference", "second_low", "second_high"), math.nan)
     return [
         Contrast(SPACE, "both", row, **shared, kind=kind, verdict=verdict, by_seed={})

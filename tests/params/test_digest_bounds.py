@@ -38,6 +38,12 @@ BOUNDS = {
         "highlighter.training highlighter.data evidence.probes evidence.planted_flaws "
         "guidance.map_refresh guidance.refinement guidance.attention_modulation guidance.untrained_controls",
     ),
+    "evaluate_human_marks": (
+        "data highlighter pretrained guidance metrics evidence report",
+        "evidence.probes evidence.planted_flaws evidence.map_correlation guidance.map_refresh guidance.refinement "
+        "guidance.attention_modulation guidance.untrained_controls metrics.generation metrics.features "
+        "data.hub_images data.package_archives data.providers report.tables.table1 report.tables.table2",
+    ),
     "train_refined": (
         "diffusion networks training guidance highlighter pretrained",
         "highlighter.training highlighter.data guidance.untrained_controls "
@@ -64,6 +70,17 @@ BOUNDS = {
     "evaluate_inpainting": ("metrics pretrained", "clip_score prompt_classifier contrasts text_encoder"),
     "train_classifier": ("metrics training", "training.loop training.trainer training.autoencoder metrics.generation"),
     "evaluate_prompts": ("metrics", "generation frechet features perceptual contrasts"),
+    "prepare_study": (
+        "diffusion networks guidance highlighter pretrained metrics evidence study",
+        "highlighter.training highlighter.data evidence.human_picks evidence.probes evidence.map_correlation "
+        "guidance.map_refresh guidance.refinement guidance.attention_modulation guidance.untrained_controls "
+        "diffusion.sampling diffusion.repaint study.answers study.server study.outcomes",
+    ),
+    "evaluate_study": (
+        "study evidence metrics guidance highlighter pretrained",
+        "highlighter.training evidence.probes evidence.planted_flaws evidence.self_disagreement guidance.map_refresh "
+        "study.trials study.cell_maps study.server study.simulated_raters",
+    ),
     "make_table": ("report metrics", "metrics.features metrics.generation metrics.perceptual metrics.clip_score"),
     "make_tables": ("report metrics", "metrics.features metrics.generation metrics.perceptual metrics.clip_score"),
     "make_summary": (

@@ -3,7 +3,7 @@
 import pytest
 
 from selfrefine.core.names import FORK
-from selfrefine.params import job_config
+from selfrefine.params import job_config, model_kinds
 
 PARAMS = {
     "experiment": "tiny",
@@ -184,9 +184,9 @@ def test_only_what_is_made_from_captions_is_held_against_them():
     params = job_config.merge(PARAMS, prompted)
     stages = ("train_classifier", "evaluate_prompts")
     for model, expected in (("m", [True, True]), ("n", [False, False])):
-        assert [job_config.is_evaluated(params, stage, "d", model) for stage in stages] == expected
+        assert [model_kinds.is_evaluated(params, stage, "d", model) for stage in stages] == expected
     by_clip = job_config.merge(params, {"evaluate_prompts": {"clip_folder": "downloads/clip"}})
-    assert [job_config.is_evaluated(by_clip, stage, "d", "m") for stage in stages] == [False, True]
+    assert [model_kinds.is_evaluated(by_clip, stage, "d", "m") for stage in stages] == [False, True]
 
 
 def test_a_data_set_shows_the_first_model_or_what_is_in_its_place():

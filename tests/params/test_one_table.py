@@ -13,7 +13,15 @@ ROOT = Path(__file__).parents[2]
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "experiments").glob("*.yaml"))
 PARAMS = {name: read_params(ROOT, name)[0] for name in EXPERIMENTS}
 # Stages of `all` that are of none of the paper's tables.
-OURS = {"evaluate_maps", "evaluate_readouts", "make_tables", "make_figures", "make_summary"}
+OURS = {
+    "prepare_study",
+    "evaluate_study",
+    "evaluate_maps",
+    "evaluate_readouts",
+    "make_tables",
+    "make_figures",
+    "make_summary",
+}
 
 
 def of_table(experiment, table):
@@ -106,7 +114,7 @@ def test_models_of_other_tables_are_not_trained():
 
 def test_a_verdict_that_is_corrected_for_what_was_listed_has_all_that_was_listed():
     params = PARAMS["small"]
-    listed = {row for pair in params["make_tables"]["confirmatory"] for row in pair}
+    listed = {row for pair in params["make_tables"]["confirmatory"] for row in pair[:2]}
     mains = {name: job_config.main_model(params, name) for name in job_config.selected(params, "datasets")}
     for table in one_table.JUDGED:
         small = one_table.narrowed(params, table)

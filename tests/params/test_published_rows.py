@@ -19,6 +19,10 @@ CASES = [
 
 def runs(params, table, row, dataset):
     """The runs (data set, model) that have a published row."""
+    if table == "figure9":  # of people, and of no variant
+        shown = [params["studies"][name] for name in job_config.selected(params, "studies")]
+        places = [(row["dataset"], row["model"]) for row in shown]
+        return [place for place in places if params["datasets"][place[0]].get("stands_for") == dataset]
     model, _, variant = row.rpartition("/") if table == "table1" else (row if table == "table6" else "", "", row)
     found = []
     for name in job_config.selected(params, "datasets"):

@@ -133,6 +133,22 @@ def test_what_does_not_fit_is_told_where_it_stands(key, value, told):
             f"make_tables.confirmatory.1 names even, which is not in select.variants; known: {VARIANTS}",
         ),
         (
+            "make_tables.confirmatory",
+            [["both", "forward", "half"], ["both", "baseline", "half"]],
+            "make_tables.confirmatory.1 is half the difference to baseline; "
+            "half is of two arms that differ in the sign of a map",
+        ),
+        (
+            "make_tables.confirmatory",
+            [["both", "forward", "half"], ["forward", "both"]],
+            "make_tables.confirmatory.1 judges forward and both a second time; list them once, whole or half",
+        ),
+        (
+            "make_tables.confirmatory",
+            [["both", "forward", "double"]],
+            'make_tables.confirmatory.0.2 is "double"; known: half',
+        ),
+        (
             "shared.map_of",
             "even",
             f"shared.map_of names even, which is not in select.variants; known: {VARIANTS}",

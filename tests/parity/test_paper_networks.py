@@ -16,7 +16,7 @@ from selfrefine import networks
 from selfrefine.diffusion import autoencoder as diffusion_autoencoder
 from selfrefine.diffusion import forward_process, noise_schedule
 from selfrefine.guidance import attention_modulation
-from selfrefine.params import job_config, references
+from selfrefine.params import job_config, model_kinds, references
 from selfrefine.params.experiment import read_params
 from selfrefine.pretrained.text_encoder import TextEncoder
 
@@ -104,7 +104,7 @@ def selected(dataset, model):
     if job_config.is_latent(VALUES, dataset, model):
         parts["autoencoder"] = autoencoder(dataset, model)
     if job_config.is_prompted(VALUES, dataset, model):
-        clip = VALUES["text_encoders"][job_config.text_encoder(VALUES, dataset, model)]
+        clip = VALUES["text_encoders"][model_kinds.text_encoder(VALUES, dataset, model)]
         one_layer = CLIPTextConfig(hidden_size=clip["width"], num_hidden_layers=1)
         parts["text_encoder"] = TextEncoder(CLIPTextModel(one_layer), None)
     size = run.value("prepare_data", "size")

@@ -10,6 +10,7 @@ from selfrefine.core import arrays, files
 from selfrefine.core.job import Job
 from selfrefine.stages import make_figures
 from selfrefine.stages.make_figures import Config, Inputs, Outputs
+from tests.support import tiny_picks
 
 CONFIG = Config(
     names={},
@@ -38,6 +39,7 @@ CONFIG = Config(
         },
         "variants": {"baseline": {"title": "Baseline"}, "both": {"title": "Forward + reverse"}},
         "masks": {"wide": {"title": "Wide"}},
+        "studies": {"shown": {"title": "Which garments?", "dataset": "garments", "model": "ddpm"}},
     },
     reference="baseline",
     n_images=4,
@@ -71,6 +73,9 @@ def inputs(tmp_path_factory):
     files.write_table(folder / "correlations.csv", pd.DataFrame([line]))
     arrays.write_array(folder / "masks.npy", 255 * draws.integers(0, 2, (6, 16, 16), dtype=np.uint8))
     files.write_table(folder / "items.csv", pd.DataFrame({"label": [1] * 5, "caption": ["a boot"] * 5}))
+    trials = {"images": draws.integers(0, 256, (5, 16, 16, 3), dtype=np.uint8), "cells": tiny_picks.cells(5)}
+    arrays.write_arrays(folder / "trials.npz", trials)
+    arrays.write_arrays(folder / "picks.npz", {"rates": draws.random((5, 4, 4)), "participants": np.array(15)})
     variants = ("baseline", "both")
     return Inputs(
         photographs=(folder / "baseline.npy",) * 2,
@@ -86,11 +91,14 @@ def inputs(tmp_path_factory):
         masks=(folder / "masks.npy",) * 2,
         prompted=tuple(folder / f"{name}.npy" for name in variants),
         captions=(folder / "items.csv",),
+        trials=(folder / "trials.npz",),
+        picks=(folder / "picks.npz",),
     )
 
 
 def draw(inputs, folder, config=CONFIG):
-    names = ("figure4", "figure4_all", "figure5", "figure6", "figure7", "figure8", "planted", "maps", "mfam", "loss")
+    names = ("figure4", "figure4_all", "figure5", "figure6", "figure7", "figure8", "figure9")
+    names += ("planted", "maps", "mfam", "loss")
     tables = (folder / "loss_base.csv", folder / "loss_refined.csv")
     outputs = Outputs(*(folder / f"{name}.png" for name in names), *tables)
     make_figures.run(Job("make_figures", config, inputs, outputs))
@@ -203,3 +211,15 @@ def test_without_text_to_image_figure6_says_why(inputs, tmp_path):
     none = dataclasses.replace(inputs, prompted=(), captions=())
     pixels = image.imread(draw(none, tmp_path)["figure6"])
     assert pixels.shape[0] < image.imread(draw(inputs, tmp_path / "prompted")["figure6"]).shape[0] / 2
+
+
+def test_without_participants_figure9_has_no_picks_and_without_a_study_it_says_why(inputs, tmp_path):
+    arrays.write_arrays(tmp_path / "none.npz", {"rates": np.full((5, 4, 4), np.nan), "participants": np.array(0)})
+    nobody = dataclasses.replace(inputs, picks=(tmp_path / "none.npz",))
+    nothing = dataclasses.replace(inputs, trials=(), picks=())
+    drawn = [make_figures.people(Job("make_figures", CONFIG, given, None)) for given in (inputs, nobody, nothing)]
+    panels = [sum(bool(ax.images) for ax in figure.axes) for figure in drawn]
+    assert "share of 15 people" in [ax.get_ylabel() for ax in drawn[0].axes]
+    assert panels == [3 * 4, 2 * 4, 0]
+    assert "DDPM on Garments, seed 7." in drawn[0].get_supxlabel()
+    assert "select.studies" in drawn[2].get_supxlabel()

@@ -51,7 +51,10 @@ def test_every_page_of_what_rests_on_a_flat_map_says_so(job):
     run(built)
     pages = {name: (path.parent / f"{name}.md").read_text() for name in tiny_tables.TABLES}
     told = "- Tiny DDPM on Shapes: the map was 0 everywhere, so that it steered nothing, in Both (2 of 4 refreshes)."
-    assert [name for name, text in pages.items() if told not in text] == ["table7"]  # which shows other maps, none here
+    assert [name for name, text in pages.items() if told not in text] == [
+        "table7",
+        "table_study",
+    ]  # other maps, and people: none
 
 
 @pytest.mark.parametrize("seeds", [1, 6])
@@ -82,6 +85,15 @@ def test_scales_of_the_noise_stand_in_their_csv_and_on_both_pages(job, seeds):
     assert ("both_best", "baseline_best") in set(zip(controls["row"], controls["reference"], strict=True))
     assert "### Scale of the noise" in outputs.controls_md.read_text()
     assert "its FD to training photographs is least with its noise x 1.027" in outputs.table2_md.read_text()
+
+
+@pytest.mark.parametrize(("people", "told"), [(None, "No study runs"), (0, "**No participants yet.**"), (15, "| 0.5")])
+def test_what_people_pick_stands_in_its_table(job, people, told):
+    built = job(people=people)
+    run(built)
+    table = files.read_table(built.outputs.table_study_csv)
+    assert len(table) == {None: 0, 0: 4}.get(people, len(table))
+    assert told in built.outputs.table_study_md.read_text()
 
 
 def test_every_table_has_the_columns_that_the_page_of_results_names(job):
@@ -246,6 +258,6 @@ def test_tables_of_unlike_machines_say_so(job):
     files.write_json(folder / "config.json", {PROVENANCE: before})  # beside the metrics
     run(built)
     pages = [path for path in vars(built.outputs).values() if path.suffix == ".md"]
-    assert len(pages) == 10
+    assert len(pages) == 11
     assert all("- precision: bfloat16 (1 job), float32 (1 job)." in page.read_text() for page in pages)
     assert files.read_json(built.outputs.summary)["unlike machines"] == {"precision": 2}

@@ -98,6 +98,7 @@ ROWS = {
     "variants": {"baseline": {"title": "Baseline"}, "both": {"title": "Forward + reverse"}},
     "samplings": {},
     "masks": {"wide": {"title": "Wide"}},
+    "studies": {"garments": {"title": "Which shapes look natural?", "dataset": "shapes", "model": "tiny"}},
 }
 # Rows of samplings: two second samplers, two untrained controls.
 SAMPLINGS = {

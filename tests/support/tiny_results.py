@@ -5,17 +5,26 @@ from pathlib import Path
 import pandas as pd
 
 from selfrefine.core import files
-from selfrefine.report import results
+from selfrefine.report import known_autoencoders, results
 from selfrefine.report.seed_statistics import Judgement, records
 from tests.support.tiny_metrics import PAPER, ROWS
 
 REAL_PAPER = files.read_table(Path(__file__).parents[2] / "workflow" / "resources" / "paper_values.csv")
 JUDGEMENT = Judgement("baseline", 0.017, 6, "vgg16_conv5_gap")
-SECTIONS = ("datasets", "models", "variants", "samplings", "highlighters", "masks")
+SECTIONS = ("datasets", "models", "variants", "samplings", "highlighters", "masks", "studies")
 
 
 def tiny_results(
-    generation=(), runs=(), *, rows=ROWS, paper=PAPER, judgement=JUDGEMENT, autoencoders=(), scales=(), **others
+    generation=(),
+    runs=(),
+    *,
+    rows=ROWS,
+    paper=PAPER,
+    judgement=JUDGEMENT,
+    autoencoders=(),
+    scales=(),
+    studies=(),
+    **others,
 ):
     """Results of lines as the stages write them: those of evaluate_generation, and by name those of other stages."""
     fixed = {name: others.pop(name) for name in ("experiment", "map_of", "select") if name in others}
@@ -26,8 +35,9 @@ def tiny_results(
     return results.Results(
         metrics=results.tidy(tables),
         runs=results.runs(runs),
-        autoencoders=results.autoencoders(autoencoders),
+        autoencoders=known_autoencoders.lines(autoencoders),
         scales=pd.DataFrame(scales, columns=results.SCALES),
+        studies=pd.DataFrame(studies, columns=results.STUDY),
         paper=pd.DataFrame(paper, columns=["table", "row", "dataset", "metric", "value", "error"]),
         judgement=judgement,
         rows=rows,

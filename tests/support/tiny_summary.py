@@ -10,7 +10,7 @@ import pandas as pd
 from selfrefine.report.summary.run import Run
 from selfrefine.report.tables import autoencoders, dose_response
 from selfrefine.report.tables.every_table import TABLES
-from tests.support import tiny_maps
+from tests.support import tiny_maps, tiny_picks
 from tests.support.tiny_metrics import AGAIN, PAPER, ROWS, SAMPLINGS, generation, highlighter, published
 from tests.support.tiny_refined import readouts, refined
 from tests.support.tiny_results import JUDGEMENT, tiny_results, titled
@@ -35,7 +35,7 @@ def metrics(differences, seeds):
     return found
 
 
-def tiny_run(seeds=6, variants=VARIANTS, samplings=(), confirmatory=(), printed=PRINTED, **differences):
+def tiny_run(seeds=6, variants=VARIANTS, samplings=(), confirmatory=(), printed=PRINTED, people=None, **differences):
     """A run whose rows differ from the baseline by NO_CHANGE, or by `differences` of log FD."""
     rows = {name: SAMPLINGS[name] for name in samplings}
     kept = {
@@ -64,6 +64,7 @@ def tiny_run(seeds=6, variants=VARIANTS, samplings=(), confirmatory=(), printed=
         inpainting=inpainting_metrics(range(seeds)),
         prompts=prompt_metrics(range(seeds)),
         round_trips=round_trip_metrics(31.0, model="tiny"),
+        studies=() if people is None else tiny_picks.metrics(people),
         autoencoders=[
             (
                 {"names": {"dataset": "shapes", "model": "tiny"}, "folder": ""},

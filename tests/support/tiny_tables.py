@@ -5,12 +5,12 @@ import pandas as pd
 from selfrefine.core import files
 from selfrefine.core.job import Job
 from selfrefine.stages.make_tables import Config, Inputs, Outputs
-from tests.support import tiny_maps
+from tests.support import tiny_maps, tiny_picks
 from tests.support.tiny_metrics import FD, NOISE, PAPER, ROWS, generation, highlighter, scales
 from tests.support.tiny_refined import readouts, refined
 from tests.support.tiny_stage_metrics import inpainting_metrics, prompt_metrics, round_trip_metrics
 
-TABLES = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "maps", "controls")
+TABLES = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "maps", "controls", "table_study")
 OUTPUTS = [f"{name}.{kind}" for name in TABLES for kind in ("csv", "md")]
 OUTPUTS.insert(2, "autoencoder.csv")
 OUTPUTS += [
@@ -38,7 +38,15 @@ def autoencoders(folder, latent):
     return (folder / "first.json",), (folder / "autoencoder",), (folder / "round_trip.csv",)
 
 
-def build(tmp_path, extra=(), fd=FD, seeds=2, latent=False, scaled=False, **changes):
+def study(folder, people):
+    """Metrics of one study; none if `people` is None."""
+    if people is None:
+        return ()
+    files.write_table(folder / "study.csv", pd.DataFrame(tiny_picks.metrics(people)))
+    return (folder / "study.csv",)
+
+
+def build(tmp_path, extra=(), fd=FD, seeds=2, latent=False, scaled=False, people=None, **changes):
     """A job of make_tables on the metrics of some seeds, each in its file; `changes` replace leaves of its config."""
     variants = [row for row in fd if row not in ("fork", "floor")]
     samplings = NOISE if scaled else {}
@@ -84,6 +92,7 @@ def build(tmp_path, extra=(), fd=FD, seeds=2, latent=False, scaled=False, **chan
         *(paths[name] for name in (*metrics, "config", "refreshes")),
         *autoencoders(tmp_path, latent),
         tuple(tried),
+        study(tmp_path, people),
         tmp_path / "paper_values.csv",
     )
     outputs = Outputs(*(tmp_path / name for name in OUTPUTS))

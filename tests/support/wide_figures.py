@@ -15,6 +15,7 @@ from selfrefine.report.figures import (
     figure6_prompts,
     figure7_inpainting,
     figure8_flaw_maps,
+    figure9_study,
     forest_plot,
     map_correlations,
     planted_flaws,
@@ -25,7 +26,7 @@ from selfrefine.report.results import Results
 from selfrefine.report.tables import dose_response as strengths
 from selfrefine.report.tables import map_validity
 from selfrefine.report.tables import sweep as sweep_table
-from tests.support import tiny_sweep
+from tests.support import tiny_picks, tiny_sweep
 from tests.support.project import ROOT
 from tests.support.tiny_figures import images, maps
 from tests.support.tiny_metrics import FD, ROWS, generation
@@ -173,6 +174,8 @@ FIGURES = {
     "figure6": _prompts,
     "figure7": _inpainting,
     "figure8": lambda: figure8_flaw_maps.flaw_maps_figure(images(8), maps(8, 64), CAPTION, maps(8, 4)),
+    "figure9": lambda: figure9_study.study_figure(images(8), tiny_picks.cells(8, 8), maps(8, 8), CAPTION, 15),
+    "figure9_trials": lambda: figure9_study.study_figure(images(8), tiny_picks.cells(8, 4), None, CAPTION),
     "planted": _planted,
     "maps": _correlations,
     "mfam": _refreshes,

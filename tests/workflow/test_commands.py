@@ -254,7 +254,8 @@ def test_every_table_of_a_run_has_the_columns_that_the_page_of_results_names(smo
         columns_page.name_of(path, results): path.read_text().partition("\n")[0].split(",")
         for path in sorted(results.rglob("*.csv"))
     }
-    assert found == named
+    # smoke selects no marks of people: tests/stages/test_evaluate_human_marks.py has its columns
+    assert found == {name: columns for name, columns in named.items() if not name.startswith("evaluate_human_marks/")}
     pictures = {path.name for path in results.rglob("*.png")}
     assert pictures
     assert not [name for name in pictures if f"/{name}` |" not in columns_page.PAGE.read_text()]

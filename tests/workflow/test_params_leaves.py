@@ -19,8 +19,10 @@ EMBEDDED = project_params("embedded")
 PARAMS = job_config.merge(
     EMBEDDED,
     {row: {f"{name}x": EMBEDDED[row][name] for name in EMBEDDED[row]} for row in job_config.ROWS}
-    | {"select": {"samplings": ["reverse_kept", "baseline_best_noise"], "seeds": [0]}},
+    | {"select": {"samplings": ["reverse_kept", "baseline_best_noise"], "seeds": [0], "human_marks": ["my_marks"]}},
 )
+# Rows of marks of people have the same leaves: one and its twin stand for all.
+PARAMS["human_marks"] = {name: row for name, row in PARAMS["human_marks"].items() if name.startswith("my_marks")}
 ONLY = {  # has a test of its own
     name: row.pop("only") for rows in ("datasets", "models") for name, row in PARAMS[rows].items() if "only" in row
 }
@@ -66,6 +68,8 @@ def is_read(path: tuple[str, ...], job: Planned) -> bool:
     of_rows = job.stage in job_config.READERS_OF_ROWS
     if path[0] == "shared":
         return job.stage in job_config.SHARED[path[1]]
+    if path == ("select", "human_marks"):
+        return False  # it only adds jobs
     if path == ("experiment",) or path[0] == "select":
         return of_rows or (path[0] == "select" and selection_is_read(path[1], job))
     if path[0] in job_config.ROWS:
@@ -121,7 +125,8 @@ def row_is_read(path: tuple[str, ...], job: Planned) -> bool:
         return False  # only `make plan` reads it
     if len(path) == 3:  # titles, and words
         pairs = key == "self_refining" and job.stage == "evaluate_inpainting" and ("model", name) in job.names
-        return pairs or (selected and job.stage in job_config.READERS_OF_ROWS)
+        shown = key == "title" and job.stage == "prepare_study" and ("study", name) in job.names  # on its page
+        return pairs or shown or (selected and job.stage in job_config.READERS_OF_ROWS)
     told = path[2:] in (*TOLD, OWN_SCALE)
     if path[2:] == ("train_base", "family"):  # tables and figures hear which models take prompts
         told = PARAMS["models"][name]["train_base"]["family"] in job_config.PROMPTED_FAMILIES

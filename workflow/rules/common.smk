@@ -19,6 +19,7 @@ from selfrefine.params import (
     discriminators,
     experiment,
     job_config,
+    model_kinds,
     one_table,
     requests,
     required_folders,
@@ -144,7 +145,7 @@ def config_of(stage):
     def config_json(wildcards):
         names = {name: value for name, value in wildcards.items() if name != "experiment"}
         values = one_table.job(config, stage, names)
-        if user_files.folder_of(stage, values):
+        if user_files.folders_of(stage, values):
             record = Path(str(getattr(rules, stage).output.config).format(**dict(wildcards.items())))
             values = user_files.watched(stage, values, record)
         return to_json(values)
@@ -156,7 +157,7 @@ def code_of(stage):
     """A function of wildcards: the digest of the code that a job of the stage runs."""
 
     def digest(wildcards):
-        return code_digest.digest(stage, job_config.family(config, dict(wildcards.items())))
+        return code_digest.digest(stage, model_kinds.family(config, dict(wildcards.items())))
 
     return digest
 
@@ -231,13 +232,15 @@ def runs(rule_name, output=None, **chosen):
             "highlighter": discriminators.trained_highlighters(config, dataset, model),
             "variant": rows_of_rule(rule_name, dataset, model),
             "mask": selected("masks", dataset, model),
-            "text_encoder": job_config.text_encoder(config, dataset, model),
+            "human_mark": selected("human_marks"),
+            "study": selected("studies", dataset, model),
+            "text_encoder": model_kinds.text_encoder(config, dataset, model),
             "table": one_table.TABLES,
             "seed": selected("seeds", dataset, model),
         }
         if rule_name == "inpaint_images":
             wildcards["variant"] = job_config.inpainted(config, model)
-        if job_config.is_evaluated(config, rule_name, dataset, model):
+        if model_kinds.is_evaluated(config, rule_name, dataset, model):
             found += expand(paths, **wildcards | chosen)
     return list(dict.fromkeys(found))  # what belongs to no data set is found for each
 
@@ -303,9 +306,8 @@ def given_network(wildcards):
 def own_samples_of(wildcards):
     """The base model's own samples, for a variant that learns from them; none of another."""
     names = {name: wildcards[name] for name in ("dataset", "model", "variant")}
-    run = f"{wildcards.experiment}/{wildcards.dataset}/{wildcards.model}/seed{wildcards.seed}"
     own = job_config.job(config, "train_refined", names)["trained_on"] == "own_samples"
-    return [f"data/generate_fakes/{run}/images.npy"] if own else []
+    return [fakes_of(wildcards)] if own else []
 
 
 def autoencoder_of(wildcards):
@@ -325,7 +327,7 @@ def latents_of(wildcards):
 def text_encoder_of(wildcards):
     """The text encoder of the job's model; none of a family that takes no prompts."""
     dataset, model = wildcards.dataset, wildcards.model
-    name = job_config.text_encoder(config, dataset, model)
+    name = model_kinds.text_encoder(config, dataset, model)
     prompted = job_config.is_prompted(config, dataset, model)
     return [f"models/fetch_text_encoder/{name}/text_encoder"] if prompted else []
 
@@ -492,3 +494,53 @@ def highlighter_file(wildcards, highlighter):
     """A highlighter of the job's own run."""
     run = f"{wildcards.experiment}/{wildcards.dataset}/{wildcards.model}/{highlighter}/seed{wildcards.seed}"
     return f"models/train_highlighter/{run}/highlighter.safetensors"
+
+
+def in_run_of_study(function):
+    """The function of wildcards for the run whose images a study shows."""
+
+    def paths(wildcards):
+        run = job_config.run_of_study(config, wildcards.study)
+        return function(type(wildcards)(fromdict=run | {"experiment": wildcards.experiment}))
+
+    return paths
+
+
+def maps_of_study(wildcards):
+    """The highlighters of a run whose maps a study's picks are compared with."""
+    names = job_config.highlighters_of_study(config, wildcards.dataset, wildcards.model)
+    return [highlighter_file(wildcards, name) for name in names]
+
+
+def fakes_of(wildcards):
+    """The images of a run's base model that highlighters learn from, and others."""
+    run = f"{wildcards.experiment}/{wildcards.dataset}/{wildcards.model}/seed{wildcards.seed}"
+    return f"data/generate_fakes/{run}/images.npy"
+
+
+def base_of(wildcards):
+    """A run's base model."""
+    return network_of(FORK, wildcards)
+
+
+def test_images_of(wildcards):
+    """The test photographs of a run's data set."""
+    return f"data/prepare_data/{wildcards.experiment}/{wildcards.dataset}/test/images.npy"
+
+
+def page_of_study():
+    """The files of the page that participants see."""
+    folder = Path(workflow.basedir, "workflow", "resources", "study")
+    found = [path.relative_to(workflow.basedir) for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [local(path.as_posix()) for path in found if not any(part.startswith(".") for part in path.parts)]
+
+
+def consent_of_study(wildcards):
+    """The file of a consent's text that the params name; none for ours."""
+    text = job_config.job(config, "prepare_study", {"study": wildcards.study})["consent"]
+    return [local(text)] if text else []
+
+
+def of_first_study(stage, output):
+    """A file that a stage makes of the first study that runs; none where none does."""
+    return runs(stage, output=output, study=selected("studies")[:1])

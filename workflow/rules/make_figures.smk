@@ -14,6 +14,8 @@ rule make_figures:
         masks=first_inpainted("masks"),
         prompted=first_prompted("samples"),
         captions=first_prompted("captions"),
+        trials=of_first_study("prepare_study", "trials"),
+        picks=of_first_study("evaluate_study", "picks"),
     output:
         figure4=report(
             "results/figures/{experiment}/figure4.png",
@@ -50,6 +52,12 @@ rule make_figures:
             caption="../report/figure8.rst",
             category="Figures",
             labels={"figure": "Figure 8: flaw maps"},
+        ),
+        figure9=report(
+            "results/figures/{experiment}/figure9.png",
+            caption="../report/figure9.rst",
+            category="Figures",
+            labels={"figure": "Figure 9: where people see flaws"},
         ),
         planted=report(
             "results/figures/{experiment}/planted.png",
@@ -110,8 +118,10 @@ rule make_figures:
             --correlations {input.correlations:q} --mean_maps {input.mean_maps:q} --losses {input.losses:q} \
             --inpainted {input.inpainted:q} --masks {input.masks:q} \
             --prompted {input.prompted:q} --captions {input.captions:q} \
+            --trials {input.trials:q} --picks {input.picks:q} \
             --figure4 {output.figure4:q} --figure4_all {output.figure4_all:q} --figure5 {output.figure5:q} \
-            --figure6 {output.figure6:q} --figure7 {output.figure7:q} --figure8 {output.figure8:q} --planted {output.planted:q} \
+            --figure6 {output.figure6:q} --figure7 {output.figure7:q} --figure8 {output.figure8:q} \
+            --figure9 {output.figure9:q} --planted {output.planted:q} \
             --maps {output.maps:q} --mfam {output.mfam:q} --loss {output.loss:q} \
             --loss_base {output.loss_base:q} --loss_refined {output.loss_refined:q} \
             2>&1 | tee {log:q}

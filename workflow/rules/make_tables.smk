@@ -14,6 +14,7 @@ rule make_tables:
         autoencoders=runs("train_autoencoder", output="autoencoder"),
         round_trips=runs("train_autoencoder", output="metrics"),
         scales=runs("choose_eps_scale", output="scales"),
+        studies=runs("evaluate_study", output="metrics"),
         paper=local("workflow/resources/paper_values.csv"),
     output:
         table1_csv=report(
@@ -85,6 +86,13 @@ rule make_tables:
             labels={"table": "Controls: every difference"},
         ),
         controls_md="results/tables/{experiment}/controls.md",
+        table_study_csv=report(
+            "results/tables/{experiment}/table_study.csv",
+            caption="../report/table_study.rst",
+            category="Tables",
+            labels={"table": "Figure 9: do people see flaws where the map does"},
+        ),
+        table_study_md="results/tables/{experiment}/table_study.md",
         noise_scale_csv=report(
             "results/tables/{experiment}/noise_scale.csv",
             caption="../report/noise_scale.rst",
@@ -146,7 +154,7 @@ rule make_tables:
             --inpainting {input.inpainting:q} --prompts {input.prompts:q} \
             --refined {input.refined:q} --refreshes {input.refreshes:q} \
             --autoencoder_configs {input.autoencoder_configs:q} --autoencoders {input.autoencoders:q} \
-            --round_trips {input.round_trips:q} --scales {input.scales:q} --paper {input.paper:q} \
+            --round_trips {input.round_trips:q} --scales {input.scales:q} --studies {input.studies:q} --paper {input.paper:q} \
             --table1_csv {output.table1_csv:q} --table1_md {output.table1_md:q} \
             --autoencoder_csv {output.autoencoder_csv:q} \
             --table2_csv {output.table2_csv:q} --table2_md {output.table2_md:q} \
@@ -157,6 +165,7 @@ rule make_tables:
             --table7_csv {output.table7_csv:q} --table7_md {output.table7_md:q} \
             --maps_csv {output.maps_csv:q} --maps_md {output.maps_md:q} \
             --controls_csv {output.controls_csv:q} --controls_md {output.controls_md:q} \
+            --table_study_csv {output.table_study_csv:q} --table_study_md {output.table_study_md:q} \
             --noise_scale_csv {output.noise_scale_csv:q} \
             --sweep_csv {output.sweep_csv:q} --sweep_md {output.sweep_md:q} --sweep {output.sweep:q} \
             --strength_csv {output.strength_csv:q} --strength {output.strength:q} \

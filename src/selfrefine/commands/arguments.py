@@ -19,6 +19,10 @@ class Parser(argparse.ArgumentParser):
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """The values of the words; a misspelt option is named before those that are missing."""
+        chosen = self.parser_of(words)
+        if chosen is not self:  # options of an action follow its name
+            chosen.read(words[1:])
+            return self.parse_args(words)
         known = self._option_string_actions
         for word in itertools.takewhile(lambda word: word != "--", words):
             if (option := OPTION.fullmatch(word)) and option[1] not in known:
@@ -26,6 +30,14 @@ class Parser(argparse.ArgumentParser):
             if option and option[2] == "=--":  # argparse takes these two for the end of the options, also here
                 self.error(f"{option[1]}: -- given; allowed: a value of this option")
         return self.parse_args(words)
+
+    def parser_of(self, words: Sequence[str]) -> "Parser":
+        """That of the action which the first word names, or this one."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction) and words and words[0] in action.choices:
+                found: Parser = action.choices[words[0]]
+                return found
+        return self
 
     def error(self, message: str) -> NoReturn:
         """Ends the program with the message."""

@@ -53,10 +53,10 @@ def changed(stage: str, jobs: Mapping[str, Listed]) -> str | None:
     The same as `commands/records.py` asks for Snakemake, but that its inputs are taken as their own records have them:
     DVC asks the stages before first.
     """
-    return next((path for path, job in jobs.items() if not _is_current(stage, Path(path), job)), None)
+    return next((path for path, job in jobs.items() if not is_current(stage, Path(path), job)), None)
 
 
-def _is_current(stage: str, path: Path, job: Listed) -> bool:
+def is_current(stage: str, path: Path, job: Listed) -> bool:
     """Whether a job's outputs are what its record says, and the record what the list says."""
     known = record.read(path)
     if known is None:

@@ -34,12 +34,14 @@ COMMANDS = {
     "sample": Command("sample", "makes images with a trained model, from a prompt if it takes one"),
     "inpaint": Command("inpaint", "fills the hole in an image of yours with a trained model"),
     "highlight": Command("highlight", "finds flaws in a folder of generated images, beside one of photographs"),
+    "study": Command("study", "asks people where they see flaws: a page to pick cells on, its server, its data"),
     "why": Command("why", "says which module, param or input of an output changed since it was made"),
     "list-jobs": Command("list_jobs", "lists the jobs of every stage for DVC: what each follows from"),
     "update-stage": Command("update_stage", "makes the outputs of a stage for DVC, if they are not up to date"),
     "bench": Command("bench", "measures on this machine what refinement costs and how fast it is"),
     "check-gpu": Command("check_gpu", "measures a GPU in five minutes: speed, memory, precision, kill and resume"),
     "fidelity": Command("fidelity", "compares the flaw maps of cheaper refreshes with that of a full one"),
+    "evidence": Command("evidence", "keeps finished seeds in git, and makes tables and findings of what is kept"),
     "readme": Command("readme", "writes the results of the last run into README.md and docs/"),
 }
 

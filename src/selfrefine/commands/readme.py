@@ -27,7 +27,19 @@ EXPERIMENT = "embedded"  # whose results the README shows
 BEGIN, END = "<!-- results:begin (written by `make readme`) -->", "<!-- results:end -->"
 PAGE = "results.md"  # in docs/: all that the README has no room for
 SHORT = "## Table 2"  # the table of the summary that the README shows, too
-PAGES = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "controls", "maps", "sweep")
+PAGES = (
+    "table1",
+    "table2",
+    "table3",
+    "table4",
+    "table5",
+    "table6",
+    "table7",
+    "controls",
+    "maps",
+    "sweep",
+    "table_study",
+)
 OF_TABLES = ("forest", "strength", "sweep")  # figures that make_tables draws; all others are make_figures'
 # Where each figure is made: those that the summary shows, in its order.
 FIGURES = {

@@ -184,10 +184,13 @@ def serve(listening: int) -> None:
 
 
 def import_slow_packages() -> None:
-    """Imports what jobs with a network do: torch, and the families' parts of diffusers."""
+    """Imports what nearly all jobs do: torch, the families' parts of diffusers, pandas; no thread is left of it."""
     from selfrefine.core import forkable
 
+    os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # pandas brings pyarrow, whose allocator starts one
     with forkable.untouched_gpu():
+        import pandas  # noqa: F401
+
         from selfrefine import networks
 
         for family in pkgutil.iter_modules(networks.__path__, f"{networks.__name__}."):

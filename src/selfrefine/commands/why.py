@@ -8,7 +8,7 @@ import json
 import os
 import textwrap
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from selfrefine.core import config_json, files, record
 from selfrefine.core.errors import InputError
 from selfrefine.core.names import CONTENTS, FORK, ROOMS, STAGE_OF_FOLDER
 from selfrefine.data import user_files
-from selfrefine.params import check, code_digest, experiment, job_config, one_table, strict_yaml
+from selfrefine.params import check, code_digest, experiment, job_config, model_kinds, one_table, strict_yaml
 
 HELP = """
 Needs: an output that a job has made, and the params of the folder it runs in.
@@ -102,9 +102,9 @@ def changes(
         yield f"params: there is no {' and no '.join(gone)} any more"
         return
     config = user_files.watched(made.stage, one_table.job(params, made.stage, names), made.record)
-    given = user_files.folder_of(made.stage, config)
+    given = list(user_files.folders_of(made.stage, config).values())
     yield from _changed_params(made, json.loads(config_json.to_json(config)), given)
-    old, new = made.provenance["code"], code_digest.modules(made.stage, job_config.family(params, names))
+    old, new = made.provenance["code"], code_digest.modules(made.stage, model_kinds.family(params, names))
     for module in sorted(module for module in old | new if old.get(module) != new.get(module)):
         yield f"code: {module} {'is gone' if module not in new else 'changed' if module in old else 'was added'}"
     recorded = {path: digest for path, digest in made.provenance["inputs"].items() if not _is_in(path, given)}
@@ -127,22 +127,22 @@ def _gone(made: Made) -> Iterator[str]:
     return (path for path in made.provenance["inputs"] if digest_of_input(Path(path)) is None)
 
 
-def _changed_params(made: Made, config: dict[str, Any], given: Path | None) -> Iterator[str]:
+def _changed_params(made: Made, config: dict[str, Any], given: Sequence[Path]) -> Iterator[str]:
     """A line for each leaf of a job's config that is not as recorded."""
     if config == made.config:
         return
     before, after = _leaves(made.config), _leaves(config)
     for leaf in sorted(leaf for leaf in before | after if _text(before, leaf) != _text(after, leaf)):
         if leaf == CONTENTS:
-            yield f"input: the files in {given} changed"
+            yield f"input: the files in {' or '.join(map(str, given))} changed"
             continue
         was, now = (textwrap.shorten(_text(leaves, leaf), LONGEST, placeholder="...") for leaves in (before, after))
         yield f"params: {_full_name(made.stage, leaf)} was {was}, is {now}"
 
 
-def _is_in(path: str, folder: Path | None) -> bool:
+def _is_in(path: str, folders: Iterable[Path]) -> bool:
     """Whether a file is one of a folder of the user, which counts as a whole."""
-    return folder is not None and Path(path).is_relative_to(folder)
+    return any(Path(path).is_relative_to(folder) for folder in folders)
 
 
 def digest_of_input(path: Path) -> str | None:

@@ -5,7 +5,7 @@ are the share that is used, by network and kind of pass. Other cards are taken t
 """
 
 import functools
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -89,13 +89,13 @@ def is_measured(params: Mapping[str, Any], root: Path) -> bool:
     return any(words_on(params, dict(job.names)) in known for job in planned_jobs.of_params(params, root))
 
 
-def lines(params: Mapping[str, Any], root: Path) -> pd.DataFrame:
-    """A line for each table of the experiment, and one for all, which counts jobs of several tables once.
+def lines(params: Mapping[str, Any], root: Path, shown: Sequence[str] = one_table.TABLES) -> pd.DataFrame:
+    """A line for each table of the experiment that is `shown`, and one for all, which counts jobs of several once.
 
     Returns:
         `table`; `jobs`; `flops`; `own_flops`: of jobs that no other table has; a column of days for each card.
     """
-    tables = {table: planned_jobs.of_table(params, root, table) for table in one_table.TABLES}
+    tables = {table: planned_jobs.of_table(params, root, table) for table in shown}
     asked = {job: work.of_job(small, job).loads for jobs in tables.values() for job, small in jobs.items()}
     ready, used = shares(root), cards(root)
     days = functools.cache(lambda job: [_days(params, job, asked[job], ready, card) for card in used])

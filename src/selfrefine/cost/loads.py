@@ -1,6 +1,6 @@
 """The configs behind a job, the networks that they name, and images that pass these."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -21,8 +21,11 @@ from selfrefine.pretrained.imagenet_backbones import vgg16_features
 
 CLASSES = 10  # that the classifier of real images tells apart; its cost hardly depends on it
 FLOAT = 4  # bytes of a weight
+DOUBLE = 8  # bytes of a number that measures compute with
 STATE = 4  # copies of the weights in a training state: weights, EMA, two moments of AdamW; gradients are no part of it
 VOCABULARY, LAYERS = 49408, 12  # of CLIP's text encoder; a layer has 12 times its width squared
+EXPLAINED = 64  # images that the highlighter sees together
+Work = Iterator["Load | Held | int"]  # what a job asks, one after the other; a number: bytes that it leaves
 
 
 class Load(NamedTuple):
@@ -54,6 +57,12 @@ class Load(NamedTuple):
 
     def _width(self, dtype: torch.dtype) -> int:
         return FLOAT if self.kind == "measure" else dtype.itemsize
+
+
+class Held(NamedTuple):
+    """Bytes that the process holds beside its networks, where they grow with the number of images."""
+
+    size: int
 
 
 def memory(loads: Sequence[Load], dtype: torch.dtype) -> int:
@@ -135,12 +144,16 @@ class Run:
 
     def highlighter(self, name: str = FLAW) -> Network:
         """A highlighter."""
-        size = self.of("train_highlighter", highlighter=name)["input_size"]
-        return _classifier("highlighter", size, lambda: Highlighter(size, shortcut_guard=False))
+        return highlighter(self.of("train_highlighter", highlighter=name)["input_size"])
 
     def classifier(self) -> Network:
         """The classifier of real images."""
         return _classifier("classifier", self.size, lambda: prompt_classifier.Classifier(range(CLASSES), self.size))
+
+
+def images_of(run: Run, n_images: int) -> int:
+    """Bytes of images of a run's size."""
+    return 3 * n_images * run.size**2
 
 
 def _name(words: str, size: int, *leaves: Any) -> str:
@@ -149,6 +162,11 @@ def _name(words: str, size: int, *leaves: Any) -> str:
 
 def _classifier(name: str, size: int, build: Callable[[], nn.Module], dtype: torch.dtype = torch.float32) -> Network:
     return Network(_name(name, size), build, ((3, size, size),), dtype, torch.channels_last)
+
+
+def highlighter(size: int) -> Network:
+    """A highlighter of images of this size."""
+    return _classifier("highlighter", size, lambda: Highlighter(size, shortcut_guard=False))
 
 
 def feature_space(name: str, size: int = 0) -> Network:

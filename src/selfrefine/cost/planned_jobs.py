@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from selfrefine.core import files
 from selfrefine.core.names import FORK
-from selfrefine.params import discriminators, job_config, one_table
+from selfrefine.params import discriminators, job_config, model_kinds, one_table
 
 
 class Planned(NamedTuple):
@@ -30,7 +30,7 @@ def of_params(params: Mapping[str, Any], root: Path) -> list[Planned]:
         for stage, names in kinds
         for dataset in job_config.selected(params, "datasets")
         for model in job_config.selected(params, "models", dataset)
-        if job_config.is_evaluated(params, stage, dataset, model)
+        if model_kinds.is_evaluated(params, stage, dataset, model)
         for chosen in itertools.product(*(_values(params, stage, name, dataset, model) for name in names))
     ]
     return list(dict.fromkeys(found))  # what belongs to no data set is found for each
@@ -78,7 +78,9 @@ def _values(params: Mapping[str, Any], stage: str, wildcard: str, dataset: str, 
         case "weights":
             return list(params["weights"])
         case "text_encoder":
-            return [job_config.text_encoder(params, dataset, model)]
+            return [model_kinds.text_encoder(params, dataset, model)]
+        case "study":
+            return selected("studies")
         case "dataset" | "model":
             return [{"dataset": dataset, "model": model}[wildcard]]
         case "variant" if stage == "inpaint_images":

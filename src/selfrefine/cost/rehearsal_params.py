@@ -108,6 +108,7 @@ CHANGED: dict[tuple[str, str], Rule] = {
     ("extract_features", "batch_size"): _together,
     ("evaluate_readouts", "mechanism_images"): _tested,
     ("evaluate_readouts", "n_images"): _tested,
+    ("prepare_study", "n_generated"): _images,
     ("fetch_weights", "providers"): _given(["random"]),
 }
 CHANGED |= {(stage, leaf): _steps for stage in job_config.PHASES for leaf in ("steps", "checkpoint_every")}

@@ -3,38 +3,21 @@ numbers the bytes that it leaves. Tables, figures and logs are a few MiB of all 
 others: a text encoder is taken for one of CLIP's shape, in memory and on the disk; its work is not counted.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from math import ceil, prod
 from typing import Any, NamedTuple
 
-from selfrefine.core import names
-from selfrefine.core.names import KINDS
-from selfrefine.cost import loads, set_sizes
+from selfrefine.cost import evaluation_work, loads, set_sizes
 from selfrefine.cost.flops import Network, count
-from selfrefine.cost.loads import FLOAT, STATE, Load, Run, feature_space, places
-from selfrefine.cost.made_networks import CLIP_BYTES
+from selfrefine.cost.loads import DOUBLE, EXPLAINED, FLOAT, STATE, Held, Load, Run, Work, feature_space, images_of
 from selfrefine.cost.planned_jobs import Planned
 from selfrefine.data.image_decoding import MOST_PIXELS
 from selfrefine.diffusion.repaint import Resampling
-from selfrefine.evidence.planted_flaws import BLUR_REACH
-from selfrefine.evidence.probes import CHUNK
 from selfrefine.guidance import discriminator, map_history, map_refresh
-from selfrefine.metrics import pairwise_blocks
-from selfrefine.metrics.classification import RESAMPLES
-from selfrefine.metrics.features import NETWORKS
-from selfrefine.params import row_costs
+from selfrefine.params import job_config, row_costs
 
-DOUBLE = 8  # bytes of a number that measures compute with
 HALF = 2  # bytes of a number of latents and embeddings
-BESIDE = 4  # copies of a row that the influence of its images on a distance is worked out with
-EXPLAINED = 64  # images that the highlighter sees together
-Work = Iterator["Load | Held | int"]
-
-
-class Held(NamedTuple):
-    """Bytes that the process holds beside its networks, where they grow with the number of images."""
-
-    size: int
+MAPS = 8  # arrays of all pixels that marks, maps and their ranks are held in, of evaluate_human_marks
 
 
 class Asked(NamedTuple):
@@ -47,9 +30,10 @@ class Asked(NamedTuple):
 
 def of_job(params: Mapping[str, Any], job: Planned) -> Asked:
     """What a job asks; nothing if its stage neither computes on a device nor leaves much."""
-    run = Run(params, dict(job.names))
+    named = dict(job.names)
+    run = Run(params, named | (job_config.run_of_study(params, named["study"]) if "study" in named else {}))
     values = run.of(job.stage)
-    asked = [one for kind in (_trains, _makes, _evaluates) for one in kind(job.stage, run, values)]
+    asked = [one for kind in (_trains, _makes, evaluation_work.evaluates) for one in kind(job.stage, run, values)]
     return Asked(
         [one for one in asked if isinstance(one, Load)],
         sum(one for one in asked if isinstance(one, int)),
@@ -83,6 +67,11 @@ def _trains(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             looks = ceil(values["steps"] / values["validate_every"])
             yield Load("evaluate", network, EXPLAINED, 2 * run.tenth * looks)
             yield _weights(network)
+        case "evaluate_human_marks":  # of how many images there are, and their validation, nothing is known
+            batch, network = 2 * values["batch_size"], loads.highlighter(values["input_size"])
+            yield Load("train", network, batch, batch * values["steps"])
+            yield Load("evaluate", network, EXPLAINED, values["n_evaluated"])
+            yield Held(MAPS * DOUBLE * values["n_evaluated"] * values["size"] ** 2)
         case "train_refined":
             yield from _refined(run, values)
         case "train_classifier":
@@ -106,7 +95,7 @@ def _makes(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
     """Of photographs at most: how many there are is only known when they are."""
     match stage:
         case "prepare_data":
-            made = _images(run, set_sizes.photographs(values))
+            made = images_of(run, set_sizes.photographs(values))
             yield made
             # A folder's images go to the disk; photographs are decoded in four bytes a pixel. A source's are held, grey
             # beside their three channels.
@@ -124,7 +113,7 @@ def _makes(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             fakes = stage == "generate_fakes"
             steps = values["map_steps"] if fakes else values["steps"] * row_costs.passes(values)
             yield from _sampled(run, values["n_images"], values["chunk_size"], steps)
-            yield _images(run, values["n_images"])
+            yield images_of(run, values["n_images"])
             if not fakes and values["guide_scale"] != 1.0:
                 yield Held(_weights(run.network()))  # of the guide
             if not fakes and values["discriminator_scale"] != 0.0:
@@ -137,74 +126,7 @@ def _makes(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
         case "inpaint_images":
             chain = Resampling(values["steps"], values["jump_length"], values["jump_samples"], values["step_samples"])
             yield from _sampled(run, values["n_images"], values["chunk_size"], chain.evaluations())
-            yield 3 * _images(run, values["n_images"])  # masks count as images
-
-
-def _evaluates(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
-    match stage:
-        case "evaluate_highlighter":
-            rows, planted = run.selected("highlighters"), len(KINDS) * values["n_planted"]
-            for name in rows:
-                yield Load("evaluate", run.highlighter(name), EXPLAINED, 2 * run.tenth)
-            yield Load("evaluate", run.highlighter(), EXPLAINED, (1 + ("unguarded" in rows)) * run.tenth + planted)
-            held = _images(run, values["n_planted"]) + 3 * RESAMPLES * DOUBLE * run.tenth
-            yield Held(held + _blurred(run, values))
-        case "evaluate_maps":
-            for name in run.selected("highlighters"):
-                yield Load(
-                    "evaluate", run.highlighter(name), EXPLAINED, values["n_images"] * (1 + (name == names.FLAW))
-                )
-        case "evaluate_readouts":
-            variants, images = len(run.selected("variants")), values["n_images"]
-            yield Load("measure", run.network(), CHUNK, variants * values["mechanism_images"])
-            yield Load("measure", places(values["input_size"]), CHUNK, (variants + 1) * images)  # and the photographs
-            yield Load("evaluate", run.highlighter(names.CRITIC), EXPLAINED, variants * images)
-        case "extract_features":  # of variants, samplings and the base model, or of photographs of both splits
-            most = set_sizes.photographs(run.of("prepare_data"))
-            real = min(2 * (values["n_reference"] or values["n_images"]), most)
-            images = _rows(run) * values["n_images"] if "seed" in run.names else real
-            for name in values["networks"]:
-                yield Load("measure", feature_space(name), values["batch_size"], images)
-                yield FLOAT * images * NETWORKS[name].WIDTH
-        case "evaluate_generation":
-            yield from _compared(run, run.of("extract_features"))
-        case "evaluate_inpainting":
-            batch, n_images = values["batch_size"], run.of("inpaint_images")["n_images"]
-            results = 2 * len(run.selected("masks")) * len(values["variants"])  # with known pixels pasted and without
-            for name in values["networks"]:
-                yield Load("measure", feature_space(name), batch, (results + 1) * n_images)
-            # LPIPS has AlexNet's convolutions; both images of a pair pass them, in both ranges
-            perceptual = feature_space("alexnet_conv5_gap", values["lpips_size"])
-            yield Load("measure", perceptual, batch, 4 * results * n_images)
-        case "evaluate_prompts" if not values["clip_folder"]:
-            images = (len(run.selected("variants")) + 1) * run.of("generate_samples")["n_images"]  # and photographs
-            yield Load("measure", run.classifier(), values["batch_size"], images)
-        case "evaluate_prompts":
-            yield Held(CLIP_BYTES)
-
-
-def _compared(run: Run, values: Mapping[str, Any]) -> Work:
-    """Pairs of images in each feature space: the kernel within the rows and to the photographs; radii of balls, of
-    photographs also of as many as are in a row; what balls hold; nearest neighbours in both splits. Of photographs at
-    most, as above.
-    """
-    rows, images, most = _rows(run), values["n_images"], values["n_reference"] or values["n_images"]
-    test, train = (min(most, split(run.of("prepare_data"))) for split in (set_sizes.held_out, set_sizes.trained_on))
-    equal = images**2 if images < test else 0  # radii of as many photographs
-    within, across = images**2 * 3 // 2 + equal, 2 * images * test
-    widths = [NETWORKS[name].WIDTH for name in values["networks"]]
-    for width in widths:
-        # The floor is a row, too; of the nearest neighbours there are as many of both splits.
-        pairs = (rows + 1) * (within + across) + rows * 2 * images * min(train, test) + test**2 * 3 // 2
-        yield Load("measure", loads.pairs(width), pairwise_blocks.SIDE, ceil(pairs / pairwise_blocks.SIDE))
-    stored = FLOAT * sum(widths) * (rows * images + train + test)
-    # Two rows and both splits at a time, and what the error of a distance is worked out with.
-    yield Held(stored + DOUBLE * max(widths) * (2 * images + train + test + max(BESIDE * images, train)))
-
-
-def _rows(run: Run) -> int:
-    """Sets of generated images: variants, samplings and the base model."""
-    return len(run.selected("variants")) + len(run.selected("samplings")) + 1
+            yield 3 * images_of(run, values["n_images"])  # masks count as images
 
 
 def _updates(run: Run, steps: int) -> Load:
@@ -228,12 +150,6 @@ def _discriminated(run: Run, values: Mapping[str, Any]) -> Work:
     yield Load("train", judge, min(values["chunk_size"], discriminator.PIECE), images * values["steps"])
 
 
-def _blurred(run: Run, values: Mapping[str, Any]) -> int:
-    """What torch lays out to blur one image, which flaws are planted into one at a time: a copy for each tap."""
-    reach: int = ceil(BLUR_REACH * values["patch_blur"] * round(values["patch_share"] * run.size))
-    return 3 * DOUBLE * (2 * reach + 1) * run.size * (run.size + 2 * reach)
-
-
 def _weights(network: Network) -> int:
     return FLOAT * count(network, "evaluate").parameters
 
@@ -241,7 +157,3 @@ def _weights(network: Network) -> int:
 def _pipeline(run: Run) -> int:
     """Bytes of the diffusion network, and of the autoencoder and the text encoder that go along with it."""
     return _weights(run.network()) + (_weights(run.autoencoder()) if run.is_latent else 0) + run.reader()
-
-
-def _images(run: Run, n_images: int) -> int:
-    return 3 * n_images * run.size**2

@@ -1,4 +1,4 @@
-"""Contrasts of two variants over seeds, and what may be said of them: Holm, two samplers, "the flaw map helps".
+"""Contrasts of two variants over seeds, and what may be said of them: Holm, two samplers.
 
 d = log FD(variant) - log FD(reference) of one seed, an independent base, highlighter and refinement; lower is better.
 Contrasts that params.yaml lists are confirmatory and corrected for their number; all others are exploratory.
@@ -22,7 +22,10 @@ EXPLORATORY: Literal["exploratory"] = "exploratory"
 # all as strong as the flaw map, else they would judge strength.
 CONTROLS = ("uniform", "cells", "real_map")
 
-Pair = tuple[str, ...]  # (variant, reference), as in make_tables.confirmatory
+# (variant, reference), as in make_tables.confirmatory; with a third word, HALF, half their difference: of two arms that
+# differ in the sign of one thing, what this adds to or takes from what they share.
+Pair = tuple[str, ...]
+HALF = "half"
 
 
 class Space(NamedTuple):
@@ -63,6 +66,7 @@ class Contrast:
         space: data set, model, feature network.
         variant: first row.
         reference: second row.
+        divisor: of d, here and below: 2 of a half difference, else 1.
         difference: mean of d over seeds; NaN without a common seed.
         low: of the 95 % t interval over seeds, not corrected for the number of contrasts.
         high: likewise.
@@ -79,6 +83,7 @@ class Contrast:
     space: Space
     variant: str
     reference: str
+    divisor: int
     difference: float
     low: float
     high: float
@@ -114,12 +119,12 @@ def judge(metrics: Iterable[Mapping[str, Any]], rules: Rules, exploratory: Seque
     table = distances(metrics)
     listed = [tuple(pair) for pair in rules.confirmatory]
     pairs = list(dict.fromkeys([*listed, *(tuple(pair) for pair in exploratory)]))
-    nowhere = {pair for pair in listed if not any(rows.keys() >= set(pair) for rows in table.values())}
+    nowhere = {pair for pair in listed if not any(rows.keys() >= {*pair[:2]} for rows in table.values())}
     found = {
-        (space, pair): _by_seed(rows, *pair)
+        (space, pair): _by_seed(rows, pair)
         for space, rows in table.items()
         for pair in pairs
-        if pair in nowhere or rows.keys() >= set(pair)
+        if pair in nowhere or rows.keys() >= {*pair[:2]}
     }
     family = [key for key in found if key[0].network == rules.primary_network and key[1] in listed]
     adjusted = intervals.holm([intervals.p_value(list(found[key].values())) for key in family])
@@ -162,10 +167,15 @@ def distances(metrics: Iterable[Mapping[str, Any]]) -> Distances:
     return table
 
 
-def _by_seed(rows: Mapping[str, Mapping[int, float]], variant: str, reference: str) -> dict[int, float]:
-    """d of each seed that both rows have."""
-    one, other = rows.get(variant, {}), rows.get(reference, {})
-    return {seed: intervals.log_ratio(one[seed], other[seed]) for seed in sorted(one.keys() & other.keys())}
+def _by_seed(rows: Mapping[str, Mapping[int, float]], pair: Pair) -> dict[int, float]:
+    """d of each seed that both rows have, half of it where the pair says so."""
+    one, other = (rows.get(row, {}) for row in pair[:2])
+    common = sorted(one.keys() & other.keys())
+    return {seed: intervals.log_ratio(one[seed], other[seed]) / _divisor(pair) for seed in common}
+
+
+def _divisor(pair: Pair) -> int:
+    return 2 if pair[2:] == (HALF,) else 1
 
 
 def _contrast(
@@ -175,17 +185,17 @@ def _contrast(
     corrected: float | None,
     rules: Rules,
 ) -> Contrast:
-    space, (variant, reference) = key
-    values, second = list(by_seed.values()), rules.second_sampler
-    again: dict[int, float] = {}
-    if variant in second and reference in second:
-        again = _by_seed(rows, second[variant], second[reference])
+    space, pair = key
+    (variant, reference), values, second = pair[:2], list(by_seed.values()), rules.second_sampler
+    both = variant in second and reference in second
+    again = _by_seed(rows, (second[variant], second[reference], *pair[2:])) if both else {}
     low, high = intervals.over_seeds(values)
     second_low, second_high = intervals.over_seeds(list(again.values()))
     return Contrast(
         space=space,
         variant=variant,
         reference=reference,
+        divisor=_divisor(pair),
         difference=fmean(values) if values else math.nan,
         low=low,
         high=high,
@@ -218,33 +228,3 @@ def _verdict(values: list[float], resampled: list[float], corrected: float | Non
     claims = (BETTER, WORSE, EQUIVALENT)
     contradicted = first in claims and second in claims and first != second and not same_side
     return SAMPLER_DEPENDENT if contradicted else first
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Whether "the flaw map helps" may be said, and why or why not, in words."""
-
-    helps: bool
-    reason: str
-
-
-def flaw_map_helps(contrasts: Iterable[Contrast], arm: str, controls: Mapping[str, str]) -> Finding:
-    """Whether the flaw map, and not just any map, helps: its arm is better than every control in a direct contrast.
-
-    An arm that beats the baseline where a control does not is no evidence: that difference of verdicts may be chance
-    (method 11.3). No correction for three contrasts is needed, since all of them must hold.
-
-    Args:
-        contrasts: of one space, from `judge`.
-        arm: the variant with the flaw map.
-        controls: each of CONTROLS -> its row, with the processes and weights of the arm; a missing one is not measured.
-    """
-    verdicts = {contrast.reference: contrast for contrast in contrasts if contrast.variant == arm}
-    rows = {name: controls.get(name, "") for name in CONTROLS}
-    found = {name: verdicts[row].verdict if row in verdicts else "not measured" for name, row in rows.items()}
-    failed = [f"{verdict} against {name}" for name, verdict in found.items() if verdict != BETTER]
-    if failed:
-        return Finding(False, f"not shown: {', '.join(failed)}")
-    explored = [name for name, row in rows.items() if verdicts[row].kind == EXPLORATORY]
-    note = f"; exploratory: {', '.join(explored)} not listed before the run" if explored else ""
-    return Finding(True, f"better than {', '.join(CONTROLS)} in direct contrasts{note}")

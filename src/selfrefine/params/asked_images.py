@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from selfrefine.core.errors import InputError
-from selfrefine.params import constraints, job_config, references
+from selfrefine.params import constraints, job_config, references, study_constraints
 from selfrefine.params.references import Params, Problem, Run
 
 # From the config of prepare_data to the images of its splits `train` and `test` and the `classes` of the former; None
@@ -46,6 +46,11 @@ def _of_data_set(params: Params, name: str, found: Mapping[str, int], given: str
                 if asked > found[split]:
                     yield run.place(stage, leaf), f"is {asked}; allowed: at most {_all_there(found, split, given)}"
             yield from _too_few(run, found, given)
+    for study in study_constraints.runs(params):
+        if study.names["dataset"] == name and (asked := study_constraints.photographs(study)) > found["test"]:
+            there = _all_there(found, "test", given)
+            message = f"makes {asked} photographs with n_catch and n_practice; allowed: at most {there}"
+            yield study.place("prepare_study", "n_real"), message
 
 
 def _asked(run: Run) -> Iterator[tuple[str, str, str, int]]:

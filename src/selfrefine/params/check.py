@@ -18,10 +18,12 @@ from selfrefine.params import (
     constraints,
     given_networks,
     job_config,
+    marked_sets,
     plain_values,
     references,
     required_folders,
     strict_yaml,
+    study_constraints,
 )
 from selfrefine.params.references import Key, Problem
 from selfrefine.params.words import dotted, nearest, short, shown
@@ -68,7 +70,11 @@ def check(
         references.selection(params),
         _missing_leaves(params, schema),
         constraints.relations(params),
+        study_constraints.relations(params),
+        marked_sets.unfit(params),
         required_folders.missing(params, root) if folders else (),
+        study_constraints.missing(params, root) if folders else (),
+        marked_sets.missing(params, root) if folders else (),
         given_networks.unfit(params, root),
         asked_images.too_many(params, count),
     )

@@ -1,17 +1,14 @@
-"""The config of a job: merged from the sections and rows of params.yaml.
+"""The config of a job: merged from sections and rows of params.yaml. Standard library alone: the Snakefile uses it."""
 
-Imports only the standard library, so that the Snakefile may use it.
-"""
-
-import copy
 from collections.abc import Mapping
 from typing import Any
 
-from selfrefine.core.names import BEST, CRITIC
+from selfrefine.core.names import BEST, CRITIC, FLAW
 from selfrefine.params import row_costs
 
 # Sections of params.yaml that hold rows, and the wildcard that names one of them; later rows win.
 ROWS = {
+    "studies": "study",
     "sources": "source",
     "weights": "weights",
     "text_encoders": "text_encoder",
@@ -21,6 +18,7 @@ ROWS = {
     "variants": "variant",
     "samplings": "variant",
     "masks": "mask",
+    "human_marks": "human_mark",
 }
 
 PHASES = ("train_base", "train_refined")
@@ -30,20 +28,22 @@ LATENT, LATENT_FAMILIES = ("train_autoencoder", "encode_data"), ("ldm", "stable_
 PROMPTS = ("fetch_text_encoder", "encode_captions", "train_classifier", "evaluate_prompts")
 PROMPTED_FAMILIES = ("stable_diffusion",)
 INPAINTING = ("inpaint_images", "evaluate_inpainting")
+STUDIES = ("prepare_study", "evaluate_study")
 MEASURED_PAIRS = ("evaluate_inpainting", "evaluate_prompts")
 HIGHLIGHTER = ("train_highlighter", "evaluate_highlighter", "evaluate_maps")
-ON_A_DEVICE = (*LATENT, *DIFFUSION, *HIGHLIGHTER, *INPAINTING, *PROMPTS[1:], "extract_features", "evaluate_readouts")
+MEASURING = ("extract_features", "evaluate_readouts", "evaluate_human_marks", "prepare_study")
+ON_A_DEVICE = (*LATENT, *DIFFUSION, *HIGHLIGHTER, *INPAINTING, *PROMPTS[1:], *MEASURING)
 # Leaves of the section `shared` and the stages that read them.
 SHARED = {
     "device": ON_A_DEVICE,
     "threads": (*ON_A_DEVICE, "evaluate_generation"),
     "precision": (
         *("train_autoencoder", *DIFFUSION, *HIGHLIGHTER),
-        *("evaluate_readouts", "inpaint_images", "train_classifier"),
+        *("evaluate_readouts", "inpaint_images", "train_classifier", "evaluate_human_marks", "prepare_study"),
     ),
     "channels_last": (*DIFFUSION, "inpaint_images"),
     "compile": (*DIFFUSION, "inpaint_images"),
-    "n_fakes": HIGHLIGHTER,
+    "n_fakes": (*HIGHLIGHTER, "prepare_study"),
     "map_steps": ("generate_fakes", "train_refined"),
     "map_images": ("train_refined", "evaluate_maps"),
     "reference": ("evaluate_generation", "evaluate_readouts", *MEASURED_PAIRS, "make_tables", "make_figures"),
@@ -64,8 +64,8 @@ READERS = {
     "samplings": ("extract_features", "evaluate_generation"),
     "masks": ("evaluate_inpainting",),
 }
-# Stages that read what is selected and the titles of the rows.
-READERS_OF_ROWS = ("make_tables", "make_figures")
+# Stages that read what is selected and the titles of the rows, but for sections whose stages make their own tables.
+READERS_OF_ROWS, APART = ("make_tables", "make_figures"), ("human_marks",)
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,8 +108,14 @@ def job(params: Mapping[str, Any], stage: str, wildcards: Mapping[str, str]) -> 
             config[section] = rows if "seed" in wildcards else []
     if stage == "evaluate_inpainting":
         config["variants"] = inpainted(params, wildcards.get("model"))
+    if stage in STUDIES and "study" in wildcards:
+        config["run"] = run = run_of_study(params, wildcards["study"])
+        if stage == "prepare_study":
+            config["title"] = params["studies"][wildcards["study"]]["title"]
+            config["highlighters"] = highlighters_of_study(params, run["dataset"], run["model"])
     if stage in READERS_OF_ROWS:
-        select = copy.deepcopy(params["select"]) | {"datasets": selected(params, "datasets")}
+        select = {name: list(chosen) for name, chosen in params["select"].items() if name not in APART}
+        select |= {"datasets": selected(params, "datasets")}
         config |= {"experiment": params["experiment"], "select": select, "rows": _rows(params)}
     return config
 
@@ -126,15 +132,36 @@ def selected(
     """What runs, in the order of `select`: rows of a section, or seeds; of a data set, of a model what its row lets:
     those that `only` names, and so many of the seeds, the first ones.
 
-    A data set that none of the selected models runs on does not run.
+    A data set that none of the selected models runs on does not run, nor does a study whose model does not.
     """
     names: list[Any] = list(params["select"].get(section, []))
+    if section == "studies":
+        return [name for name in names if _is_there(params, params["studies"][name], dataset, model)]
     if section == "datasets":
         return [name for name in names if selected(params, "models", name)]
     for rows, row in (("datasets", dataset), ("models", model)):
         only = params[rows].get(row, {}).get("only", {}).get(section, names)
         names = names[:only] if isinstance(only, int) else [name for name in names if name in only]
     return names
+
+
+def _is_there(params: Mapping[str, Any], row: Mapping[str, Any], dataset: str | None, model: str | None) -> bool:
+    """Whether the model that a row names runs on its data set; on a data set, with a model: whether it names these."""
+    there = row["dataset"] in selected(params, "datasets") and row["model"] in selected(
+        params, "models", row["dataset"]
+    )
+    return there and dataset in (None, row["dataset"]) and model in (None, row["model"])
+
+
+def run_of_study(params: Mapping[str, Any], study: str) -> dict[str, str]:
+    """Data set, model and seed of the images that a study shows; the seed is the first one, as in the figures."""
+    names = {wildcard: str(params["studies"][study][wildcard]) for wildcard in ("dataset", "model")}
+    return names | {"seed": str(selected(params, "seeds", **names)[0])}
+
+
+def highlighters_of_study(params: Mapping[str, Any], dataset: str, model: str) -> list[str]:
+    """Whose maps a study of a model compares."""
+    return [name for name in (FLAW, CRITIC) if name in selected(params, "highlighters", dataset, model)]
 
 
 def inpainted(params: Mapping[str, Any], model: str | None) -> list[str]:
@@ -175,22 +202,6 @@ def home(params: Mapping[str, Any], model: str) -> str | None:
     return next((name for name in (*datasets[:1], *alike) if model in selected(params, "models", name)), None)
 
 
-def is_evaluated(params: Mapping[str, Any], stage: str, dataset: str, model: str) -> bool:
-    """Whether a stage has jobs of a model on a data set, where both run."""
-    if stage in LATENT:
-        return is_latent(params, dataset, model)
-    if stage in PROMPTS:
-        by_class = not job(params, "evaluate_prompts", {"dataset": dataset, "model": model})["clip_folder"]
-        return is_prompted(params, dataset, model) and (by_class or stage != "train_classifier")
-    if stage == "evaluate_readouts":  # they need a highlighter that no refinement has used
-        return CRITIC in selected(params, "highlighters", dataset, model)
-    if stage in INPAINTING:
-        return bool(selected(params, "masks", dataset, model))
-    if stage == "evaluate_maps":
-        return bool(job(params, stage, {"dataset": dataset, "model": model})["n_images"] > 0)
-    return True
-
-
 def is_latent(params: Mapping[str, Any], dataset: str, model: str) -> bool:
     """Whether a model works on latents of an autoencoder."""
     return job(params, "train_base", {"dataset": dataset, "model": model})["family"] in LATENT_FAMILIES
@@ -201,27 +212,12 @@ def is_prompted(params: Mapping[str, Any], dataset: str, model: str) -> bool:
     return job(params, "train_base", {"dataset": dataset, "model": model})["family"] in PROMPTED_FAMILIES
 
 
-def family(params: Mapping[str, Any], wildcards: Mapping[str, str]) -> str | None:
-    """The model family of a job, a module of `selfrefine.networks`; None of a job that has no model."""
-    if "model" not in wildcards:
-        return None
-    names = {name: wildcards[name] for name in ("dataset", "model")}
-    found: str = job(params, "train_base", names)["family"]
-    return found
-
-
-def text_encoder(params: Mapping[str, Any], dataset: str, model: str) -> str:
-    """The row of `text_encoders` that reads the captions of a model."""
-    name: str = job(params, "encode_captions", {"dataset": dataset, "model": model})["text_encoder"]
-    return name
-
-
 def _rows(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Words about the selected rows; of a data set its size, main model, and which run on it, how long, with what."""
     rows = {
         section: {name: _titles(params[section][name]) for name in selected(params, section)}
         for section in ROWS
-        if section in params["select"]
+        if section in params["select"] and section not in APART
     }
     for dataset, words in rows["datasets"].items():
         words["main_model"] = main_model(params, dataset) or ""

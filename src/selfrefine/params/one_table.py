@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from selfrefine.core.names import FORK, MENDS
-from selfrefine.params import job_config
+from selfrefine.params import job_config, model_kinds
 
 Params = Mapping[str, Any]
 Pair = tuple[str, str]  # data set, model
@@ -83,7 +83,7 @@ def read(params: Params, table: str, stage: str) -> list[dict[str, str]]:
         return []
     small, found = narrowed(params, table), []
     for dataset, model in _all_pairs(small):
-        if not job_config.is_evaluated(small, stage, dataset, model):
+        if not model_kinds.is_evaluated(small, stage, dataset, model):
             continue
         pair = {"dataset": dataset, "model": model}
         if stage in MEASURED and is_narrower(params, small, dataset, model):
@@ -177,7 +177,7 @@ def _variants(params: Params, table: str, dataset: str, model: str) -> list[str]
         case "table7":
             shown |= {METHOD, *_other_maps(params, dataset, model)}
     if table in JUDGED and model == job_config.main_model(params, dataset):
-        shown |= {row for pair in params["make_tables"]["confirmatory"] for row in pair}
+        shown |= {row for pair in params["make_tables"]["confirmatory"] for row in pair[:2]}
     return [row for row in every if row in shown]
 
 

@@ -138,11 +138,12 @@ def runs(params: Params) -> Iterator[Run]:
 def compared(params: Params) -> Iterator[Problem]:
     """What is compared must run, wherever it is compared, and the first feature space must be measured."""
     tables = params["make_tables"]
+    yield from _half_differences(params)
     yield from _main_models(params)
     for run in runs(params):
         if run.is_first:
             for index, contrast in enumerate(tables["confirmatory"]):
-                yield from run.unselected(("make_tables", "confirmatory", index), contrast)
+                yield from run.unselected(("make_tables", "confirmatory", index), contrast[:2])
         yield from run.unselected(("shared", "reference"), [params["shared"]["reference"]])
         model = run.names["model"]
         yield from run.unselected(("models", model, "self_refining"), [params["models"][model]["self_refining"]])
@@ -165,6 +166,18 @@ def compared(params: Params) -> Iterator[Problem]:
         if (primary := tables["primary_network"]) not in networks:
             message = f"is {primary}, which is not in extract_features.networks{nearest(primary, networks)}"
             yield ("make_tables", "primary_network"), message
+
+
+def _half_differences(params: Params) -> Iterator[Problem]:
+    """Half a difference is of two arms; one to the reference is told whole, and no two rows are judged twice."""
+    reference, seen = params["shared"]["reference"], set[tuple[str, ...]]()
+    for index, contrast in enumerate(params["make_tables"]["confirmatory"]):
+        key, rows = ("make_tables", "confirmatory", index), tuple(contrast[:2])
+        if len(contrast) > len(rows) and reference in rows:
+            yield key, f"is half the difference to {reference}; half is of two arms that differ in the sign of a map"
+        if rows in seen or rows[::-1] in seen:
+            yield key, f"judges {' and '.join(rows)} a second time; list them once, whole or half"
+        seen.add(rows)
 
 
 def _main_models(params: Params) -> Iterator[Problem]:

@@ -1,9 +1,10 @@
 """All that an experiment has measured, in one frame of metrics, and every refinement in another: what tables are of."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 from selfrefine.core import files, flat_maps
 from selfrefine.core.errors import InputError
 from selfrefine.core.names import FLAW, FLOOR, FORK
-from selfrefine.report import paper_values, seed_statistics
+from selfrefine.report import known_autoencoders, paper_values, seed_statistics
 from selfrefine.report.paper_values import PAPER_DATASETS
 from selfrefine.report.seed_statistics import Judgement, main_lines
 
@@ -32,10 +33,11 @@ RUN = [  # of the frame of refinements
     *("slope_predicted", "r_first", "r_first_least"),
 ]
 SCALES = ["dataset", "model", "variant", "seed", "network", "eps_scale", "fd_train", "fitted", "chosen", "n_images"]
+STUDY = [
+    *("study", "dataset", "model", "seed", "variant", "metric", "value", "low", "high"),
+    *("n_images", "n_participants", "n_answers"),
+]
 OWN_ROWS = {FORK: "Base model at the fork", FLOOR: "Floor: real training images"}
-KINDS = {"VQModel": "VQ", "AutoencoderKL": "KL"}
-AUTOENCODER = ["dataset", "model", "kind", "f", "latent_channels", "codes", "origin"]
-TRAINED, GIVEN = "trained here", "given"
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,9 @@ class Results:
     Args:
         metrics: columns METRICS, all stages, data sets, models and seeds.
         runs: of every refinement, from `runs`.
-        autoencoders: of every autoencoder that was trained or given, from `autoencoders`.
+        autoencoders: of every autoencoder that was trained or given, from `known_autoencoders`.
         scales: columns SCALES, every scale of the noise that was tried, from choose_eps_scale.
+        studies: columns STUDY, what people picked and what chance would give, from evaluate_study.
         paper: paper_values.csv.
         judgement: how differences are judged.
         rows: words about the selected rows (`config.job` of make_tables).
@@ -59,6 +62,7 @@ class Results:
     runs: pd.DataFrame
     autoencoders: pd.DataFrame
     scales: pd.DataFrame
+    studies: pd.DataFrame
     paper: pd.DataFrame
     judgement: Judgement
     rows: Rows
@@ -154,18 +158,25 @@ def read(inputs: Mapping[str, Any], *, judgement: Judgement, **words: Any) -> Re
             f"params.yaml: make_tables.primary_network is {judgement.primary_network!r}; "
             f"measured: {', '.join(networks)}"
         )
-    tried = inputs["scales"]
     configs, refreshes = map(files.read_config, inputs["refined"]), map(files.read_table, inputs["refreshes"])
     folders = [files.read_json(folder / "config.json") for folder in inputs["autoencoders"]]
     return Results(
         metrics=found,
         runs=runs(zip(configs, refreshes, strict=True)),
-        autoencoders=autoencoders(zip(map(files.read_config, inputs["autoencoder_configs"]), folders, strict=True)),
-        scales=pd.concat(map(files.read_table, tried))[SCALES] if tried else pd.DataFrame(columns=SCALES),
+        autoencoders=known_autoencoders.lines(
+            zip(map(files.read_config, inputs["autoencoder_configs"]), folders, strict=True)
+        ),
+        scales=_joined(inputs["scales"], SCALES),
+        studies=_joined(inputs["studies"], STUDY),
         paper=files.read_table(inputs["paper"]),
         judgement=judgement,
         **words,
     )
+
+
+def _joined(paths: Sequence[Path], columns: list[str]) -> pd.DataFrame:
+    """Tables with these columns below each other; an empty one of none."""
+    return pd.concat(map(files.read_table, paths))[columns] if paths else pd.DataFrame(columns=columns)
 
 
 def tidy(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -204,13 +215,8 @@ def _run(config: Mapping[str, Any], refreshes: pd.DataFrame) -> dict[str, Any]:
         **{name: config["names"][name] for name in ("dataset", "model", "variant", "seed")},
         "map": config["map"],
         "leaves": {leaf: value for leaf, value in config.items() if leaf != "names"},
-        **{
-            "n_maps": len(refreshes),
-            "n_empty": empty,
-            "n_flat": flat,
-            **means,
-            "slope_predicted": predicted_slope(config, refreshes),
-        },
+        **{"n_maps": len(refreshes), "n_empty": empty, "n_flat": flat, **means},
+        "slope_predicted": predicted_slope(config, refreshes),
         **{"r_first": _mean(later), "r_first_least": later.min(skipna=False)},
     }
 
@@ -230,21 +236,3 @@ def predicted_slope(config: Mapping[str, Any], refreshes: pd.DataFrame) -> float
         return 0.0
     slopes = refreshes["r_mfam"].fillna(0.0) * refreshes["std"] / refreshes["mfam_std"]
     return float(-config["forward_weight"] * _mean(slopes))
-
-
-def autoencoders(read: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> pd.DataFrame:
-    """A frame with a line for each autoencoder, of its job's config.json and that of the diffusers folder."""
-    return pd.DataFrame([_autoencoder(config, model) for config, model in read], columns=AUTOENCODER)
-
-
-def _autoencoder(config: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
-    """What it is; the folder's own config tells, since one that is given need not be that of the params."""
-    kind = KINDS[model["_class_name"]]
-    return {
-        **{name: config["names"][name] for name in ("dataset", "model")},
-        "kind": kind,
-        "f": 2 ** (len(model["block_out_channels"]) - 1),
-        "latent_channels": model["latent_channels"],
-        "codes": model["num_vq_embeddings"] if kind == "VQ" else 0,
-        "origin": GIVEN if config["folder"] else TRAINED,
-    }

@@ -20,6 +20,7 @@ from selfrefine.report.figures.figure4_figure5_samples import (
 from selfrefine.report.figures.figure6_prompts import prompt_figure
 from selfrefine.report.figures.figure7_inpainting import Block, inpainting_figure
 from selfrefine.report.figures.figure8_flaw_maps import flaw_maps_figure
+from selfrefine.report.figures.figure9_study import study_figure
 from selfrefine.report.figures.shown import Shown
 from selfrefine.report.seed_statistics import records
 from selfrefine.report.tables import map_validity
@@ -45,7 +46,8 @@ class Inputs:
     """Real test images of each data set and, by data set, samples of its variants; of the first data set: samples of
     each model's two rows of Table 1; a file for each variant, `losses` beginning with the base's; and examples,
     correlations and means of maps. Of the first model that inpaints: results of each mask and row, masks likewise.
-    Of the first model that makes images from prompts: samples of both rows of Table 4, items of the test split."""
+    Of the first model that makes images from prompts: samples of both rows of Table 4, items of the test split. Of the
+    first study: its images and the cells of their maps, what people picked."""
 
     photographs: tuple[Path, ...]
     samples: tuple[Path, ...]
@@ -60,13 +62,15 @@ class Inputs:
     masks: tuple[Path, ...]
     prompted: tuple[Path, ...]
     captions: tuple[Path, ...]
+    trials: tuple[Path, ...]
+    picks: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
 class Outputs:
     """Samples of the processes, of all variants and of families, images made from prompts, inpainted images, flaw
-    maps, planted flaws, compared maps, mFAM over the refreshes, loss; and for DVC the loss of both phases, of the
-    processes alone, as tables."""
+    maps, people's picks, planted flaws, compared maps, mFAM over the refreshes, loss; and for DVC the loss of both
+    phases, of the processes alone, as tables."""
 
     figure4: Path
     figure4_all: Path
@@ -74,6 +78,7 @@ class Outputs:
     figure6: Path
     figure7: Path
     figure8: Path
+    figure9: Path
     planted: Path
     maps: Path
     mfam: Path
@@ -106,6 +111,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         files.write_figure(outputs.figure7, inpainting(job))
         figure8 = flaw_maps_figure(examples["images"], examples["maps"], caption, examples["cells"])
         files.write_figure(outputs.figure8, figure8)
+        files.write_figure(outputs.figure9, people(job))
         files.write_figure(outputs.planted, planted_flaws.planted_flaws_figure(**planted, caption=caption))
         figure = map_correlations.correlation_figure(correlations, compared, map_validity.TITLES, caption)
         files.write_figure(outputs.maps, figure)
@@ -182,6 +188,18 @@ def inpainting(job: Job[Config, Inputs, Outputs]) -> Figure:
     }
     photographs = arrays.read_images(inputs.photographs[shown.select["datasets"].index(dataset)])
     return inpainting_figure(photographs[: job.config.n_images], holes, shown.scale_of(dataset, model))
+
+
+def people(job: Job[Config, Inputs, Outputs]) -> Figure:
+    """The first images of the first study, and what people picked, if anybody has."""
+    inputs, shown, count = job.inputs, shown_of(job.config), job.config.n_images
+    if not inputs.trials:
+        return style.only_words("No study runs: select.studies in params.yaml names none whose model runs.")
+    row = next(iter(shown.rows["studies"].values()))
+    trials, picks = arrays.read_arrays(inputs.trials[0]), arrays.read_arrays(inputs.picks[0])
+    images, cells, rates = trials["images"][:count], trials["cells"][:count], picks["rates"][:count]
+    picked = None if np.isnan(rates).all() else np.nan_to_num(rates)
+    return study_figure(images, cells, picked, shown.scale_of(row["dataset"], row["model"]), int(picks["participants"]))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from selfrefine.core.job import Job, main
 from selfrefine.report import machines, of_config
 from selfrefine.report.tables.every_table import TABLES, page_of
 
-OTHERS = ("maps", "correlations", "readouts")  # inputs of make_tables that none of the paper's tables shows
+OTHERS = ("maps", "correlations", "readouts", "studies")  # inputs of make_tables that none of the paper's tables shows
 
 
 @dataclass(frozen=True)

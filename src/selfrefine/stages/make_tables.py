@@ -34,7 +34,7 @@ class Config:
 class Inputs:
     """Tidy metrics of all data sets, models and seeds; correlations of their maps; config and refreshes of every
     refinement, in one order; config, folder and round trip of every first stage; scales of the noise that were tried;
-    the paper's figures."""
+    what people picked in each study; the paper's figures."""
 
     generation: tuple[Path, ...]
     highlighter: tuple[Path, ...]
@@ -49,6 +49,7 @@ class Inputs:
     autoencoders: tuple[Path, ...]
     round_trips: tuple[Path, ...]
     scales: tuple[Path, ...]
+    studies: tuple[Path, ...]
     paper: Path
 
 
@@ -75,6 +76,8 @@ class Outputs:
     maps_md: Path
     controls_csv: Path
     controls_md: Path
+    table_study_csv: Path
+    table_study_md: Path
     noise_scale_csv: Path
     sweep_csv: Path
     sweep_md: Path

@@ -25,6 +25,14 @@ def marks(ax, row):
     return [line for line in ax.lines if list(line.get_ydata())[:1] == [row] and len(set(line.get_ydata())) == 1]
 
 
+def test_half_a_difference_is_labelled_so():
+    results = control_results(seeds=6, confirmatory=(("uniform", "cells", "half"),))
+    lines = contrasts.lines(results)
+    first, *_ = forest_plot.forest_figure(lines[lines["network"] == "alexnet_conv5_gap"], results).axes
+    labels = [label.get_text() for label in first.get_yticklabels()]
+    assert [label for label in labels if "half" in label] == ["half of Uniform \N{EN DASH} Cells"]
+
+
 @pytest.mark.parametrize("seeds", [1, 6])
 def test_every_seed_is_a_dot(seeds):
     shown, figure = draw(seeds)

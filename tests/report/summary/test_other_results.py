@@ -31,6 +31,30 @@ def more(value, half=0.05):
     return {"value": value, "low": value - half, "high": value + half}
 
 
+# -- people ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("figures", "says"),
+    [
+        (
+            more(0.2),
+            " People see flaws where it points (share of 15 people's picks, its map less those of other images: ",
+        ),
+        (more(0.02), " People are not shown to see flaws there ("),
+        ({"value": 0.2, "low": NAN, "high": NAN}, " People are not shown to see flaws there ("),
+    ],
+)
+def test_whether_people_see_what_it_points_at(figures, says):
+    run = changed(tiny_run(people=15), "table_study", figures, row="another_image", metric="difference")
+    assert says in other_results.highlighter(run)
+
+
+@pytest.mark.parametrize("people", [None, 0])
+def test_nothing_is_said_of_people_who_were_not_asked(people):
+    assert "eople" not in other_results.highlighter(tiny_run(people=people))
+
+
 # -- the highlighter ---------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from selfrefine.core.names import FORK, HEADLINE
-from selfrefine.metrics.contrasts import CONTROLS, SAMPLER_DEPENDENT, flaw_map_helps
+from selfrefine.metrics.contrasts import CONTROLS, SAMPLER_DEPENDENT
+from selfrefine.metrics.flaw_map_claim import flaw_map_helps
 from selfrefine.metrics.intervals import BETTER, EQUIVALENT, INCONCLUSIVE, NOT_ASSESSED, UNDEFINED, WORSE
 from selfrefine.report.markdown import VERDICTS
 from selfrefine.report.summary import sentences

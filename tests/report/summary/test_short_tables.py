@@ -69,3 +69,20 @@ def test_what_was_not_run_has_no_rows():
     assert rows("sweep") == rows("table7") == []
     empty = {name: table.iloc[:0] for name, table in RUN.tables.items()}
     assert not [table for table in short_tables(dataclasses.replace(RUN, tables=empty)) if table.rows]
+
+
+def of_study(**options):
+    """The rows of a run's study."""
+    tables = short_tables(tiny_run(seeds=1, **options))
+    return next(table.rows for table in tables if table.name == "table_study")
+
+
+def test_a_study_has_both_readings_and_the_difference_that_counts_or_says_that_nobody_was_asked():
+    assert [row[0].removeprefix("Which shapes look natural? ") for row in of_study(people=15)] == [
+        "Share of picks in the flaw map's three cells",
+        "Any match with the flaw map's three cells",
+        "Share, flaw map less those of other images",
+    ]
+    assert of_study(people=15)[2][2] == "0.200 [0.100, 0.300]"
+    assert [row[2:] for row in of_study(people=0)] == [("-", "-", "no participants yet")] * 2
+    assert of_study() == []

@@ -55,7 +55,7 @@ def test_each_process_has_every_control_among_the_rows_of_params():
 @pytest.mark.parametrize("experiment", ["small", "paper", "sweep"])
 def test_the_maps_of_a_confirmatory_list_are_as_strong_as_the_flaw_map(experiment):
     params = project_params(experiment)
-    for _, row in params["make_tables"]["confirmatory"]:
+    for _, row, *_ in params["make_tables"]["confirmatory"]:
         leaves = params["train_refined"] | params["variants"][row]["train_refined"]
         assert leaves["map"] not in contrasts.CONTROLS or contrasts.control_kind(leaves) == leaves["map"]
 

@@ -69,6 +69,14 @@ def test_listed_contrasts_are_called_confirmatory():
     assert text.count("| confirmatory |") == 1
 
 
+def test_half_a_difference_is_called_so_and_explained():
+    text = page(CONTROLS, 6, [("uniform", "cells", "half")])
+    cells, _ = (row for row in table_cells(text, "Uniform ") if "Cells, half" in row)  # one for each feature network
+    assert cells[2] == f"{100.0 * ((9.5 / 9.6) ** 0.5 - 1.0):+.1f} %"
+    assert "- Half: of two arms" in text
+    assert "- Half: " not in page(CONTROLS, 6, [("uniform", "cells")])
+
+
 def test_the_papers_rows_alone_have_no_control_and_the_page_says_so():
     text = page(["baseline", "forward", "both"])
     assert "No control is selected: whether the flaw map helps, and not just any map, cannot be told" in text

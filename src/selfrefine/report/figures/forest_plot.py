@@ -16,6 +16,7 @@ from selfrefine.report import seed_statistics
 from selfrefine.report.figures import style
 from selfrefine.report.results import Results
 from selfrefine.report.seed_statistics import Line, records
+from selfrefine.report.tables.contrasts import is_half
 
 ROW = 0.21  # inches of one difference
 LOWEST = 2 * ROW  # inches of a panel
@@ -63,6 +64,7 @@ def _label(line: Line, titles: Mapping[str, str], reference: str) -> str:
     """The row; where it is not compared with the reference, also with what."""
     row, other = (titles.get(line[name], line[name]) for name in ("row", "reference"))
     words = row if line["reference"] == reference else f"{row} \N{EN DASH} {other}"
+    words = f"half of {words}" if is_half(line) else words
     return textwrap.fill(words, LABEL_WIDTH, max_lines=2, placeholder=" ...")
 
 

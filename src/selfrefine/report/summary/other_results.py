@@ -12,7 +12,7 @@ from selfrefine.report.results import R
 from selfrefine.report.seed_statistics import FIGURE, Line
 from selfrefine.report.summary import words
 from selfrefine.report.summary.run import Change, Run, change
-from selfrefine.report.tables import table1, table4
+from selfrefine.report.tables import table1, table4, table_study
 
 SECOND = "second"  # the highlighter that learned the same task from other draws
 
@@ -28,7 +28,18 @@ def highlighter(run: Run) -> str:
     paper = f"; the paper's, on other images: {accuracy['paper']:.3f}" if math.isfinite(accuracy["paper"]) else ""
     parts = [f"The flaw highlighter {told} (accuracy {figure(accuracy, '.3f')}{paper})", planted(scores), *stable(run)]
     over = "all of one training run" if accuracy["n_seeds"] == 1 else f"over {words.seeds(int(accuracy['n_seeds']))}"
-    return f"{'; '.join(part for part in parts if part)}; {over}."
+    return f"{'; '.join(part for part in parts if part)}; {over}.{seen_by_people(run)}"
+
+
+def seen_by_people(run: Run) -> str:
+    """Whether people pick the cells of its map more often than those of other images' maps; "" if none was asked."""
+    found = run.lines("table_study", row=table_study.ANOTHER, metric=table_study.DIFFERENCE)
+    if not found:
+        return ""
+    told = f"share of {found[0]['n_participants']} people's picks, its map less those of other images: "
+    told += figure(found[0], "+.3f")
+    shown = "People see flaws where it points" if found[0]["low"] > 0.0 else "People are not shown to see flaws there"
+    return f" {shown} ({told})."
 
 
 def planted(scores: Mapping[str, Line]) -> str:

@@ -30,6 +30,7 @@ FIGURES = {
     "figure6": "Figure 6: images made from prompts",
     "figure7": "Figure 7: inpainting",
     "figure8": "Figure 8: flaw maps",
+    "figure9": "Figure 9: where people see flaws, and where the map does",
     "forest": "Every difference, with its seeds",
     "strength": "FD against the strength of the map",
     "sweep": "FD over the paper's search space",

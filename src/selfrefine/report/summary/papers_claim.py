@@ -11,12 +11,12 @@ from selfrefine.report.summary.run import Run
 
 def papers_claim(run: Run) -> str:
     """The paper's changes at its scale, beside the scale of this run."""
-    claims = _claims(run)
+    found = claims(run)
     dataset, model = run.place
     place, family = run.rows["datasets"].get(dataset, {}).get("stands_for", ""), _family(run, model)
-    if not claims or family is None:
+    if not found or family is None:
         return "The paper has no figure for this data set and model, so this run can neither confirm nor contradict it."
-    told = ", ".join(f"{100.0 * change:+.1f} % for {run.title(row)}" for row, change in claims.items())
+    told = ", ".join(f"{100.0 * change:+.1f} % for {run.title(row)}" for row, change in found.items())
     lacking = lacks(run, family, place)
     there = f"The paper reports {told} on {PAPER_DATASETS[place]} at {family.size} px, {family.training}"
     if lacking:
@@ -50,7 +50,7 @@ def lacks(run: Run, family: Family, place: str) -> list[str]:
     return lacking
 
 
-def _claims(run: Run) -> dict[str, float]:
+def claims(run: Run) -> dict[str, float]:
     """Process -> the paper's change of FID to its baseline, as a share."""
     lines = run.lines("table2", metric=HEADLINE, network=run.primary_network)
     printed = {line["row"]: line["paper"] for line in lines if math.isfinite(line["paper"])}

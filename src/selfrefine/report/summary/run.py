@@ -94,8 +94,8 @@ class Run:
         return self.primary_network if self.primary_network in measured or not measured else measured[0]
 
     def contrast(self, row: str, reference: str) -> Change | None:
-        """How a row differs from another in controls.csv; None where they were not compared in any seed."""
-        found = self.lines("controls", row=row, reference=reference, network=self.primary_network)
+        """How a row differs from another in controls.csv; None where they were not compared in any seed, or by half."""
+        found = self.lines("controls", row=row, reference=reference, divisor=1, network=self.primary_network)
         return change(found[0], "low", "high") if found and found[0]["n_seeds"] else None
 
 

@@ -80,7 +80,7 @@ def controls_of(run: Run, arm: str) -> dict[str, tuple[str, Change]]:
 
 
 def map_helps(rows: Mapping[str, tuple[str, Change]]) -> bool:
-    """The rule of `metrics.contrasts.flaw_map_helps`, on `controls_of`."""
+    """The rule of `metrics.flaw_map_claim.flaw_map_helps`, on `controls_of`."""
     return all(kind in rows and rows[kind][1].verdict == BETTER for kind in CONTROLS)
 
 

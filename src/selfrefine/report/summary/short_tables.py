@@ -11,11 +11,17 @@ from selfrefine.report.seed_statistics import Line
 from selfrefine.report.summary import words
 from selfrefine.report.summary.other_results import figure
 from selfrefine.report.summary.run import Run, change
-from selfrefine.report.tables import autoencoders, map_validity, table6
+from selfrefine.report.tables import autoencoders, map_validity, table6, table_study
+from selfrefine.report.tables.contrasts import is_half
 from selfrefine.report.tables.table1 import BASELINE, NOT_RUN, SELF_REFINING
 
 HEADINGS = ("Row", "Paper (change)", "Ours", "Change [95 % over seeds]", "Verdict")
 SHOWN_HITS = {"hit_cell_difference": "Planted flaws: generated less real"}
+SHOWN_PICKS = {
+    (FLAW, table_study.SHARE): "Share of picks in the flaw map's three cells",
+    (FLAW, table_study.ANY): "Any match with the flaw map's three cells",
+    (table_study.ANOTHER, table_study.DIFFERENCE): "Share, flaw map less those of other images",
+}
 LEFT_OUT = "Only FD to test in the features of {network}; all else is in the whole table."
 FIGURES = "Figures without a verdict: only changes of FD are judged."
 
@@ -50,6 +56,7 @@ TITLES = {
     "sweep": "The paper's search space",
     "strength": "Difference and strength of the map",
     "autoencoder": "First stages of latent families",
+    "table_study": "Figure 9: do people see flaws where the map does?",
 }
 
 
@@ -136,7 +143,7 @@ def _hole(line: Line, run: Run) -> str:
 
 
 def _pair(line: Line, run: Run) -> str:
-    return f"{_on_data_set(line, run)} against {run.title(line['reference'])}"
+    return f"{_on_data_set(line, run)} against {run.title(line['reference'])}{', half' * is_half(line)}"
 
 
 def _setting(line: Line, run: Run) -> str:
@@ -197,8 +204,23 @@ def _autoencoders(run: Run) -> list[tuple[str, ...]]:
     ]
 
 
+def _studies(run: Run) -> list[tuple[str, ...]]:
+    """The readings of the flaw map, and the difference that counts; or that there are no answers."""
+    lines = run.lines("table_study", dataset=None, model=None)
+    titles = {study: row["title"] for study, row in run.rows.get("studies", {}).items()}
+    return [
+        (
+            f"{titles[line['study']]} {SHOWN_PICKS[line['row'], line['metric']]}",
+            *(_number(line["paper"], ".2f"), figure(line, ".3f"), EMPTY, line["note"] or EMPTY),
+        )
+        for line in lines
+        if (line["row"], line["metric"]) in SHOWN_PICKS
+    ]
+
+
 OTHERS: Mapping[str, Callable[[Run], list[tuple[str, ...]]]] = {
     "table6": _highlighters,
     "maps": _maps,
     "autoencoder": _autoencoders,
+    "table_study": _studies,
 }

@@ -29,7 +29,7 @@ SECOND = ("second_difference", "second_low", "second_high")
 IMAGES = ["image_low", "image_high"]
 MAP = [f"map_{column}" for column in STATISTICS]
 COLUMNS = [  # of controls.csv
-    *(*SPACE, "row", "reference", "difference", "low", "high", *SECOND, *IMAGES),
+    *(*SPACE, "row", "reference", "divisor", "difference", "low", "high", *SECOND, *IMAGES),
     *("p", "p_holm", "kind", "control", "verdict", "n_seeds", "by_seed", *MAP, "map_note"),
     *("slope", "slope_low", "slope_high", "slope_predicted", "place", "place_low", "place_high"),
     *("critic", "critic_low", "critic_high", *costs.COLUMNS, "scale"),
@@ -122,6 +122,7 @@ def _line(contrast: Contrast, controls: Mapping[str, Mapping[str, str]]) -> dict
     kinds = {row: kind for kind, row in controls.get(contrast.variant, {}).items()}
     columns = (
         "reference",
+        "divisor",
         "difference",
         "low",
         "high",
@@ -141,6 +142,11 @@ def _line(contrast: Contrast, controls: Mapping[str, Mapping[str, str]]) -> dict
         "control": kinds.get(contrast.reference, ""),
         "by_seed": by_seed,
     }
+
+
+def is_half(line: Mapping[str, Any]) -> bool:
+    """Whether a line of controls.csv tells half a difference."""
+    return bool(line["divisor"] != 1)
 
 
 def map_statistics(runs: pd.DataFrame) -> pd.DataFrame:

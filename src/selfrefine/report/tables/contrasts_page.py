@@ -4,14 +4,14 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from selfrefine.metrics import contrasts
 from selfrefine.metrics.contrasts import CONTROLS, Contrast
+from selfrefine.metrics.flaw_map_claim import flaw_map_helps
 from selfrefine.report import costs, markdown
 from selfrefine.report.markdown import EMPTY, number, percent
 from selfrefine.report.results import Results
 from selfrefine.report.seed_statistics import FIGURE, Line, records
 from selfrefine.report.tables import noise_scale
-from selfrefine.report.tables.contrasts import MOST_ALIKE, NOT_A_CONTROL, controls_of, judged
+from selfrefine.report.tables.contrasts import MOST_ALIKE, NOT_A_CONTROL, controls_of, is_half, judged
 
 NO_CONTROL = (
     "No control is selected: whether the flaw map helps, and not just any map, cannot be told. `select.variants` in "
@@ -30,7 +30,7 @@ def page(table: pd.DataFrame, results: Results) -> str:
     controls = controls_of(results.of_mains(results.runs))
     parts = [
         "# Controls: is it the flaw map?\n",
-        _how_to_read(results) + (BEST_SCALE if judgement.best_scale else ""),
+        _how_to_read(results) + (BEST_SCALE if judgement.best_scale else "") + _half_words(table),
     ]
     for heading, part in markdown.sections(table, titles):
         place = tuple(part[["dataset", "model"]].iloc[0])
@@ -68,6 +68,16 @@ def _how_to_read(results: Results) -> str:
     )
 
 
+def _half_words(table: pd.DataFrame) -> str:
+    """What half a difference is, where there is one."""
+    if not any(map(is_half, records(table))):
+        return ""
+    return (
+        "- Half: of two arms that differ in the sign of the map alone, half the difference of log FD is what the map's "
+        "sign does; what both arms do alike drops out.\n"
+    )
+
+
 def _findings(
     found: list[Contrast], controls: dict[str, dict[str, str]], alike: Collection[str], titles: dict[str, str]
 ) -> str:
@@ -76,7 +86,7 @@ def _findings(
     arms = {contrast.variant for contrast in found}  # not all variants run on all data sets
     for arm, rows in controls.items():
         if rows and arm in arms:
-            finding = contrasts.flaw_map_helps(found, arm, rows)
+            finding = flaw_map_helps(found, arm, rows)
             verb = "it may be said" if finding.helps else "it may not be said"
             unfit = [kind for kind, row in rows.items() if row in alike]
             note = (
@@ -92,7 +102,7 @@ def _findings(
 def _differences(space: pd.DataFrame, titles: dict[str, str]) -> str:
     columns: markdown.Columns = {
         "": [titles.get(row, row) for row in space["row"]],
-        "Against": [titles.get(row, row) for row in space["reference"]],
+        "Against": [_against(line, titles) for line in records(space)],
         "Change": map(percent, space["difference"]),
         "Second sampler": [_second(line) for line in records(space)],
         "Over images": map(markdown.between, space["image_low"], space["image_high"]),
@@ -105,6 +115,11 @@ def _differences(space: pd.DataFrame, titles: dict[str, str]) -> str:
         "Verdict": space["verdict"],
     }
     return markdown.columns_table(columns)
+
+
+def _against(line: Line, titles: dict[str, str]) -> str:
+    """The second row, and whether it is half the difference that is told."""
+    return f"{titles.get(line['reference'], line['reference'])}{', half' * is_half(line)}"
 
 
 def _second(line: Line) -> str:

@@ -19,6 +19,7 @@ from selfrefine.report.tables import (
     table5,
     table6,
     table7,
+    table_study,
 )
 
 TABLES: dict[str, tuple[Callable[[Results], pd.DataFrame], Callable[[pd.DataFrame, Results], str]]] = {
@@ -32,6 +33,7 @@ TABLES: dict[str, tuple[Callable[[Results], pd.DataFrame], Callable[[pd.DataFram
     "maps": (map_validity.lines, map_validity.page),
     "controls": (contrasts.lines, contrasts_page.page),
     "sweep": (sweep.lines, sweep.page),
+    "table_study": (table_study.lines, table_study.page),
 }
 
 

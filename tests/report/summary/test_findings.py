@@ -1,0 +1,175 @@
+"""The page of findings: each branch, from tables that the real code made of imagined metrics."""
+
+import dataclasses
+import functools
+import math
+
+import pytest
+from scipy import stats
+
+from selfrefine.metrics.contrasts import SAMPLER_DEPENDENT
+from selfrefine.metrics.intervals import BETTER, EQUIVALENT, INCONCLUSIVE, NOT_ASSESSED, UNDEFINED, WORSE
+from selfrefine.report.markdown import VERDICTS
+from selfrefine.report.summary import findings, sentences
+from selfrefine.report.summary.findings import HOLDS, NOT, UNTOLD, Costs
+from tests.support.tiny_summary import changed, tiny_run, without
+
+NAN = math.nan
+COSTS = Costs(seed_hours=2.0, paper_hours={"H100 80 GB": 191.2, "RTX 4090": 1141.0}, paper_seeds=3)
+PLACES = {BETTER: HOLDS, WORSE: NOT, EQUIVALENT: NOT, INCONCLUSIVE: UNTOLD, NOT_ASSESSED: UNTOLD}
+PLACES |= {SAMPLER_DEPENDENT: UNTOLD, UNDEFINED: UNTOLD}
+LISTED = (("both", "uniform"), ("both", "baseline"))
+cached_run = functools.cache(tiny_run)  # half a second each; `changed` leaves them as they are
+
+
+def headings(run):
+    """Heading -> its sentences, of the page."""
+    text = findings.page(run, COSTS, ["told"])
+    return {part.partition("\n")[0]: part.partition("\n\n")[2].strip() for part in text.split("\n## ")[1:]}
+
+
+def test_before_the_first_seed_the_page_says_so_in_a_line():
+    *_, line = findings.empty("small").splitlines()
+    assert line.startswith("No seed of `small` is kept yet: nothing is said")
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_a_listed_contrast_stands_where_its_verdict_puts_it(verdict):
+    run = changed(cached_run(confirmatory=LISTED), "controls", {"verdict": verdict}, row="both", reference="uniform")
+    found = [place for place, sentence in findings.statements(run) if sentence.startswith("Both, against Uniform,")]
+    assert found == [PLACES[verdict]]
+    told = [heading for heading, text in headings(run).items() if "- Both, against Uniform, " in text]
+    assert told == [PLACES[verdict]]
+
+
+def test_listed_contrasts_are_told_once_and_in_their_order_and_all_processes():
+    told = [sentence for _, sentence in findings.statements(cached_run(confirmatory=LISTED))]
+    assert [sentence.split(",")[:2] for sentence in told[:2]] == [
+        ["Both", " against Uniform"],
+        ["Both", " against Baseline"],
+    ]
+    assert sum("Both, against Baseline" in sentence for sentence in told) == 1
+    assert told[2].startswith("Forward, against Baseline, ")
+    assert told[3] == "The variant reverse was not run, so nothing is said of it."
+    assert len(told) == 6
+
+
+def test_a_listed_contrast_that_was_not_run_cannot_be_told():
+    found = dict(map(reversed, findings.statements(cached_run(confirmatory=(("both", "sham"),)))))
+    assert found["Both, against sham, was not run."] == UNTOLD
+
+
+def test_half_a_difference_is_said_to_be_one():
+    listed = (("uniform", "cells", "half"),)
+    first = next(findings.statements(cached_run(confirmatory=listed, uniform=-0.05, cells=0.05)))
+    assert first.sentence.startswith("Uniform against Cells, half the difference, makes FD better by 4.9 % [")
+    assert first.heading == HOLDS
+
+
+def test_the_flaw_map_holds_where_every_control_is_beaten_and_not_where_one_is_as_good():
+    def place(run):
+        fitting = changed(run, "controls", {"map_note": NAN}, row="real_map_matched")
+        sentence = sentences.flaw_map(fitting)
+        return next(heading for heading, told in findings.statements(fitting) if told == sentence)
+
+    helped = cached_run(both=-0.1)
+    assert place(helped) == HOLDS
+    for verdict, heading in ((EQUIVALENT, NOT), (WORSE, NOT), (INCONCLUSIVE, UNTOLD)):
+        assert place(changed(helped, "controls", {"verdict": verdict}, row="both", control="cells")) == heading
+    assert findings._of_the_flaw_map(helped) == UNTOLD, "a control that is none"
+    assert findings._of_the_flaw_map(without(helped, "controls", row="both")) == UNTOLD, "no control at all"
+
+
+@pytest.mark.parametrize(
+    ("difference", "hit", "blind", "place"),
+    [
+        ((0.3, 0.2, 0.4), (0.6, 0.5, 0.7), (0.3, 0.2, 0.4), HOLDS),
+        ((0.3, 0.2, 0.4), (0.6, 0.5, 0.7), (0.5, 0.4, 0.6), UNTOLD),
+        ((0.1, -0.1, 0.3), (0.6, 0.5, 0.7), (0.3, 0.2, 0.4), UNTOLD),
+        ((-0.3, -0.4, -0.2), (0.2, 0.1, 0.3), (0.3, 0.2, 0.4), NOT),
+    ],
+)
+def test_planted_flaws(difference, hit, blind, place):
+    run = cached_run()
+    figures = {"hit_cell_difference": difference, "hit_cell_fake_splice": hit, "hit_cell_other_image": blind}
+    for metric, (value, low, high) in figures.items():
+        run = changed(run, "table6", {"value": value, "low": low, "high": high}, row="flaw", metric=metric)
+    assert findings._of_planted_flaws(run) == place
+
+
+def test_planted_flaws_that_were_not_measured_cannot_be_told():
+    assert findings._of_planted_flaws(without(cached_run(), "table6", row="flaw")) == UNTOLD
+
+
+def test_the_papers_own_change_is_as_uncertain_as_one_run_of_ours():
+    """A single new difference lies within t x SD of the mean, here of the spread of `tiny_run`."""
+    (line,) = [line for line in findings.uncertain(cached_run(both=-0.1)) if "Both" in line]
+    by_seed = [0.004, -0.004, 0.007, -0.007, 0.01, -0.01]
+    half = stats.t.ppf(0.975, 5) * stats.tstd(by_seed)
+    paper = math.log(8.361 / 8.982)
+    low, high = (100.0 * math.expm1(paper + sign * half) for sign in (-1.0, 1.0))
+    assert line.endswith(f"it would be {low:+.1f} to {high:+.1f} % (95 %).")
+    assert line.startswith("The paper's -6.9 % for Both is one training run a row, without seeds: ")
+
+
+def test_of_one_seed_no_spread_is_told():
+    for line in findings.uncertain(cached_run(seeds=1)):
+        assert line.endswith("fewer than two seeds of ours cannot tell.")
+
+
+def test_seeds_that_would_tell_are_those_of_a_power_of_four_in_five():
+    """By simulation: with so many seeds and the true change, about four of five repetitions show it."""
+    run = changed(
+        cached_run(confirmatory=LISTED),
+        "controls",
+        {"verdict": INCONCLUSIVE, "difference": -0.02, "by_seed": "0:-0.05 1:0.01 2:-0.04 3:0.0"},
+        row="both",
+        reference="baseline",
+    )
+    (line,) = (line for line in findings.more(run, COSTS) if line.startswith("Both, against Baseline: "))
+    count = int(line.split(": ")[1].split(" seeds ")[0])
+    spread = stats.tstd([-0.05, 0.01, -0.04, 0.0])
+    drawn = stats.norm(-0.02, spread).rvs((4000, count), random_state=0)
+    shown = stats.ttest_1samp(drawn, 0.0, axis=1).pvalue < 0.05 / len(LISTED)
+    assert 0.77 < shown.mean() < 0.86
+    assert f"({(count - 6) * 2:,} more hours of jobs)" in line
+
+
+def test_no_number_of_seeds_is_asked_for_what_is_told_or_contradicted_by_a_sampler():
+    for verdict in VERDICTS:
+        run = changed(cached_run(confirmatory=LISTED), "controls", {"verdict": verdict}, row="both")
+        asked = [line for line in findings.more(run, COSTS) if line.startswith("Both, against Baseline")]
+        assert bool(asked) == (verdict in (INCONCLUSIVE, NOT_ASSESSED))
+
+
+def test_what_more_costs_is_told():
+    of_page = headings(cached_run())["What would change our mind"]
+    assert "This page is of 6 seeds; one more takes 2.0 hours of jobs" in of_page
+    assert "Table 2 with 3 seeds takes" in of_page
+    assert "191 on one H100 80 GB and 1,141 on one RTX 4090" in of_page
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 6])
+def test_every_heading_is_there_and_every_sentence_whole(seeds):
+    found = headings(cached_run(seeds=seeds, confirmatory=LISTED))
+    assert list(found) == [
+        *(HOLDS, NOT, UNTOLD, "The paper's claim"),
+        *("What would change our mind", "What this rests on"),
+    ]
+    assert found["What this rests on"] == "- told"
+    for text in found.values():
+        assert "nan" not in text.lower().split()
+        assert text
+    if seeds < 6:
+        assert found[HOLDS] == found[NOT] == "Nothing of what was asked."
+
+
+def test_a_contrast_on_another_data_set_names_it():
+    run = cached_run(confirmatory=LISTED)
+    rows = {
+        **run.rows,
+        "datasets": {**run.rows["datasets"], "shoes": {**run.rows["datasets"]["shapes"], "title": "Shoes"}},
+    }
+    controls = run.tables["controls"].replace({"dataset": {"shapes": "shoes"}})
+    other = dataclasses.replace(run, rows=rows, tables={**run.tables, "controls": controls})
+    assert next(findings.statements(other)).sentence.startswith("Both, against Uniform, on Shoes, ")
