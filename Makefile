@@ -18,8 +18,9 @@ override export EXPERIMENT := $(value EXPERIMENT)
 override export TFLOPS := $(value TFLOPS)
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
-# Python compiles what it imports; pip would first compile all modules there are, for a minute.
+# All processors compile what is installed, and at once: pip takes one, and a minute.
 export PIP_COMPILE := 0
+COMPILE := $(VENV)/bin/python -m compileall -qq -j 0 $(VENV)/lib || true  # some packages bring files of other Pythons
 CONFIG := $${EXPERIMENT:+--config "experiment=$$EXPERIMENT"}
 # The project itself, which has no hash: what it needs is there already, and so is what builds it.
 INSTALL_OURS := $(PIP) install -qq --no-deps --no-build-isolation --editable .
@@ -111,12 +112,12 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@test -x "$(VENV)/bin/pip" || "$$PYTHON" -m venv "$(VENV)"
 	@echo "Installing the pinned packages into $(VENV): some minutes and, with CUDA's libraries on Linux, some GB"
 	@start=$$(date +%s); $(PIP) install -qq --require-hashes --requirement requirements.lock && $(INSTALL_OURS) \
-	  && touch "$@" && echo "Installed in $$(( $$(date +%s) - start )) s"
+	  && ($(COMPILE)) && touch "$@" && echo "Installed in $$(( $$(date +%s) - start )) s"
 
 $(VENV)/.installed-for-tests: requirements-dev.lock $(VENV)/.installed
 	@echo "Installing the checks and test oracles into $(VENV)"
 	@start=$$(date +%s); $(PIP) install -qq --require-hashes --requirement requirements-dev.lock \
-	  && touch "$@" && echo "Installed in $$(( $$(date +%s) - start )) s"
+	  && ($(COMPILE)) && touch "$@" && echo "Installed in $$(( $$(date +%s) - start )) s"
 
 # The packages and their hashes anew, after a change of requirements*.txt or constraints.txt; needs uv.
 pins:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Error, Page, Playwright
 
 from tests.support import browser
 
@@ -56,8 +56,12 @@ def check(page: Page, *, accessible: bool = False) -> None:
 
 
 def heading(page: Page, text: str) -> None:
-    """Waits for the screen with this heading."""
-    page.get_by_role("heading", level=1, name=text, exact=True).wait_for()
+    """Waits for the screen with this heading; where none comes, the error says what is shown."""
+    try:
+        page.get_by_role("heading", level=1, name=text, exact=True).wait_for()
+    except Error as error:
+        error.add_note(f"shown: {page.locator('body').inner_text()}")
+        raise
 
 
 def screen(page: Page) -> str:
@@ -115,6 +119,7 @@ def practise(page: Page, cells: list[int]) -> None:
         page.locator(".grid button").last.wait_for()
         pick_at_once(page, cells)
         page.locator("#continue").click()
+        page.locator("#continue").wait_for(state="detached")  # it stays until the browser has noted the practice
 
 
 def finish(page: Page, cells: list[int], until: str = "", end: bool = True) -> None:

@@ -72,7 +72,8 @@ def controls() -> pd.DataFrame:
                 near = 0.02 if reference == "baseline" else math.nan
                 lines.append(
                     {"dataset": dataset, "model": model, "network": network, "row": row, "reference": reference}
-                    | {"kind": "exploratory", "difference": mean, "low": mean - error, "high": mean + error}
+                    | {"divisor": 1, "kind": "exploratory"}
+                    | {"difference": mean, "low": mean - error, "high": mean + error}
                     | {"image_low": mean - near, "image_high": mean + near, "n_seeds": seeds, "scale": "Words"}
                     | {"by_seed": " ".join(f"{seed}:{value:.5f}" for seed, value in enumerate(found))}
                     | {"forward_strength": forward, "reverse_strength": reverse, "map_mean": 0.45, "map_std": 0.2}

@@ -8,7 +8,6 @@ evidence/<experiment>/seed<k>/
 """
 
 import platform
-import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -108,7 +107,7 @@ def keep(experiment: str, seed: str, jobs: Jobs, commit: str) -> Path:
     with files.atomic_folder(folder) as kept:
         for path in small_files(read):
             (kept / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, kept / path)
+            files.write_bytes(kept / path, files.read_bytes(path))
         files.write_json(kept / RECORDS, {path: files.read_json(Path(path)) for path in own | shared})
         files.write_json(kept / ABOUT, about(experiment, seed, own, commit))
     return folder

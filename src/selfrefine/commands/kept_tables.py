@@ -5,7 +5,6 @@ It runs in an empty folder, in which the kept files lie under their own paths: w
 
 import contextlib
 import json
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -79,7 +78,7 @@ def lay_out(place: Path, experiment: str, seeds: Sequence[str]) -> None:
         for name, file in files.visible(folder).items():
             if name not in own:
                 (place / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, place / name)
+                files.write_bytes(place / name, files.read_bytes(file))
         for path, known in files.read_json(folder / keep_seeds.RECORDS).items():
             if not (folder / path).exists():  # it is no file that make_tables reads itself
                 (place / path).parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +106,7 @@ def given(
             for file in (Path(path), Path(path).with_name(record.NAME)):
                 if file.is_file():
                     (place / file).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(file, place / file)
+                    files.write_bytes(place / file, files.read_bytes(file))
         if not (place / path).exists():
             absent.append(path)
         return (place / path).exists()

@@ -144,7 +144,7 @@ def told_apart(model: Highlighter, data: RealsAndFakes, dtype: torch.dtype) -> t
     for label in (REAL, FAKE):
         batches = data.pieces("test", label, CHUNK)
         logits = [highlighter_model.classify(model, batch.images, batch.streams, dtype) for batch in batches]
-        p_real.append(torch.cat(logits).double().softmax(dim=1)[:, REAL].numpy())
+        p_real.append(torch.cat(logits).cpu().double().softmax(dim=1)[:, REAL].numpy())
     real, fake = p_real
     return classification.measure(real, fake, data.seed)["roc_auc"], len(real) + len(fake)
 

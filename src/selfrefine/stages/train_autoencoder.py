@@ -102,8 +102,8 @@ def check_latents(job: Job[Config, Inputs, Outputs], autoencoder: Any, images: A
 def deviation(stage: diffusion_autoencoder.LatentCodec, images: Any, device: torch.device, batch_size: int) -> float:
     """The standard deviation of the scaled latents of images, a batch at a time: 3,000 of 256 px fit no memory."""
     batches = (images[start : start + batch_size] for start in range(0, len(images), batch_size))
-    latents = [stage.encode(pixels.to_float(batch, stage.channels).to(device)).cpu() for batch in batches]
-    return float(torch.cat(latents).double().std())
+    latents = [stage.encode(pixels.to_float(batch, stage.channels).to(device)) for batch in batches]
+    return float(torch.cat(latents).cpu().double().std())
 
 
 def trained(config: Config, images: Any, scratch: Path, device: torch.device, label: str) -> AutoencoderTrainer:

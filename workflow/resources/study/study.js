@@ -7,6 +7,7 @@ import { openStore } from "./store.js";
 
 const LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"; // without those that look alike; 32, so that each is as likely
 const LONGEST_COMMENT = 2000;
+const PAUSES = [300, 1500]; // milliseconds before another attempt to load something
 const NARROWEST = 300; // pixels in which a grid of 8 x 8 can still be hit
 
 const main = document.getElementById("study");
@@ -55,11 +56,25 @@ function stop(heading, text) {
   throw new Stopped(heading);
 }
 
+// Tries again what may fail for a moment: a line that was lost, a server that starts anew.
+async function patiently(work) {
+  for (const pause of PAUSES) {
+    try {
+      return await work();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+  return work();
+}
+
 async function load(name, kind) {
   try {
-    const answer = await fetch(name, { cache: "no-store" });
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    return await answer[kind]();
+    return await patiently(async () => {
+      const answer = await fetch(name, { cache: "no-store" });
+      if (!answer.ok) throw new Error(`status ${answer.status}`);
+      return answer[kind]();
+    });
   } catch (error) {
     return stop("The study could not be loaded", `${name} is not there (${error.message}). Check the connection and `
       + "load the page again. Opened from a folder the study does not run: a web server has to serve it.");
@@ -70,9 +85,11 @@ async function preload(images) {
   for (const [number, address] of images.entries()) {
     main.innerHTML = `<p role="status">Loading images: ${number + 1} of ${images.length}</p>`;
     const image = new Image();
-    image.src = address;
     try {
-      await image.decode();
+      await patiently(() => {
+        image.src = address;
+        return image.decode();
+      });
     } catch {
       stop("An image could not be loaded", `${address} did not arrive. Check the connection and load the page again.`);
     }
