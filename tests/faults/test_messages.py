@@ -11,7 +11,7 @@ from selfrefine.core.errors import DamagedError
 
 SOURCE = Path(job.__file__).parents[1]
 ADVICE = re.compile(r"\b(?:delet\w*|remov(?:e|ing)\b|rm -\w+|erase)[^;]*", re.IGNORECASE)
-# Where advice to delete something stands, and what: lines of a params file, and answers of a participant who asks for it.
+# Where advice to delete something stands, and what: lines of a params file, and answers of who asks for it.
 ALLOWED = {
     ("commands/study.py", "Deletes the answers of a participant who asks for it"),
     ("commands/study.py", "deleted"),  # which that person asked for
