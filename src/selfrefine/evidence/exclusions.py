@@ -3,7 +3,6 @@
 Method 12.5. Nobody is excluded for what he or she picked on a generated image.
 """
 
-import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -49,23 +48,6 @@ def excluded(participants: Collection[int], catch: Picks, flaws: np.ndarray, rul
     shares = {int(who): float(passed[catch.participants == who].mean()) for who in np.unique(catch.participants)}
     # A share of 2/3 is passed by two of three, whatever the rounding.
     return frozenset(who for who in participants if not shares.get(who, -1.0) >= rule.share - 1e-9)
-
-
-def passed_by_chance(flaws: np.ndarray, rule: CatchRule) -> float:
-    """The probability that who clicks blindly stays in: what a rule must make small.
-
-    Args:
-        flaws: (catch images, n) bool; all of them are answered.
-        rule: what is needed.
-    """
-    n_cells, passing = flaws.shape[1], np.ones(1)  # of the number of passed images
-    for size in flaws.sum(axis=1).tolist():
-        needed = min(rule.cells, size)
-        hit = sum(math.comb(size, k) * math.comb(n_cells - size, HIGHEST - k) for k in range(needed, HIGHEST + 1))
-        probability = hit / math.comb(n_cells, HIGHEST)
-        passing = np.convolve(passing, [1.0 - probability, probability])
-    least = math.ceil(rule.share * len(flaws) - 1e-9)
-    return float(passing[least:].sum())
 
 
 def _passed(cells: np.ndarray, flaws: np.ndarray, rule: CatchRule) -> np.ndarray:
