@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from selfrefine.core import arrays, files, pixels
 from selfrefine.core.errors import InputError
-from selfrefine.diffusion import autoencoder
+from selfrefine.diffusion import autoencoder, unit_variance
 from selfrefine.diffusion.autoencoder import LatentCodec
 from selfrefine.stages import train_autoencoder
 from tests.support import tiny, tiny_latent
@@ -80,9 +80,10 @@ def test_a_given_autoencoder_is_measured_and_kept_as_it_is(images, trained, tmp_
     assert bytes_below(tmp_path)["autoencoder/" + given[1].name] == given[1].read_bytes()
 
 
-def test_a_given_autoencoder_never_sees_more_than_a_batch(images, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("folder", "scaled", "looks"), [("given", False, 2), ("given", True, 3), ("", True, 4)])
+def test_no_more_than_a_batch_is_ever_encoded(images, tmp_path, monkeypatch, folder, scaled, looks):
     """Thousands of 256 px at once fit no memory."""
-    given = given_folder(tmp_path / "given", "vq", 0.9)
+    given = given_folder(tmp_path / "given", "vq", 0.9) if folder else ()
     encode, seen = LatentCodec.encode, []
 
     def encoded(codec, batch):
@@ -90,9 +91,9 @@ def test_a_given_autoencoder_never_sees_more_than_a_batch(images, tmp_path, monk
         return encode(codec, batch)
 
     monkeypatch.setattr(LatentCodec, "encode", encoded)
-    values = {"folder": "given", "unit_variance": False, "batch_size": 3}
+    values = {"folder": folder, "unit_variance": scaled, "batch_size": 3}
     train_autoencoder.run(tiny_latent.autoencoder_job(images, tmp_path, given, **values))
-    assert seen == 2 * [3, 1], "its latents' deviation, then its round trip, of four images"
+    assert seen == looks * [3, 1], "mean, scale, deviation after it, round trip: each of four images"
 
 
 def test_a_given_autoencoder_of_other_images_is_refused(images, trained, tmp_path):
@@ -110,7 +111,7 @@ def given_folder(folder: Path, kind: str, spread: float, scale: object = None) -
     """An autoencoder whose latents of the tiny images have this deviation before they are scaled."""
     made = tiny_latent.autoencoder(kind, size=2 * tiny.SIZE)
     images = tiny.tiny_images(tiny_latent.TEST_IMAGES, 2 * tiny.SIZE)
-    factor = spread / autoencoder.deviation(LatentCodec(made), images, CPU)
+    factor = spread / unit_variance.deviation(made, images, CPU, batch_size=len(images))
     last = made.quant_conv
     last.weight.data *= factor
     last.bias.data *= factor

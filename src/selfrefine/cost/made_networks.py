@@ -17,8 +17,7 @@ from selfrefine.core import files, random_streams
 from selfrefine.cost import made_photographs
 from selfrefine.cost.flops import Network, count
 from selfrefine.cost.loads import FLOAT, LAYERS, VOCABULARY, Run
-from selfrefine.diffusion import autoencoder
-from selfrefine.diffusion.autoencoder import LatentCodec
+from selfrefine.diffusion import autoencoder, unit_variance
 from selfrefine.networks import stable_diffusion
 from selfrefine.params import job_config
 
@@ -70,7 +69,7 @@ def _autoencoder(run: Run) -> Make:
 def _strengthen(made: Any, size: int) -> None:
     """Gives scaled latents unit variance, as those of the published weights have; random weights let a signal fade."""
     images = np.stack([made_photographs.levels("latents", number, (size, size)) for number in range(SEEN)])
-    spread = autoencoder.deviation(LatentCodec(made), images, torch.device("cpu"))
+    spread = unit_variance.deviation(made, images, torch.device("cpu"), batch_size=1)
     with torch.no_grad():
         for parameter in made.quant_conv.parameters():
             parameter /= spread

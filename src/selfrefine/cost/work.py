@@ -53,7 +53,8 @@ def _trains(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             if not values["folder"]:
                 yield Load("train", network, batch, batch * values["steps"])
             if values["unit_variance"]:
-                yield Load("measure", run.autoencoder("encoder"), measured, measured)
+                passes = 1 if values["folder"] else 2  # the scale, and of a trained one the mean before
+                yield Load("measure", run.autoencoder("encoder"), batch, passes * measured)
             yield Load("measure", network, batch, measured)
             yield Held((2 * FLOAT + DOUBLE) * measured * prod(run.shape()))  # latents: in batches, joined, in float64
             yield _weights(network)

@@ -4,7 +4,6 @@ Latent diffusion (Rombach et al. 2022) trains and samples its network on latents
 highlighter above all, sees decoded ones. Method 5.1, LDM.
 """
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -136,47 +135,6 @@ def load(folder: Path, device: torch.device, unstated: float | None = None) -> A
     autoencoder = strict_loading.load(known[kind], folder, told=("scaling_factor",))
     autoencoder.register_to_config(scaling_factor=scale, _name_or_path="")  # where it lay concerns nobody
     return autoencoder.to(device)
-
-
-def centre(autoencoder: Any, images: np.ndarray, device: torch.device) -> None:
-    """Moves the latents so that each channel has mean 0 over these images, (N, H, W, 3) uint8; images stay as they are.
-
-    The 1x1 convolutions beside the latents take the shift, and a codebook goes along: the config needs no key for it.
-
-    # Not in paper: LDM leaves the mean, because it trains for long; samples start at mean 0, and a short training
-    # spends its steps on the way from there.
-    """
-    codec = LatentCodec(autoencoder)
-    latents = codec.encode(pixels.to_float(images, codec.channels).to(device)) / codec.scale
-    shift = latents.cpu().double().mean(dim=(0, 2, 3)).float().to(device)
-    with torch.no_grad():
-        autoencoder.quant_conv.bias[: len(shift)] -= shift  # of KL the first half is the mean
-        if hasattr(autoencoder, "quantize"):
-            autoencoder.quantize.embedding.weight -= shift
-        after = autoencoder.post_quant_conv
-        after.bias += after.weight[:, :, 0, 0] @ shift
-
-
-def scale_to_unit_variance(autoencoder: Any, images: np.ndarray, device: torch.device) -> None:
-    """Sets the scaling factor of the config to 1 / the standard deviation of the latents of these images.
-
-    LDM's convention, which takes one batch; the mean stays where it is. (N, H, W, 3) uint8.
-
-    Raises:
-        InputError: latents that are all equal, or not finite.
-    """
-    autoencoder.register_to_config(scaling_factor=1.0)
-    spread = deviation(LatentCodec(autoencoder), images, device)
-    if not 0.0 < spread < math.inf:
-        raise InputError(
-            f"latents of {len(images)} images have a standard deviation of {spread}; a number above 0 needed"
-        )
-    autoencoder.register_to_config(scaling_factor=1.0 / spread)
-
-
-def deviation(stage: LatentCodec, images: np.ndarray, device: torch.device) -> float:
-    """The standard deviation of the scaled latents of images, (N, H, W, 3) uint8, over all their elements."""
-    return float(stage.encode(pixels.to_float(images, stage.channels).to(device)).cpu().double().std())
 
 
 def encode_images(

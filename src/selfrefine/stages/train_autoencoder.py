@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 import torch
 
-from selfrefine.core import arrays, devices, files, pixels
+from selfrefine.core import arrays, devices, files
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
 from selfrefine.diffusion import autoencoder as diffusion_autoencoder
-from selfrefine.diffusion import latent_scale
+from selfrefine.diffusion import latent_scale, unit_variance
 from selfrefine.metrics import reconstruction
 from selfrefine.training.autoencoder import AutoencoderTrainer, Settings
 
@@ -54,6 +54,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
     """Trains or loads, scales the latents, measures."""
     config, curve = job.config, list[tuple[float, ...]]()
     images, test = (arrays.read_images(path) for path in (job.inputs.images, job.inputs.test))
+    measured = images[: config.n_images]
     with job.scratch() as scratch, devices.device(config.device) as device:
         if job.inputs.given:
             unstated = 1.0 if config.unit_variance else None  # replaced below
@@ -67,14 +68,14 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             trainer = trained(config, images, scratch, device, job.label)
             autoencoder, curve = trainer.autoencoder, list(trainer.log)
             if config.unit_variance:
-                diffusion_autoencoder.centre(autoencoder, images[: config.n_images], device)
+                unit_variance.centre(autoencoder, measured, device, config.batch_size)
         if config.unit_variance:
-            diffusion_autoencoder.scale_to_unit_variance(autoencoder, images[: config.n_images], device)
-        check_latents(job, autoencoder, images[: config.n_images], device)
-        measured = reconstruction.round_trip(autoencoder, test[: config.n_images], device, config.batch_size)
+            unit_variance.rescale(autoencoder, measured, device, config.batch_size)
+        check_latents(job, autoencoder, measured, device)
+        survived = reconstruction.round_trip(autoencoder, test[: config.n_images], device, config.batch_size)
         names = {name: config.names[name] for name in ("dataset", "model", "seed")}
         counted = min(config.n_images, len(test))
-        lines = [names | {"metric": name} | vars(value) | {"n_images": counted} for name, value in measured.items()]
+        lines = [names | {"metric": name} | vars(value) | {"n_images": counted} for name, value in survived.items()]
         files.write_table(job.outputs.loss, pd.DataFrame(curve, columns=CURVE))
         files.write_table(job.outputs.metrics, pd.DataFrame(lines))
         diffusion_autoencoder.save(autoencoder, job.outputs.autoencoder)
@@ -87,23 +88,16 @@ def check_latents(job: Job[Config, Inputs, Outputs], autoencoder: Any, images: A
         InputError: those of a given autoencoder are far from unit variance. One of our own was trained for hours, and
             `unit_variance` was chosen: it is only told.
     """
-    config, stage = job.config, diffusion_autoencoder.LatentCodec(autoencoder)
-    spread = deviation(stage, images, device, config.batch_size)
+    config, scale = job.config, float(autoencoder.config.scaling_factor)
+    spread = unit_variance.deviation(autoencoder, images, device, config.batch_size)
     source = "measured" if config.unit_variance else "of its folder" if job.inputs.given else "not scaled"
-    print(f"{job.label}: latents times {stage.scale:.5g} ({source}): standard deviation {spread:.3g}", flush=True)
+    print(f"{job.label}: latents times {scale:.5g} ({source}): standard deviation {spread:.3g}", flush=True)
     try:
-        latent_scale.check_deviation(spread, stage.scale)
+        latent_scale.check_deviation(spread, scale)
     except InputError as fault:
         if job.inputs.given:
             raise
         print(f"{job.label}: {fault}", flush=True)
-
-
-def deviation(stage: diffusion_autoencoder.LatentCodec, images: Any, device: torch.device, batch_size: int) -> float:
-    """The standard deviation of the scaled latents of images, a batch at a time: 3,000 of 256 px fit no memory."""
-    batches = (images[start : start + batch_size] for start in range(0, len(images), batch_size))
-    latents = [stage.encode(pixels.to_float(batch, stage.channels).to(device)) for batch in batches]
-    return float(torch.cat(latents).cpu().double().std())
 
 
 def trained(config: Config, images: Any, scratch: Path, device: torch.device, label: str) -> AutoencoderTrainer:
