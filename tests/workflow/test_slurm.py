@@ -1,9 +1,12 @@
 """The profile for clusters on a real Slurm: a run of the smoke experiment in which a training is disturbed.
 
-Its job is cancelled, is over its memory when it is tried again, and then loses its node; what follows from it runs on.
+Its job is cancelled, is over its memory when it is tried again, then reaches its time limit, and at last loses its
+node; what follows from it runs on.
 """
 
+import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +21,7 @@ from tests.support.project import Project
 
 pytestmark = pytest.mark.slow
 
-COMMAND = "snakemake all --workflow-profile profiles/slurm"
+COMMAND = "snakemake all --workflow-profile profiles/slurm --retries 3"
 TRAINING = "train_highlighter/smoke/fashion_mnist/ddpm/label_shuffled/seed0"
 # What is made of the training by way of one stage, and what all tables are made of: gone, it is made again.
 REMOVED = (f"models/{TRAINING}", "results/evaluate_maps/smoke/fashion_mnist/ddpm", "results/tables", "results/figures")
@@ -46,7 +49,7 @@ class Run:
     Args:
         project: with its results.
         told: what the command printed.
-        kept: the steps of the checkpoints that it left.
+        kept: the last step that was kept when it was cancelled, and when its time was up.
         logs: Slurm's, of the training's jobs that failed, by their numbers.
         jobs: Slurm's words on the jobs of each stage, in their order.
     """
@@ -84,7 +87,9 @@ def ran(smoke: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
 
 
 def _disturb(run: Run, command: subprocess.Popen[str], cluster: slurm.Slurm) -> None:
-    """Cancels the first job in its training, waits for the end of the second, cuts the power of the third."""
+    """Cancels the first job in its training, awaits the end of the second, lets the third's time and the fourth's node
+    end.
+    """
     scratch = run.project.root / "scratch" / TRAINING
 
     def wait(happened: Callable[[], bool], what: str) -> None:
@@ -98,14 +103,26 @@ def _disturb(run: Run, command: subprocess.Popen[str], cluster: slurm.Slurm) -> 
     (first,) = [line.split()[0] for line in cluster.jobs("%A %T") if line.endswith("RUNNING")]
     cluster.try_out("scancel", first)
     wait(lambda: f"{first} CANCELLED" in cluster.jobs("%A %T"), "the end of the job")
-    run.kept = _steps(scratch)
+    run.kept.append(max(_steps(scratch)))
     wait(lambda: "FAILED" in cluster.jobs("%T") or "OUT_OF_MEMORY" in cluster.jobs("%T"), "a job over its memory")
-    holder = scratch / "lock.holder"
-    killed = holder.read_text() if holder.exists() else ""
-    wait(lambda: holder.exists() and holder.read_text() not in ("", killed), "the third job")
+    killed = _process(scratch)
+    wait(lambda: _process(scratch) not in (0, killed), "the third job")
+    third, training = cluster.jobs("%A")[-1], _process(scratch)
+    os.kill(training, signal.SIGSTOP)  # else it would be over before Slurm looks at its time; its SIGTERM wakes it
+    cluster.try_out("scontrol", "update", f"jobid={third}", "endtime=now")
+    wait(lambda: f"{third} TIMEOUT" in cluster.jobs("%A %T"), "the end of its time")
+    run.kept.append(max(_steps(scratch)))
+    wait(lambda: _process(scratch) not in (0, training), "the fourth job")
     cluster.cut_power()
     cluster.start_node()
     wait(cluster.hurry, "the job that waits for its node")
+
+
+def _process(scratch: Path) -> int:
+    """The process that holds the training's lock, or was killed with it; 0 if none is."""
+    holder = scratch / "lock.holder"
+    words = holder.read_text().split() if holder.exists() else []
+    return int(words[1]) if words else 0
 
 
 def _steps(scratch: Path) -> list[int]:
@@ -127,26 +144,30 @@ def test_every_table_has_the_bytes_of_the_run_on_one_machine(ran: Run, smoke: Pr
         assert files(ran.project, folder) == files(smoke, folder)
 
 
-def test_a_cancelled_job_keeps_its_last_update_and_ends_before_slurm_kills_it(ran: Run) -> None:
-    first, *_ = ran.jobs["train_highlighter"]
-    assert first["JobState"] == "CANCELLED"
-    assert "Killed" not in ran.logs[first["JobId"]]  # as Slurm would 30 s after SIGTERM, and as the second job is
+@pytest.mark.parametrize(("place", "state"), [(0, "CANCELLED"), (2, "TIMEOUT")])
+def test_a_job_that_is_told_to_end_keeps_its_last_update_and_ends_before_slurm_kills_it(
+    ran: Run, place: int, state: str
+) -> None:
+    told = ran.jobs["train_highlighter"][place]
+    assert told["JobState"] == state
+    assert "Killed" not in ran.logs[told["JobId"]]  # as Slurm would 30 s after SIGTERM, and as the second job is
     assert "Killed" in ran.logs[ran.jobs["train_highlighter"][1]["JobId"]]
-    *_, step = ran.kept
+    step = ran.kept[place // 2]
     assert step >= 2
     assert f"going on after step {step}\n" in (ran.project.root / "logs" / f"{TRAINING}.log").read_text()
 
 
 def test_a_job_over_its_memory_is_tried_again_with_more(ran: Run) -> None:
-    first, second, third = ran.jobs["train_highlighter"]
+    first, second, third, fourth = ran.jobs["train_highlighter"]
     assert second["JobState"] in ("FAILED", "OUT_OF_MEMORY")
     assert "exceeded memory limit" in ran.logs[second["JobId"]]
-    assert [job["MinMemoryNode"] for job in (first, second, third)] == [f"{ENOUGH}M", f"{TOO_LITTLE}M", f"{ENOUGH}M"]
+    asked = [ENOUGH, TOO_LITTLE, ENOUGH, ENOUGH]
+    assert [job["MinMemoryNode"] for job in (first, second, third, fourth)] == [f"{size}M" for size in asked]
 
 
 def test_a_job_whose_node_went_down_is_the_same_job_when_it_is_back(ran: Run) -> None:
-    third = ran.jobs["train_highlighter"][-1]
-    assert (third["JobState"], third["Restarts"]) == ("COMPLETED", "1")
+    last = ran.jobs["train_highlighter"][-1]
+    assert (last["JobState"], last["Restarts"]) == ("COMPLETED", "1")
     assert [job["Restarts"] for jobs in ran.jobs.values() for job in jobs].count("1") == 1
 
 
