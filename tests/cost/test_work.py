@@ -161,14 +161,14 @@ LATENT = {
 def test_a_latent_family_trains_an_autoencoder_and_encodes_once():
     trained, scaled, measured = loads("train_autoencoder", LATENT)
     assert (trained.kind, trained.images) == ("train", 5 * 4)
-    assert (scaled.batch, scaled.images, measured.images) == (4, 2 * 20, 20), "the mean, then the scale"
+    assert (scaled.batch, scaled.images, measured.images) == (20, 3 * 20, 20), "the mean, the scale, a check"
     assert (trained.network, trained.network) != (scaled.network, measured.network)
     assert count(scaled.network, "measure").flops < count(measured.network, "measure").flops
     (encoded,) = loads("encode_data", LATENT)
     assert (encoded.kind, encoded.images) == ("measure", 300), "256 images in whole chunks"
     given = job_config.merge(LATENT, {"train_autoencoder": {"folder": "anywhere"}})
     scaled, measured = loads("train_autoencoder", given)
-    assert (scaled.kind, scaled.images) == (measured.kind, measured.images) == ("measure", 20)
+    assert [(load.kind, load.images) for load in (scaled, measured)] == [("measure", 2 * 20), ("measure", 20)]
 
 
 def test_samples_of_a_latent_family_are_decoded():

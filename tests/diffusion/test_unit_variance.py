@@ -18,18 +18,19 @@ def encoded(model, n=32):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("batch_size", [1, 5, 64])
-def test_latents_and_their_deviation_are_those_of_all_images_together(kind, batch_size):
+@pytest.mark.parametrize("together", [1, 5, 64])
+def test_latents_and_their_deviation_are_those_of_all_images_together(kind, together, monkeypatch):
+    monkeypatch.setattr(unit_variance, "TOGETHER", together)
     model = autoencoder(kind, scale=7.0)
-    assert torch.allclose(unit_variance.latents(model, tiny_images(), CPU, batch_size), encoded(model), atol=1e-5)
-    spread = unit_variance.deviation(model, tiny_images(), CPU, batch_size)
+    assert torch.allclose(unit_variance.latents(model, tiny_images(), CPU), encoded(model), atol=1e-5)
+    spread = unit_variance.deviation(model, tiny_images(), CPU)
     assert spread == pytest.approx(float(encoded(model).double().std()), rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_scaled_latents_have_unit_variance(kind):
     model = autoencoder(kind, scale=7.0)
-    unit_variance.rescale(model, tiny_images(), CPU, 5)
+    unit_variance.rescale(model, tiny_images(), CPU)
     assert float(encoded(model).std()) == pytest.approx(1.0, rel=1e-4)
 
 
@@ -40,7 +41,7 @@ def test_centred_latents_have_mean_0_and_decode_to_the_same_images(kind):
         model.quant_conv.bias += torch.arange(len(model.quant_conv.bias))  # far from 0, each channel elsewhere
     codec, before = LatentCodec(model), encoded(model, 8)
     decoded = codec.decode(before)
-    unit_variance.centre(model, tiny_images(), CPU, 5)
+    unit_variance.centre(model, tiny_images(), CPU)
     after = encoded(model, 8)
     assert float(encoded(model).mean(dim=(0, 2, 3)).abs().max()) < 1e-4 < float(before.mean().abs())
     assert torch.allclose(codec.decode(after), decoded, atol=1e-5)

@@ -69,7 +69,7 @@ def _autoencoder(run: Run) -> Make:
 def _strengthen(made: Any, size: int) -> None:
     """Gives scaled latents unit variance, as those of the published weights have; random weights let a signal fade."""
     images = np.stack([made_photographs.levels("latents", number, (size, size)) for number in range(SEEN)])
-    spread = unit_variance.deviation(made, images, torch.device("cpu"), batch_size=1)
+    spread = unit_variance.deviation(made, images, torch.device("cpu"))
     with torch.no_grad():
         for parameter in made.quant_conv.parameters():
             parameter /= spread

@@ -13,6 +13,7 @@ from selfrefine.cost.loads import DOUBLE, EXPLAINED, FLOAT, STATE, Held, Load, R
 from selfrefine.cost.planned_jobs import Planned
 from selfrefine.data.image_decoding import MOST_PIXELS
 from selfrefine.diffusion.repaint import Resampling
+from selfrefine.diffusion.unit_variance import TOGETHER
 from selfrefine.guidance import discriminator, map_history, map_refresh
 from selfrefine.params import job_config, row_costs
 
@@ -52,9 +53,8 @@ def _trains(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             batch, measured, network = values["batch_size"], values["n_images"], run.autoencoder()
             if not values["folder"]:
                 yield Load("train", network, batch, batch * values["steps"])
-            if values["unit_variance"]:
-                passes = 1 if values["folder"] else 2  # the scale, and of a trained one the mean before
-                yield Load("measure", run.autoencoder("encoder"), batch, passes * measured)
+            looks = 1 + values["unit_variance"] * (1 if values["folder"] else 2)  # a check; the scale; first, the mean
+            yield Load("measure", run.autoencoder("encoder"), min(TOGETHER, measured), looks * measured)
             yield Load("measure", network, batch, measured)
             yield Held((2 * FLOAT + DOUBLE) * measured * prod(run.shape()))  # latents: in batches, joined, in float64
             yield _weights(network)

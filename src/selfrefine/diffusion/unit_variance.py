@@ -11,23 +11,22 @@ from selfrefine.core import pixels
 from selfrefine.core.errors import InputError
 from selfrefine.diffusion.autoencoder import LatentCodec
 
+TOGETHER = 32  # images that are encoded at a time: of 256 px they take gigabytes, and thousands fit no memory
 
-def latents(autoencoder: Any, images: np.ndarray, device: torch.device, batch_size: int) -> Tensor:
-    """Scaled latents, (N, c, h, w) float32 on the processor, of images, (N, H, W, 3) uint8.
 
-    So many images at a time, because the network's activations of thousands of 256 px fit no memory.
-    """
+def latents(autoencoder: Any, images: np.ndarray, device: torch.device) -> Tensor:
+    """Scaled latents, (N, c, h, w) float32 on the processor, of images, (N, H, W, 3) uint8."""
     codec = LatentCodec(autoencoder)
-    batches = (images[start : start + batch_size] for start in range(0, len(images), batch_size))
+    batches = (images[start : start + TOGETHER] for start in range(0, len(images), TOGETHER))
     return torch.cat([codec.encode(pixels.to_float(batch, codec.channels).to(device)).cpu() for batch in batches])
 
 
-def deviation(autoencoder: Any, images: np.ndarray, device: torch.device, batch_size: int) -> float:
+def deviation(autoencoder: Any, images: np.ndarray, device: torch.device) -> float:
     """The standard deviation of the scaled latents of images, as `latents` takes them, over all their elements."""
-    return float(latents(autoencoder, images, device, batch_size).double().std())
+    return float(latents(autoencoder, images, device).double().std())
 
 
-def centre(autoencoder: Any, images: np.ndarray, device: torch.device, batch_size: int) -> None:
+def centre(autoencoder: Any, images: np.ndarray, device: torch.device) -> None:
     """Moves the latents so that each channel has mean 0 over images, as `latents` takes them; they decode as before.
 
     The 1x1 convolutions beside the latents take the shift, and a codebook goes along: the config needs no key for it.
@@ -35,7 +34,7 @@ def centre(autoencoder: Any, images: np.ndarray, device: torch.device, batch_siz
     # Not in paper: LDM leaves the mean, because it trains for long; samples start at mean 0, and a short training
     # spends its steps on the way from there.
     """
-    scaled = latents(autoencoder, images, device, batch_size).double()
+    scaled = latents(autoencoder, images, device).double()
     shift = (scaled.mean(dim=(0, 2, 3)) / autoencoder.config.scaling_factor).float().to(device)
     with torch.no_grad():
         autoencoder.quant_conv.bias[: len(shift)] -= shift  # of KL the first half is the mean
@@ -45,7 +44,7 @@ def centre(autoencoder: Any, images: np.ndarray, device: torch.device, batch_siz
         after.bias += after.weight[:, :, 0, 0] @ shift
 
 
-def rescale(autoencoder: Any, images: np.ndarray, device: torch.device, batch_size: int) -> None:
+def rescale(autoencoder: Any, images: np.ndarray, device: torch.device) -> None:
     """Sets the scaling factor of the config to 1 / the standard deviation of the latents, as `latents` takes images.
 
     LDM's convention, which takes one batch; the mean stays where it is.
@@ -54,7 +53,7 @@ def rescale(autoencoder: Any, images: np.ndarray, device: torch.device, batch_si
         InputError: latents that are all equal, or not finite.
     """
     autoencoder.register_to_config(scaling_factor=1.0)
-    spread = deviation(autoencoder, images, device, batch_size)
+    spread = deviation(autoencoder, images, device)
     if not 0.0 < spread < math.inf:
         raise InputError(
             f"latents of {len(images)} images have a standard deviation of {spread}; a number above 0 needed"

@@ -68,9 +68,9 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
             trainer = trained(config, images, scratch, device, job.label)
             autoencoder, curve = trainer.autoencoder, list(trainer.log)
             if config.unit_variance:
-                unit_variance.centre(autoencoder, measured, device, config.batch_size)
+                unit_variance.centre(autoencoder, measured, device)
         if config.unit_variance:
-            unit_variance.rescale(autoencoder, measured, device, config.batch_size)
+            unit_variance.rescale(autoencoder, measured, device)
         check_latents(job, autoencoder, measured, device)
         survived = reconstruction.round_trip(autoencoder, test[: config.n_images], device, config.batch_size)
         names = {name: config.names[name] for name in ("dataset", "model", "seed")}
@@ -89,7 +89,7 @@ def check_latents(job: Job[Config, Inputs, Outputs], autoencoder: Any, images: A
             `unit_variance` was chosen: it is only told.
     """
     config, scale = job.config, float(autoencoder.config.scaling_factor)
-    spread = unit_variance.deviation(autoencoder, images, device, config.batch_size)
+    spread = unit_variance.deviation(autoencoder, images, device)
     source = "measured" if config.unit_variance else "of its folder" if job.inputs.given else "not scaled"
     print(f"{job.label}: latents times {scale:.5g} ({source}): standard deviation {spread:.3g}", flush=True)
     try:
