@@ -93,6 +93,7 @@ def test_rows_may_be_left_out() -> None:
         ({"models": ["uvit", "ldm"]}, "uvit"),
         ({"models": ["stable_diffusion"], "datasets": ["coco"]}, "stable_diffusion"),
         ({"models": ["ddpm_64"]}, "ddpm_64"),
+        ({"datasets": ["coco"]}, "stable_diffusion"),  # with the models that run on it
     ],
 )
 def test_maps_are_compared_on_the_first_model_that_runs(select: dict[str, list[str]], first: str) -> None:

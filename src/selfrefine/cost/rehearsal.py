@@ -48,9 +48,17 @@ def params(root: Path, asked: Asked) -> dict[str, Any]:
     paper = experiment.laid_over(root, [("", {"experiment": rehearsal_params.OF})])
     names = job_config.selected(paper, "datasets") if asked.fraction < 1.0 else []  # all is as the paper's file says
     held_out = min((_held_out(paper, name, asked.fraction) for name in names), default=0)
-    made = rehearsal_params.overlay(paper, asked.fraction, held_out, asked.select)
+    made = rehearsal_params.overlay(paper, asked.fraction, held_out, _with_models(paper, asked.select))
     made = job_config.merge(made, _maps_of_first(made))
     return job_config.merge(made, asked.over) | {"experiment": rehearsal_params.NAME}
+
+
+def _with_models(paper: Mapping[str, Any], select: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Selected rows; where data sets are named alone, with the paper's models that run on them."""
+    if "datasets" not in select or "models" in select:
+        return dict(select)
+    there = {model for dataset in select["datasets"] for model in job_config.selected(paper, "models", dataset)}
+    return select | {"models": [model for model in paper["select"]["models"] if model in there]}
 
 
 def _maps_of_first(made: Mapping[str, Any]) -> dict[str, Any]:
