@@ -58,7 +58,7 @@ def _with_models(paper: Mapping[str, Any], select: Mapping[str, list[str]]) -> d
     if "datasets" not in select or "models" in select:
         return dict(select)
     there = {model for dataset in select["datasets"] for model in job_config.selected(paper, "models", dataset)}
-    return select | {"models": [model for model in paper["select"]["models"] if model in there]}
+    return dict(select) | {"models": [model for model in paper["select"]["models"] if model in there]}
 
 
 def _maps_of_first(made: Mapping[str, Any]) -> dict[str, Any]:
