@@ -28,7 +28,7 @@ INSTALL_OURS := $(PIP) install -qq --no-deps --no-build-isolation --editable .
 SHARED_OUT := --numprocesses logical --dist loadscope --no-loadscope-reorder
 # Runs a command and shows what it says only if it fails.
 QUIETLY = told=$$($(1) 2>&1) || { echo "$$told"; exit 1; }
-DRY_RUNS := $(addprefix dry_run_,embedded smoke small sweep)
+DRY_RUNS := $(addprefix dry_run_,embedded smoke small rivals sweep)
 CHECKS := check_types check_format check_rules $(DRY_RUNS)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
