@@ -65,7 +65,8 @@ def rates(
         if where.type == "cpu":
             batch = max(1, min(batch, int(LARGEST / count(network, kind).flops)))
         call, clock, taken = _call(kind, network, batch, where, dtype), cost_clock.work_clock_of(where), list[float]()
-        with blocks_as_of_a_whole(batch / whole):
+        # In a small update memory of weights would be mapped, which in a whole one is not.
+        with blocks_as_of_a_whole(1.0 if kind == "train" else batch / whole):
             while len(taken) <= FEWEST or sum(taken[1:]) < seconds:
                 start = clock()
                 call()
