@@ -110,6 +110,11 @@ def test_a_refinement_trains_samples_and_explains():
     assert (explained.network.inputs, explained.images) == (((3, 64, 64),), 2 * 8)
 
 
+def test_a_refinement_holds_the_training_state_that_it_reads():
+    job = work.of_job(SMOKE, Planned("train_refined", tuple((NAMES | {"variant": "both"}).items())))
+    assert job.held == job.loads[0].state == 4 * 4 * count(job.loads[0].network, "train").parameters
+
+
 def test_a_baseline_only_trains_and_may_train_longer():
     (plain,) = loads("train_refined", variant="baseline")
     (longer,) = loads("train_refined", variant="baseline_equal_cost")
