@@ -1,6 +1,8 @@
 """Rates of a machine whose speed is known, and the start of a real process."""
 
 import itertools
+import resource
+import sys
 
 import pytest
 import torch
@@ -28,7 +30,7 @@ def test_a_rate_is_flops_over_the_seconds_of_a_call(monkeypatch, kind):
     network = tiny_network()
     loads = [Load(kind, network, 2, 4), Load(kind, network, 4, 400)]
     measured, said = rates(monkeypatch, itertools.count(), loads)
-    assert measured == {(kind, network): (count(network, kind, 4).flops, 0.0)}
+    assert measured == {(kind, network): (4 * count(network, kind).flops, 0.0)}
     assert machine_rates.seconds_of(loads[1:], measured) == pytest.approx(100.0)
     assert len(said) == 1
     assert said[0].startswith(f"{kind} tiny 8 px, 4 images: ")
@@ -50,6 +52,22 @@ def test_a_batch_that_a_cpu_would_take_minutes_for_is_measured_smaller(monkeypat
     measured, _ = rates(monkeypatch, itertools.count(), [Load("train", network, 64, 64)])
     assert seen[0] == 3
     assert measured["train", network].flops == pytest.approx(3 * count(network, "train").flops)
+
+
+def faults():
+    """Pages that the kernel had to give for two MiB that were given back before."""
+    block = torch.ones(2**19)
+    del block
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(2**19)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's memory")
+def test_memory_of_a_part_of_a_batch_is_mapped_anew_at_each_use_as_that_of_the_whole():
+    with machine_rates.blocks_as_of_a_whole(1 / 64):
+        assert faults() > 0
+    assert faults() == 0
 
 
 def test_a_highlighter_is_measured_in_half_precision_and_channels_last(monkeypatch):

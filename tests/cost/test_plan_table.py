@@ -15,6 +15,7 @@ from selfrefine.cost.planned_jobs import Planned
 from selfrefine.cost.work import Asked
 from tests.support.tiny_subject import tiny_network
 
+CPU = torch.device("cpu")
 BASE = [("dataset", "shapes"), ("seed", "0")]
 TRAINING = Load("train", tiny_network(), 4, 400)
 ASKED = {
@@ -29,16 +30,16 @@ def lines(root=Path("nowhere")):
     """Of a machine that takes a second for an image."""
     params = {"experiment": "smoke"}
     seconds = lambda loads: float(sum(load.images for load in loads))  # noqa: E731
-    return plan_table.lines(params, ASKED, torch.float32, (2.0, 500 * 2**20), seconds, root)
+    return plan_table.lines(params, ASKED, CPU, torch.float32, (2.0, 500 * 2**20), seconds, root)
 
 
 def test_networks_of_a_job_are_there_together_and_their_batches_one_after_another():
     sampled = TRAINING._replace(kind="evaluate", batch=64)
     judge = Load("evaluate", Network("judge", lambda: nn.Linear(1000, 9), ((1000,),)), 2, 2)
-    kept = TRAINING.state(torch.float32) + 4 * 9009
-    live = max(load.live(torch.float32) for load in (TRAINING, sampled, judge))
-    assert memory([TRAINING, sampled, judge], torch.float32) == kept + live
-    assert memory([], torch.float32) == 0
+    kept = TRAINING.state + 4 * 9009
+    live = max(load.live(CPU, torch.float32) for load in (TRAINING, sampled, judge))
+    assert memory([TRAINING, sampled, judge], CPU, torch.float32) == kept + live
+    assert memory([], CPU, torch.float32) == 0
 
 
 def test_a_stage_is_the_sum_of_its_jobs_and_the_most_memory_and_time_of_one():
@@ -52,7 +53,7 @@ def test_a_stage_is_the_sum_of_its_jobs_and_the_most_memory_and_time_of_one():
         20,
     )
     assert refined["flops"] == pytest.approx(2 * TRAINING.flops)
-    assert refined["network_bytes"] == TRAINING.memory(torch.float32)
+    assert refined["network_bytes"] == memory([TRAINING], CPU, torch.float32)
     assert found.loc["make_tables", "network_bytes"] == 0
     assert list(found["process_bytes"]) == [500 * 2**20, 503 * 2**20, 500 * 2**20]
     assert list(found["longest_seconds"]) == [2.0 + TRAINING.images, 2.0 + TRAINING.images, 2.0]

@@ -9,6 +9,7 @@ import torch
 from selfrefine.core import arrays
 from selfrefine.cost import planned_jobs, work
 from selfrefine.cost.flops import count
+from selfrefine.cost.loads import memory
 from selfrefine.cost.planned_jobs import Planned
 from selfrefine.data import image_decoding
 from selfrefine.guidance.refinement import Refinement
@@ -18,6 +19,7 @@ from selfrefine.params import job_config
 from selfrefine.params.experiment import read_params
 from tests.support import full_size, tiny, tiny_latent
 
+CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[2]
 SMOKE, _ = read_params(ROOT, "smoke")
 NAMES = {"dataset": "fashion_mnist", "model": "ddpm", "seed": "0"}
@@ -47,7 +49,7 @@ def test_a_batch_in_parts_is_as_much_work_in_smaller_batches():
     (load,) = loads("train_base", {"train_base": {"gradient_accumulation": 4}})
     (whole,) = loads("train_base")
     assert (load.batch, load.images, load.flops) == (4, whole.images, whole.flops)
-    assert load.memory(torch.float32) < whole.memory(torch.float32)
+    assert memory([load], CPU, torch.float32) < memory([whole], CPU, torch.float32)
 
 
 def test_checkpointed_gradients_take_a_part_of_a_fourth_pass():
@@ -55,7 +57,7 @@ def test_checkpointed_gradients_take_a_part_of_a_fourth_pass():
     (load,) = loads("train_base", {"train_base": {"gradient_checkpointing": True}})
     (whole,) = loads("train_base")
     assert 1.1 * whole.flops < load.flops < 4 / 3 * whole.flops
-    assert load.memory(torch.float32) < whole.memory(torch.float32)
+    assert memory([load], CPU, torch.float32) < memory([whole], CPU, torch.float32)
 
 
 def test_preparing_holds_what_is_decoded_of_a_folder_and_all_images_of_a_source():
@@ -106,6 +108,11 @@ def test_a_refinement_trains_samples_and_explains():
     assert trained.images == 4 * 16
     assert sampled.images == 2 * 8 * 2, "refreshes at steps 8 and 10, of 8 images in 2 steps"
     assert (explained.network.inputs, explained.images) == (((3, 64, 64),), 2 * 8)
+
+
+def test_a_refinement_holds_the_training_state_that_it_reads():
+    job = work.of_job(SMOKE, Planned("train_refined", tuple((NAMES | {"variant": "both"}).items())))
+    assert job.held == job.loads[0].state == 4 * 4 * count(job.loads[0].network, "train").parameters
 
 
 def test_a_baseline_only_trains_and_may_train_longer():

@@ -1,5 +1,6 @@
-"""The diffusion networks of the paper's size, each with random weights and in a process of its own: an update, two
-steps of a sampler, a refresh of the map in two steps; and in brackets what `selfrefine plan` says. On Linux.
+"""The diffusion networks of the paper's size, each with random weights and in a process of its own: two updates (the
+second beside AdamW's moments), two steps of a sampler, a refresh of the map in two steps; and in brackets what
+`selfrefine plan` says. In the precision that this machine multiplies. On Linux.
 
 python -m tests.support.full_networks                    all that fits into 10 GiB
 python -m tests.support.full_networks 24                 into 24
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from selfrefine.core import devices
 from selfrefine.core.names import FLAW
 from selfrefine.cost import machine_rates, random_weights, ready_network
 from selfrefine.cost.bench_subject import SEED
@@ -25,7 +27,9 @@ from selfrefine.params import packaged
 
 LIMIT = 10.0  # GiB of one process
 START = 0.7  # GiB that a process has before it works
-DTYPE, CPU = torch.float32, torch.device("cpu")
+CPU = torch.device("cpu")
+DTYPE = devices.precision("auto", CPU)
+UPDATES = 2  # of a call
 IMAGES = 2  # that are sampled: of the paper's 8 behind a map and 64 or 256 in a chunk each takes as much
 
 
@@ -35,6 +39,11 @@ class Piece(NamedTuple):
     images: int
     call: Callable[[Ready, int], Callable[[], object]]
     loads: Callable[[Run, int], list[Load]]
+
+
+def _updates(ready: Ready, images: int) -> Callable[[], object]:
+    trainer = ready.trainer(images)
+    return lambda: [trainer.update() for _ in range(UPDATES)]
 
 
 def _chain(run: Run, images: int) -> list[Load]:
@@ -57,15 +66,11 @@ def _guide(ready: Ready, images: int) -> Callable[[], object]:
 
 
 def pieces(run: Run) -> dict[str, Piece]:
-    """By name; an update is of the paper's batch."""
+    """By name; updates are of the paper's batch."""
     batch = run.of("train_base")["batch_size"]
-    trained = Piece(
-        batch,
-        lambda ready, size: ready.trainer(size).update,
-        lambda run, size: [Load("train", run.network(), size, size)],
-    )
+    trained = Piece(batch, _updates, lambda run, size: [Load("train", run.network(), size, UPDATES * size)])
     return {
-        "update": trained,
+        "updates": trained,
         "sampling": Piece(IMAGES, lambda ready, size: ready.chain(size), _chain),
         "refresh": Piece(IMAGES, _guide, _refresh),
     }
@@ -81,7 +86,7 @@ def fitting(piece: Piece, run: Run, limit: float) -> int:
 
 def planned(loads: list[Load]) -> float:
     """GiB that networks take."""
-    return memory(loads, DTYPE) / 2**30
+    return memory(loads, CPU, DTYPE) / 2**30
 
 
 def taken(run: Run, name: str, images: int) -> tuple[float, float]:

@@ -57,7 +57,7 @@ def plan(root: Path, values: Mapping[str, Any], tflops: float | None, seconds: f
             return machine_rates.seconds_of(loads, measured)
         return sum(load.flops for load in loads) / (tflops * 1e12)
 
-    found = plan_table.lines(values, asked, dtype, start, work_seconds, root)
+    found = plan_table.lines(values, asked, device, dtype, start, work_seconds, root)
     rate = f"at {tflops:g} TFLOP/s" if tflops else f"at the rates measured here ({device.type}, {clock.name_of(dtype)})"
     print(f"Plan of experiment {values['experiment']}, {rate}, one job after another:\n")
     print(plan_table.text(found), end="\n\n")

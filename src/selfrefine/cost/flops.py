@@ -1,16 +1,20 @@
-"""What a pass of a network costs: FLOPs by torch's counter, and bytes, on the meta device, which computes nothing."""
+"""What a pass of a network costs, FLOPs by torch's counter, and bytes, on tensors without data: nothing is computed."""
 
 import functools
 import weakref
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
+
+from selfrefine.core import devices
 
 # A pass: forward and backward; forward alone; the same, but in float32 whatever the precision of the run.
 Kind = Literal["train", "evaluate", "measure"]
@@ -34,11 +38,10 @@ class Network:
 
 
 class Count(NamedTuple):
-    """What a pass of a batch costs."""
+    """What a pass of one image costs."""
 
     flops: int  # 2 for each multiplication and addition (method 8)
     parameters: int
-    live_bytes: int  # the most at a time in float32, beside weights and inputs; gradients of weights count
 
 
 class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own class is untyped
@@ -81,16 +84,49 @@ def output(network: nn.Module, inputs: Iterable[Tensor]) -> Tensor:
 
 
 @functools.cache
-def count(network: Network, kind: Kind, batch: int = 1) -> Count:
-    """Counts one pass of a batch, the backward pass with all that it computes again (gradient checkpointing)."""
-    train = kind == "train"
-    with torch.device("meta"):
-        module = network.build().train(train)
-        inputs = network.batch(batch, torch.device("meta"))
-        given = [*module.parameters(), *module.buffers(), *inputs]
-        with torch.set_grad_enabled(train), LiveBytes(given) as live, FlopCounterMode(display=False) as counter:
+def count(network: Network, kind: Kind) -> Count:
+    """Counts a pass of one image, the backward pass with all that it computes again (gradient checkpointing).
+
+    On the meta device, where attention is plain products: the counter knows no fused one of a CPU.
+    """
+    meta = torch.device("meta")
+    module, inputs = _on_meta(network, kind), network.batch(1, meta)
+    with FlopCounterMode(display=False) as counter:
+        passed(module, inputs, kind, meta, torch.float32)
+    return Count(counter.get_total_flops(), sum(parameter.numel() for parameter in module.parameters()))
+
+
+@functools.cache
+def live_bytes(network: Network, kind: Kind, batch: int, device: torch.device, dtype: torch.dtype) -> int:
+    """The most bytes at a time of a pass beside weights and inputs; gradients count, and weights cast to `dtype`.
+
+    On torch's fake tensors, which compute nothing either, but which autocast and attention take for those of `device`.
+    """
+    chain = kind == "evaluate"  # passes under one autocast, from the second on beside all cast weights
+    module = _on_meta(network, kind)
+    with FakeTensorMode(allow_non_fake_inputs=True), devices.autocast(device, dtype) if chain else nullcontext():
+        module, inputs = module.to_empty(device=device), network.batch(batch, device)
+        live = LiveBytes([*module.parameters(), *module.buffers(), *inputs])
+        with live:
+            for _ in range(1 + chain):
+                passed(module, inputs, kind, device, dtype)
+    return live.peak
+
+
+def passed(module: nn.Module, inputs: Iterable[Tensor], kind: Kind, device: torch.device, dtype: torch.dtype) -> None:
+    """A pass as jobs make it; one of training leaves gradients in the weights."""
+    casts = kind != "measure" and dtype != torch.float32
+    precision = devices.autocast(device, dtype) if casts else nullcontext()  # autocast knows no meta device
+    if kind != "train":
+        with torch.no_grad(), precision:
+            module(*inputs)
+        return
+    with devices.training_attention(device):
+        with precision:
             made = output(module, inputs)
-            if train:
-                made.sum().backward()  # type: ignore[no-untyped-call]
-    parameters = sum(parameter.numel() for parameter in module.parameters())
-    return Count(counter.get_total_flops(), parameters, live.peak)
+        made.float().square().mean().backward()  # type: ignore[no-untyped-call]
+
+
+def _on_meta(network: Network, kind: Kind) -> nn.Module:
+    with torch.device("meta"):
+        return network.build().train(kind == "train")

@@ -9,7 +9,7 @@ from torch import nn
 from selfrefine import networks
 from selfrefine.core import config_json
 from selfrefine.core.names import FLAW
-from selfrefine.cost.flops import Kind, Network, count
+from selfrefine.cost.flops import Kind, Network, count, live_bytes
 from selfrefine.diffusion import autoencoder
 from selfrefine.evidence.probes import VGG16_CONV2_2
 from selfrefine.highlighter.model import Highlighter
@@ -37,26 +37,18 @@ class Load(NamedTuple):
     images: int
 
     @property
-    def flops(self) -> float:
+    def flops(self) -> int:
         """Of all images."""
-        return count(self.network, self.kind, self.batch).flops * self.images / self.batch
+        return count(self.network, self.kind).flops * self.images
 
-    def memory(self, dtype: torch.dtype) -> int:
-        """Bytes of weights, training state and a batch, if networks compute in `dtype` where they do not measure."""
-        return self.state(dtype) + self.live(dtype)
+    @property
+    def state(self) -> int:
+        """Bytes of weights and training state."""
+        return FLOAT * (STATE if self.kind == "train" else 1) * count(self.network, self.kind).parameters
 
-    def state(self, dtype: torch.dtype) -> int:
-        """Bytes of weights and training state; beside float32 autocast keeps a copy of the weights in `dtype`."""
-        width = self._width(dtype)
-        each = FLOAT * (STATE if self.kind == "train" else 1) + (width if width < FLOAT else 0)
-        return count(self.network, self.kind, self.batch).parameters * each
-
-    def live(self, dtype: torch.dtype) -> int:
-        """Bytes of what a batch leaves behind at a time."""
-        return count(self.network, self.kind, self.batch).live_bytes * self._width(dtype) // FLOAT
-
-    def _width(self, dtype: torch.dtype) -> int:
-        return FLOAT if self.kind == "measure" else dtype.itemsize
+    def live(self, device: torch.device, dtype: torch.dtype) -> int:
+        """Bytes of what a batch leaves behind at a time, if networks compute in `dtype` where they do not measure."""
+        return live_bytes(self.network, self.kind, self.batch, device, dtype)
 
 
 class Held(NamedTuple):
@@ -65,12 +57,12 @@ class Held(NamedTuple):
     size: int
 
 
-def memory(loads: Sequence[Load], dtype: torch.dtype) -> int:
+def memory(loads: Sequence[Load], device: torch.device, dtype: torch.dtype) -> int:
     """Bytes that a job's networks take: the weights and states of all, which stay there, and the largest batch."""
     state: dict[Network, int] = {}
     for load in loads:
-        state[load.network] = max(load.state(dtype), state.get(load.network, 0))
-    return sum(state.values()) + max((load.live(dtype) for load in loads), default=0)
+        state[load.network] = max(load.state, state.get(load.network, 0))
+    return sum(state.values()) + max((load.live(device, dtype) for load in loads), default=0)
 
 
 class Run:

@@ -25,6 +25,7 @@ MOST = ["process_bytes", "network_bytes", "longest_seconds"]  # params/requests.
 def lines(
     params: Mapping[str, Any],
     asked: Mapping[Planned, Asked],
+    device: torch.device,
     dtype: torch.dtype,
     start: tuple[float, int],
     seconds: Callable[[Sequence[Load]], float],
@@ -36,7 +37,7 @@ def lines(
     Args:
         params: the whole params with the experiment's overlay.
         asked: what each job asks.
-        dtype: what networks compute in.
+        device, dtype: what networks compute on and in.
         start: seconds and bytes of the start-up of a job.
         seconds: how long the loads of one job take.
         root: the project's folder, with the benchmark files of earlier runs.
@@ -49,7 +50,7 @@ def lines(
         {"stage": job.stage, "jobs": 1, "start_seconds": start[0], "process_bytes": start[1] + held}
         | {"flops": sum(load.flops for load in loads), "work_seconds": work[job], "disk_bytes": disk}
         | {"longest_seconds": start[0] + work[job]}
-        | {"network_bytes": memory(loads, dtype)}
+        | {"network_bytes": memory(loads, device, dtype)}
         | {"recorded_seconds": recorded.get(job.stage, float("nan"))}
         for job, (loads, disk, held) in asked.items()
     ]

@@ -83,7 +83,7 @@ def _refined(run: Run, values: Mapping[str, Any]) -> Work:
     steps, images = row_costs.updates(values), values["map_images"]
     yield _updates(run, steps)
     yield _pipeline(run)
-    yield Held(run.reader())
+    yield Held(run.reader() + STATE * _weights(run.network()))  # the state it begins with stays mapped from its file
     if (values["forward"], values["reverse"]) != ("none", "none"):
         maps, chunk = refreshes(run.of("train_base")["steps"], steps, values["cycle"]), min(images, map_refresh.CHUNK)
         yield from _sampled(run, images * maps, chunk, values["map_steps"])
