@@ -90,7 +90,8 @@ def page(run: Run, costs: Costs, told: Sequence[str]) -> str:
 def _head(experiment: str) -> str:
     return (
         f"# What `{experiment}` has found\n\nWritten by `selfrefine evidence findings` from the seeds that are kept in "
-        "`evidence/`; no sentence is typed.\n\n"
+        "`evidence/`; no sentence is typed. What is asked, and how it is judged, was fixed before: "
+        "[the protocol](protocol.md).\n\n"
     )
 
 
