@@ -34,6 +34,15 @@ SHORTER = {
     "make all": ("make --dry-run all", LONG),
     "make test": ("make --dry-run test", "this test is part of it"),
     "make all EXPERIMENT=small": ("make --dry-run all EXPERIMENT=small", LONG),
+    "make all EXPERIMENT=rivals": ("make --dry-run all EXPERIMENT=rivals", LONG),
+    "snakemake --cores 1 --resources gpu=1 --config experiment=small 'select={seeds: [20]}'": (
+        "snakemake --cores 1 --resources gpu=1 --config experiment=small 'select={seeds: [20]}' --dry-run",
+        LONG,
+    ),
+    "selfrefine evidence keep": (
+        "selfrefine evidence keep --help",
+        "needs a finished seed; tests/commands/test_evidence.py keeps one",
+    ),
     "make all EXPERIMENT=sweep": ("make --dry-run all EXPERIMENT=sweep", LONG),
     "make all EXPERIMENT=authors": ("make --dry-run all EXPERIMENT=authors", LONG),
     "make all EXPERIMENT=smoke": ("make --dry-run all EXPERIMENT=smoke", LONG),

@@ -25,8 +25,9 @@ def evaluates(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
         case "evaluate_highlighter":
             rows, planted = run.selected("highlighters"), len(KINDS) * values["n_planted"]
             for name in rows:
-                yield Load("evaluate", run.highlighter(name), EXPLAINED, 2 * run.tenth)
-            yield Load("evaluate", run.highlighter(), EXPLAINED, (1 + ("unguarded" in rows)) * run.tenth + planted)
+                yield Load("evaluate", run.highlighter(name), min(EXPLAINED, run.tenth), 2 * run.tenth)
+            batch = min(EXPLAINED, max(run.tenth, values["n_planted"]))
+            yield Load("evaluate", run.highlighter(), batch, (1 + ("unguarded" in rows)) * run.tenth + planted)
             held = images_of(run, values["n_planted"]) + 3 * RESAMPLES * DOUBLE * run.tenth
             yield Held(held + _blurred(run, values))
         case "evaluate_maps":
@@ -35,10 +36,11 @@ def evaluates(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
                     "evaluate", run.highlighter(name), EXPLAINED, values["n_images"] * (1 + (name == names.FLAW))
                 )
         case "evaluate_readouts":
-            variants, images = len(run.selected("variants")), values["n_images"]
-            yield Load("measure", run.network(), CHUNK, variants * values["mechanism_images"])
-            yield Load("measure", places(values["input_size"]), CHUNK, (variants + 1) * images)  # and the photographs
-            yield Load("evaluate", run.highlighter(names.CRITIC), EXPLAINED, variants * images)
+            variants, images, predicted = len(run.selected("variants")), values["n_images"], values["mechanism_images"]
+            yield Load("measure", run.network(), min(CHUNK, predicted), variants * predicted)
+            looked_at = (variants + 1) * images  # and the photographs
+            yield Load("measure", places(values["input_size"]), min(CHUNK, images), looked_at)
+            yield Load("evaluate", run.highlighter(names.CRITIC), min(EXPLAINED, images), variants * images)
         case "extract_features":  # of variants, samplings and the base model, or of photographs of both splits
             most = set_sizes.photographs(run.of("prepare_data"))
             real = min(2 * (values["n_reference"] or values["n_images"]), most)

@@ -56,7 +56,7 @@ def _trains(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             looks = 1 + values["unit_variance"] * (1 if values["folder"] else 2)  # a check; the scale; first, the mean
             yield Load("measure", run.autoencoder("encoder"), min(TOGETHER, measured), looks * measured)
             yield Load("measure", network, batch, measured)
-            yield Held((2 * FLOAT + DOUBLE) * measured * prod(run.shape()))  # latents: in batches, joined, in float64
+            yield Held(2 * DOUBLE * measured * prod(run.shape()))  # latents in float64: some together, and joined
             yield _weights(network)
         case "train_base":
             yield _updates(run, values["steps"])

@@ -15,15 +15,16 @@ TOGETHER = 32  # images that are encoded at a time: of 256 px they take gigabyte
 
 
 def latents(autoencoder: Any, images: np.ndarray, device: torch.device) -> Tensor:
-    """Scaled latents, (N, c, h, w) float32 on the processor, of images, (N, H, W, 3) uint8."""
+    """Scaled latents, (N, c, h, w) float64 on the processor, of images, (N, H, W, 3) uint8."""
     codec = LatentCodec(autoencoder)
     batches = (images[start : start + TOGETHER] for start in range(0, len(images), TOGETHER))
-    return torch.cat([codec.encode(pixels.to_float(batch, codec.channels).to(device)).cpu() for batch in batches])
+    encoded = (codec.encode(pixels.to_float(batch, codec.channels).to(device)) for batch in batches)
+    return torch.cat([part.cpu().double() for part in encoded])
 
 
 def deviation(autoencoder: Any, images: np.ndarray, device: torch.device) -> float:
     """The standard deviation of the scaled latents of images, as `latents` takes them, over all their elements."""
-    return float(latents(autoencoder, images, device).double().std())
+    return float(latents(autoencoder, images, device).std())
 
 
 def centre(autoencoder: Any, images: np.ndarray, device: torch.device) -> None:
@@ -34,8 +35,8 @@ def centre(autoencoder: Any, images: np.ndarray, device: torch.device) -> None:
     # Not in paper: LDM leaves the mean, because it trains for long; samples start at mean 0, and a short training
     # spends its steps on the way from there.
     """
-    scaled = latents(autoencoder, images, device).double()
-    shift = (scaled.mean(dim=(0, 2, 3)) / autoencoder.config.scaling_factor).float().to(device)
+    mean = latents(autoencoder, images, device).mean(dim=(0, 2, 3))
+    shift = (mean / autoencoder.config.scaling_factor).float().to(device)
     with torch.no_grad():
         autoencoder.quant_conv.bias[: len(shift)] -= shift  # of KL the first half is the mean
         if hasattr(autoencoder, "quantize"):
