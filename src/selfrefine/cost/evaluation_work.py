@@ -36,11 +36,7 @@ def evaluates(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
                     "evaluate", run.highlighter(name), EXPLAINED, values["n_images"] * (1 + (name == names.FLAW))
                 )
         case "evaluate_readouts":
-            variants, images, predicted = len(run.selected("variants")), values["n_images"], values["mechanism_images"]
-            yield Load("measure", run.network(), min(CHUNK, predicted), variants * predicted)
-            looked_at = (variants + 1) * images  # and the photographs
-            yield Load("measure", places(values["input_size"]), min(CHUNK, images), looked_at)
-            yield Load("evaluate", run.highlighter(names.CRITIC), min(EXPLAINED, images), variants * images)
+            yield from _read_out(run, values)
         case "extract_features":  # of variants, samplings and the base model, or of photographs of both splits
             most = set_sizes.photographs(run.of("prepare_data"))
             real = min(2 * (values["n_reference"] or values["n_images"]), most)
@@ -71,6 +67,15 @@ def evaluates(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
             yield Load("measure", run.classifier(), values["batch_size"], images)
         case "evaluate_prompts":
             yield Held(CLIP_BYTES)
+
+
+def _read_out(run: Run, values: Mapping[str, Any]) -> Work:
+    """What all variants are read with: their noise of photographs, features of places, the critic."""
+    variants, images, predicted = len(run.selected("variants")), values["n_images"], values["mechanism_images"]
+    yield Load("measure", run.network(), min(CHUNK, predicted), variants * predicted)
+    looked_at = (variants + 1) * images  # and the photographs
+    yield Load("measure", places(values["input_size"]), min(CHUNK, images), looked_at)
+    yield Load("evaluate", run.highlighter(names.CRITIC), min(EXPLAINED, images), variants * images)
 
 
 def _compared(run: Run, values: Mapping[str, Any]) -> Work:
