@@ -18,7 +18,8 @@ from selfrefine.params.experiment import read_params
 
 HELP = """
 Needs: params.yaml and experiments/ in the folder it runs in; the experiment's images need not be there yet.
-  Without --tflops it measures this machine for a minute: let nothing else run meanwhile.
+  Without --tflops it measures this machine for a minute, with the paper's networks for some: let nothing else run
+  meanwhile.
 Makes: a table on the screen and, with --csv, in a file. Of networks at the paper's scale also the days that each of the
   paper's tables takes on three GPUs.
 

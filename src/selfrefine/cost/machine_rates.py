@@ -1,10 +1,8 @@
 """How fast this machine is: FLOPs per second of each network at each kind of pass, and the start-up of a job."""
 
-import ctypes
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -20,10 +18,10 @@ from selfrefine.cost.loads import Load
 # larger batch of a small one does.
 LARGEST = 1e11
 FEWEST = 3  # calls of a measurement
-# Blocks from this size on glibc asks the kernel for at each use and gives back, and each of their pages is zeroed anew:
-# a fifth of the time of a paper's chunk. What is free at the heap's end it gives back from twice as much on.
-MAPPED = 2**25
-M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1  # of glibc's mallopt
+LONGEST = 10.0  # seconds after which one call beside the first is enough
+# So much more work without gradients: tensors of a whole chunk are so large that the kernel gives their memory at each
+# use and zeroes it anew, which takes a third of the time; those of a few images are not.
+EVALUATED = 10
 # Prints the processor's seconds up to a job's work, and the most that is held then: bytes on macOS, KiB elsewhere. The
 # job is one that trains, which starts longest. What all jobs of a run share is done by their parent (see run_stage).
 START = """
@@ -61,39 +59,18 @@ def rates(
     found: dict[Key, Rate] = {}
     for (kind, network), batch in largest.items():
         where = torch.device("cpu") if network.on_processors else device
-        whole = batch
         if where.type == "cpu":
-            batch = max(1, min(batch, int(LARGEST / count(network, kind).flops)))
+            most = LARGEST if kind == "train" else EVALUATED * LARGEST
+            batch = max(1, min(batch, int(most / count(network, kind).flops)))
         call, clock, taken = _call(kind, network, batch, where, dtype), cost_clock.work_clock_of(where), list[float]()
-        # In a small update memory of weights would be mapped, which in a whole one is not.
-        with blocks_as_of_a_whole(1.0 if kind == "train" else batch / whole):
-            while len(taken) <= FEWEST or sum(taken[1:]) < seconds:
-                start = clock()
-                call()
-                taken.append(clock() - start)
+        while len(taken) < 2 or (sum(taken) < LONGEST and (len(taken) <= FEWEST or sum(taken[1:]) < seconds)):
+            start = clock()
+            call()
+            taken.append(clock() - start)
         fastest = min(taken[1:])  # what else runs on the machine only slows
         rate = found[kind, network] = Rate(batch * count(network, kind).flops / fastest, taken[0] - fastest)
         message(f"{kind} {network.name.partition(' px')[0]} px, {batch} images: {rate.flops / 1e9:.0f} GFLOP/s")
     return found
-
-
-@contextmanager
-def blocks_as_of_a_whole(share: float) -> Iterator[None]:
-    """Where memory is glibc's, lets that of such a share of a batch be mapped as the whole batch's would be."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" and share < 1.0 else None
-    if mallopt is None:
-        yield
-        return
-
-    def mapped_from(size: int) -> None:
-        mallopt(M_MMAP_THRESHOLD, size)
-        mallopt(M_TRIM_THRESHOLD, 2 * size)
-
-    mapped_from(int(share * MAPPED))
-    try:
-        yield
-    finally:
-        mapped_from(MAPPED)
 
 
 def _call(kind: Kind, network: Network, batch: int, device: torch.device, dtype: torch.dtype) -> Callable[[], None]:
