@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from scipy import stats
 
 from selfrefine.params import job_config
 from selfrefine.params.experiment import read_params
@@ -59,6 +60,15 @@ def test_what_is_said_of_samplers_is_what_runs() -> None:
     told = re.search(r"by DDIM; ((?:`\w+`,?\s+(?:and\s+)?)+)also by ancestral", PAGE)
     assert told
     assert re.findall(r"`(\w+)`", told[1]) == again
+
+
+@pytest.mark.parametrize(("deviations", "contrasts"), [(2.0, 4), (1.4, 1)])
+def test_six_seeds_find_what_the_page_says(deviations: float, contrasts: int) -> None:
+    """Four times of five, at the strictest and at the weakest step of Holm's correction."""
+    n = len(PARAMS["select"]["seeds"])
+    needed = stats.t.ppf(1 - 0.05 / contrasts / 2, n - 1)
+    assert stats.nct.sf(needed, n - 1, deviations * n**0.5) == pytest.approx(0.8, abs=0.03)
+    assert str(deviations) in part("What is judged")
 
 
 @pytest.mark.parametrize(("steps", "lines"), list(SCAN.groupby("base_steps")))

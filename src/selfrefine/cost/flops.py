@@ -102,7 +102,8 @@ def live_bytes(network: Network, kind: Kind, batch: int, device: torch.device, d
 
     On torch's fake tensors, which compute nothing either, but which autocast and attention take for those of `device`.
     """
-    chain = kind == "evaluate"  # passes under one autocast, from the second on beside all cast weights
+    # Passes of a chain are under one autocast, from the second on beside all cast weights.
+    chain = kind == "evaluate" and dtype != torch.float32
     module = _on_meta(network, kind)
     with FakeTensorMode(allow_non_fake_inputs=True), devices.autocast(device, dtype) if chain else nullcontext():
         module, inputs = module.to_empty(device=device), network.batch(batch, device)
