@@ -42,6 +42,12 @@ def test_the_fastest_call_counts_and_the_first_one_apart(monkeypatch):
     assert machine_rates.seconds_of([load, load], measured) == pytest.approx(3.5 + 2 * 1.0)
 
 
+def test_a_first_call_faster_than_the_others_takes_no_time_off(monkeypatch):
+    load = Load("evaluate", tiny_network(), batch=1, images=1)
+    measured, _ = rates(monkeypatch, iter([0.0, 1.0, 10.0, 12.0, 20.0, 22.0, 30.0, 32.0]), [load])
+    assert measured == {("evaluate", load.network): (load.flops / 2.0, 0.0)}
+
+
 def test_of_long_calls_one_beside_the_first_is_enough(monkeypatch):
     load = Load("evaluate", tiny_network(), batch=1, images=1)
     measured, _ = rates(monkeypatch, iter([0.0, 7.0, 10.0, 15.0]), [load], seconds=60.0)

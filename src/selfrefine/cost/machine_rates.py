@@ -68,7 +68,8 @@ def rates(
             call()
             taken.append(clock() - start)
         fastest = min(taken[1:])  # what else runs on the machine only slows
-        rate = found[kind, network] = Rate(batch * count(network, kind).flops / fastest, taken[0] - fastest)
+        longer = max(0.0, taken[0] - fastest)  # a first call that other programs did not slow can be the fastest
+        rate = found[kind, network] = Rate(batch * count(network, kind).flops / fastest, longer)
         message(f"{kind} {network.name.partition(' px')[0]} px, {batch} images: {rate.flops / 1e9:.0f} GFLOP/s")
     return found
 
