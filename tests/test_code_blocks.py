@@ -35,6 +35,7 @@ SHORTER = {
     "make test": ("make --dry-run test", "this test is part of it"),
     "make all EXPERIMENT=small": ("make --dry-run all EXPERIMENT=small", LONG),
     "make all EXPERIMENT=rivals": ("make --dry-run all EXPERIMENT=rivals", LONG),
+    "make all EXPERIMENT=planted": ("make --dry-run all EXPERIMENT=planted", LONG),
     "snakemake --cores 1 --resources gpu=1 --config experiment=small 'select={seeds: [20]}'": (
         "snakemake --cores 1 --resources gpu=1 --config experiment=small 'select={seeds: [20]}' --dry-run",
         LONG,

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from selfrefine.core import arrays
+from selfrefine.core.names import KINDS
 from selfrefine.cost import planned_jobs, work
 from selfrefine.cost.flops import count
 from selfrefine.cost.loads import memory
@@ -222,6 +223,14 @@ def test_every_stage_that_computes_on_a_device_is_counted_and_no_other():
     counted = {job.stage for job in planned if sum(load.flops for load in work.of_job(SMOKE, job).loads) > 0}
     asked = set(job_config.SHARED["device"]) - {"encode_captions", "evaluate_human_marks"}  # the last is not selected
     assert counted == asked | {"evaluate_generation"}
+
+
+def test_each_size_of_planted_flaws_asks_for_as_many_maps_as_the_first():
+    def explained(shares):
+        return loads("evaluate_highlighter", {"evaluate_highlighter": {"planted_shares": shares}})[-1].images
+
+    planted = len(KINDS) * SMOKE["evaluate_highlighter"]["n_planted"]
+    assert [explained(shares) - explained([]) for shares in ([0.5], [0.25, 0.75])] == [planted, 2 * planted]
 
 
 @pytest.mark.parametrize("reals", [64, 160])

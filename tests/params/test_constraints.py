@@ -101,6 +101,10 @@ SCALED = [
             "evaluate_highlighter.patch_share is 0.03; allowed: at least 1 px, a share of 0.0625 of prepare_data.size",
         ),
         (
+            at("evaluate_highlighter.planted_shares", [0.5, 0.03]),
+            "evaluate_highlighter.planted_shares is [0.5, 0.03]; allowed: at least 1 px, a share of 0.0625 of",
+        ),
+        (
             at("evaluate_generation.neighbours", 512) | {"select": {"datasets": ["fashion_mnist_shoes"]}},
             "extract_features.n_images is 512; allowed: 3 or more, and more than evaluate_generation.neighbours, which",
         ),

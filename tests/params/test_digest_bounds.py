@@ -30,8 +30,9 @@ BOUNDS = {
         "diffusion.sampling diffusion.samplers repaint inpainting_masks",
     ),
     "evaluate_highlighter": (
-        "highlighter pretrained metrics evidence",
-        "highlighter.training evidence.probes evidence.map_correlation metrics.generation metrics.frechet",
+        "highlighter pretrained metrics evidence guidance",
+        "highlighter.training evidence.probes evidence.map_correlation metrics.generation metrics.frechet "
+        "guidance.map_refresh guidance.refinement guidance.attention_modulation guidance.untrained_controls",
     ),
     "evaluate_maps": (
         "highlighter pretrained metrics evidence guidance",

@@ -6,11 +6,11 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
-from selfrefine.core import arrays, files
+from selfrefine.core import arrays, files, planted_names
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job
-from selfrefine.core.names import FAKE_SPLICE
-from selfrefine.evidence import planted_flaws, shortcut_baseline
+from selfrefine.core.names import FAKE_SPLICE, KINDS
+from selfrefine.evidence import planted_flaws, planted_maps, shortcut_baseline
 from selfrefine.highlighter import gradcam
 from selfrefine.highlighter import model as highlighter_model
 from selfrefine.highlighter.data import RealsAndFakes, fakes_of_draw
@@ -36,6 +36,7 @@ CONFIG = Config(
     patch_blur=0.2,
     patch_noise=40.0,
     patch_warp=90.0,
+    planted_shares=(),
 )
 
 
@@ -198,7 +199,8 @@ def enlarged(cells):
 
 
 def test_pieces_of_any_size_measure_the_same(job, tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluate_highlighter, "CHUNK", 4)
+    for module in (evaluate_highlighter, planted_maps):
+        monkeypatch.setattr(module, "CHUNK", 4)
     again = Job(job.name, job.config, job.inputs, Outputs(tmp_path / "metrics.csv", tmp_path / "examples.npz"))
     evaluate_highlighter.run(again)
     for row in ROWS:
@@ -207,6 +209,23 @@ def test_pieces_of_any_size_measure_the_same(job, tmp_path, monkeypatch):
             for each in (again, job)
         )
         assert one == pytest.approx(other, rel=1e-4, nan_ok=True)  # an image lies on the border of the two classes
+
+
+def test_sizes_add_their_figures_and_change_no_other(job, tmp_path):
+    sized = replace(CONFIG, planted_shares=(0.25, 0.5))
+    outputs = Outputs(tmp_path / "metrics.csv", tmp_path / "examples.npz")
+    evaluate_highlighter.run(Job(job.name, sized, job.inputs, outputs))
+    found, expected = (pd.read_csv(path, dtype=str) for path in (outputs.metrics, job.outputs.metrics))
+    of_sizes = found["metric"].map(planted_names.read).notna()
+    assert found[~of_sizes].reset_index(drop=True).equals(expected)
+    assert outputs.examples.read_bytes() == job.outputs.examples.read_bytes()
+    read = {planted_names.read(metric) for metric in found["metric"][of_sizes]}
+    assert {each.share for each in read} == {0.25, 0.5}
+    assert {each.kind for each in read} == {*KINDS, planted_names.CHANCE}
+    # The size of the main test is measured on its very images.
+    by = found.set_index(["variant", "metric"])["value"].astype(float)
+    for kind in KINDS:
+        assert by["flaw", planted_names.planted_at(0.5, kind)] == pytest.approx(by["flaw", f"hit_cell_{kind}"])
 
 
 def test_flaws_are_planted_into_one_image_at_a_time(job, tmp_path, monkeypatch):

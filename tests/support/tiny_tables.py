@@ -18,6 +18,7 @@ OUTPUTS += [
     "sweep.csv",
     "sweep.md",
     "sweep.png",
+    "planted_sizes.png",
     "strength.csv",
     "strength.png",
     "forest.png",

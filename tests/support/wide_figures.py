@@ -19,14 +19,15 @@ from selfrefine.report.figures import (
     forest_plot,
     map_correlations,
     planted_flaws,
+    planted_sizes,
     refinement_curves,
     sweep,
 )
-from selfrefine.report.results import Results
+from selfrefine.report.results import Results, tidy
 from selfrefine.report.tables import dose_response as strengths
-from selfrefine.report.tables import map_validity
+from selfrefine.report.tables import map_validity, table6
 from selfrefine.report.tables import sweep as sweep_table
-from tests.support import tiny_picks, tiny_sweep
+from tests.support import tiny_picks, tiny_planted, tiny_sweep
 from tests.support.project import ROOT
 from tests.support.tiny_figures import images, maps
 from tests.support.tiny_metrics import FD, ROWS, generation
@@ -137,6 +138,17 @@ def _planted() -> Figure:
     return planted_flaws.planted_flaws_figure(images(8), maps(8, 4), masks, CAPTION)
 
 
+def _planted_sizes() -> Figure:
+    shares = (0.25, 0.5, 0.75)
+    parts = [
+        tiny_planted.lines(dataset, model, range(seeds), 24, shares) for (dataset, model), (seeds, _) in PLACES.items()
+    ]
+    found = dataclasses.replace(
+        results(), metrics=tidy([pd.DataFrame([line for part in parts for line in part]).assign(stage="highlighter")])
+    )
+    return planted_sizes.sizes_figure(table6.lines(found), found)
+
+
 def _correlations() -> Figure:
     names = list(map_validity.TITLES)[:6]
     pairs = [(one, other) for place, one in enumerate(names) for other in names[:place]]
@@ -178,6 +190,7 @@ FIGURES = {
     "figure9": lambda: figure9_study.study_figure(images(8), tiny_picks.cells(8, 8), maps(8, 8), CAPTION, 15),
     "figure9_trials": lambda: figure9_study.study_figure(images(8), tiny_picks.cells(8, 4), None, CAPTION),
     "planted": _planted,
+    "planted_sizes": _planted_sizes,
     "maps": _correlations,
     "mfam": _refreshes,
     "loss": _losses,

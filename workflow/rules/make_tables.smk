@@ -112,6 +112,12 @@ rule make_tables:
             category="Figures",
             labels={"figure": "FD over the paper's search space"},
         ),
+        planted_sizes=report(
+            "results/tables/{experiment}/planted_sizes.png",
+            caption="../report/planted_sizes.rst",
+            category="Figures",
+            labels={"figure": "Planted flaws of several sizes"},
+        ),
         strength_csv=report(
             "results/tables/{experiment}/strength.csv",
             caption="../report/strength.rst",
@@ -167,7 +173,7 @@ rule make_tables:
             --controls_csv {output.controls_csv:q} --controls_md {output.controls_md:q} \
             --table_study_csv {output.table_study_csv:q} --table_study_md {output.table_study_md:q} \
             --noise_scale_csv {output.noise_scale_csv:q} \
-            --sweep_csv {output.sweep_csv:q} --sweep_md {output.sweep_md:q} --sweep {output.sweep:q} \
+            --sweep_csv {output.sweep_csv:q} --sweep_md {output.sweep_md:q} --sweep {output.sweep:q} --planted_sizes {output.planted_sizes:q} \
             --strength_csv {output.strength_csv:q} --strength {output.strength:q} \
             --forest {output.forest:q} --summary {output.summary:q} \
             2>&1 | tee {log:q}

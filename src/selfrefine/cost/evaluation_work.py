@@ -23,7 +23,8 @@ def evaluates(stage: str, run: Run, values: Mapping[str, Any]) -> Work:
     """What a job of such a stage asks, by its loop."""
     match stage:
         case "evaluate_highlighter":
-            rows, planted = run.selected("highlighters"), len(KINDS) * values["n_planted"]
+            sizes = 1 + len(values["planted_shares"])
+            rows, planted = run.selected("highlighters"), len(KINDS) * values["n_planted"] * sizes
             for name in rows:
                 yield Load("evaluate", run.highlighter(name), min(EXPLAINED, run.tenth), 2 * run.tenth)
             batch = min(EXPLAINED, max(run.tenth, values["n_planted"]))
@@ -104,5 +105,6 @@ def _rows(run: Run) -> int:
 
 def _blurred(run: Run, values: Mapping[str, Any]) -> int:
     """What torch lays out to blur one image, which flaws are planted into one at a time: a copy for each tap."""
-    reach: int = ceil(BLUR_REACH * values["patch_blur"] * round(values["patch_share"] * run.size))
+    largest = max([values["patch_share"], *values["planted_shares"]])
+    reach: int = ceil(BLUR_REACH * values["patch_blur"] * round(largest * run.size))
     return 3 * DOUBLE * (2 * reach + 1) * run.size * (run.size + 2 * reach)

@@ -39,7 +39,7 @@ def measure(maps: dict[str, np.ndarray], masks: np.ndarray, side: int) -> dict[s
     estimates = {}
     for number, reading in enumerate(READINGS):
         for kind, both in found.items():
-            estimates[f"hit_{reading}_{kind}"] = _rate(both[number])
+            estimates[f"hit_{reading}_{kind}"] = rate(both[number])
         paired = found[FAKE_SPLICE][number] - found[REAL_SPLICE][number]
         estimates[f"hit_{reading}_difference"] = mean_over_images(paired)
         blind = hits(np.zeros_like(covered, dtype=np.float64), covered)[number]
@@ -49,7 +49,7 @@ def measure(maps: dict[str, np.ndarray], masks: np.ndarray, side: int) -> dict[s
     return estimates
 
 
-def _rate(values: np.ndarray) -> Estimate:
+def rate(values: np.ndarray) -> Estimate:
     """A mean of values in [0, 1], its interval cut off there."""
     mean = mean_over_images(values)
     return Estimate(mean.value, *(float(end) for end in np.clip([mean.low, mean.high], 0.0, 1.0)))

@@ -70,10 +70,14 @@ def _numbers(run: Run) -> Iterator[Problem]:
     yield from run.at_most(("make_figures", "n_images"), sampled)
     yield from run.at_most(("make_figures", "n_images"), ("prepare_data", "max_images"))
     yield from run.at_most(("evaluate_highlighter", "n_planted"), ("prepare_data", "max_images"))
-    size, share = run.value("prepare_data", "size"), run.value("evaluate_highlighter", "patch_share")
-    if not round(share * size):
-        message = f"is {share}; allowed: at least 1 px, a share of {1 / size:g} of prepare_data.size, which is {size}"
-        yield run.place("evaluate_highlighter", "patch_share"), message
+    size = run.value("prepare_data", "size")
+    for leaf in ("patch_share", "planted_shares"):
+        shares = run.value("evaluate_highlighter", leaf)
+        if not all(round(share * size) for share in (shares if leaf == "planted_shares" else [shares])):
+            message = (
+                f"is {shares}; allowed: at least 1 px, a share of {1 / size:g} of prepare_data.size, which is {size}"
+            )
+            yield run.place("evaluate_highlighter", leaf), message
     neighbours, measured = run.value("evaluate_generation", "neighbours"), run.value("extract_features", "n_images")
     if measured < max(LEAST_IMAGES, neighbours + 1):
         message = (

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,12 @@ from selfrefine.core import arrays, devices, files, pixels
 from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, main
 from selfrefine.core.mirrored import as_trained
-from selfrefine.core.names import FAKE_SPLICE, FLAW, KINDS
-from selfrefine.evidence import planted_flaws, pointing_game, shortcut_baseline
+from selfrefine.core.names import FAKE_SPLICE, FLAW
+from selfrefine.evidence import planted_flaws, planted_maps, planted_sizes, pointing_game, shortcut_baseline
 from selfrefine.evidence.planted_flaws import Patch
 from selfrefine.highlighter import model as highlighter_model
 from selfrefine.highlighter.data import Batch, Part, RealsAndFakes, fakes_of_draw
-from selfrefine.highlighter.gradcam import CELL, cell_evidence, explain, explained_cells
+from selfrefine.highlighter.gradcam import CELL, explain, explained_cells
 from selfrefine.highlighter.model import FAKE, REAL, Highlighter
 from selfrefine.metrics import classification
 from selfrefine.metrics.intervals import Estimate
@@ -45,6 +45,7 @@ class Config:
     patch_blur: float
     patch_noise: float
     patch_warp: float
+    planted_shares: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def generated(model: Highlighter, data: RealsAndFakes, dtype: torch.dtype, count
 def plant(
     job: Job[Config, Inputs, Outputs], model: Highlighter, data: RealsAndFakes, dtype: torch.dtype
 ) -> tuple[Found, dict[str, np.ndarray]]:
-    """Whether the maps point at planted flaws; and the first fake splices, the cells of their maps, masks."""
+    """Whether the maps point at planted flaws, of which size; first fake splices, the cells of their maps, masks."""
     config, seed, count = job.config, int(job.config.names["seed"]), job.config.n_planted
     ground, side = arrays.read_images(job.inputs.test), model.input_size // CELL
     if len(ground) < count:
@@ -170,27 +171,13 @@ def plant(
             f"now {count}"
         )
     patch = Patch(config.patch_share, config.patch_feather, config.patch_blur, config.patch_noise, config.patch_warp)
-    fakes = next(data.pieces("test", FAKE, count)).images
-
-    def planted(rows: np.ndarray) -> planted_flaws.Planted:
-        """One image at a time: torch lays out as many copies of it as the blur has taps, 372 MiB at 256 px."""
-        each = [planted_flaws.plant(ground[:count], fakes, patch, seed, row) for row in rows[:, None]]
-        images = {kind: np.concatenate([one.images[kind] for one in each]) for kind in KINDS}
-        return planted_flaws.Planted(images, np.concatenate([one.masks for one in each]))
-
-    evidence: dict[str, list[np.ndarray]] = {kind: [] for kind in KINDS}
-    filled = []
-    for start in range(0, count, CHUNK):
-        rows = np.arange(start, min(start + CHUNK, count))
-        here = planted(rows)
-        filled.append(pointing_game.cells(here.masks, side).reshape(-1, side, side))
-        for kind in KINDS:
-            streams = planted_flaws.dither_streams(rows, seed)
-            evidence[kind].append(cell_evidence(model, here.images[kind], streams, dtype))
-    maps = {kind: np.concatenate(parts) for kind, parts in evidence.items()}
-    figures = pointing_game.measure(maps, np.concatenate(filled), side)
+    given = ground[:count], next(data.pieces("test", FAKE, count)).images
+    figures = pointing_game.measure(*planted_maps.evidence(model, *given, patch, seed, dtype), side)
+    for share in config.planted_shares:
+        sized = planted_maps.evidence(model, *given, replace(patch, share=share), seed, dtype)
+        figures |= planted_sizes.measure(share, *sized, side)
     first = np.arange(min(config.n_examples, count))
-    shown = planted(first)
+    shown = planted_maps.plant(*given, patch, seed, first)
     splices, streams = shown.images[FAKE_SPLICE], planted_flaws.dither_streams(first, seed)
     examples = {"images": splices, "cells": explained_cells(model, splices, streams, dtype), "masks": shown.masks}
     return (figures, count), {f"planted_{name}": array for name, array in examples.items()}

@@ -8,7 +8,7 @@ from selfrefine.core import files
 from selfrefine.core.job import Job, main
 from selfrefine.report import dvc_metrics, machines, of_config
 from selfrefine.report.figures import dose_response as figures_dose_response
-from selfrefine.report.figures import forest_plot, style
+from selfrefine.report.figures import forest_plot, planted_sizes, style
 from selfrefine.report.figures import sweep as figures_sweep
 from selfrefine.report.tables import autoencoders, dose_response, noise_scale
 from selfrefine.report.tables.every_table import TABLES, page_of
@@ -82,6 +82,7 @@ class Outputs:
     sweep_csv: Path
     sweep_md: Path
     sweep: Path
+    planted_sizes: Path
     strength_csv: Path
     strength: Path
     forest: Path
@@ -89,7 +90,7 @@ class Outputs:
 
 
 def run(job: Job[Config, Inputs, Outputs]) -> None:
-    """Assembles and writes the tables, those of the sweep and of controls also drawn."""
+    """Assembles and writes the tables; those of the sweep, of controls and of planted flaws also drawn."""
     found, outputs = of_config.read(job.config, vars(job.inputs)), job.outputs
     tables = {name: lines(found) for name, (lines, _) in TABLES.items()}
     paths = [path for given in vars(job.inputs).values() for path in (given if isinstance(given, tuple) else (given,))]
@@ -106,6 +107,7 @@ def run(job: Job[Config, Inputs, Outputs]) -> None:
         files.write_figure(outputs.forest, forest_plot.forest_figure(tables["controls"], found))
         files.write_figure(outputs.strength, figures_dose_response.strength_figure(strengths, found))
         files.write_figure(outputs.sweep, figures_sweep.sweep_figure(tables["sweep"], found))
+        files.write_figure(outputs.planted_sizes, planted_sizes.sizes_figure(tables["table6"], found))
     files.write_json(outputs.summary, dvc_metrics.summary(found, tables["table6"], mixed))
 
 

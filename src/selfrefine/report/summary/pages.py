@@ -35,6 +35,7 @@ FIGURES = {
     "strength": "FD against the strength of the map",
     "sweep": "FD over the paper's search space",
     "planted": "Planted flaws, and where the map points",
+    "planted_sizes": "Planted flaws: from which size on the map finds them",
     "maps": "Maps and their correlations",
     "mfam": "Mean flaw map over the refreshes",
     "loss": "Loss of both phases",

@@ -10,6 +10,8 @@ from selfrefine.report import markdown, paper_values
 from selfrefine.report.markdown import EMPTY, figure, number
 from selfrefine.report.results import Results
 from selfrefine.report.seed_statistics import FIGURE, Line, over_seeds, records
+from selfrefine.report.tables import planted_sizes
+from selfrefine.report.tables.planted_sizes import PATCHES
 
 COLUMNS = ["dataset", "model", "row", "metric", "paper", *FIGURE, "n_images", "n_seeds", "scale"]
 SCORES = {"accuracy": "Accuracy", "f1": "F1", "roc_auc": "ROC-AUC", "p_real_gap": "Gap of P(real)"}
@@ -22,12 +24,9 @@ SHORTCUTS = {
     "guard_correlation": "Correlation of maps with and without guard",
 }
 PLANTED = {
-    FAKE_SPLICE: "Piece of a generated image",
-    REAL_SPLICE: "Piece of a real image",
+    **{kind: PATCHES[kind] for kind in (FAKE_SPLICE, REAL_SPLICE)},
     "difference": "**Generated less real**",
-    "blur": "Blurred",
-    "noise": "Noise",
-    "warp": "Turned",
+    **{kind: PATCHES[kind] for kind in ("blur", "noise", "warp")},
     "other_image": "Generated, by the map of another image",
 }
 READ_SCORES = (
@@ -75,6 +74,8 @@ def page(table: pd.DataFrame, results: Results) -> str:
         parts += [heading, _scores(part, flaw, titles)]
         parts += ["### Shortcuts: what the highlighter behind the maps may go by\n", READ_SHORTCUTS, _shortcuts(flaw)]
         parts += ["### Planted flaws: does its map find them?\n", READ_PLANTED, _planted(flaw)]
+        if sizes := planted_sizes.section(part):
+            parts += ["### Planted flaws: of what size?\n", sizes]
     return "\n".join(parts)
 
 
