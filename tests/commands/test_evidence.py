@@ -259,7 +259,9 @@ def test_later_changes_of_params_and_code_are_told_with_their_number_of_jobs(tmp
 def test_the_page_of_findings_is_what_the_kept_seeds_say(monkeypatch):
     """`selfrefine evidence findings` would write just what stands there."""
     monkeypatch.chdir(ROOT)
-    assert findings.PAGE.read_text(encoding="utf-8") == findings.page("small")
+    text, figures = findings.page("small")
+    assert findings.PAGE.read_text(encoding="utf-8") == text
+    assert {name: Path("docs", name).read_bytes() for name in figures} == figures
 
 
 def test_without_a_kept_seed_the_page_is_written_and_says_so(tmp_path, monkeypatch, capsys):

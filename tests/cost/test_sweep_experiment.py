@@ -67,8 +67,9 @@ def test_no_row_stands_there_for_nothing():
     assert {pair for pair in PAIRS if pair[1] != "baseline"} == placed
     assert {variant for _, variant in PAIRS} == set(VALUES["select"]["variants"])
     told = (ROOT / "experiments" / "sweep.yaml").read_text()
-    assert (len(planned("train_base")), len(planned("train_refined"))) == (3, 28)
-    assert "One seed: 3 base models and highlighters, 28 refinements." in told
+    seeds = len(VALUES["select"]["seeds"])
+    assert (len(planned("train_base")), len(planned("train_refined"))) == (3 * seeds, 28 * seeds)
+    assert "A seed: 3 base models and highlighters, 28 refinements." in told
 
 
 def test_the_paper_s_five_cycles_are_five_here():

@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from selfrefine.commands import keep_seeds, snakemake_plan
-from selfrefine.core import files
 from selfrefine.core.errors import InputError
 from selfrefine.params import experiment as experiments
 
@@ -13,7 +12,8 @@ Needs: the project's folder. keep: seeds that have run to their end, in a clean 
   seeds; neither data nor networks.
 Makes: keep: evidence/<experiment>/seed<k>/ of each finished seed, the small files that its tables are made of, with
   commit, versions, times and SHA-256, to be committed. tables: every table and its figures of all kept seeds, in a
-  folder. findings: docs/findings.md, what holds, what does not and what cannot be told.
+  folder. findings: docs/findings.md, what holds, what does not and what cannot be told, with its figures; the kept
+  seeds of planted and sweep stand beside it.
 
 Example, after a seed has run:
   selfrefine evidence keep --experiment small
@@ -53,8 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         from selfrefine.commands import findings
 
-        files.write_text(findings.PAGE, findings.page(arguments.experiment))
-        print(f"{findings.PAGE}: written")
+        print(f"{findings.write(arguments.experiment)}: written")
 
 
 def keep(experiment: str, *, dirty: bool) -> None:

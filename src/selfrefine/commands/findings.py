@@ -1,34 +1,75 @@
 """docs/findings.md: what the seeds that are kept in git have found, made of their tables."""
 
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import fmean
+from typing import NamedTuple
 
 from selfrefine.commands import keep_seeds, kept_tables
+from selfrefine.core import files
 from selfrefine.cost import gpu_days
 from selfrefine.params import experiment as experiments
-from selfrefine.report.summary import findings
-from selfrefine.report.summary.findings import Costs
+from selfrefine.report.summary import beside, findings
+from selfrefine.report.summary.findings import Beside, Costs
+from selfrefine.report.summary.run import Run
 from selfrefine.stages import make_summary
 
 PAGE = Path("docs", "findings.md")
 PAPER, TABLE = "paper", "table2"  # whose GPU hours are told
 
 
-def page(experiment: str) -> str:
-    """The text of the page, of an experiment's kept seeds; in the project's folder.
+class Kept(NamedTuple):
+    """The tables of the kept seeds of an experiment, one of their figures, and what is said of them."""
+
+    run: Run
+    figure: bytes
+    told: list[str]
+
+
+# What is explored besides: experiment -> heading, what its tables say, the figure of it.
+BESIDE: dict[str, tuple[str, Callable[[Run], Iterator[str]], str]] = {
+    "planted": ("From which size on does a map find a planted flaw?", beside.planted, "planted_sizes"),
+    "sweep": ("The paper's search space", beside.search_space, "sweep"),
+}
+FIGURE = "forest"  # of the experiment itself: every difference
+
+
+def write(experiment: str) -> Path:
+    """Writes the page and its figures."""
+    text, figures = page(experiment)
+    for name, figure in figures.items():
+        files.write_bytes(PAGE.parent / name, figure)
+    files.write_text(PAGE, text)
+    return PAGE
+
+
+def page(experiment: str) -> tuple[str, dict[str, bytes]]:
+    """The text of the page and its figures by name, of an experiment's kept seeds; in the project's folder.
 
     Raises:
         InputError: a file that is not what was kept.
     """
     if not keep_seeds.seeds(experiment):
-        return findings.empty(experiment)
+        return findings.empty(experiment), {}
+    own, figures, others = kept(experiment, FIGURE), dict[str, bytes](), list[Beside]()
+    figures[f"findings_{FIGURE}.png"] = own.figure
+    for name, (heading, says, figure) in BESIDE.items():
+        if name != experiment and keep_seeds.seeds(name):
+            found, picture = kept(name, figure), f"findings_{figure}.png"
+            figures[picture] = found.figure
+            others.append(Beside(heading, name, list(says(found.run)), picture, found.told))
+    return findings.page(own.run, costs(experiment), own.told, f"findings_{FIGURE}.png", others), figures
+
+
+def kept(experiment: str, figure: str) -> Kept:
+    """The tables of the kept seeds, made again."""
     params, _ = experiments.read_params(Path(), experiment)
     with tempfile.TemporaryDirectory() as name:
         told = kept_tables.make(experiment, Path(name))
         config = make_summary.Config({}, tuple(params["make_summary"]["processes"]))
         run = make_summary.read(config, {path.name: path for path in Path(name).iterdir()})
-    return findings.page(run, costs(experiment), told)
+        return Kept(run, Path(name, f"{figure}.png").read_bytes(), told)
 
 
 def costs(experiment: str) -> Costs:

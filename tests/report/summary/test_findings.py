@@ -24,7 +24,7 @@ cached_run = functools.cache(tiny_run)  # half a second each; `changed` leaves t
 
 def headings(run):
     """Heading -> its sentences, of the page."""
-    text = findings.page(run, COSTS, ["told"])
+    text = findings.page(run, COSTS, ["told"], "forest.png")
     return {part.partition("\n")[0]: part.partition("\n\n")[2].strip() for part in text.split("\n## ")[1:]}
 
 

@@ -57,6 +57,16 @@ class Costs:
     paper_seeds: int
 
 
+class Beside(NamedTuple):
+    """What another experiment adds: a heading, its sentences, the file of its figure, what is said of its tables."""
+
+    heading: str
+    experiment: str
+    sentences: Sequence[str]
+    figure: str
+    told: Sequence[str]
+
+
 def empty(experiment: str) -> str:
     """The page before the first seed."""
     return (
@@ -65,26 +75,36 @@ def empty(experiment: str) -> str:
     )
 
 
-def page(run: Run, costs: Costs, told: Sequence[str]) -> str:
+def page(run: Run, costs: Costs, told: Sequence[str], figure: str, others: Sequence[Beside] = ()) -> str:
     """The page.
 
     Args:
         run: the tables of the kept seeds.
         costs: of more seeds, and of the paper's scale.
         told: what `selfrefine evidence tables` says of these tables, a line each.
+        figure: the file of every difference drawn.
+        others: of other experiments.
     """
     parts = [_head(run.experiment), sentences.plateau(run), "\n\n"]
     found = list(statements(run))
     for heading in (HOLDS, NOT, UNTOLD):
         here = [f"- {sentence}\n" for place, sentence in found if place == heading]
         parts += [f"## {heading}\n\n", *(here or ["Nothing of what was asked.\n"]), "\n"]
+    parts += [f"![Every difference, with its seeds]({figure})\n\n"]
     parts += [
         "## The paper's claim\n\n",
         *(f"- {sentence}\n" for sentence in (papers_claim(run), *uncertain(run))),
         "\n",
     ]
     parts += ["## What would change our mind\n\n", *(f"- {sentence}\n" for sentence in more(run, costs)), "\n"]
-    return "".join([*parts, "## What this rests on\n\n", *(f"- {line}\n" for line in told)])
+    for other in others:
+        said = "".join(f"- {sentence}\n" for sentence in other.sentences)
+        parts.append(
+            f"## {other.heading}\n\nExploratory; from the kept seeds of `{other.experiment}`.\n\n{said}\n"
+            f"![{other.heading}]({other.figure})\n\n"
+        )
+    rests = [*told, *(line for other in others for line in other.told)]
+    return "".join([*parts, "## What this rests on\n\n", *(f"- {line}\n" for line in rests)])
 
 
 def _head(experiment: str) -> str:
