@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from selfrefine.core.names import BEST, CRITIC, FLAW, FORK
-from selfrefine.params import discriminators, family_constraints, job_config, references, rival_constraints
+from selfrefine.core.names import BEST, FORK
+from selfrefine.params import family_constraints, highlighter_constraints, job_config, references, rival_constraints
 from selfrefine.params.references import Params, Problem, Run
 from selfrefine.params.words import nearest
 
@@ -20,7 +20,7 @@ def relations(params: Params) -> Iterator[Problem]:
         yield from _schedule(run)
         yield from _colours(run)
         yield from _numbers(run)
-        yield from _highlighters(run)
+        yield from highlighter_constraints.highlighters(run)
         yield from rival_constraints.of_clean_images(run)
         for variant in run.selected("variants"):
             row = Run(params, {**run.names, "variant": variant})
@@ -69,15 +69,6 @@ def _numbers(run: Run) -> Iterator[Problem]:
         yield from run.at_most(("extract_features", "n_images"), ("prepare_data", "max_images"))
     yield from run.at_most(("make_figures", "n_images"), sampled)
     yield from run.at_most(("make_figures", "n_images"), ("prepare_data", "max_images"))
-    yield from run.at_most(("evaluate_highlighter", "n_planted"), ("prepare_data", "max_images"))
-    size = run.value("prepare_data", "size")
-    for leaf in ("patch_share", "planted_shares"):
-        shares = run.value("evaluate_highlighter", leaf)
-        if not all(round(share * size) for share in (shares if leaf == "planted_shares" else [shares])):
-            message = (
-                f"is {shares}; allowed: at least 1 px, a share of {1 / size:g} of prepare_data.size, which is {size}"
-            )
-            yield run.place("evaluate_highlighter", leaf), message
     neighbours, measured = run.value("evaluate_generation", "neighbours"), run.value("extract_features", "n_images")
     if measured < max(LEAST_IMAGES, neighbours + 1):
         message = (
@@ -85,7 +76,6 @@ def _numbers(run: Run) -> Iterator[Problem]:
             f"which is {neighbours}"
         )
         yield run.place("extract_features", "n_images"), message
-    yield from _fakes(run)
     yield from run.at_most(("evaluate_maps", "n_images"), ("prepare_data", "max_images"))
     behind, explained = run.value("evaluate_maps", "map_images"), run.value("evaluate_maps", "n_images")
     if run.is_first and not explained:
@@ -99,34 +89,6 @@ def _numbers(run: Run) -> Iterator[Problem]:
         yield from run.at_most(("evaluate_readouts", "mechanism_images"), ("prepare_data", "max_images"))
         yield from run.at_most(("evaluate_readouts", "n_images"), ("prepare_data", "max_images"))
         yield from run.at_most(("evaluate_readouts", "n_images"), sampled)
-
-
-def _fakes(run: Run) -> Iterator[Problem]:
-    """Fakes of their own for each draw of a highlighter, and others for the evaluation of their maps."""
-    names = discriminators.trained_highlighters(run.params, run.names["dataset"], run.names["model"])
-    draws = 1 + max(
-        Run(run.params, {**run.names, "highlighter": name}).value("train_highlighter", "draw") for name in names
-    )
-    made, each = run.value("generate_fakes", "n_images"), run.value("train_highlighter", "n_fakes")
-    explained = run.value("evaluate_maps", "n_images")
-    if made < (needed := draws * each + explained):
-        message = (
-            f"is {made}; allowed: at least {needed}: shared.n_fakes, which is {each}, for each of {draws} draws of the "
-            f"highlighters, and evaluate_maps.n_images, which is {explained}"
-        )
-        yield run.place("generate_fakes", "n_images"), message
-
-
-def _highlighters(run: Run) -> Iterator[Problem]:
-    """The critic is another highlighter than the one behind the maps."""
-    if run.has_critic:
-        draws = {
-            name: Run(run.params, {**run.names, "highlighter": name}).value("train_highlighter", "draw")
-            for name in (FLAW, CRITIC)
-        }
-        if draws[FLAW] == draws[CRITIC]:
-            place = ("highlighters", CRITIC, "train_highlighter", "draw")  # also where the row holds none
-            yield place, f"is {draws[CRITIC]}; allowed: another number than that of {FLAW}, whose maps it judges"
 
 
 def _sampling(run: Run) -> Iterator[Problem]:

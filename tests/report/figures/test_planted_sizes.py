@@ -5,9 +5,9 @@ import pytest
 from selfrefine.report.figures import planted_sizes as figures_planted_sizes
 from selfrefine.report.figures import style
 from selfrefine.report.tables import planted_sizes, table6
-from tests.report.tables.test_table6 import metrics, results
 from tests.support import tiny_planted
 from tests.support.tiny_figures import caption_of, legend_words
+from tests.support.tiny_table6 import metrics, results
 
 
 def draw(measured):

@@ -6,10 +6,10 @@ from selfrefine.report.seed_statistics import records
 from selfrefine.report.summary import beside, findings
 from selfrefine.report.summary.findings import Beside, Costs
 from selfrefine.report.tables import planted_sizes, sweep, table6
-from tests.report.tables.test_table6 import metrics, results
 from tests.support import tiny_planted
 from tests.support.tiny_summary import tiny_run
 from tests.support.tiny_sweep import RUNS, sweep_results
+from tests.support.tiny_table6 import metrics, results
 
 
 def of_sizes(**options):

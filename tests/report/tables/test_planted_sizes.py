@@ -9,9 +9,9 @@ from selfrefine.core.names import FAKE_SPLICE
 from selfrefine.core.planted_names import LESS_CENTRE, LESS_OTHERS, LESS_REAL
 from selfrefine.metrics import intervals
 from selfrefine.report.tables import planted_sizes, table6
-from tests.report.tables.test_table6 import metrics, page_of, results
 from tests.support import tiny_planted
 from tests.support.tiny_results import table_cells
+from tests.support.tiny_table6 import metrics, page_of, results
 
 
 def sizes(**options):
