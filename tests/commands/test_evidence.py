@@ -264,8 +264,14 @@ def test_the_page_of_findings_is_what_the_kept_seeds_say(monkeypatch):
     assert {name: Path("docs", name).read_bytes() for name in figures} == figures
 
 
-def test_without_a_kept_seed_the_page_is_written_and_says_so(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.parametrize("there", [0, 5])
+def test_with_fewer_seeds_than_a_verdict_needs_the_page_says_only_so(there, tmp_path, monkeypatch, capsys):
+    """No figure of a seed is shown before there are enough (docs/protocol.md): not one is read."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(keep_seeds, "FOLDER", tmp_path)
+    monkeypatch.setattr(findings, "PAGE", tmp_path / "findings.md")
+    for seed in range(there):
+        files.write_text(keep_seeds.folder_of("small", str(seed)) / "about.json", "{}")
     evidence.run(argparse.Namespace(action="findings", experiment="small", out=None, dirty=False))
-    assert "No seed of `small` is kept yet" in findings.PAGE.read_text()
-    assert capsys.readouterr().out == "docs/findings.md: written\n"
+    assert f"{there} of the 6 seeds that a verdict needs are kept so far." in findings.PAGE.read_text()
+    assert capsys.readouterr().out == f"{findings.PAGE}: written\n"

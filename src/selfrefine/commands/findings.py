@@ -50,16 +50,23 @@ def page(experiment: str) -> tuple[str, dict[str, bytes]]:
     Raises:
         InputError: a file that is not what was kept.
     """
-    if not keep_seeds.seeds(experiment):
-        return findings.empty(experiment), {}
+    if (there := len(keep_seeds.seeds(experiment))) < (needed := least(experiment)):
+        return findings.too_few(experiment, there, needed), {}
     own, figures, others = kept(experiment, FIGURE), dict[str, bytes](), list[Beside]()
     figures[f"findings_{FIGURE}.png"] = own.figure
     for name, (heading, says, figure) in BESIDE.items():
-        if name != experiment and keep_seeds.seeds(name):
+        if name != experiment and len(keep_seeds.seeds(name)) >= least(name):
             found, picture = kept(name, figure), f"findings_{figure}.png"
             figures[picture] = found.figure
             others.append(Beside(heading, name, list(says(found.run)), picture, found.told))
     return findings.page(own.run, costs(experiment), own.told, f"findings_{FIGURE}.png", others), figures
+
+
+def least(experiment: str) -> int:
+    """The fewest seeds that a verdict is told of: make_tables.minimum_seeds in params.yaml."""
+    params, _ = experiments.read_params(Path(), experiment)
+    seeds: int = params["make_tables"]["minimum_seeds"]
+    return seeds
 
 
 def kept(experiment: str, figure: str) -> Kept:

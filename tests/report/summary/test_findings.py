@@ -28,9 +28,9 @@ def headings(run):
     return {part.partition("\n")[0]: part.partition("\n\n")[2].strip() for part in text.split("\n## ")[1:]}
 
 
-def test_before_the_first_seed_the_page_says_so_in_a_line():
-    *_, line = findings.empty("small").splitlines()
-    assert line.startswith("No seed of `small` is kept yet: nothing is said")
+def test_before_there_are_seeds_enough_the_page_says_so_in_a_line():
+    *_, line = findings.too_few("small", 2, 6).splitlines()
+    assert line.startswith("2 of the 6 seeds that a verdict needs are kept so far. Nothing is said of fewer")
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)
