@@ -256,6 +256,23 @@ def test_later_changes_of_params_and_code_are_told_with_their_number_of_jobs(tmp
     assert not [line for line in lines if "input:" in line or "output:" in line]
 
 
+def test_seeds_of_unlike_code_are_told_with_the_modules(tmp_path, monkeypatch):
+    """The protocol has such a seed run again."""
+    monkeypatch.setattr(keep_seeds, "FOLDER", tmp_path)
+    codes = {"0": ("a1", "b1"), "1": ("a1", "b1"), "2": ("a1", "b2")}
+    for seed, (one, other) in codes.items():
+        records = {"x/config.json": {PROVENANCE: {"code": {"a.py": one}}}}
+        records["y/config.json"] = {PROVENANCE: {"code": {"a.py": one, "b.py": other}}}
+        files.write_json(keep_seeds.folder_of("smoke", seed) / keep_seeds.RECORDS, records)
+    assert list(kept_tables.of_one_code("smoke", ["0"])) == []
+    assert list(kept_tables.of_one_code("smoke", ["0", "1"])) == [
+        "code: the jobs behind all 2 seeds ran with the same 2 modules"
+    ]
+    assert list(kept_tables.of_one_code("smoke", ["0", "1", "2"])) == [
+        "code: seed 2 ran with another b.py than seed 0: run it again as a whole"
+    ]
+
+
 def test_the_page_of_findings_is_what_the_kept_seeds_say(monkeypatch):
     """`selfrefine evidence findings` would write just what stands there."""
     monkeypatch.chdir(ROOT)

@@ -19,6 +19,7 @@ from selfrefine.core.errors import InputError
 from selfrefine.core.job import Job, stage_config
 from selfrefine.core.names import PROVENANCE, STAGE_OF_FOLDER
 from selfrefine.params import experiment as experiments
+from selfrefine.report.summary import words as summary_words
 from selfrefine.stages import make_tables
 
 MOST = 12  # changes that are told one by one
@@ -62,6 +63,7 @@ def make(experiment: str, out: Path) -> list[str]:
     files.write_json(out / record.NAME, config)
     return [
         *words(experiment, abouts, seeds),
+        *of_one_code(experiment, seeds),
         *(f"absent: {path} was not kept and is not there; the tables are without it" for path in absent),
         *changed(experiment, seeds),
     ]
@@ -134,6 +136,24 @@ def words(experiment: str, abouts: Mapping[str, Mapping[str, Any]], seeds: Seque
         since = [seed for seed in seeds if abouts[seed]["protocol"].get(path, "") != digest]
         if since:
             yield f"protocol: {path} has changed since seed {', '.join(since)} was kept"
+
+
+def of_one_code(experiment: str, seeds: Sequence[str]) -> Iterator[str]:
+    """Whether the jobs behind all seeds ran with the same code, each module by its digest; which did not."""
+    if len(seeds) < 2:
+        return
+    first, *others = ((seed, modules(experiment, seed)) for seed in seeds)
+    unlike = {seed: sorted({module for module, _ in code ^ first[1]}) for seed, code in others if code != first[1]}
+    for seed, names in unlike.items():
+        yield f"code: seed {seed} ran with another {summary_words.listed(names)} than seed {first[0]}: run it again as a whole"
+    if not unlike:
+        yield f"code: the jobs behind all {len(seeds)} seeds ran with the same {len(first[1])} modules"
+
+
+def modules(experiment: str, seed: str) -> set[tuple[str, str]]:
+    """Every module of the jobs behind a kept seed, with its digest."""
+    records = files.read_json(keep_seeds.folder_of(experiment, seed) / keep_seeds.RECORDS).values()
+    return {pair for known in records for pair in known[PROVENANCE]["code"].items()}
 
 
 def changed(experiment: str, seeds: Sequence[str]) -> list[str]:
