@@ -145,7 +145,8 @@ def of_one_code(experiment: str, seeds: Sequence[str]) -> Iterator[str]:
     first, *others = ((seed, modules(experiment, seed)) for seed in seeds)
     unlike = {seed: sorted({module for module, _ in code ^ first[1]}) for seed, code in others if code != first[1]}
     for seed, names in unlike.items():
-        yield f"code: seed {seed} ran with another {summary_words.listed(names)} than seed {first[0]}: run it again as a whole"
+        told = f"ran with another {summary_words.listed(names)} than seed {first[0]}"
+        yield f"code: seed {seed} {told}: run it again as a whole"
     if not unlike:
         yield f"code: the jobs behind all {len(seeds)} seeds ran with the same {len(first[1])} modules"
 
