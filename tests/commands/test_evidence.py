@@ -273,12 +273,20 @@ def test_seeds_of_unlike_code_are_told_with_the_modules(tmp_path, monkeypatch):
     ]
 
 
+def test_later_changes_are_one_line_of_the_page():
+    told = ["small: tables of 6 seeds", "since a seed was kept: a (1 jobs)", "since a seed was kept: b (2 jobs)"]
+    first, *rest = findings.in_short(told)
+    assert (first, len(rest)) == (told[0], 1)
+    assert rest[0].startswith("since a seed was kept: params or code of their jobs have changed; ")
+    assert findings.in_short(told[:1]) == told[:1]
+
+
 def test_the_page_of_findings_is_what_the_kept_seeds_say(monkeypatch):
     """`selfrefine evidence findings` would write just what stands there."""
     monkeypatch.chdir(ROOT)
-    text, figures = findings.page("small")
+    text, others = findings.page("small")
     assert findings.PAGE.read_text(encoding="utf-8") == text
-    assert {name: Path("docs", name).read_bytes() for name in figures} == figures
+    assert {name: Path("docs", name).read_bytes() for name in others} == others
 
 
 @pytest.mark.parametrize("there", [0, 5])

@@ -1,5 +1,6 @@
-"""docs/findings.md: what the seeds that are kept in git have found, made of their tables."""
+"""docs/findings.md: what the seeds that are kept in git have found; beside it their tables and figures."""
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,9 +21,10 @@ PAPER, TABLE = "paper", "table2"  # whose GPU hours are told
 
 
 class Kept(NamedTuple):
-    """The tables of the kept seeds of an experiment, one of their figures, and what is said of them."""
+    """The tables of the kept seeds of an experiment, their pages in one, a figure, and what is said of them."""
 
     run: Run
+    pages: str
     figure: bytes
     told: list[str]
 
@@ -33,33 +35,35 @@ BESIDE: dict[str, tuple[str, Callable[[Run], Iterator[str]], str]] = {
     "sweep": ("The paper's search space", beside.search_space, "sweep"),
 }
 FIGURE = "forest"  # of the experiment itself: every difference
+PAGES = ("table2", "table7", "controls", "maps", "table6")  # of its tables
 
 
 def write(experiment: str) -> Path:
-    """Writes the page and its figures."""
-    text, figures = page(experiment)
-    for name, figure in figures.items():
-        files.write_bytes(PAGE.parent / name, figure)
+    """Writes the page and what stands beside it."""
+    text, others = page(experiment)
+    for name, content in others.items():
+        files.write_bytes(PAGE.parent / name, content)
     files.write_text(PAGE, text)
     return PAGE
 
 
 def page(experiment: str) -> tuple[str, dict[str, bytes]]:
-    """The text of the page and its figures by name, of an experiment's kept seeds; in the project's folder.
+    """The text of the page, and by name its figures and its tables, of an experiment's kept seeds; in the project's
+    folder.
 
     Raises:
         InputError: a file that is not what was kept.
     """
     if (there := len(keep_seeds.seeds(experiment))) < (needed := least(experiment)):
         return findings.too_few(experiment, there, needed), {}
-    own, figures, others = kept(experiment, FIGURE), dict[str, bytes](), list[Beside]()
-    figures[f"findings_{FIGURE}.png"] = own.figure
+    own, others = kept(experiment, FIGURE), list[Beside]()
+    found_files = {f"findings_{FIGURE}.png": own.figure, findings.TABLES: own.pages.encode()}
     for name, (heading, says, figure) in BESIDE.items():
         if name != experiment and len(keep_seeds.seeds(name)) >= least(name):
             found, picture = kept(name, figure), f"findings_{figure}.png"
-            figures[picture] = found.figure
+            found_files[picture] = found.figure
             others.append(Beside(heading, name, list(says(found.run)), picture, found.told))
-    return findings.page(own.run, costs(experiment), own.told, f"findings_{FIGURE}.png", others), figures
+    return findings.page(own.run, costs(experiment), own.told, f"findings_{FIGURE}.png", others), found_files
 
 
 def least(experiment: str) -> int:
@@ -76,7 +80,18 @@ def kept(experiment: str, figure: str) -> Kept:
         told = kept_tables.make(experiment, Path(name))
         config = make_summary.Config({}, tuple(params["make_summary"]["processes"]))
         run = make_summary.read(config, {path.name: path for path in Path(name).iterdir()})
-        return Kept(run, Path(name, f"{figure}.png").read_bytes(), told)
+        parts = [
+            re.sub("^#", "##", Path(name, f"{table}.md").read_text(encoding="utf-8"), flags=re.M) for table in PAGES
+        ]
+        pages = "\n".join([f"# Tables of the kept seeds of `{experiment}`\n", *parts])
+        return Kept(run, pages, Path(name, f"{figure}.png").read_bytes(), in_short(told))
+
+
+def in_short(told: list[str]) -> list[str]:
+    """What is said of tables, with all later changes of params and code in one line."""
+    since = [line for line in told if line.startswith(kept_tables.SINCE)]
+    words = f"{kept_tables.SINCE}params or code of their jobs have changed; `selfrefine evidence tables` names it"
+    return [*(line for line in told if line not in since), *([words] if since else [])]
 
 
 def costs(experiment: str) -> Costs:

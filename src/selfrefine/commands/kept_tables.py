@@ -23,6 +23,7 @@ from selfrefine.report.summary import words as summary_words
 from selfrefine.stages import make_tables
 
 MOST = 12  # changes that are told one by one
+SINCE = "since a seed was kept: "
 
 
 def make(experiment: str, out: Path) -> list[str]:
@@ -169,6 +170,6 @@ def changed(experiment: str, seeds: Sequence[str]) -> list[str]:
             outputs = {str(made.record.parent / name) for name in provenance["outputs"]}  # of none a file is needed
             told = why.changes(made, params, (), outputs)
             found.update(line for line in told if line.startswith(("params:", "code:")))
-    lines = [f"since a seed was kept: {line} ({count} jobs)" for line, count in found.most_common(MOST)]
+    lines = [f"{SINCE}{line} ({count} jobs)" for line, count in found.most_common(MOST)]
     more = len(found) - len(lines)
-    return [*lines, f"since a seed was kept: {more} more changes of params and code"] if more else lines
+    return [*lines, f"{SINCE}{more} more changes of params and code"] if more else lines

@@ -31,6 +31,7 @@ from selfrefine.report.tables.contrasts import is_half
 
 HOLDS, NOT, UNTOLD = "What holds", "What does not hold", "What cannot be told"
 MOST_SEEDS = 1000  # more are not asked for
+TABLES = "findings_tables.md"  # beside the page
 ERROR = 1.0 - CONFIDENCE
 POWER = 0.8  # how often the seeds that are named would show it
 
@@ -90,7 +91,9 @@ def page(run: Run, costs: Costs, told: Sequence[str], figure: str, others: Seque
     for heading in (HOLDS, NOT, UNTOLD):
         here = [f"- {sentence}\n" for place, sentence in found if place == heading]
         parts += [f"## {heading}\n\n", *(here or ["Nothing of what was asked.\n"]), "\n"]
-    parts += [f"![Every difference, with its seeds]({figure})\n\n"]
+    parts += [
+        f"![Every difference, with its seeds]({figure})\n\n[Their tables]({TABLES}), with all that was explored.\n\n"
+    ]
     parts += [
         "## The paper's claim\n\n",
         *(f"- {sentence}\n" for sentence in (papers_claim(run), *uncertain(run))),
