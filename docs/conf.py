@@ -31,7 +31,7 @@ NAV = {
     ],
     "How it works": ["method", "rivals", "design", "code", "reliability", "../CONTRIBUTING", "../CHANGELOG"],
     "Results": [
-        *("findings", "protocol", "results", "../results/README"),
+        *("findings", "findings_tables", "protocol", "results", "../results/README"),
         *(f"table{number}" for number in range(1, 8)),
         "table_study",
         *("controls", "maps", "noise_scale", "sweep", "bench", "fidelity", "gpu/README", "gpu/nvidia_h100_80gb"),
