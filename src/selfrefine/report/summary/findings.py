@@ -23,7 +23,7 @@ from selfrefine.metrics.intervals import (
     reach,
 )
 from selfrefine.report.seed_statistics import Line
-from selfrefine.report.summary import sentences, words
+from selfrefine.report.summary import looked_again, sentences, words
 from selfrefine.report.summary.other_results import highlighter
 from selfrefine.report.summary.papers_claim import claims, papers_claim
 from selfrefine.report.summary.run import Run, change
@@ -94,6 +94,7 @@ def page(run: Run, costs: Costs, told: Sequence[str], figure: str, others: Seque
     parts += [
         f"![Every difference, with its seeds]({figure})\n\n[Their tables]({TABLES}), with all that was explored.\n\n"
     ]
+    parts += ["## What else was looked at\n\n", *(f"- {sentence}\n" for sentence in looked_again.again(run)), "\n"]
     parts += [
         "## The paper's claim\n\n",
         *(f"- {sentence}\n" for sentence in (papers_claim(run), *uncertain(run))),

@@ -1,0 +1,35 @@
+"""What a protocol looks at beside its contrasts: rows at their best factor of the noise, a second sampler, features."""
+
+from collections.abc import Iterator
+
+from selfrefine.report.seed_statistics import Line
+from selfrefine.report.summary import sentences, words
+from selfrefine.report.summary.run import Run, change
+from selfrefine.report.tables.contrasts import SECOND
+
+
+def again(run: Run) -> Iterator[str]:
+    """Sentences, exploratory: without training and each at its own best factor; a second sampler; other features."""
+    yield sentences.untrained(run)
+    own = [line for line in _rows(run, run.primary_network) if line[SECOND[0]] == line[SECOND[0]]]
+    if own:
+        told = ", ".join(f"{_name(run, line)} ({words.signed(change(_second(line), 'low', 'high'))})" for line in own)
+        yield f"The same networks under a second sampler, {run.distance} against {run.title(run.reference)}: {told}."
+    for network in sorted({line["network"] for line in run.lines("controls")} - {run.primary_network}):
+        changes = {_name(run, line): change(line, "low", "high") for line in _rows(run, network)}
+        yield f"In the features of {network}, against {run.title(run.reference)}: {words.grouped(changes, run)}."
+
+
+def _rows(run: Run, network: str) -> list[Line]:
+    """The variants against the reference, not halved."""
+    found = run.lines("controls", reference=run.reference, divisor=1, network=network)
+    return [line for line in found if line["n_seeds"] and line["row"] in run.rows["variants"]]
+
+
+def _name(run: Run, line: Line) -> str:
+    return run.title(line["row"])
+
+
+def _second(line: Line) -> Line:
+    """The line with the figures of the second sampler in the place of its own."""
+    return {**line, **dict(zip(("difference", "low", "high"), (line[name] for name in SECOND), strict=True))}
