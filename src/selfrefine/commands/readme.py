@@ -40,12 +40,8 @@ PAGES = (
     "sweep",
     "table_study",
 )
-OF_TABLES = (
-    "forest",
-    "strength",
-    "sweep",
-    "planted_sizes",
-)  # figures that make_tables draws; all others are make_figures'
+# Figures that make_tables draws; all others are make_figures'.
+OF_TABLES = ("forest", "strength", "sweep", "planted_sizes")
 # Where each figure is made: those that the summary shows, in its order.
 FIGURES = {
     kind: tuple(f"{name}.png" for name in pages.FIGURES if (name in OF_TABLES) == (kind == "tables"))

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from selfrefine.core.planted_names import LESS_OTHERS
 from selfrefine.report import seed_statistics
-from selfrefine.report.seed_statistics import Line
 from selfrefine.report.summary import words
 from selfrefine.report.summary.run import Run, change
 from selfrefine.report.tables import planted_sizes, sweep
@@ -16,7 +15,7 @@ def planted(run: Run) -> Iterator[str]:
     sizes = planted_sizes.lines(run.tables["table6"])
     for (dataset, model), part in seed_statistics.places(sizes, "dataset", "model"):
         kinds = planted_sizes.of_kinds(part)
-        told = {kind: _found(sides) for kind, sides in kinds.items()}
+        told = {kind: planted_sizes.found_at(sides) for kind, sides in kinds.items()}
         found = [f"{PATCHES[kind].lower()} ({at})" for kind, at in told.items() if at]
         other = [PATCHES[kind].lower() for kind, at in told.items() if not at]
         shown = [figures[LESS_OTHERS]["detectable"] for sides in kinds.values() for figures in sides.values()]
@@ -26,11 +25,6 @@ def planted(run: Run) -> Iterator[str]:
             f"{', '.join(other) or 'nothing'}. A difference to other images' maps is shown in four of five such runs "
             f"from {min(shown):.3f} to {max(shown):.3f} on."
         )
-
-
-def _found(sides: dict[float, dict[str, Line]]) -> str:
-    """The sides at which a kind of patch is found."""
-    return ", ".join(f"{share:g}" for share, figures in sides.items() if planted_sizes.is_found(figures))
 
 
 def search_space(run: Run) -> Iterator[str]:

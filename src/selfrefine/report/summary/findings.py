@@ -72,7 +72,7 @@ def too_few(experiment: str, kept: int, needed: int) -> str:
     """The page before there are seeds enough for a verdict: an early look would be one more chance to be wrong."""
     return (
         f"{_head(experiment)}{kept} of the {needed} seeds that a verdict needs are kept so far. Nothing is said of "
-        "fewer, and nobody has looked: `selfrefine evidence keep` keeps each that has run to its end.\n"
+        "fewer: `selfrefine evidence keep` keeps each that has run to its end.\n"
     )
 
 

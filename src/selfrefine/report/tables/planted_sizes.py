@@ -61,6 +61,11 @@ def is_found(figures: dict[str, Line]) -> bool:
     return all(figures[name]["low"] > 0.0 for name in AGAINST if name in figures)
 
 
+def found_at(sides: dict[float, dict[str, Line]]) -> str:
+    """The sides at which one kind of patch is found, "" for none."""
+    return ", ".join(f"{share:g}" for share, figures in sides.items() if is_found(figures))
+
+
 def of_kinds(sizes: pd.DataFrame) -> dict[str, dict[float, dict[str, Line]]]:
     """Kind of patch -> side -> figure -> line, of the lines of one data set and model."""
     return {
@@ -90,8 +95,8 @@ def section(part: pd.DataFrame) -> str:
             power = number(figures[LESS_OTHERS]["detectable"], "+.3f")
             told = "yes" if is_found(figures) else "no"
             rows.append((PATCHES[kind], f"{share:g}", figure(figures[HIT], ".3f"), *differences, told, power))
-        at = [f"{share:g}" for share, figures in sides.items() if is_found(figures)]
-        words.append(f"- {PATCHES[kind]}: {'found at sides of ' + ', '.join(at) if at else 'not shown to be found'}.\n")
+        at = found_at(sides)
+        words.append(f"- {PATCHES[kind]}: {f'found at sides of {at}' if at else 'not shown to be found'}.\n")
     chance = sizes[sizes["kind"] == CHANCE]
     rows += [
         ("Three cells at random", f"{line['share']:g}", number(line["value"], ".3f"), *[EMPTY] * 5)
