@@ -34,7 +34,7 @@ def measure(share: float, maps: dict[str, np.ndarray], masks: np.ndarray, side: 
     image = np.arange(len(covered))
     pairs = {kind: covered @ highest(cells(own, side)).T for kind, own in maps.items()}
     hits = {kind: np.diag(each) for kind, each in pairs.items()}
-    centre = covered @ highest(control_maps.gaussian_center(side).double().numpy().reshape(1, -1))[0]
+    centre = covered @ highest(control_maps.gaussian_center(side).numpy().astype(np.float64).reshape(1, -1))[0]
     found = {planted_at(share): Estimate(float(covered.mean()))}
     for kind, own in hits.items():
         found[planted_at(share, kind)] = rate(own)
