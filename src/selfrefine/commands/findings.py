@@ -12,7 +12,8 @@ from selfrefine.core import files
 from selfrefine.cost import gpu_days
 from selfrefine.params import experiment as experiments
 from selfrefine.report.summary import beside, findings
-from selfrefine.report.summary.findings import Beside, Costs
+from selfrefine.report.summary.findings import Beside
+from selfrefine.report.summary.more_seeds import Costs
 from selfrefine.report.summary.run import Run
 from selfrefine.stages import make_summary
 

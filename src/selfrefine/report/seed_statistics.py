@@ -31,6 +31,7 @@ CHANGE = [*OVER_SEEDS, *OVER_IMAGES]
 SIZES = ["n_reference", "n_features"]  # photographs that FD is taken to, features of an image
 TRAIN = ["train_value", "train_difference", "n_train"]  # FD to train, beside FD to test
 PLATEAU = 0.10  # a baseline that gained more since the fork is still far from its end
+POWER = 0.8  # how often a run that is asked for would show a true difference
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What other experiments add to the findings is what their tables say."""
 
 import dataclasses
+import re
 
 from selfrefine.report.seed_statistics import records
 from selfrefine.report.summary import beside, findings
@@ -19,11 +20,14 @@ def of_sizes(**options):
 
 def test_what_is_found_and_what_is_not_stand_apart_with_what_could_have_been_found():
     run = of_sizes(images=400)
-    (sentence,) = beside.planted(run)
-    found, other = sentence.split("; not shown to be found: ")
-    assert found.startswith("DDPM on Garments, 3 seeds: found, at sides of: piece of a generated image (0.25, 0.5), ")
+    _, sentence = beside.planted(run)
+    found, centre, others, real, _ = re.split(r"\. Hit more often than |; than |\. A difference to ", sentence)
+    assert found.startswith("DDPM on Garments, 3 seeds: found: piece of a generated image (0.25, 0.5), ")
     assert "noise (0.25, 0.5)" in found
-    assert "turned" in other
+    assert "turned" not in found
+    assert centre.startswith("by a Gaussian centre: piece of a generated image (0.25, 0.5)")
+    assert others.startswith("by the maps of other images: piece of a generated image (0.25, 0.5)")
+    assert real == "a piece of a real image: piece of a generated image (0.25, 0.5)"
     shown = planted_sizes.lines(run.tables["table6"]).query("figure == 'less_others'")["detectable"]
     assert sentence.endswith(f"four of five such runs from {shown.min():.3f} to {shown.max():.3f} on.")
 

@@ -4,14 +4,15 @@ import dataclasses
 import functools
 import math
 
+import pandas as pd
 import pytest
-from scipy import stats
 
 from selfrefine.metrics.contrasts import SAMPLER_DEPENDENT
 from selfrefine.metrics.intervals import BETTER, EQUIVALENT, INCONCLUSIVE, NOT_ASSESSED, UNDEFINED, WORSE
 from selfrefine.report.markdown import VERDICTS
 from selfrefine.report.summary import findings, sentences
-from selfrefine.report.summary.findings import HOLDS, NOT, UNTOLD, Costs
+from selfrefine.report.summary.findings import HOLDS, NOT, UNTOLD
+from selfrefine.report.summary.more_seeds import Costs
 from tests.support.tiny_summary import changed, tiny_run, without
 
 NAN = math.nan
@@ -76,8 +77,24 @@ def test_the_flaw_map_holds_where_every_control_is_beaten_and_not_where_one_is_a
     assert place(helped) == HOLDS
     for verdict, heading in ((EQUIVALENT, NOT), (WORSE, NOT), (INCONCLUSIVE, UNTOLD)):
         assert place(changed(helped, "controls", {"verdict": verdict}, row="both", control="cells")) == heading
-    assert findings._of_the_flaw_map(helped) == UNTOLD, "a control that is none"
-    assert findings._of_the_flaw_map(without(helped, "controls", row="both")) == UNTOLD, "no control at all"
+    assert findings._of_the_flaw_map(helped, "both") == UNTOLD, "a control that is none"
+    without_controls = without(helped, "controls", row="both")
+    assert (UNTOLD, sentences.flaw_map(without_controls)) in list(findings.statements(without_controls))
+
+
+def test_the_flaw_map_is_told_of_each_process_by_itself():
+    """One process in which a control is as good says nothing of another."""
+    run = cached_run(both=-0.1)
+    controls = run.tables["controls"]
+    forward = controls[(controls["row"] == "both") & (controls["control"] == "uniform")]
+    forward = forward.assign(row="forward", verdict=WORSE)
+    run = dataclasses.replace(run, tables={**run.tables, "controls": pd.concat([controls, forward])})
+    run = changed(run, "controls", {"map_note": NAN}, row="real_map_matched")
+    told = [found for found in findings.statements(run) if "flaw map" in found.sentence]
+    assert [found.heading for found in told] == [NOT, HOLDS]
+    assert "in Forward (FD against other maps; worse: a uniform map (" in told[0].sentence
+    assert "in Both" not in told[0].sentence
+    assert "in Both" in told[1].sentence
 
 
 @pytest.mark.parametrize(
@@ -99,47 +116,6 @@ def test_planted_flaws(difference, hit, blind, place):
 
 def test_planted_flaws_that_were_not_measured_cannot_be_told():
     assert findings._of_planted_flaws(without(cached_run(), "table6", row="flaw")) == UNTOLD
-
-
-def test_the_papers_own_change_is_as_uncertain_as_one_run_of_ours():
-    """A single new difference lies within t x SD of the mean, here of the spread of `tiny_run`."""
-    (line,) = [line for line in findings.uncertain(cached_run(both=-0.1)) if "Both" in line]
-    by_seed = [0.004, -0.004, 0.007, -0.007, 0.01, -0.01]
-    half = stats.t.ppf(0.975, 5) * stats.tstd(by_seed)
-    paper = math.log(8.361 / 8.982)
-    low, high = (100.0 * math.expm1(paper + sign * half) for sign in (-1.0, 1.0))
-    assert line.endswith(f"it would be {low:+.1f} to {high:+.1f} % (95 %).")
-    assert line.startswith("The paper's -6.9 % for Both is one training run a row, without seeds: ")
-
-
-def test_of_one_seed_no_spread_is_told():
-    for line in findings.uncertain(cached_run(seeds=1)):
-        assert line.endswith("fewer than two seeds of ours cannot tell.")
-
-
-def test_seeds_that_would_tell_are_those_of_a_power_of_four_in_five():
-    """By simulation: with so many seeds and the true change, about four of five repetitions show it."""
-    run = changed(
-        cached_run(confirmatory=LISTED),
-        "controls",
-        {"verdict": INCONCLUSIVE, "difference": -0.02, "by_seed": "0:-0.05 1:0.01 2:-0.04 3:0.0"},
-        row="both",
-        reference="baseline",
-    )
-    (line,) = (line for line in findings.more(run, COSTS) if line.startswith("Both, against Baseline: "))
-    count = int(line.split(": ")[1].split(" seeds ")[0])
-    spread = stats.tstd([-0.05, 0.01, -0.04, 0.0])
-    drawn = stats.norm(-0.02, spread).rvs((4000, count), random_state=0)
-    shown = stats.ttest_1samp(drawn, 0.0, axis=1).pvalue < 0.05 / len(LISTED)
-    assert 0.77 < shown.mean() < 0.86
-    assert f"({(count - 6) * 2:,} more hours of jobs)" in line
-
-
-def test_no_number_of_seeds_is_asked_for_what_is_told_or_contradicted_by_a_sampler():
-    for verdict in VERDICTS:
-        run = changed(cached_run(confirmatory=LISTED), "controls", {"verdict": verdict}, row="both")
-        asked = [line for line in findings.more(run, COSTS) if line.startswith("Both, against Baseline")]
-        assert bool(asked) == (verdict in (INCONCLUSIVE, NOT_ASSESSED))
 
 
 def test_what_more_costs_is_told():

@@ -1,30 +1,44 @@
 """What two other experiments add to the findings, exploratory: sizes of planted flaws, and the paper's search space."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
-from selfrefine.core.planted_names import LESS_OTHERS
+from selfrefine.core.planted_names import LESS_CENTRE, LESS_OTHERS, LESS_REAL
 from selfrefine.report import seed_statistics
 from selfrefine.report.summary import words
 from selfrefine.report.summary.run import Run, change
 from selfrefine.report.tables import planted_sizes, sweep
 from selfrefine.report.tables.planted_sizes import PATCHES
 
+MORE = {  # what a patch has to be hit more often than
+    LESS_CENTRE: "by a Gaussian centre",
+    LESS_OTHERS: "by the maps of other images",
+    LESS_REAL: "a piece of a real image",
+}
+
 
 def planted(run: Run) -> Iterator[str]:
-    """Of each data set and model: which planted flaws its map finds, by size and kind, and what it could have found."""
+    """Of each data set and model: which planted flaws its map finds, by kind and side, and what it could have found."""
     sizes = planted_sizes.lines(run.tables["table6"])
+    yield (
+        "A patch is found where it is hit more often than by a Gaussian centre, than by the maps of other images and, "
+        "if it is a piece of a generated image, than a piece of a real one. In brackets: its side, as a share of the "
+        "image's."
+    )
     for (dataset, model), part in seed_statistics.places(sizes, "dataset", "model"):
         kinds = planted_sizes.of_kinds(part)
-        told = {kind: planted_sizes.found_at(sides) for kind, sides in kinds.items()}
-        found = [f"{PATCHES[kind].lower()} ({at})" for kind, at in told.items() if at]
-        other = [PATCHES[kind].lower() for kind, at in told.items() if not at]
+        more = [f"than {other}: {_where(kinds, [figure])}" for figure, other in MORE.items()]
         shown = [figures[LESS_OTHERS]["detectable"] for sides in kinds.values() for figures in sides.values()]
-        where = f"{run.title(model)} on {run.title(dataset)}, {words.seeds(int(part['n_seeds'].max()))}"
         yield (
-            f"{where}: found, at sides of: {', '.join(found) or 'nothing'}; not shown to be found: "
-            f"{', '.join(other) or 'nothing'}. A difference to other images' maps is shown in four of five such runs "
-            f"from {min(shown):.3f} to {max(shown):.3f} on."
+            f"{run.title(model)} on {run.title(dataset)}, {words.seeds(int(part['n_seeds'].max()))}: found: "
+            f"{_where(kinds, MORE)}. Hit more often {'; '.join(more)}. A difference to other images' maps is "
+            f"shown in four of five such runs from {min(shown):.3f} to {max(shown):.3f} on."
         )
+
+
+def _where(kinds: Mapping[str, planted_sizes.Sides], asked: Collection[str]) -> str:
+    """The kinds of patches that are hit more often than by all that is asked, each with its sides."""
+    told = {kind: planted_sizes.found_at(sides, asked) for kind, sides in kinds.items()}
+    return ", ".join(f"{PATCHES[kind].lower()} ({at})" for kind, at in told.items() if at) or "nothing"
 
 
 def search_space(run: Run) -> Iterator[str]:

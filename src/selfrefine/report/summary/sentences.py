@@ -5,7 +5,7 @@ Each function makes one of them, also where a row was not run or too few seeds w
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from selfrefine.core.names import FORK, HEADLINE
 from selfrefine.metrics.contrasts import CONTROLS, EXPLORATORY, best_scales
@@ -46,9 +46,14 @@ def process(run: Run, variant: str) -> str:
     return f"{run.title(variant)}, against {run.title(run.reference)}, {words.does(found, run)}."
 
 
-def flaw_map(run: Run) -> str:
-    """Whether the flaw map helps, and not just any map: better than each control in a direct contrast."""
-    arms = {arm: found for arm in run.processes if (found := controls_of(run, arm))}
+def flaw_map(run: Run, processes: Sequence[str] = ()) -> str:
+    """Whether the flaw map helps, and not just any map: better than each control in a direct contrast.
+
+    Args:
+        run: its tables.
+        processes: what is spoken of, all for none.
+    """
+    arms = {arm: found for arm in processes or run.processes if (found := controls_of(run, arm))}
     if not arms:
         return f"Whether the flaw map helps, and not just any map, cannot be told: no control was run ({_MAPS})."
     tied = {line["row"] for line in run.lines("controls") if line["map_note"]}
@@ -96,7 +101,7 @@ def _not_shown(run: Run, arm: str, rows: Mapping[str, tuple[str, Change]], tied:
     ]
     told = "; ".join([words.grouped(found, run), *ends])
     start = "It is not shown that the flaw map, and not just any map of its strength, helps in"
-    return f"{start} {run.title(arm)} ({run.distance} against {told})"
+    return f"{start} {run.title(arm)} ({run.distance} against other maps; {told})"
 
 
 def _is_better(found: Change | None) -> bool:

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 
 from selfrefine.metrics.contrasts import EXPLORATORY, SAMPLER_DEPENDENT
 from selfrefine.metrics.intervals import BETTER, EQUIVALENT, INCONCLUSIVE, NOT_ASSESSED, UNDEFINED, WORSE
+from selfrefine.report.seed_statistics import Line
 from selfrefine.report.summary.run import Change, Run
+from selfrefine.report.tables.contrasts import is_half
 
 EXPLORED = "exploratory: not listed before the run"
 # What a row does to FD, by its verdict.
@@ -68,6 +70,12 @@ def signed(change: Change) -> str:
     low, high = (f"{100.0 * math.expm1(end):+.1f}" for end in (change.low, change.high))
     interval = f" [{low}, {high}]" if math.isfinite(change.low) else ""
     return f"{100.0 * math.expm1(change.difference):+.1f} %{interval}"
+
+
+def contrast(run: Run, line: Line) -> str:
+    """Both rows, and whether half their difference is told."""
+    row, reference = run.title(line["row"]), run.title(line["reference"])
+    return f"{row} against {reference}, half the difference" if is_half(line) else f"{row}, against {reference}"
 
 
 def seeds(number: int) -> str:

@@ -1,6 +1,7 @@
 """The part of Table 6 on planted flaws of several sizes: from which side on, and of what kind, a map finds them."""
 
 import math
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 from scipy.special import nctdtrinc, ndtri, stdtrit  # type: ignore[import-untyped]
@@ -9,9 +10,9 @@ from selfrefine.core.names import FAKE_SPLICE, REAL_SPLICE
 from selfrefine.core.planted_names import CHANCE, HIT, LESS_CENTRE, LESS_OTHERS, LESS_REAL, read
 from selfrefine.metrics.intervals import CONFIDENCE
 from selfrefine.report.markdown import EMPTY, figure, markdown_table, number
-from selfrefine.report.seed_statistics import Line, records
+from selfrefine.report.seed_statistics import POWER, Line, records
 
-POWER = 0.8
+Sides = Mapping[float, Mapping[str, Line]]  # side -> figure -> line, of one kind of patch
 PATCHES = {
     FAKE_SPLICE: "Piece of a generated image",
     REAL_SPLICE: "Piece of a real image",
@@ -56,17 +57,18 @@ def detectable(line: Line) -> float:
     return float(half * (1.0 + ndtri(POWER) / ndtri(tail)))
 
 
-def is_found(figures: dict[str, Line]) -> bool:
-    """Whether patches of one kind and side are hit more often than by whatever knows nothing of their image."""
-    return all(figures[name]["low"] > 0.0 for name in AGAINST if name in figures)
+def is_found(figures: Mapping[str, Line], asked: Collection[str] = AGAINST.keys()) -> bool:
+    """Whether patches of one kind and side are hit more often than by all that is asked and was measured of them."""
+    measured = [figures[name]["low"] for name in asked if name in figures]
+    return bool(measured) and all(low > 0.0 for low in measured)
 
 
-def found_at(sides: dict[float, dict[str, Line]]) -> str:
+def found_at(sides: Sides, asked: Collection[str] = AGAINST.keys()) -> str:
     """The sides at which one kind of patch is found, "" for none."""
-    return ", ".join(f"{share:g}" for share, figures in sides.items() if is_found(figures))
+    return ", ".join(f"{share:g}" for share, figures in sides.items() if is_found(figures, asked))
 
 
-def of_kinds(sizes: pd.DataFrame) -> dict[str, dict[float, dict[str, Line]]]:
+def of_kinds(sizes: pd.DataFrame) -> dict[str, Sides]:
     """Kind of patch -> side -> figure -> line, of the lines of one data set and model."""
     return {
         kind: {
