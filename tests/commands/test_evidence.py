@@ -284,9 +284,9 @@ def test_later_changes_are_one_line_of_the_page():
 def test_the_page_of_findings_is_what_the_kept_seeds_say(monkeypatch):
     """`selfrefine evidence findings` would write just what stands there."""
     monkeypatch.chdir(ROOT)
-    text, others = findings.page("small")
-    assert findings.PAGE.read_text(encoding="utf-8") == text
-    assert {name: Path("docs", name).read_bytes() for name in others} == others
+    written = findings.pages("small")
+    assert {path: path.read_bytes() for path in written} == written
+    assert {findings.README, findings.PAGE} < written.keys()
 
 
 @pytest.mark.parametrize("there", [0, 5])

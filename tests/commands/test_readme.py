@@ -16,6 +16,10 @@ SUMMARY = """# What this run says
 
 - Forward: no change is shown.
 - Reverse: nor there.
+- The third.
+- The fourth.
+- The fifth.
+- The sixth.
 
 ## Table 1: model families
 
@@ -75,7 +79,10 @@ def test_the_block_is_replaced_by_the_sentences_and_the_short_table_and_the_rest
     assert once.startswith("before\n")
     assert once.endswith("\nafter\n")
     assert "old numbers" not in once
-    assert "- Forward: no change is shown.\n- Reverse: nor there.\n" in once
+    assert (
+        "- Forward: no change is shown.\n- Reverse: nor there.\n- The third.\n- The fourth.\n- The fifth.\n\n" in once
+    )
+    assert "- The sixth.\n" in (project / "docs" / readme.PAGE).read_text()
     assert "### Table 2: the processes of self-refinement\n" in once
     assert "| Baseline | 1.5 |" in once
     assert "| DDPM | 3 |" not in once, "all other tables stand in the page alone"

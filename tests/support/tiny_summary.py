@@ -7,11 +7,12 @@ import math
 
 import pandas as pd
 
+from selfrefine.metrics.contrasts import best_scales
 from selfrefine.report.summary.run import Run
 from selfrefine.report.tables import autoencoders, dose_response
 from selfrefine.report.tables.every_table import TABLES
 from tests.support import tiny_maps, tiny_picks
-from tests.support.tiny_metrics import AGAIN, PAPER, ROWS, SAMPLINGS, generation, highlighter, published
+from tests.support.tiny_metrics import AGAIN, NOISE, PAPER, ROWS, SAMPLINGS, generation, highlighter, published
 from tests.support.tiny_refined import readouts, refined
 from tests.support.tiny_results import JUDGEMENT, tiny_results, titled
 from tests.support.tiny_stage_metrics import inpainting_metrics, prompt_metrics, round_trip_metrics
@@ -37,7 +38,7 @@ def metrics(differences, seeds):
 
 def tiny_run(seeds=6, variants=VARIANTS, samplings=(), confirmatory=(), printed=PRINTED, people=None, **differences):
     """A run whose rows differ from the baseline by NO_CHANGE, or by `differences` of log FD."""
-    rows = {name: SAMPLINGS[name] for name in samplings}
+    rows = {name: (SAMPLINGS | NOISE)[name] for name in samplings}
     kept = {
         row: (NO_CHANGE | differences).get(row, 0.0) for row in (*variants, *samplings, "fork") if row != "baseline"
     }
@@ -49,7 +50,9 @@ def tiny_run(seeds=6, variants=VARIANTS, samplings=(), confirmatory=(), printed=
     words["highlighters"] = titled({"flaw": "Flaw highlighter", "second": "Second highlighter"})
     select = {section: list(section_rows) for section, section_rows in words.items()} | {"seeds": list(range(seeds))}
     again = AGAIN if "both_ancestral" in samplings else {}
-    judgement = dataclasses.replace(JUDGEMENT, confirmatory=confirmatory, second_sampler=again)
+    judgement = dataclasses.replace(
+        JUDGEMENT, confirmatory=confirmatory, second_sampler=again, best_scale=best_scales(rows)
+    )
     results = tiny_results(
         metrics(kept, seeds),
         refined(variants, seeds),

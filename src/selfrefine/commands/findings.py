@@ -1,13 +1,13 @@
-"""docs/findings.md: what the seeds that are kept in git have found; beside it their tables and figures."""
+"""docs/findings.md: what the seeds that are kept in git have found; its tables and figures, and the README's part."""
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-from selfrefine.commands import keep_seeds, kept_tables
+from selfrefine.commands import keep_seeds, kept_tables, readme
 from selfrefine.core import files
 from selfrefine.cost import gpu_days
 from selfrefine.params import experiment as experiments
@@ -18,6 +18,8 @@ from selfrefine.report.summary.run import Run
 from selfrefine.stages import make_summary
 
 PAGE = Path("docs", "findings.md")
+README = Path("README.md")
+BEGIN, END = "<!-- findings:begin (written by `selfrefine evidence findings`) -->", "<!-- findings:end -->"
 PAPER, TABLE = "paper", "table2"  # whose GPU hours are told
 
 
@@ -30,10 +32,20 @@ class Kept(NamedTuple):
     told: list[str]
 
 
-# What is explored besides: experiment -> heading, what its tables say, the figure of it.
-BESIDE: dict[str, tuple[str, Callable[[Run], Iterator[str]], str]] = {
-    "planted": ("From which size on does a map find a planted flaw?", beside.planted, "planted_sizes"),
-    "sweep": ("The paper's search space", beside.search_space, "sweep"),
+class Explored(NamedTuple):
+    """What the page tells of another experiment: under a heading, what its tables say, a figure and a table of them."""
+
+    heading: str
+    says: Callable[[Run], Iterator[str]]
+    figure: str
+    table: str
+
+
+BESIDE = {  # experiment -> what it adds
+    "planted": Explored(
+        "From which size on does a map find a planted flaw?", beside.planted, "planted_sizes", "table6"
+    ),
+    "sweep": Explored("The paper's search space", beside.search_space, "sweep", "sweep"),
 }
 FIGURE = "forest"  # of the experiment itself: every difference
 PAGES = ("table2", "table7", "controls", "maps", "table6")  # of its tables
@@ -41,30 +53,36 @@ PAGES = ("table2", "table7", "controls", "maps", "table6")  # of its tables
 
 def write(experiment: str) -> Path:
     """Writes the page and what stands beside it."""
-    text, others = page(experiment)
-    for name, content in others.items():
-        files.write_bytes(PAGE.parent / name, content)
-    files.write_text(PAGE, text)
+    for path, content in pages(experiment).items():
+        files.write_bytes(path, content)
     return PAGE
 
 
-def page(experiment: str) -> tuple[str, dict[str, bytes]]:
-    """The text of the page, and by name its figures and its tables, of an experiment's kept seeds; in the project's
+def pages(experiment: str) -> dict[Path, bytes]:
+    """The page, its figures and tables, and the README with its part, of an experiment's kept seeds; in the project's
     folder.
 
     Raises:
-        InputError: a file that is not what was kept.
+        InputError: a file that is not what was kept; a README without the marks of its part.
     """
     if (there := len(keep_seeds.seeds(experiment))) < (needed := least(experiment)):
-        return findings.too_few(experiment, there, needed), {}
-    own, others = kept(experiment, FIGURE), list[Beside]()
-    found_files = {f"findings_{FIGURE}.png": own.figure, findings.TABLES: own.pages.encode()}
-    for name, (heading, says, figure) in BESIDE.items():
+        return {PAGE: findings.too_few(experiment, there, needed).encode()}
+    own, others = kept(experiment, FIGURE, PAGES), list[Beside]()
+    tables, figures = [own.pages], {f"findings_{FIGURE}.png": own.figure}
+    for name, asked in BESIDE.items():
         if name != experiment and len(keep_seeds.seeds(name)) >= least(name):
-            found, picture = kept(name, figure), f"findings_{figure}.png"
-            found_files[picture] = found.figure
-            others.append(Beside(heading, name, list(says(found.run)), picture, found.told))
-    return findings.page(own.run, costs(experiment), own.told, f"findings_{FIGURE}.png", others), found_files
+            found, picture = kept(name, asked.figure, (asked.table,)), f"findings_{asked.figure}.png"
+            figures[picture] = found.figure
+            tables.append(found.pages)
+            others.append(Beside(asked.heading, name, list(asked.says(found.run)), picture, found.told))
+    text = findings.page(own.run, costs(experiment), own.told, f"findings_{FIGURE}.png", others)
+    short = readme.replaced(README, findings.in_short(own.run, PAGE.as_posix()), BEGIN, END)
+    return {
+        **{PAGE.parent / name: picture for name, picture in figures.items()},
+        PAGE.parent / findings.TABLES: "\n".join(tables).encode(),
+        PAGE: text.encode(),
+        README: short.encode(),
+    }
 
 
 def least(experiment: str) -> int:
@@ -74,15 +92,15 @@ def least(experiment: str) -> int:
     return seeds
 
 
-def kept(experiment: str, figure: str) -> Kept:
-    """The tables of the kept seeds, made again."""
+def kept(experiment: str, figure: str, tables: Sequence[str]) -> Kept:
+    """The tables of the kept seeds, made again, with the pages of some."""
     params, _ = experiments.read_params(Path(), experiment)
     with tempfile.TemporaryDirectory() as name:
         told = kept_tables.make(experiment, Path(name))
         config = make_summary.Config({}, tuple(params["make_summary"]["processes"]))
         run = make_summary.read(config, {path.name: path for path in Path(name).iterdir()})
         parts = [
-            re.sub("^#", "##", Path(name, f"{table}.md").read_text(encoding="utf-8"), flags=re.M) for table in PAGES
+            re.sub("^#", "##", Path(name, f"{table}.md").read_text(encoding="utf-8"), flags=re.M) for table in tables
         ]
         pages = "\n".join([f"# Tables of the kept seeds of `{experiment}`\n", *parts])
         return Kept(run, pages, Path(name, f"{figure}.png").read_bytes(), in_short(told))

@@ -27,6 +27,7 @@ EXPERIMENT = "embedded"  # whose results the README shows
 BEGIN, END = "<!-- results:begin (written by `make readme`) -->", "<!-- results:end -->"
 PAGE = "results.md"  # in docs/: all that the README has no room for
 SHORT = "## Table 2"  # the table of the summary that the README shows, too
+SENTENCES = 5  # of the summary's ten: the processes, the flaw map, how near its end the training was
 PAGES = (
     "table1",
     "table2",
@@ -52,7 +53,7 @@ BENCH = ("bench.md", "cost.png", "speed.png", "fidelity.md", "fidelity.png")
 
 
 def readme_block(root: Path, experiment: str) -> str:
-    """The README's section on an experiment: what it says, its first table in short form, what it took.
+    """The README's section on an experiment: the first that it says, its first table in short form, what it took.
 
     Raises:
         InputError: the summary has no such table, or there is no benchmark of this experiment.
@@ -61,8 +62,9 @@ def readme_block(root: Path, experiment: str) -> str:
     found = next((table for table in tables if table.startswith(SHORT)), None)
     if found is None:
         raise InputError(f"{summary(root, experiment)}: no section {SHORT!r}; run `make all` again")
-    more = f"All tables and figures of this run: [docs/{PAGE}](docs/{PAGE}). {taken(root, experiment)}"
-    return "\n\n".join([sentences, f"###{found.removeprefix('##')}", more])
+    first = "\n".join(sentences.splitlines()[:SENTENCES])
+    more = f"All that this run says, its tables and figures: [docs/{PAGE}](docs/{PAGE}). {taken(root, experiment)}"
+    return "\n\n".join([first, f"###{found.removeprefix('##')}", more])
 
 
 def results_page(root: Path, experiment: str) -> str:
@@ -134,9 +136,7 @@ def write(root: Path, experiment: str) -> None:
         InputError: README.md has no such block, or the run has not made a file; nothing is copied then.
     """
     readme, results = root / "README.md", root / "results"
-    text = readme.read_text(encoding="utf-8")
-    if BEGIN not in text or END not in text:
-        raise InputError(f"{readme}: no block between {BEGIN} and {END}")
+    replaced(readme, "", BEGIN, END)  # refuses before anything is written
     made = [results / kind / experiment / name for kind, names in FIGURES.items() for name in names]
     made += [results / "tables" / experiment / f"{name}.md" for name in PAGES]
     if absent := [path for path in [*made, summary(root, experiment)] if not path.is_file()]:
@@ -154,7 +154,19 @@ def write(root: Path, experiment: str) -> None:
         if path.is_file():  # the benchmark need not have been run
             files.write_bytes(root / "docs" / path.name, path.read_bytes())
     files.write_text(root / "docs" / PAGE, page)
-    files.write_text(readme, f"{text.split(BEGIN)[0]}{BEGIN}\n{block}\n{END}{text.split(END)[1]}")
+    files.write_text(readme, replaced(readme, block, BEGIN, END))
+
+
+def replaced(page: Path, block: str, begin: str, end: str) -> str:
+    """The text of a page with a block between its two marks.
+
+    Raises:
+        InputError: the page has not both marks.
+    """
+    text = page.read_text(encoding="utf-8")
+    if begin not in text or end not in text:
+        raise InputError(f"{page}: no block between {begin} and {end}")
+    return f"{text.split(begin)[0]}{begin}\n{block}\n{end}{text.split(end)[1]}"
 
 
 def check_current(experiment: str) -> None:

@@ -149,3 +149,14 @@ def test_a_contrast_on_another_data_set_names_it():
     controls = run.tables["controls"].replace({"dataset": {"shapes": "shoes"}})
     other = dataclasses.replace(run, rows=rows, tables={**run.tables, "controls": controls})
     assert next(findings.statements(other)).sentence.startswith("Both, against Uniform, on Shoes, ")
+
+
+def test_the_readme_has_each_listed_contrast_under_its_heading_and_where_all_stands():
+    head, blank, *told = findings.in_short(cached_run(confirmatory=LISTED), "docs/page.md").splitlines()
+    assert head.startswith("By the experiment `smoke` (Tiny DDPM on Shapes, 6 seeds that nothing had looked at")
+    assert head.endswith("[all of it](docs/page.md)):")
+    assert not blank
+    assert [line.split(",")[:2] for line in told] == [
+        ["- Does not hold: Both", " against Uniform"],
+        ["- Does not hold: Both", " against Baseline"],
+    ]

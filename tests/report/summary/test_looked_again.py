@@ -32,3 +32,19 @@ def test_without_a_second_sampler_nothing_is_said_of_one():
     for row in rows:
         run = without(run, "controls", row=row)
     assert list(looked_again.again(run)) == [sentences.untrained(run)]
+
+
+def test_what_the_best_noise_does_without_training_and_what_is_left_of_a_process_at_its_own():
+    run = tiny_run(samplings=("baseline_best", "both_best"), both=-0.2, baseline_best=-0.3, both_best=-0.3)
+    told = looked_again.best_noise(run)
+    alone, left = run.contrast("baseline_best", "baseline"), run.contrast("both_best", "baseline_best")
+    start = "Without any training, Baseline at the best factor of its predicted noise changes FD by -25.9 %"
+    assert told.startswith(start)
+    assert words.signed(alone) in told
+    assert told.endswith(f"each at its own best factor: {words.grouped({'Both': left}, run)}.")
+    assert math.isclose(left.difference, 0.0, abs_tol=1e-9)
+
+
+def test_where_no_best_noise_was_chosen_nothing_is_said_of_it():
+    assert not looked_again.best_noise(tiny_run())
+    assert not looked_again.best_noise(tiny_run(samplings=("baseline_best",)))

@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
+from selfrefine.core.names import HEADLINE
 from selfrefine.report.summary.short_tables import HEADINGS, TITLES, short_tables
 from selfrefine.report.tables.every_table import TABLES
-from tests.support.tiny_metrics import SAMPLINGS, published
+from tests.support.tiny_metrics import NOISE, SAMPLINGS, published
 from tests.support.tiny_summary import PRINTED, tiny_run
 
 RUN = tiny_run(both=-0.06, samplings=list(SAMPLINGS))
@@ -86,3 +87,13 @@ def test_a_study_has_both_readings_and_the_difference_that_counts_or_says_that_n
     assert of_study(people=15)[2][2] == "0.200 [0.100, 0.300]"
     assert [row[2:] for row in of_study(people=0)] == [("-", "-", "no participants yet")] * 2
     assert of_study() == []
+
+
+def test_other_ways_to_sample_that_do_not_compare_with_the_reference_are_in_the_whole_table_alone():
+    run = tiny_run(samplings=["baseline_ancestral", "both_ancestral", *NOISE])
+    whole = run.lines("table2", metric=HEADLINE, network=run.primary_network)
+    sampled = [run.title(line["row"]) for line in whole if line["row"] in run.rows["samplings"]]
+    shown = [row[0] for row in rows("table2", run)]
+    apart = ["Baseline, ancestral", "Both, ancestral", "Baseline, best noise", "Both, best noise"]
+    assert [name for name in sampled if name not in shown] == apart
+    assert [name for name in sampled if name in shown] == ["Baseline, noise x 1.01", "Fork, noise x 1.01"]

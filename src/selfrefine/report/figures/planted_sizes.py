@@ -42,7 +42,7 @@ def sizes_figure(table: pd.DataFrame, results: Results) -> Figure:
         ax.set_xlabel(f"side of the patch\n{title.lower()}", fontsize=style.SMALL)
     message = (
         "How much of a map's three highest cells lies in the patch, less the same of a Gaussian centre, of other "
-        "images' maps, of a real piece. Above 0: found. Upright: 95 %."
+        "images' maps, of a real piece. Found: all of them above 0. Upright: 95 %."
     )
     return style.captioned(figure, f"{message} {style.run_words(results.experiment, sizes['n_seeds'])}")
 

@@ -79,7 +79,7 @@ def page(run: Run, costs: Costs, told: Sequence[str], figure: str, others: Seque
         said = "".join(f"- {sentence}\n" for sentence in other.sentences)
         parts.append(
             f"## {other.heading}\n\nExploratory; from the kept seeds of `{other.experiment}`.\n\n{said}\n"
-            f"![{other.heading}]({other.figure})\n\n"
+            f"![{other.heading}]({other.figure})\n\n[The table]({TABLES}).\n\n"
         )
     rests = [*told, *(line for other in others for line in other.told)]
     return "".join([*parts, "## What this rests on\n\n", *(f"- {line}\n" for line in rests)])
@@ -93,9 +93,32 @@ def _head(experiment: str) -> str:
     )
 
 
+def in_short(run: Run, page: str) -> str:
+    """What the README says of it: each listed contrast under its heading, and what no training does as well.
+
+    Args:
+        run: the tables of the kept seeds.
+        page: where all of it stands.
+    """
+    where = " on ".join(run.title(name) for name in reversed(run.place))
+    seeds = f"{words.seeds(len(run.select['seeds']))} that nothing had looked at before"
+    head = (
+        f"By the experiment `{run.experiment}` ({where}, {seeds}, [rules fixed before](docs/protocol.md); "
+        f"[all of it]({page})):"
+    )
+    told = [_contrast(run, line) for line in _listed(run)]
+    lines = [f"{found.heading.removeprefix('What ').capitalize()}: {found.sentence}" for found in told]
+    return "\n".join([head, "", *(f"- {line}" for line in (*lines, looked_again.best_noise(run)) if line)])
+
+
+def _listed(run: Run) -> list[Line]:
+    """The contrasts that were listed before the run."""
+    return run.lines("controls", dataset=None, model=None, network=run.primary_network, kind=CONFIRMATORY)
+
+
 def statements(run: Run) -> Iterator[Statement]:
     """All statements: the listed contrasts in their order, the processes, the flaw map, planted flaws."""
-    listed = run.lines("controls", dataset=None, model=None, network=run.primary_network, kind=CONFIRMATORY)
+    listed = _listed(run)
     yield from (_contrast(run, line) for line in listed)
     judged = {(line["row"], line["reference"]) for line in listed}
     for variant in run.processes:

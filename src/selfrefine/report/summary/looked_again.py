@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from selfrefine.metrics.contrasts import best_scales
 from selfrefine.report.seed_statistics import Line
 from selfrefine.report.summary import sentences, words
 from selfrefine.report.summary.run import Run, change
@@ -18,6 +19,23 @@ def again(run: Run) -> Iterator[str]:
     for network in sorted({line["network"] for line in run.lines("controls")} - {run.primary_network}):
         changes = {_name(run, line): change(line, "low", "high") for line in _rows(run, network)}
         yield f"In the features of {network}, against {run.title(run.reference)}: {words.grouped(changes, run)}."
+
+
+def best_noise(run: Run) -> str:
+    """What the best factor of the noise does for the reference without training, and what is left of the processes
+    where they and the reference each have their own; "" where that was not run.
+    """
+    best = best_scales(run.rows["samplings"])
+    own = best.get(run.reference, "")
+    alone = run.contrast(own, run.reference)
+    left = {run.title(arm): found for arm in run.processes if (found := run.contrast(best.get(arm, ""), own))}
+    if alone is None or not left:
+        return ""
+    return (
+        f"Without any training, {run.title(run.reference)} at the best factor of its predicted noise changes "
+        f"{run.distance} by {words.signed(alone)}; against that, each at its own best factor: "
+        f"{words.grouped(left, run)}."
+    )
 
 
 def _rows(run: Run, network: str) -> list[Line]:

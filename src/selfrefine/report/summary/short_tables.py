@@ -74,7 +74,9 @@ def _judged(
 ) -> Callable[[Run], list[tuple[str, ...]]]:
     """The rows of a table that have a verdict, each called by `name`; `values` choose them.
 
-    Of all data sets and models, or of the first ones alone: Table 2 has its other data sets in Table 3, too.
+    Of all data sets and models, or of the first ones alone: Table 2 has its other data sets in Table 3, too. Other
+    ways to sample that do not compare with the reference, at a best factor of the noise or by a second sampler, are in
+    the whole table.
     """
 
     def rows(run: Run) -> list[tuple[str, ...]]:
@@ -82,7 +84,12 @@ def _judged(
         wanted |= {"metric": HEADLINE, "network": run.network(table)} | values
         kept = {column: value for column, value in wanted.items() if column in run.tables[table]}
         papers = Papers(run, table, kept)
-        return [(name(line, run), papers.text(line), *_figures(line)) for line in run.lines(table, **kept)]
+        found = [(line, _figures(line)) for line in run.lines(table, **kept)]
+        return [
+            (name(line, run), papers.text(line), *figures)
+            for line, figures in found
+            if line.get("row") not in run.rows["samplings"] or figures[1:] != (EMPTY, EMPTY)
+        ]
 
     return rows
 
