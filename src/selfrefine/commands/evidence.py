@@ -12,8 +12,8 @@ Needs: the project's folder. keep: seeds that have run to their end, in a clean 
   seeds; neither data nor networks.
 Makes: keep: evidence/<experiment>/seed<k>/ of each finished seed, the small files that its tables are made of, with
   commit, versions, times and SHA-256, to be committed. tables: every table and its figures of all kept seeds, in a
-  folder. findings: docs/findings.md, what holds, what does not and what cannot be told, with its figures; the kept
-  seeds of planted and sweep stand beside it.
+  folder. findings: docs/findings.md, what holds, what does not and what cannot be told, with its figures and the kept
+  seeds of planted and sweep beside it; in short in README.md.
 
 Example, after a seed has run:
   selfrefine evidence keep --experiment small
