@@ -4,7 +4,7 @@ import dataclasses
 import re
 
 from selfrefine.report.seed_statistics import records
-from selfrefine.report.summary import beside, findings
+from selfrefine.report.summary import beside, findings, sentences
 from selfrefine.report.summary.findings import Beside, Costs
 from selfrefine.report.tables import planted_sizes, sweep, table6
 from tests.support import tiny_planted
@@ -36,7 +36,8 @@ def test_every_series_of_the_sweep_is_told_with_all_its_settings_under_their_ver
     found = sweep_results(RUNS)
     table = sweep.lines(found)
     run = dataclasses.replace(tiny_run(), tables={"sweep": table}, rows=found.rows)
-    told = list(beside.search_space(run))
+    plateau, *told = beside.search_space(run)
+    assert plateau == sentences.plateau(run)
     here = table[table["network"] == run.primary_network]
     assert len(told) == len(here.drop_duplicates(["family", "factor", "series"]))
     (cycle,) = [sentence for sentence in told if "Cycle" in sentence]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from selfrefine.core.planted_names import LESS_CENTRE, LESS_OTHERS, LESS_REAL
 from selfrefine.report import seed_statistics
-from selfrefine.report.summary import words
+from selfrefine.report.summary import sentences, words
 from selfrefine.report.summary.run import Run, change
 from selfrefine.report.tables import planted_sizes, sweep
 from selfrefine.report.tables.planted_sizes import PATCHES
@@ -42,7 +42,10 @@ def _where(kinds: Mapping[str, planted_sizes.Sides], asked: Collection[str]) -> 
 
 
 def search_space(run: Run) -> Iterator[str]:
-    """Of each factor and series of the sweep: what its settings do to FD, under their verdicts."""
+    """How near its end the training was; of each factor and series of the sweep: what its settings do to FD, under
+    their verdicts.
+    """
+    yield sentences.plateau(run)
     table = run.tables["sweep"]
     series = table[table["network"] == run.primary_network]
     for (family, factor, name), part in seed_statistics.places(series, "family", "factor", "series"):
