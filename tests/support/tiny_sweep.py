@@ -25,20 +25,23 @@ LEAVES = {
     "authors": REVERSE | {"reverse_weight": 0.0},
     "ip": DEFAULT | {"forward": "none", "reverse": "none", "gamma": 0.1},
 }
+CYCLES = {f"cycle_{cycle}": DEFAULT | {"cycle": cycle} for cycle in (50, 500, 1000)}  # the paper's others
 RATIOS = {"tiny": [1000, 1000], "short": [400, 1600], "other": [400, 800], "stranger": [400, 1600]}
 DATA = ROWS["datasets"]["shapes"] | {"models": {name: {"steps": steps} for name, steps in RATIOS.items()}}
 MODELS = {name: {"title": f"Model {name}", "in_place_of": "tiny"} for name in ("short", "other")}
 WORDS = ROWS | {
     "datasets": {"shapes": DATA},
     "models": {"tiny": {"title": "Tiny DDPM"}, **MODELS, "stranger": {"title": "Another network"}},
-    "variants": titled({name: f"Row {name}" for name in LEAVES}),
+    "variants": titled({name: f"Row {name}" for name in (*LEAVES, *CYCLES)}),
 }
 
 
 def run(row, model="tiny", seed=0, n_maps=3, **leaves):
     names = {"dataset": "shapes", "model": model, "variant": row, "seed": str(seed)}
     steps = {"steps": RATIOS[model][1]}
-    return Refined({**LEAVES[row], **steps, **leaves, "names": names}, refreshes([{"step": k} for k in range(n_maps)]))
+    return Refined(
+        {**(LEAVES | CYCLES)[row], **steps, **leaves, "names": names}, refreshes([{"step": k} for k in range(n_maps)])
+    )
 
 
 RUNS = [run(row, seed=seed) for row in LEAVES for seed in range(2)]

@@ -94,7 +94,8 @@ def _strength() -> Figure:
 
 def _sweep() -> Figure:
     ratios = [tiny_sweep.run(row, "short", seed) for row in ("baseline", "both") for seed in (0, 1)]
-    found = tiny_sweep.sweep_results([*tiny_sweep.RUNS, *ratios])
+    cycles = [tiny_sweep.run(row, seed=seed) for row in tiny_sweep.CYCLES for seed in (0, 1)]
+    found = tiny_sweep.sweep_results([*tiny_sweep.RUNS, *cycles, *ratios])
     return sweep.sweep_figure(sweep_table.lines(found), found)
 
 

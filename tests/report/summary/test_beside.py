@@ -35,7 +35,8 @@ def test_what_is_found_and_what_is_not_stand_apart_with_what_could_have_been_fou
 def test_every_series_of_the_sweep_is_told_with_all_its_settings_under_their_verdicts():
     found = sweep_results(RUNS)
     table = sweep.lines(found)
-    run = dataclasses.replace(tiny_run(), tables={"sweep": table}, rows=found.rows)
+    whole = tiny_run()
+    run = dataclasses.replace(whole, tables={**whole.tables, "sweep": table}, rows=found.rows)
     plateau, *told = beside.search_space(run)
     assert plateau == sentences.plateau(run)
     here = table[table["network"] == run.primary_network]
@@ -49,8 +50,7 @@ def test_every_series_of_the_sweep_is_told_with_all_its_settings_under_their_ver
 def test_the_page_shows_other_experiments_behind_its_own_and_what_they_rest_on():
     other = Beside("A heading", "planted", ["One.", "Two."], "picture.png", ["planted: told"])
     text = findings.page(tiny_run(), Costs(1.0, {"card": 2.0}, 3), ["own"], "forest.png", [other])
-    assert (
-        "## A heading\n\nExploratory; from the kept seeds of `planted`.\n\n- One.\n- Two.\n\n![A heading](pict" in text
-    )
+    head = "Exploratory, not corrected for the number of comparisons; from the kept seeds of `planted`."
+    assert f"## A heading\n\n{head}\n\n- One.\n- Two.\n\n![A heading](picture.png)" in text
     assert text.endswith("## What this rests on\n\n- own\n- planted: told\n")
     assert text.index("forest.png") < text.index("## A heading")

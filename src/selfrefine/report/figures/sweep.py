@@ -22,6 +22,7 @@ from selfrefine.report.tables import dose_response, sweep
 
 HEIGHT = 2.6  # inches of a panel
 NAMES_A_LINE = 3
+LEVEL = 4  # more settings are written upright, or their words would touch
 APART = 1.03  # two series of one panel stand this much aside, so that their intervals do not hide each other
 COLOURS = dict(zip((dose_response.BOTH, dose_response.FORWARD, dose_response.REVERSE), style.COLOURS[1:], strict=False))
 
@@ -72,7 +73,8 @@ def _panel(ax: Axes, part: pd.DataFrame, factor: str, margin: float) -> None:
     for number, name in enumerate(names):
         _series(ax, records(part[part["series"] == name]), APART ** (number - (len(names) - 1) / 2.0))
     settings = sorted(part["setting"].unique())
-    ax.set_xticks(settings, [sweep.setting_words(factor, setting) for setting in settings], fontsize=style.SMALL)
+    words = [sweep.setting_words(factor, setting) for setting in settings]
+    ax.set_xticks(settings, words, fontsize=style.SMALL, rotation=90 if len(words) > LEVEL else 0)
     ax.xaxis.set_minor_locator(NullLocator())
     ax.margins(x=0.12)
 

@@ -19,6 +19,7 @@ from selfrefine.report.summary.run import Run, change
 
 HOLDS, NOT, UNTOLD = "What holds", "What does not hold", "What cannot be told"
 TABLES = "findings_tables.md"  # beside the page
+EXPLORED = "Exploratory, not corrected for the number of comparisons;"
 
 
 class Statement(NamedTuple):
@@ -78,7 +79,7 @@ def page(run: Run, costs: Costs, told: Sequence[str], figure: str, others: Seque
     for other in others:
         said = "".join(f"- {sentence}\n" for sentence in other.sentences)
         parts.append(
-            f"## {other.heading}\n\nExploratory; from the kept seeds of `{other.experiment}`.\n\n{said}\n"
+            f"## {other.heading}\n\n{EXPLORED} from the kept seeds of `{other.experiment}`.\n\n{said}\n"
             f"![{other.heading}]({other.figure})\n\n[The table]({TABLES}).\n\n"
         )
     rests = [*told, *(line for other in others for line in other.told)]
