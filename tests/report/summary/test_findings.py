@@ -154,7 +154,7 @@ def test_a_contrast_on_another_data_set_names_it():
 def test_the_readme_has_each_listed_contrast_under_its_heading_and_where_all_stands():
     head, blank, *told = findings.in_short(cached_run(confirmatory=LISTED), "docs/page.md").splitlines()
     assert head.startswith("By the experiment `smoke` (Tiny DDPM on Shapes, 6 seeds that nothing had looked at")
-    assert head.endswith("[all of it](docs/page.md)):")
+    assert head.endswith("[all of it](docs/page.md)), of 2 listed comparisons 0 hold, 2 do not, 0 cannot be told:")
     assert not blank
     assert [line.split(",")[:2] for line in told] == [
         ["- Does not hold: Both", " against Uniform"],

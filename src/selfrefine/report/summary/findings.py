@@ -103,11 +103,13 @@ def in_short(run: Run, page: str) -> str:
     """
     where = " on ".join(run.title(name) for name in reversed(run.place))
     seeds = f"{words.seeds(len(run.select['seeds']))} that nothing had looked at before"
+    told = [_contrast(run, line) for line in _listed(run)]
+    hold, do_not, untold = (sum(found.heading == heading for found in told) for heading in (HOLDS, NOT, UNTOLD))
     head = (
         f"By the experiment `{run.experiment}` ({where}, {seeds}, [rules fixed before](docs/protocol.md); "
-        f"[all of it]({page})):"
+        f"[all of it]({page})), of {len(told)} listed comparisons {hold} hold, {do_not} do not, {untold} cannot be "
+        "told:"
     )
-    told = [_contrast(run, line) for line in _listed(run)]
     lines = [f"{found.heading.removeprefix('What ').capitalize()}: {found.sentence}" for found in told]
     return "\n".join([head, "", *(f"- {line}" for line in (*lines, looked_again.best_noise(run)) if line)])
 
