@@ -24,9 +24,8 @@ COMPILE := $(VENV)/bin/python -m compileall -qq -j 0 $(VENV)/lib || true  # some
 CONFIG := $${EXPERIMENT:+--config "experiment=$$EXPERIMENT"}
 # The project itself, which has no hash: what it needs is there already, and so is what builds it.
 INSTALL_OURS := $(PIP) install -qq --no-deps --no-build-isolation --editable .
-# A module of tests to each worker in turn, in the order of tests/conftest.py. One worker more than processors: tests that
-# start runs, clusters and servers wait for nearly a third of their time.
-SHARED_OUT = --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadscope --no-loadscope-reorder
+# A worker on each processor, a module of tests to each in turn, in the order of tests/conftest.py.
+SHARED_OUT := --numprocesses logical --dist loadscope --no-loadscope-reorder
 # Runs a command and shows what it says only if it fails.
 QUIETLY = told=$$($(1) 2>&1) || { echo "$$told"; exit 1; }
 DRY_RUNS := $(addprefix dry_run_,embedded smoke small rivals sweep)

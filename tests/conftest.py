@@ -1,6 +1,6 @@
 """One thread in every test: faster for tensors this small, and the bits of a float depend on the number of threads.
 
-`make test` shares the tests out among one worker more than there are processors, a module to each in turn.
+`make test` shares the tests out among as many workers as there are processors, a module to each in turn.
 """
 
 import gc
@@ -18,22 +18,22 @@ torch.set_num_threads(1)
 # Modules that take minutes, in the order in which workers shall take them: what takes longest first, and what needs the
 # finished smoke experiment not while another worker is making it.
 LONG = [
-    *("workflow/test_dvc.py", "workflow/test_rehearsal.py", "workflow/test_my_images.py", "commands/test_refine.py"),
-    *("workflow/test_slurm.py", "workflow/test_storage.py", "workflow/test_rules.py", "params/test_broken_params.py"),
+    *("workflow/test_dvc.py", "workflow/test_rehearsal.py", "workflow/test_my_images.py", "workflow/test_slurm.py"),
+    *("commands/test_refine.py", "workflow/test_storage.py", "workflow/test_rules.py", "params/test_broken_params.py"),
     *("workflow/test_hostile_names.py", "commands/test_plan.py", "workflow/test_commands.py"),
 ]
 
 
 def pytest_configure() -> None:
-    """Keeps each worker on one processor, the last two on the same: threads lose most of what they share by waiting.
+    """Gives each worker a processor of its own: threads that wait for one another on shared ones lose most of it.
 
-    And lets tests send Ctrl-C to what they start: whatever is started in the background of a shell ignores it.
+    And Ctrl-C, which whatever is started in the background of a shell ignores: tests send it to what they start.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         processors = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         if processors:
-            os.sched_setaffinity(0, {processors[min(int(worker.removeprefix("gw")), len(processors) - 1)]})
+            os.sched_setaffinity(0, {processors[int(worker.removeprefix("gw")) % len(processors)]})
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
