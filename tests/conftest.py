@@ -15,12 +15,15 @@ from tests.support.collected import COLLECTED
 
 torch.set_num_threads(1)
 
-# Modules that take minutes, in the order in which workers shall take them: what takes longest first, and what needs the
-# finished smoke experiment not while another worker is making it.
+# Modules that take half a minute or more, in the order in which workers shall take them: none of them last, when other
+# workers have nothing left, and what needs the finished smoke experiment not while another worker is making it.
 LONG = [
     *("workflow/test_dvc.py", "workflow/test_rehearsal.py", "workflow/test_my_images.py", "workflow/test_slurm.py"),
     *("commands/test_refine.py", "workflow/test_storage.py", "workflow/test_rules.py", "params/test_broken_params.py"),
     *("workflow/test_hostile_names.py", "commands/test_plan.py", "workflow/test_commands.py"),
+    *("workflow/test_records.py", "library/test_highlight.py", "tests/test_code_blocks.py"),
+    *("commands/test_check_gpu.py", "study/test_page.py", "workflow/test_side_by_side.py", "cost/test_throughput.py"),
+    *("library/test_kinds.py", "faults/test_stopped.py", "commands/test_bench.py", "workflow/test_one_table.py"),
 ]
 
 
