@@ -5,7 +5,8 @@ import re
 
 from selfrefine.report.seed_statistics import records
 from selfrefine.report.summary import beside, findings, sentences
-from selfrefine.report.summary.findings import Beside, Costs
+from selfrefine.report.summary.findings import Beside
+from selfrefine.report.summary.more_seeds import Costs
 from selfrefine.report.tables import planted_sizes, sweep, table6
 from tests.support import tiny_planted
 from tests.support.tiny_summary import tiny_run

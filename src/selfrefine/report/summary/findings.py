@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from selfrefine.core.names import FAKE_SPLICE, FLAW
-from selfrefine.metrics.contrasts import CONFIRMATORY
 from selfrefine.metrics.intervals import BETTER, EQUIVALENT, WORSE
 from selfrefine.report.seed_statistics import Line
 from selfrefine.report.summary import looked_again, more_seeds, sentences, words
@@ -103,7 +102,7 @@ def in_short(run: Run, page: str) -> str:
     """
     where = " on ".join(run.title(name) for name in reversed(run.place))
     seeds = f"{words.seeds(len(run.select['seeds']))} that nothing had looked at before"
-    told = [_contrast(run, line) for line in _listed(run)]
+    told = [_contrast(run, line) for line in more_seeds.listed(run)]
     hold, do_not, untold = (sum(found.heading == heading for found in told) for heading in (HOLDS, NOT, UNTOLD))
     head = (
         f"By the experiment `{run.experiment}` ({where}, {seeds}, [rules fixed before](docs/protocol.md); "
@@ -114,16 +113,11 @@ def in_short(run: Run, page: str) -> str:
     return "\n".join([head, "", *(f"- {line}" for line in (*lines, looked_again.best_noise(run)) if line)])
 
 
-def _listed(run: Run) -> list[Line]:
-    """The contrasts that were listed before the run."""
-    return run.lines("controls", dataset=None, model=None, network=run.primary_network, kind=CONFIRMATORY)
-
-
 def statements(run: Run) -> Iterator[Statement]:
     """All statements: the listed contrasts in their order, the processes, the flaw map, planted flaws."""
-    listed = _listed(run)
-    yield from (_contrast(run, line) for line in listed)
-    judged = {(line["row"], line["reference"]) for line in listed}
+    asked = more_seeds.listed(run)
+    yield from (_contrast(run, line) for line in asked)
+    judged = {(line["row"], line["reference"]) for line in asked}
     for variant in run.processes:
         if (variant, run.reference) not in judged:
             found = run.contrast(variant, run.reference)

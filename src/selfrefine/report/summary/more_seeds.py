@@ -31,6 +31,11 @@ class Costs:
     paper_seeds: int
 
 
+def listed(run: Run) -> list[Line]:
+    """The contrasts that were listed before the run, in their order."""
+    return run.lines("controls", dataset=None, model=None, network=run.primary_network, kind=CONFIRMATORY)
+
+
 def uncertain(run: Run) -> Iterator[str]:
     """How far the paper's own changes may be from those of other runs of its models, if these spread as ours do."""
     for row, share in claims(run).items():
@@ -57,10 +62,10 @@ def _spread(line: Line) -> float:
 
 def more(run: Run, costs: Costs) -> Iterator[str]:
     """For each listed contrast without an answer the seeds that would give one; what the paper's scale takes."""
-    listed = run.lines("controls", dataset=None, model=None, network=run.primary_network, kind=CONFIRMATORY)
-    for line in listed:
+    asked = listed(run)
+    for line in asked:
         if line["verdict"] in (INCONCLUSIVE, NOT_ASSESSED) and math.isfinite(_spread(line)):
-            yield f"{words.contrast(run, line)}: {_seeds_that_tell(run, line, len(listed), costs)}"
+            yield f"{words.contrast(run, line)}: {_seeds_that_tell(run, line, len(asked), costs)}"
     yield (
         f"This page is of {words.seeds(len(run.select['seeds']))}; one more takes {costs.seed_hours:.1f} hours of "
         "jobs, as the kept ones did. Seeds that point the other way would turn what it says."
